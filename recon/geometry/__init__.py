@@ -1,0 +1,47 @@
+"""Shared nouns and pure maths: transforms, cameras, rays, bounds, meshes, reconstructions. Imports torch and numpy only."""
+
+from recon.geometry.bounds import contract, intersect_box, uncontract
+from recon.geometry.cameras import Camera, pixel_centers
+from recon.geometry.mesh import TriangleMesh
+from recon.geometry.rays import Rays, rays_through_pixels, z_of_directions
+from recon.geometry.reconstruction import Points, Reconstruction, Scale, Split, View, held_out
+from recon.geometry.transforms import (
+    Similarity,
+    align_points,
+    invert_rigid,
+    look_at,
+    opencv_from_opengl,
+    opengl_from_opencv,
+    rigid,
+    rotation_between,
+    rotation_from_wxyz,
+    wxyz_from_rotation,
+)
+
+__all__ = [
+    "Camera",
+    "Points",
+    "Rays",
+    "Reconstruction",
+    "Scale",
+    "Similarity",
+    "Split",
+    "TriangleMesh",
+    "View",
+    "align_points",
+    "contract",
+    "held_out",
+    "intersect_box",
+    "invert_rigid",
+    "look_at",
+    "opencv_from_opengl",
+    "opengl_from_opencv",
+    "pixel_centers",
+    "rays_through_pixels",
+    "rigid",
+    "rotation_between",
+    "rotation_from_wxyz",
+    "uncontract",
+    "wxyz_from_rotation",
+    "z_of_directions",
+]

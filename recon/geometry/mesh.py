@@ -1,0 +1,35 @@
+"""A triangle mesh, with vertex colours or a texture."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class TriangleMesh:
+    """Vertices in world units; faces counter-clockwise seen from outside.
+
+    A textured mesh has one uv per *corner-split* vertex (as OBJ and glTF want): uvs [v, 2], origin at the bottom left of the
+    texture, and texture [h, w, 3] uint8 with row 0 at the top.
+    """
+
+    vertices: NDArray[np.float64]  # [v, 3]
+    faces: NDArray[np.int32]  # [f, 3]
+    colors: NDArray[np.uint8] | None = None  # [v, 3]
+    uvs: NDArray[np.float32] | None = None  # [v, 2]
+    texture: NDArray[np.uint8] | None = None  # [h, w, 3]
+
+    def __post_init__(self) -> None:
+        assert self.vertices.ndim == 2 and self.vertices.shape[1] == 3
+        assert self.faces.ndim == 2 and self.faces.shape[1] == 3
+        assert self.faces.size == 0 or 0 <= self.faces.min() <= self.faces.max() < len(self.vertices)
+        assert self.colors is None or self.colors.shape == self.vertices.shape
+        assert self.uvs is None or self.uvs.shape == (len(self.vertices), 2)
+        assert (self.uvs is None) == (self.texture is None)
+
+    @property
+    def face_areas(self) -> NDArray[np.float64]:
+        """[f]."""
+        a, b, c = (self.vertices[self.faces[:, i]] for i in range(3))
+        return np.linalg.norm(np.cross(b - a, c - a), axis=-1) / 2

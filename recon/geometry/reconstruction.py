@@ -1,0 +1,93 @@
+"""What is known once a capture is posed: views (image, camera, pose), sparse points, scale. The hub of all formats."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recon.geometry.cameras import Camera
+from recon.geometry.transforms import Array, Similarity
+
+Split = Literal["train", "test"]
+
+
+@dataclass(frozen=True)
+class View:
+    """One posed image."""
+
+    name: str  # unique; the order of names is the order of capture
+    image: Path
+    camera: Camera
+    world_from_camera: Array  # [4, 4] float64, rigid, OpenCV axes
+    time_s: float | None = None
+    mask: Path | None = None  # single-channel image, 0 = ignore this pixel
+    split: Split | None = None  # set only where a data set fixes it; otherwise every eighth view is held out
+
+    def __post_init__(self) -> None:
+        pose = self.world_from_camera
+        if pose.shape != (4, 4) or not np.isfinite(pose).all():
+            raise ValueError(f"view {self.name}: pose must be a finite 4x4 matrix")
+        if np.abs(pose[:3, :3].T @ pose[:3, :3] - np.eye(3)).max() > 1e-3 or np.linalg.det(pose[:3, :3]) < 0:
+            raise ValueError(f"view {self.name}: the upper 3x3 of the pose is not a rotation")
+
+
+@dataclass(frozen=True)
+class Points:
+    """Sparse structure-from-motion points."""
+
+    positions: NDArray[np.float64]  # [n, 3] world
+    colors: NDArray[np.uint8]  # [n, 3]
+
+    def __post_init__(self) -> None:
+        assert self.positions.shape == self.colors.shape and self.positions.shape[-1] == 3
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How long one world unit is, where that comes from, and how sure it is."""
+
+    metres_per_unit: float
+    source: str  # for people: "distance between two frames, 2.0 m given"
+    relative_error: float  # one sigma, as a fraction
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """A posed capture. World: right-handed, +z up once `is_up_aligned`, metres once `scale` is known."""
+
+    views: tuple[View, ...]
+    points: Points | None = None
+    scale: Scale | None = None  # None: unknown, never silently 1
+    is_up_aligned: bool = False
+    world_from_capture: Similarity = Similarity.identity()  # capture frame: the frame of SfM or of the given poses
+
+    @property
+    def centers(self) -> Array:
+        """Camera centres [n, 3]."""
+        return np.stack([view.world_from_camera[:3, 3] for view in self.views])
+
+    def transformed(self, new_from_world: Similarity) -> "Reconstruction":
+        """The same capture in another world frame."""
+        views = tuple(
+            replace(view, world_from_camera=new_from_world.poses(view.world_from_camera)) for view in self.views
+        )
+        points = self.points and replace(self.points, positions=new_from_world.points(self.points.positions))
+        scale = self.scale and replace(self.scale, metres_per_unit=self.scale.metres_per_unit / new_from_world.scale)
+        return replace(
+            self,
+            views=views,
+            points=points,
+            scale=scale,
+            world_from_capture=new_from_world @ self.world_from_capture,
+        )
+
+
+def held_out(views: Sequence[View]) -> list[bool]:
+    """Which views are held out of training: the data set's own test split, else every eighth in name order."""
+    if any(view.split is not None for view in views):
+        return [view.split == "test" for view in views]
+    rank = {name: i for i, name in enumerate(sorted(view.name for view in views))}
+    return [rank[view.name] % 8 == 0 for view in views]

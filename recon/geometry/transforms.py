@@ -1,0 +1,153 @@
+"""Rigid and similarity transforms, named `destination_from_source` so that products cancel by eye.
+
+Rotations, poses and similarities are float64 numpy arrays at rest; nothing here needs gradients. See
+docs/conventions.md for axes.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+_OPENGL_AXES = np.diag([1.0, -1.0, -1.0, 1.0])
+
+
+def opencv_from_opengl(world_from_camera: Array) -> Array:
+    """Camera poses [.., 4, 4] with OpenGL / Blender axes (y up, z backward) -> OpenCV axes (y down, z forward)."""
+    return np.asarray(world_from_camera, dtype=np.float64) @ _OPENGL_AXES
+
+
+def opengl_from_opencv(world_from_camera: Array) -> Array:
+    """The inverse of `opencv_from_opengl` (the same flip)."""
+    return opencv_from_opengl(world_from_camera)
+
+
+def invert_rigid(b_from_a: Array) -> Array:
+    """Inverse of rigid transforms [.., 4, 4]: transposed rotation, no matrix solve."""
+    rotation_t = np.swapaxes(b_from_a[..., :3, :3], -1, -2)
+    inverse = np.zeros_like(b_from_a)
+    inverse[..., :3, :3] = rotation_t
+    inverse[..., :3, 3:] = -rotation_t @ b_from_a[..., :3, 3:]
+    inverse[..., 3, 3] = 1.0
+    return inverse
+
+
+def rigid(rotation: Array, translation: Array) -> Array:
+    """Assemble [4, 4] from a rotation [3, 3] and a translation [3]."""
+    transform = np.eye(4)
+    transform[:3, :3] = rotation
+    transform[:3, 3] = translation
+    return transform
+
+
+def rotation_from_wxyz(wxyz: Array) -> Array:
+    """Rotation matrices [.., 3, 3] of quaternions [.., 4] (wxyz, any non-zero length)."""
+    w, x, y, z = np.moveaxis(np.asarray(wxyz, float) / np.linalg.norm(wxyz, axis=-1, keepdims=True), -1, 0)
+    rows = [
+        [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+    ]
+    return np.stack([np.stack(row, -1) for row in rows], -2)
+
+
+def wxyz_from_rotation(rotation: Array) -> Array:
+    """Unit quaternion [4] (wxyz, w >= 0) of a rotation [3, 3]: the eigenvector of Bar-Itzhack (2000), any angle."""
+    m = np.asarray(rotation, float)
+    k = np.array(
+        [
+            [m[0, 0] - m[1, 1] - m[2, 2], m[1, 0] + m[0, 1], m[2, 0] + m[0, 2], m[2, 1] - m[1, 2]],
+            [m[1, 0] + m[0, 1], m[1, 1] - m[0, 0] - m[2, 2], m[2, 1] + m[1, 2], m[0, 2] - m[2, 0]],
+            [m[2, 0] + m[0, 2], m[2, 1] + m[1, 2], m[2, 2] - m[0, 0] - m[1, 1], m[1, 0] - m[0, 1]],
+            [m[2, 1] - m[1, 2], m[0, 2] - m[2, 0], m[1, 0] - m[0, 1], m[0, 0] + m[1, 1] + m[2, 2]],
+        ]
+    )
+    x, y, z, w = np.linalg.eigh(k / 3.0)[1][:, -1]
+    wxyz = np.array([w, x, y, z])
+    return wxyz if w >= 0 else -wxyz
+
+
+def rotation_between(a: Array, b: Array) -> Array:
+    """The smallest rotation [3, 3] that takes direction `a` [3] to direction `b` [3] (neither need be unit)."""
+    a, b = a / np.linalg.norm(a), b / np.linalg.norm(b)
+    axis, cosine = np.cross(a, b), float(a @ b)
+    if cosine < -1 + 1e-12:  # opposite: half a turn about any axis across a
+        across = np.cross(a, np.eye(3)[np.argmin(np.abs(a))])
+        across /= np.linalg.norm(across)
+        return 2 * np.outer(across, across) - np.eye(3)
+    cross = np.array([[0, -axis[2], axis[1]], [axis[2], 0, -axis[0]], [-axis[1], axis[0], 0]])
+    return np.eye(3) + cross + cross @ cross / (1 + cosine)
+
+
+def look_at(eye: Array, target: Array, up: Array) -> Array:
+    """`world_from_camera` [4, 4] (OpenCV axes) of a camera at `eye` that looks at `target`, `up` [3] up in its image."""
+    forward = target - eye
+    forward = forward / np.linalg.norm(forward)
+    right = np.cross(forward, up)
+    if np.linalg.norm(right) < 1e-9:  # looking straight along up: any right does
+        right = np.cross(forward, np.eye(3)[np.argmin(np.abs(forward))])
+    right = right / np.linalg.norm(right)
+    return rigid(np.stack([right, np.cross(forward, right), forward], axis=1), np.asarray(eye, float))
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """`b = scale * rotation @ a + translation`: maps frame a to frame b (`b_from_a`)."""
+
+    scale: float
+    rotation: Array  # [3, 3]
+    translation: Array  # [3]
+
+    def __post_init__(self) -> None:
+        assert self.rotation.shape == (3, 3) and self.translation.shape == (3,) and self.scale > 0
+
+    @staticmethod
+    def identity() -> "Similarity":
+        return Similarity(1.0, np.eye(3), np.zeros(3))
+
+    @staticmethod
+    def from_matrix(matrix: Array) -> "Similarity":
+        """From [4, 4] = [[scale * rotation, translation], [0, 1]]."""
+        matrix = np.asarray(matrix, float)
+        scale = float(np.cbrt(np.linalg.det(matrix[:3, :3])))
+        return Similarity(scale, matrix[:3, :3] / scale, matrix[:3, 3])
+
+    @property
+    def matrix(self) -> Array:
+        """[4, 4]."""
+        return rigid(self.scale * self.rotation, self.translation)
+
+    def points(self, positions: Array) -> Array:
+        """Map positions [.., 3]."""
+        return self.scale * positions @ self.rotation.T + self.translation
+
+    def poses(self, a_from_camera: Array) -> Array:
+        """Map camera poses [.., 4, 4]; they stay rigid: only the camera centres are scaled."""
+        mapped = np.array(a_from_camera, dtype=np.float64)
+        mapped[..., :3, :3] = self.rotation @ mapped[..., :3, :3]
+        mapped[..., :3, 3] = self.points(mapped[..., :3, 3])
+        return mapped
+
+    def inverse(self) -> "Similarity":
+        rotation_t = self.rotation.T
+        return Similarity(1 / self.scale, rotation_t, -rotation_t @ self.translation / self.scale)
+
+    def __matmul__(self, other: "Similarity") -> "Similarity":
+        """`c_from_b @ b_from_a`."""
+        return Similarity(
+            self.scale * other.scale, self.rotation @ other.rotation, self.points(other.translation[None])[0]
+        )
+
+
+def align_points(a: Array, b: Array) -> Similarity:
+    """The similarity `b_from_a` with the least squared error for matched points [n, 3] (Umeyama 1991, n >= 3)."""
+    assert a.shape == b.shape and a.ndim == 2 and len(a) >= 3
+    mean_a, mean_b = a.mean(0), b.mean(0)
+    centred_a, centred_b = a - mean_a, b - mean_b
+    u, singular, vt = np.linalg.svd(centred_b.T @ centred_a)
+    sign = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt)) or 1.0])
+    rotation = (u * sign) @ vt
+    scale = float((singular * sign).sum() / (centred_a**2).sum())
+    return Similarity(scale, rotation, mean_b - scale * rotation @ mean_a)

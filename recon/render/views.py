@@ -1,0 +1,22 @@
+"""A rendered view: what the radiance field shows from one camera."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class RenderedView:
+    """Pictures of one view. `depth` is along camera z in world units, at half of the transmittance (median)."""
+
+    color: Image  # [h, w, 3] in [0, 1], over the background
+    opacity: Image  # [h, w] in [0, 1]
+    depth: Image  # [h, w]; 0 where opacity < 0.5: nothing was hit
+    normal: Image  # [h, w, 3] world frame, unit; 0 where nothing was hit
+
+    def __post_init__(self) -> None:
+        h, w = self.opacity.shape
+        assert self.color.shape == self.normal.shape == (h, w, 3) and self.depth.shape == (h, w)

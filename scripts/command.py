@@ -1,0 +1,88 @@
+"""What every script shares: compose `conf/`, seed, and turn a user's mistake into one line and exit code 2.
+
+Hydra and omegaconf stay in this folder; `recon` takes plain values.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # raise to us instead of printing a traceback
+sys.path.insert(0, str(ROOT))
+
+try:
+    import hydra
+    from hydra.errors import HydraException
+    from omegaconf import DictConfig, OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    from recon.errors import UserError
+    from recon.workspace import Workspace, open_workspace, replace_file
+except ModuleNotFoundError as error:
+    print(
+        f"error: {sys.executable} lacks the package {error.name!r}. Set up once with `bash scripts/demo.sh`, "
+        "then `source .venv/bin/activate` (or call .venv/bin/python).",
+        file=sys.stderr,
+    )
+    sys.exit(2)
+
+
+def command(stage: Callable[[Workspace, SimpleNamespace], None]) -> Callable[[], None]:
+    """Make a script's `main` of `stage(workspace, settings)`.
+
+    `settings` has one attribute per top-level key of `conf/config.yaml`; groups are plain dictionaries.
+    """
+
+    @hydra.main(version_base="1.3", config_path=str(ROOT / "conf"), config_name="config")
+    def composed(config: DictConfig) -> None:
+        settings: dict[str, Any] = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore
+        workspace = open_workspace(settings["workspace"])
+        seed_everything(settings["seed"], threads=settings["threads"])
+        with replace_file(workspace.config) as temporary:
+            temporary.write_text(OmegaConf.to_yaml(config, resolve=True))
+        stage(workspace, SimpleNamespace(**settings))
+
+    def main() -> None:
+        try:
+            composed()
+        except UserError as error:
+            _fail(str(error))
+        except (HydraException, OmegaConfBaseException) as error:
+            _fail(_one_line(error))
+        except KeyboardInterrupt:
+            print("\nStopped. Finished stages are kept: run the same command again to go on.", file=sys.stderr)
+            sys.exit(130)
+
+    return main
+
+
+def seed_everything(seed: int, *, threads: int | None) -> None:
+    """Seed python, numpy and torch; set the thread count of torch (null: all cores)."""
+    import random
+
+    import numpy as np
+    import torch
+
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+    if threads is not None:
+        torch.set_num_threads(threads)
+
+
+def _one_line(error: BaseException) -> str:
+    """Hydra's first line says what; the deepest cause says which key."""
+    cause = error
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    first = dict.fromkeys(str(e).strip().splitlines()[0] for e in (error, cause) if str(e).strip())
+    return f"configuration: {' '.join(first)} See every key with --cfg job, every choice with --help."
+
+
+def _fail(message: str) -> None:
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(2)
