@@ -14,6 +14,7 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     Task,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -69,13 +70,19 @@ def progress(label: str, total: float | None) -> Iterator["Bar"]:
 class Bar:
     """Handle of one running progress bar."""
 
-    def __init__(self, bars: Progress, task: int) -> None:
+    def __init__(self, bars: Progress, task: TaskID) -> None:
         self._bars, self._task = bars, task
 
     def advance(self, steps: float = 1, note: str | None = None) -> None:
         """Move on by `steps`; `note` replaces the short text behind the bar."""
-        self._bars.update(self._task, advance=steps, **({} if note is None else {"note": note}))
+        self._bars.advance(self._task, steps)
+        self._write(note)
 
     def move_to(self, done: float, note: str | None = None) -> None:
         """Set the absolute position."""
-        self._bars.update(self._task, completed=done, **({} if note is None else {"note": note}))
+        self._bars.update(self._task, completed=done)
+        self._write(note)
+
+    def _write(self, note: str | None) -> None:
+        if note is not None:
+            self._bars.update(self._task, note=note)

@@ -24,7 +24,7 @@ def encode(reconstruction: Reconstruction, *, root: Path) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "version": VERSION,
-        "conventions": "world_from_camera, OpenCV axes (x right, y down, z forward); pixel centre of the top-left pixel "
+        "conventions": "world_from_camera, OpenCV axes (x right, y down, z forward); centre of the top-left pixel at "
         "(0.5, 0.5); world right-handed, +z up when is_up_aligned; metres when scale is known",
         "is_up_aligned": reconstruction.is_up_aligned,
         "scale": scale and vars(scale),

@@ -1,4 +1,4 @@
-"""Shared nouns and pure maths: transforms, cameras, rays, bounds, meshes, reconstructions. Imports torch and numpy only."""
+"""Shared nouns and pure maths: transforms, cameras, rays, bounds, meshes, reconstructions. Torch, numpy, no more."""
 
 from recon.geometry.bounds import contract, intersect_box, uncontract
 from recon.geometry.cameras import Camera, pixel_centers

@@ -21,8 +21,8 @@ def intersect_box(rays: Rays, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor
 def contract(positions: Tensor) -> Tensor:
     """Fold R^3 into the cube of half side 2: x for |x| <= 1, else (2 - 1/|x|) x/|x|, with |.| the maximum norm.
 
-    Mip-NeRF 360 (Barron et al. 2022, eq. 10) with the maximum norm, as nerfacc and nerfstudio use it for grids: every part
-    of the cube [-2, 2]^3 is used. Positions [.., 3] in scene units, the content of interest inside [-1, 1]^3.
+    Mip-NeRF 360 (Barron et al. 2022, eq. 10) with the maximum norm, as nerfacc and nerfstudio use it for grids:
+    every part of the cube [-2, 2]^3 is used. Positions [.., 3] in scene units, the content of interest inside [-1, 1]^3.
     """
     norm = positions.abs().amax(-1, keepdim=True).clamp_min(1)
     return positions * (2 - 1 / norm) / norm

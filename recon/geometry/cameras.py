@@ -1,7 +1,7 @@
 """Camera intrinsics: from points in the camera frame to pixels and back, distortion included.
 
-Camera axes: +x right, +y down, +z forward. Pixels: (x, y), the centre of the top-left pixel is (0.5, 0.5). The models and
-the order of their distortion coefficients are COLMAP's and OpenCV's:
+Camera axes: +x right, +y down, +z forward. Pixels: (x, y), the centre of the top-left pixel is (0.5, 0.5). The models
+and the order of their distortion coefficients are COLMAP's and OpenCV's:
 
     PINHOLE         no distortion
     OPENCV          k1 k2 p1 p2       radial and tangential (Brown-Conrady)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 class TriangleMesh:
     """Vertices in world units; faces counter-clockwise seen from outside.
 
-    A textured mesh has one uv per *corner-split* vertex (as OBJ and glTF want): uvs [v, 2], origin at the bottom left of the
-    texture, and texture [h, w, 3] uint8 with row 0 at the top.
+    A textured mesh has one uv per *corner-split* vertex (as OBJ and glTF want): uvs [v, 2], origin at the bottom left of
+    the texture, and texture [h, w, 3] uint8 with row 0 at the top.
     """
 
     vertices: NDArray[np.float64]  # [v, 3]

@@ -1,7 +1,7 @@
 """What is known once a capture is posed: views (image, camera, pose), sparse points, scale. The hub of all formats."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -62,7 +62,9 @@ class Reconstruction:
     points: Points | None = None
     scale: Scale | None = None  # None: unknown, never silently 1
     is_up_aligned: bool = False
-    world_from_capture: Similarity = Similarity.identity()  # capture frame: the frame of SfM or of the given poses
+    world_from_capture: Similarity = field(
+        default_factory=Similarity.identity
+    )  # capture: as SfM or the given poses had it
 
     @property
     def centers(self) -> Array:

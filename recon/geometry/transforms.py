@@ -82,7 +82,7 @@ def rotation_between(a: Array, b: Array) -> Array:
 
 
 def look_at(eye: Array, target: Array, up: Array) -> Array:
-    """`world_from_camera` [4, 4] (OpenCV axes) of a camera at `eye` that looks at `target`, `up` [3] up in its image."""
+    """`world_from_camera` [4, 4] (OpenCV axes) at `eye`, looking at `target`, with `up` [3] up in its image."""
     forward = target - eye
     forward = forward / np.linalg.norm(forward)
     right = np.cross(forward, up)
