@@ -1,1 +1,43 @@
-""""""
+"""Bytes on disk <-> arrays and geometry nouns. Each module is one kind of file and reads nothing it was not given.
+
+images              photographs: jpg, png, webp, tiff; EXIF orientation and focal length
+video               mp4, mov, mkv, webm, avi in; H.264 mp4 out
+high_dynamic_range  HLG and PQ video frames to ordinary sRGB
+cameras_json        our own posed-capture file
+open3d_import       the one door to Open3D
+"""
+
+from recon.formats.images import (
+    IMAGE_SUFFIXES,
+    ImageHeader,
+    exif_focal_px,
+    fit_within,
+    image_size_hw,
+    list_images,
+    natural_key,
+    read_header,
+    read_image,
+    resize_image,
+    write_image,
+)
+from recon.formats.video import VIDEO_SUFFIXES, Frame, VideoInfo, read_frames, read_video_info, write_video
+
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "VIDEO_SUFFIXES",
+    "Frame",
+    "ImageHeader",
+    "VideoInfo",
+    "exif_focal_px",
+    "fit_within",
+    "image_size_hw",
+    "list_images",
+    "natural_key",
+    "read_frames",
+    "read_header",
+    "read_image",
+    "read_video_info",
+    "resize_image",
+    "write_image",
+    "write_video",
+]

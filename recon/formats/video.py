@@ -1,0 +1,290 @@
+"""Videos on disk <-> uint8 frames (PyAV): mp4, mov, mkv, webm, avi in; H.264 mp4 out.
+
+Frames come out upright (the display matrix that phones write is applied), with square pixels, as sRGB-like RGB whatever the
+depth and colour space of the file, with the exact time stamps of the container. One pass, one frame in memory at a time.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import av
+import numpy as np
+from av.error import FFmpegError
+from av.stream import Disposition
+from av.video.reformatter import ColorRange, Colorspace, Interpolation
+from numpy.typing import NDArray
+
+from recon.console import warn
+from recon.errors import UserError
+from recon.formats.high_dynamic_range import Transfer, sdr_from_hdr
+from recon.formats.images import MAX_PIXELS, fit_within
+from recon.workspace import replace_file
+
+VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi")
+# Allow lists: FFmpeg probes by content, and a playlist named .mp4 could otherwise make it open other files or addresses.
+_READ_OPTIONS = {"format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi", "protocol_whitelist": "file"}
+_CODEC_OPTIONS = {"max_pixels": str(MAX_PIXELS)}
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What a video says of itself."""
+
+    fps: float | None  # the average; frames of phones come at uneven times
+    size_hw: tuple[int, int]  # upright, square pixels
+    duration_s: float | None  # None: the file does not say
+    n_frames: int | None  # an estimate
+
+
+class Frame(NamedTuple):
+    """One decoded frame."""
+
+    index: int  # counts the frames that decode, from 0
+    time_s: float  # since the first frame
+    image: NDArray[np.uint8]  # [h, w, 3]
+
+
+def read_video_info(path: Path) -> VideoInfo:
+    """Read the header and decode the first frame. `UserError` if there is none to decode."""
+    with _opened(path) as (container, stream):
+        rate = stream.average_rate or stream.guessed_rate
+        fps = float(rate) if rate else None
+        duration_s = container.duration / av.time_base if container.duration else None
+        estimate = round(duration_s * fps) if duration_s and fps else None
+        for frame in _decode(container, stream, problems=[]):
+            upright = _upright_from_stored(frame)
+            h, w = _square_pixels_hw(frame, stream)
+            size_hw = (w, h) if upright.swaps_axes else (h, w)
+            return VideoInfo(fps, size_hw, duration_s, stream.frames or estimate)
+    raise _no_frames(path)
+
+
+def read_frames(path: Path, *, max_size: int | None = None, on_damage: Callable[[str], None] = warn) -> Iterator[Frame]:
+    """Decode every frame in order; the longest side is at most `max_size`.
+
+    A damaged or cut-off file yields the frames it has, and `on_damage` is told once at the end.
+    """
+    problems: list[str] = []
+    index, time_s, first_pts = 0, 0.0, None
+    with _opened(path) as (container, stream):
+        rate = stream.average_rate or stream.guessed_rate or 30
+        duration_s = container.duration / av.time_base if container.duration else None
+        convert = _Converter(stream, max_size)
+        for frame in _decode(container, stream, problems=problems):
+            if frame.pts is None or frame.time_base is None:
+                time_s = index / float(rate)
+            else:
+                first_pts = frame.pts if first_pts is None else first_pts
+                time_s = float((frame.pts - first_pts) * frame.time_base)
+            yield Frame(index, time_s, convert(frame))
+            index += 1
+    if index == 0:
+        raise _no_frames(path)
+    ended = time_s + 1.0 / float(rate)
+    # A container's duration counts sound too, which may run on a little.
+    if duration_s is not None and ended < 0.95 * duration_s - 0.25:
+        problems.append(f"it ends after {ended:.1f} of {duration_s:.1f} s")
+    if problems:
+        on_damage(f"{path}: the video is damaged or cut off ({problems[0]}); using the {index} frames that decode")
+
+
+def write_video(path: Path, frames: Iterable[NDArray[np.uint8]], *, fps: float, crf: int = 18) -> Path:
+    """Write uint8 [h, w, 3] frames as an H.264 mp4 that browsers play; atomic.
+
+    `crf`: 0 lossless to 51 worst, 18 looks the same to the eye. An odd height or width grows by one repeated row or
+    column, as H.264 with half-resolution chroma needs even sizes.
+    """
+    iterator = iter(frames)
+    first = next(iterator, None)
+    if first is None:
+        raise ValueError(f"{path.name}: a video needs at least one frame")
+    h, w = first.shape[:2]
+    with replace_file(path) as temporary:
+        with av.open(str(temporary), "w", format="mp4", options={"movflags": "+faststart"}) as container:
+            rate = Fraction(fps).limit_denominator(1001)
+            stream: Any = container.add_stream("libx264", rate=rate, options={"crf": str(crf), "preset": "medium"})
+            stream.width, stream.height, stream.pix_fmt = w + w % 2, h + h % 2, "yuv420p"
+            stream.codec_context.gop_size = max(1, round(2 * fps))  # seeking in a viewer lands within two seconds
+            context = stream.codec_context
+            context.colorspace, context.color_primaries, context.color_trc, context.color_range = 1, 1, 1, 1  # BT.709
+            for image in chain([first], iterator):
+                if image.shape != (h, w, 3) or image.dtype != np.uint8:
+                    raise ValueError(f"{path.name}: frames must be uint8 {(h, w, 3)}, got {image.dtype} {image.shape}")
+                container.mux(stream.encode(_encodable(image)))
+            container.mux(stream.encode())
+    return path
+
+
+# ---- opening and decoding ------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
+    """(container, video stream), with errors that say what is wrong with the file."""
+    if not path.is_file():
+        raise UserError(f"{path}: there is no such video file. Check the path.")
+    try:
+        # The prefix keeps FFmpeg from reading a colon in the name as a protocol.
+        container = av.open(f"file:{path}", options=_READ_OPTIONS, metadata_errors="replace")
+    except FFmpegError as error:
+        raise UserError(_why_unreadable(path, error)) from error
+    with container:
+        streams = [s for s in container.streams.video if not _is_cover_picture(s)]
+        if not streams:
+            raise UserError(
+                f"{path}: holds no video stream (only sound or other data). Give the file with the picture."
+            )
+        best = container.streams.best("video")
+        stream = best if best in streams else streams[0]
+        if stream.codec_context is None:
+            raise UserError(f"{path}: its video codec is unknown here. Convert it: ffmpeg -i {path.name} out.mp4")
+        if stream.codec_context.width * stream.codec_context.height > MAX_PIXELS:
+            raise UserError(
+                f"{path}: claims {stream.codec_context.width}x{stream.codec_context.height} pixels; downscale it."
+            )
+        stream.codec_context.options = _CODEC_OPTIONS
+        stream.thread_type = "AUTO"
+        yield container, stream
+
+
+def _why_unreadable(path: Path, error: FFmpegError) -> str:
+    if path.stat().st_size == 0:
+        return f"{path}: the file is empty. Copy it again from the camera."
+    if isinstance(error, PermissionError):
+        return f"{path}: no permission to read it. Change its permissions (chmod +r)."
+    head = path.open("rb").read(12)
+    if head[4:8] == b"ftyp":  # an mp4 or mov whose index, written last, is missing: no reader can find its frames
+        return (
+            f"{path}: the recording was cut off before its index (the 'moov' box) was written, so its frames cannot be "
+            "found. Copy it again from the camera, or repair it with `untrunc` and a whole video of the same camera."
+        )
+    return (
+        f"{path}: not a video that can be read ({error.strerror}; expected {', '.join(VIDEO_SUFFIXES)}). "
+        f"Check the file, or convert it: ffmpeg -i {path.name} out.mp4"
+    )
+
+
+def _is_cover_picture(stream: Any) -> bool:
+    return bool(stream.disposition & Disposition.attached_pic)
+
+
+def _no_frames(path: Path) -> UserError:
+    return UserError(f"{path}: no frame of it can be decoded (0 frames). Copy it again from the camera or convert it.")
+
+
+def _decode(container: Any, stream: Any, *, problems: list[str]) -> Iterator[Any]:
+    """Frames in display order; what is damaged is left out and noted in `problems`."""
+    packets = container.demux(stream)
+    n_packets = n_frames = 0
+    while True:
+        try:
+            packet = next(packets, None)
+        except FFmpegError as error:
+            problems.append(f"{error.strerror}")
+            return
+        if packet is None:
+            break
+        n_packets += packet.size > 0 and not packet.is_discard
+        try:
+            if packet.is_corrupt:
+                problems.append("a packet is incomplete")
+                continue
+            decoded = packet.decode()
+        except FFmpegError as error:
+            problems.append(f"{error.strerror}")
+            continue
+        for frame in decoded:
+            if not frame.is_corrupt:
+                n_frames += 1
+                yield frame
+    # A decoder drops what refers to damaged pictures without a word. A few packets hold no picture of their own.
+    if n_frames < 0.97 * n_packets - 2:
+        problems.append(f"{n_packets - n_frames} of {n_packets} frames do not decode")
+
+
+# ---- from stored frames to upright RGB -----------------------------------------------------------------------------
+
+
+class _Upright(NamedTuple):
+    """How the stored picture turns into the upright one: mirrored left-right first, then quarter turns to the left."""
+
+    is_mirrored: bool
+    quarter_turns: int
+
+    @property
+    def swaps_axes(self) -> bool:
+        return self.quarter_turns % 2 == 1
+
+    def __call__(self, image: NDArray[Any]) -> NDArray[Any]:
+        return np.ascontiguousarray(np.rot90(image[:, ::-1] if self.is_mirrored else image, self.quarter_turns))
+
+
+def _upright_from_stored(frame: Any) -> _Upright:
+    """From the display matrix beside the frame: (x, y) stored -> (a x + c y, b x + d y) shown, y down."""
+    side_data = frame.side_data.get("DISPLAYMATRIX")
+    if side_data is None:
+        return _Upright(False, 0)
+    a, b, _, c, d = np.frombuffer(bytes(side_data), dtype=np.int32)[:5].astype(np.float64)
+    is_mirrored = a * d - b * c < 0
+    if is_mirrored:
+        a, b = -a, -b
+    # The shown x axis points along (a, b); a turn to the left by 90 degrees shows it as (0, -1).
+    return _Upright(bool(is_mirrored), round(float(np.arctan2(-b, a)) / (np.pi / 2)) % 4)
+
+
+def _square_pixels_hw(frame: Any, stream: Any) -> tuple[int, int]:
+    """Stored size with the width stretched where pixels are not square (old camcorders, some avi)."""
+    ratio = stream.sample_aspect_ratio
+    return frame.height, round(frame.width * float(ratio)) if ratio and 0.2 < ratio < 5 else frame.width
+
+
+# AVColorSpace -> the matrix swscale should use; absent or unspecified follows the habit: 601 below 720 lines, else 709.
+_MATRIX = {1: Colorspace.ITU709, 4: Colorspace.FCC, 5: Colorspace.ITU601, 6: Colorspace.ITU601, 9: Colorspace.BT2020}
+_TRANSFER: dict[int, Transfer] = {16: "pq", 18: "hlg"}  # AVColorTransferCharacteristic
+_INTERPOLATION = Interpolation.AREA.value | Interpolation.FULL_CHR_H_INT.value | Interpolation.ACCURATE_RND.value
+
+
+class _Converter:
+    """Turns decoded frames into upright RGB of one size, that of the first."""
+
+    def __init__(self, stream: Any, max_size: int | None) -> None:
+        self._stream, self._max_size = stream, max_size
+        self._stored_hw: tuple[int, int] | None = None
+
+    def __call__(self, frame: Any) -> NDArray[np.uint8]:
+        if self._stored_hw is None:
+            self._stored_hw = fit_within(_square_pixels_hw(frame, self._stream), self._max_size)
+        h, w = self._stored_hw
+        transfer = _TRANSFER.get(int(frame.color_trc or 0))
+        matrix = _MATRIX.get(int(frame.colorspace), Colorspace.ITU709 if frame.height >= 720 else Colorspace.ITU601)
+        rgb = frame.reformat(
+            width=w,
+            height=h,
+            format="rgb48le" if transfer else "rgb24",
+            src_colorspace=matrix,
+            dst_colorspace=matrix,
+            dst_color_range=ColorRange.JPEG,
+            interpolation=_INTERPOLATION,
+        ).to_ndarray()
+        image = sdr_from_hdr(rgb, transfer=transfer) if transfer else rgb
+        return _upright_from_stored(frame)(image)
+
+
+def _encodable(image: NDArray[np.uint8]) -> Any:
+    """A yuv420p BT.709 frame of even size."""
+    h, w = image.shape[:2]
+    even = np.pad(image, ((0, h % 2), (0, w % 2), (0, 0)), mode="edge")
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(even), format="rgb24")
+    return frame.reformat(
+        format="yuv420p",
+        src_colorspace=Colorspace.ITU709,
+        dst_colorspace=Colorspace.ITU709,
+        src_color_range=ColorRange.JPEG,
+        dst_color_range=ColorRange.MPEG,
+        interpolation=_INTERPOLATION,
+    )
