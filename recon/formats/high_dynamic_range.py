@@ -1,7 +1,7 @@
 """High-dynamic-range video (HLG, as phones film it; PQ, as HDR10 and Dolby Vision have it) to ordinary 8-bit sRGB.
 
-Shown as they are, such frames look grey and wash out; here they are brought to linear light, from BT.2020 to BT.709 primaries,
-rolled off above diffuse white and encoded again. ITU-R BT.2100 (transfer functions), BT.2087 (primaries).
+Shown as they are, such frames look grey and washed out; here they are brought to linear light, from BT.2020 to BT.709
+primaries, rolled off above diffuse white and encoded again. ITU-R BT.2100 (transfer functions), BT.2087 (primaries).
 """
 
 from functools import cache

@@ -1,7 +1,7 @@
 """Photographs and other pictures on disk <-> uint8 arrays: jpg, png, webp, tiff.
 
-Pixels come out as a person sees them: the EXIF orientation is applied, 16-bit channels are scaled to 8, palettes, grey and
-CMYK become RGB, and a picture with transparency keeps it as a fourth, straight (not premultiplied) channel.
+Pixels come out as a person sees them: the EXIF orientation is applied, 16-bit channels are scaled to 8, palettes, grey
+and CMYK become RGB, and a picture with transparency keeps it as a fourth, straight (not premultiplied) channel.
 """
 
 import os
@@ -160,7 +160,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         w, h = image.size
         if w * h > MAX_PIXELS or w < 1 or h < 1:
             raise UserError(
-                f"{path}: claims {w}x{h} pixels; at most {MAX_PIXELS // 1_000_000} million are read. Downscale it first."
+                f"{path}: claims {w}x{h} pixels; at most {MAX_PIXELS // 10**6} million are read. Downscale it."
             )
         yield image
 

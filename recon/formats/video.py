@@ -1,7 +1,7 @@
 """Videos on disk <-> uint8 frames (PyAV): mp4, mov, mkv, webm, avi in; H.264 mp4 out.
 
-Frames come out upright (the display matrix that phones write is applied), with square pixels, as sRGB-like RGB whatever the
-depth and colour space of the file, with the exact time stamps of the container. One pass, one frame in memory at a time.
+Frames come out upright (the display matrix that phones write is applied), with square pixels, as sRGB-like RGB whatever
+the depth and colour space of the file, with the exact time stamps of the container. One pass, one frame in memory.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -26,7 +26,7 @@ from recon.formats.images import MAX_PIXELS, fit_within
 from recon.workspace import replace_file
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi")
-# Allow lists: FFmpeg probes by content, and a playlist named .mp4 could otherwise make it open other files or addresses.
+# Allow lists: FFmpeg probes by content, and a playlist named .mp4 could otherwise make it open other files or sites.
 _READ_OPTIONS = {"format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi", "protocol_whitelist": "file"}
 _CODEC_OPTIONS = {"max_pixels": str(MAX_PIXELS)}
 
@@ -44,7 +44,7 @@ class VideoInfo:
 class Frame(NamedTuple):
     """One decoded frame."""
 
-    index: int  # counts the frames that decode, from 0
+    source_index: int  # counts the frames that decode, from 0
     time_s: float  # since the first frame
     image: NDArray[np.uint8]  # [h, w, 3]
 
@@ -104,19 +104,21 @@ def write_video(path: Path, frames: Iterable[NDArray[np.uint8]], *, fps: float, 
     if first is None:
         raise ValueError(f"{path.name}: a video needs at least one frame")
     h, w = first.shape[:2]
-    with replace_file(path) as temporary:
-        with av.open(str(temporary), "w", format="mp4", options={"movflags": "+faststart"}) as container:
-            rate = Fraction(fps).limit_denominator(1001)
-            stream: Any = container.add_stream("libx264", rate=rate, options={"crf": str(crf), "preset": "medium"})
-            stream.width, stream.height, stream.pix_fmt = w + w % 2, h + h % 2, "yuv420p"
-            stream.codec_context.gop_size = max(1, round(2 * fps))  # seeking in a viewer lands within two seconds
-            context = stream.codec_context
-            context.colorspace, context.color_primaries, context.color_trc, context.color_range = 1, 1, 1, 1  # BT.709
-            for image in chain([first], iterator):
-                if image.shape != (h, w, 3) or image.dtype != np.uint8:
-                    raise ValueError(f"{path.name}: frames must be uint8 {(h, w, 3)}, got {image.dtype} {image.shape}")
-                container.mux(stream.encode(_encodable(image)))
-            container.mux(stream.encode())
+    with (
+        replace_file(path) as temporary,
+        av.open(str(temporary), "w", format="mp4", options={"movflags": "+faststart"}) as container,
+    ):
+        rate = Fraction(fps).limit_denominator(1001)
+        stream: Any = container.add_stream("libx264", rate=rate, options={"crf": str(crf), "preset": "medium"})
+        stream.width, stream.height, stream.pix_fmt = w + w % 2, h + h % 2, "yuv420p"
+        stream.codec_context.gop_size = max(1, round(2 * fps))  # seeking in a viewer lands within two seconds
+        context = stream.codec_context
+        context.colorspace, context.color_primaries, context.color_trc, context.color_range = 1, 1, 1, 1  # BT.709
+        for image in chain([first], iterator):
+            if image.shape != (h, w, 3) or image.dtype != np.uint8:
+                raise ValueError(f"{path.name}: frames must be uint8 {(h, w, 3)}, got {image.dtype} {image.shape}")
+            container.mux(stream.encode(_encodable(image)))
+        container.mux(stream.encode())
     return path
 
 
@@ -143,9 +145,10 @@ def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
         stream = best if best in streams else streams[0]
         if stream.codec_context is None:
             raise UserError(f"{path}: its video codec is unknown here. Convert it: ffmpeg -i {path.name} out.mp4")
-        if stream.codec_context.width * stream.codec_context.height > MAX_PIXELS:
+        w, h = stream.codec_context.width, stream.codec_context.height
+        if w * h > MAX_PIXELS:
             raise UserError(
-                f"{path}: claims {stream.codec_context.width}x{stream.codec_context.height} pixels; downscale it."
+                f"{path}: claims {w}x{h} pixels; at most {MAX_PIXELS // 10**6} million are read. Downscale it."
             )
         stream.codec_context.options = _CODEC_OPTIONS
         stream.thread_type = "AUTO"
