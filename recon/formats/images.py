@@ -21,7 +21,7 @@ from PIL import ExifTags, Image
 from recon.errors import UserError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
-_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF")  # an allow list: Pillow's other readers see no untrusted bytes
+_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")  # an allow list: Pillow's other readers see no untrusted bytes
 _DAMAGE = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, struct.error, zlib.error)
 # No camera makes more; a small file that claims more is a decompression bomb.
 MAX_PIXELS = 150_000_000

@@ -4,7 +4,7 @@ Frames come out upright (the display matrix that phones write is applied), with 
 the depth and colour space of the file, with the exact time stamps of the container. One pass, one frame in memory.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -64,7 +64,9 @@ def read_video_info(path: Path) -> VideoInfo:
     raise _no_frames(path)
 
 
-def read_frames(path: Path, *, max_size: int | None = None, on_damage: Callable[[str], None] = warn) -> Iterator[Frame]:
+def read_frames(
+    path: Path, *, max_size: int | None = None, on_damage: Callable[[str], None] = warn
+) -> Generator[Frame]:
     """Decode every frame in order; the longest side is at most `max_size`.
 
     A damaged or cut-off file yields the frames it has, and `on_damage` is told once at the end.

@@ -1,0 +1,75 @@
+"""What `frames.json` says: the source, the camera, and every frame with its fate."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+MIN_VIEWS = 3  # fewer cannot fix a scene and its cameras
+_SAME_FOCAL = 0.015  # 35 mm equivalents are whole numbers: 26 or 27 is no other lens
+
+
+@dataclass(frozen=True)
+class FrameRecord:
+    """One frame or photo of the source."""
+
+    name: str  # unique; the order of names is the order of capture
+    image: str | None  # file name in frames/, None when dropped
+    source_index: int  # of the video frame, or of the photo in natural name order
+    source_name: str | None  # file name of the photo
+    time_s: float | None  # since the first frame of the video
+    sharpness: float
+    kept: bool
+    reason: str | None  # why dropped
+    exif_focal_px: float | None = None  # in the written size
+    rotated_by_orientation: int | None = None  # EXIF code used instead of the photo's own, see `recon.capture.photos`
+
+
+@dataclass(frozen=True)
+class Capture:
+    """Everything the capture stage found out. `focal_prior_px` is in pixels of `size_hw`, the size written."""
+
+    source: Path
+    kind: Literal["video", "photos"]
+    size_hw: tuple[int, int]
+    shared_camera: bool  # all images come from one camera with one focal length
+    frames: tuple[FrameRecord, ...]  # kept and dropped, in order of capture
+    fps: float | None = None
+    duration_s: float | None = None
+
+    @property
+    def kept(self) -> list[FrameRecord]:
+        return [frame for frame in self.frames if frame.kept]
+
+    @property
+    def focal_prior_px(self) -> float | None:
+        focals = [frame.exif_focal_px for frame in self.kept if frame.exif_focal_px is not None]
+        return float(np.median(focals)) if focals and self.shared_camera else None
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "source": str(self.source),
+            "kind": self.kind,
+            "size_hw": list(self.size_hw),
+            "shared_camera": self.shared_camera,
+            "focal_prior_px": self.focal_prior_px,
+            "fps": self.fps,
+            "duration_s": self.duration_s,
+            "frames": [asdict(frame) for frame in self.frames],
+        }
+
+
+def is_one_camera(cameras: Sequence[str | None], focals_px: Sequence[float | None]) -> bool:
+    """Whether EXIF allows that all photos share one camera; photos without EXIF are taken to be like the others."""
+    names = {camera for camera in cameras if camera is not None}
+    known = [focal for focal in focals_px if focal is not None]
+    return len(names) <= 1 and (not known or max(known) <= (1 + _SAME_FOCAL) * min(known))
+
+
+def count_reasons(frames: Sequence[FrameRecord]) -> str:
+    """For people: "12 blurred, 3 duplicate"."""
+    reasons = Counter(frame.reason for frame in frames if frame.reason is not None)
+    return ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())

@@ -1,0 +1,64 @@
+"""What a person gave as `capture.source`: a video, a folder of photos, or a mistake to explain."""
+
+import os
+from collections import Counter
+from pathlib import Path
+from typing import Literal
+
+from recon.errors import UserError
+from recon.formats.images import IMAGE_SUFFIXES, list_images
+from recon.formats.video import VIDEO_SUFFIXES
+
+# Folders that come with poses: reading only their pictures would throw the poses away.
+_POSED = {"transforms.json": "transforms", "transforms_train.json": "blender"}
+
+
+def source_kind(source: Path) -> Literal["video", "photos"]:
+    """ "video" or "photos"; `UserError` with the next step for anything else."""
+    if not source.exists():
+        raise UserError(
+            f"capture.source={source}: there is no such file or folder (looked in {Path.cwd()}). Check the path."
+        )
+    if not os.access(source, os.R_OK | (os.X_OK if source.is_dir() else 0)):
+        raise UserError(f"capture.source={source}: no permission to read it. Change its permissions (chmod +r).")
+    if source.is_dir():
+        if list_images(source):
+            return "photos"
+        raise UserError(_why_no_photos(source))
+    if source.suffix.lower() in IMAGE_SUFFIXES:
+        raise UserError(
+            f"capture.source={source}: is one image; expected a video or a folder of photos, with at least about "
+            f"20 views from different places. Give the folder: capture.source={source.parent}"
+        )
+    if source.suffix.lower() not in VIDEO_SUFFIXES:
+        raise UserError(
+            f"capture.source={source}: expected a video ({', '.join(VIDEO_SUFFIXES)}) or a folder of photos "
+            f"({', '.join(IMAGE_SUFFIXES)}), found a file named {source.suffix or 'without a suffix'}. "
+            "Convert it: ffmpeg -i IN out.mp4"
+        )
+    return "video"
+
+
+def _why_no_photos(folder: Path) -> str:
+    """The most useful thing to say about a folder without images."""
+    entries = sorted(p for p in folder.iterdir() if not p.name.startswith("."))
+    for name, dataset in _POSED.items():
+        if (folder / name).is_file():
+            return (
+                f"capture.source={folder}: holds no photos but {name}. "
+                f"To use its poses: dataset={dataset} dataset.path={folder}"
+            )
+    if not entries:
+        return f"capture.source={folder}: the folder is empty. Put photos there ({', '.join(IMAGE_SUFFIXES)})."
+    videos = [p for p in entries if p.suffix.lower() in VIDEO_SUFFIXES]
+    if videos:
+        return f"capture.source={folder}: holds a video and no photos. Give the file: capture.source={videos[0]}"
+    subfolders = [p for p in entries if p.is_dir() and os.access(p, os.R_OK | os.X_OK) and list_images(p)]
+    if subfolders:
+        return (
+            f"capture.source={folder}: its photos lie one level down. Give that folder: capture.source={subfolders[0]}"
+        )
+    found = Counter(p.suffix.lower() or "no suffix" for p in entries if p.is_file())
+    listed = ", ".join(f"{count} {suffix}" for suffix, count in found.most_common(4)) or "only folders"
+    convert = " Convert them first (heif-convert, or the phone's 'most compatible' format)." if ".heic" in found else ""
+    return f"capture.source={folder}: holds no images ({', '.join(IMAGE_SUFFIXES)} count); found {listed}.{convert}"
