@@ -1,0 +1,99 @@
+"""Agreement between views: a surface seen from one place must be there from the next place too.
+
+Floaters and fog look solid from the camera that they were painted for and are looked through by all others. For each
+trusted pixel its position is projected into neighbouring depth maps; `agreeing` counts the maps whose depth is the same
+there, `contradicting` those that see clearly farther through that place. Vectorised over pixels.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recon.console import progress
+from recon.geometry import invert_rigid
+from recon.geometry.transforms import Array
+from recon.mesh.depth_maps import DepthMap
+
+
+@dataclass(frozen=True)
+class Votes:
+    """What some depth maps say about n positions."""
+
+    agreeing: NDArray[np.int32]  # [n] the surface is here
+    contradicting: NDArray[np.int32]  # [n] the map looks through this place
+
+    def __add__(self, other: "Votes") -> "Votes":
+        return Votes(self.agreeing + other.agreeing, self.contradicting + other.contradicting)
+
+
+def no_votes(n: int) -> Votes:
+    return Votes(np.zeros(n, np.int32), np.zeros(n, np.int32))
+
+
+def vote(positions: Array, view: DepthMap, *, tolerance: float, margin: float = 0.0) -> Votes:
+    """Votes of one map on positions [n, 3]: same depth within `tolerance` (relative) + `margin` (world units).
+
+    Looking through needs three times the tolerance: between the two a map abstains.
+    """
+    depth, seen, is_free = look_up(positions, view)
+    difference = seen - depth
+    allowed = tolerance * np.maximum(depth, 0) + margin
+    agreeing = (seen > 0) & (np.abs(difference) <= allowed)
+    contradicting = is_free | ((seen > 0) & (difference > 3 * allowed))
+    return Votes(agreeing.astype(np.int32), contradicting.astype(np.int32))
+
+
+def look_up(positions: Array, view: DepthMap) -> tuple[Array, NDArray[np.float32], NDArray[np.bool_]]:
+    """Depth [n] of positions in the camera, the map's depth [n] there (0: unknown), and its `is_free` [n]."""
+    camera, (h, w) = view.viewpoint.camera, view.viewpoint.camera.size_hw
+    camera_from_world = invert_rigid(view.viewpoint.world_from_camera)
+    local = positions @ camera_from_world[:3, :3].T + camera_from_world[:3, 3]
+    z = local[:, 2]
+    safe = np.where(z > 1e-9, z, np.inf)
+    x = np.floor(local[:, 0] / safe * camera.fx + camera.cx)
+    y = np.floor(local[:, 1] / safe * camera.fy + camera.cy)
+    inside = (z > 1e-9) & (x >= 0) & (x < w) & (y >= 0) & (y < h)
+    index = np.where(inside, y * w + x, 0).astype(np.int64)
+    seen = np.where(inside, view.depth.reshape(-1)[index], 0).astype(np.float32)
+    return z, seen, inside & view.is_free.reshape(-1)[index]
+
+
+def keep_agreed(
+    maps: Sequence[DepthMap],
+    *,
+    n_neighbours: int,
+    min_agreeing: int,
+    tolerance: float,  # relative depth difference that counts as the same surface
+) -> list[DepthMap]:
+    """The maps with only those pixels that at least `min_agreeing` of their `n_neighbours` best neighbours confirm,
+    and no more contradict than confirm. With fewer maps than that, as many as there are."""
+    needed = min(min_agreeing, len(maps) - 1)
+    kept = []
+    with progress("mesh: agreement", len(maps)) as bar:
+        for i, view in enumerate(maps):
+            positions = view.points()
+            votes = no_votes(len(positions))
+            for j in _neighbours(maps, i, n_neighbours):
+                votes = votes + vote(positions, maps[j], tolerance=tolerance)
+            depth = view.depth.copy()
+            rejected = (votes.agreeing < needed) | (votes.contradicting > votes.agreeing)
+            depth[depth > 0] *= ~rejected
+            kept.append(replace(view, depth=depth))
+            bar.advance()
+    return kept
+
+
+def _neighbours(maps: Sequence[DepthMap], i: int, n: int) -> list[int]:
+    """The n maps that see most of map i's surface (by a sparse sample of it)."""
+    sample = maps[i].points(step=12)
+    overlap = np.array([_n_seen(sample, view) if j != i else -1 for j, view in enumerate(maps)])
+    best = np.argsort(-overlap, kind="stable")[:n]
+    return [int(j) for j in best if overlap[j] > 0]
+
+
+def _n_seen(sample: Array, view: DepthMap) -> int:
+    """How many positions the map sees at about their depth (30 %), or looks through."""
+    depth, seen, is_free = look_up(sample, view)
+    return int((is_free | ((seen > 0) & (np.abs(seen - depth) < 0.3 * depth))).sum())

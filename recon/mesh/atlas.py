@@ -1,0 +1,84 @@
+"""Cutting a mesh into charts and packing them into one texture (xatlas), and the surface points of its texels."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recon.formats.open3d_import import import_open3d
+from recon.geometry import TriangleMesh
+
+
+@dataclass(frozen=True)
+class Atlas:
+    """Corner-split vertices with texture coordinates."""
+
+    source_vertex: NDArray[np.int64]  # [v] the vertex of the unsplit mesh
+    faces: NDArray[np.int32]  # [f, 3] into the split vertices; the faces are those of the unsplit mesh, in order
+    uvs: NDArray[np.float32]  # [v, 2], origin at the bottom left
+
+
+@dataclass(frozen=True)
+class SurfaceSamples:
+    """Points on a mesh that want a colour."""
+
+    positions: NDArray[np.float32]  # [n, 3] world
+    normals: NDArray[np.float32]  # [n, 3] unit, of the face
+    faces: NDArray[np.int64]  # [n]
+
+    def __len__(self) -> int:
+        return len(self.faces)
+
+
+def unwrap(mesh: TriangleMesh, *, texture_size: int, padding: int = 3) -> Atlas:
+    """Charts of low distortion, packed with `padding` texels between them at `texture_size`."""
+    import xatlas
+
+    atlas = xatlas.Atlas()
+    atlas.add_mesh((mesh.vertices - mesh.vertices.mean(0)).astype(np.float32), mesh.faces.astype(np.uint32))
+    charts, packing = xatlas.ChartOptions(), xatlas.PackOptions()
+    charts.max_iterations = 1  # more rounds take far longer and save a few seams
+    packing.resolution, packing.padding, packing.bilinear = texture_size, padding, True
+    atlas.generate(charts, packing)
+    source, faces, uvs = atlas[0]
+    return Atlas(source.astype(np.int64), faces.astype(np.int32), _flip_v(uvs))
+
+
+def texel_samples(mesh: TriangleMesh, atlas: Atlas, texture_size: int) -> tuple[SurfaceSamples, NDArray[np.int64]]:
+    """Surface points of all texels whose centre lies in a chart, and their flat index in the texture (row 0 on top).
+
+    Rasterised by casting rays down on the charts laid out flat: exact barycentrics, no loop over triangles.
+    """
+    o3d = import_open3d()
+    flat = np.concatenate([atlas.uvs * texture_size, np.zeros((len(atlas.uvs), 1), np.float32)], 1)
+    scene = o3d.t.geometry.RaycastingScene()
+    scene.add_triangles(o3d.core.Tensor(flat.astype(np.float32)), o3d.core.Tensor(atlas.faces.astype(np.uint32)))
+    x, y = np.meshgrid(np.arange(texture_size) + 0.5, texture_size - 0.5 - np.arange(texture_size))
+    rays = np.zeros((texture_size, texture_size, 6), np.float32)
+    rays[..., 0], rays[..., 1], rays[..., 2], rays[..., 5] = x, y, 1, -1
+    hit = scene.cast_rays(o3d.core.Tensor(rays))
+    face = hit["primitive_ids"].numpy().reshape(-1)
+    texels = np.flatnonzero(np.isfinite(hit["t_hit"].numpy().reshape(-1)))
+    face = face[texels].astype(np.int64)
+    barycentric = hit["primitive_uvs"].numpy().reshape(-1, 2)[texels]
+    return samples_on_faces(mesh, face, barycentric), texels
+
+
+def samples_on_faces(mesh: TriangleMesh, faces: NDArray, barycentric: NDArray) -> SurfaceSamples:
+    """Points (1 - u - v) a + u b + v c on faces [n], with barycentrics [n, 2] = (u, v)."""
+    corners = mesh.vertices[mesh.faces[faces]]
+    u, v = barycentric[:, :1], barycentric[:, 1:]
+    positions = (1 - u - v) * corners[:, 0] + u * corners[:, 1] + v * corners[:, 2]
+    return SurfaceSamples(positions.astype(np.float32), face_normals(mesh)[faces].astype(np.float32), faces)
+
+
+def face_normals(mesh: TriangleMesh) -> NDArray[np.float64]:
+    """Unit normals [f, 3]; zero for a degenerate face."""
+    a, b, c = (mesh.vertices[mesh.faces[:, i]] for i in range(3))
+    across = np.cross(b - a, c - a)
+    return across / np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-30)
+
+
+def _flip_v(uvs: NDArray) -> NDArray[np.float32]:
+    """xatlas packs from the top; ours counts from the bottom. Clipped: rounding may leave the unit square."""
+    return np.clip(np.stack([uvs[:, 0], 1 - uvs[:, 1]], -1), 0, 1).astype(np.float32)

@@ -1,0 +1,126 @@
+"""What is removed from a fused surface, and what is mended: contradicted faces, crumbs, bad edges, small holes."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from recon.geometry import TriangleMesh
+from recon.mesh.agreement import no_votes, vote
+from recon.mesh.depth_maps import DepthMap
+
+
+def keep_faces(mesh: TriangleMesh, keep: NDArray[np.bool_]) -> TriangleMesh:
+    """The mesh with the faces [f] marked, and only the vertices they use (positions only: colours come later)."""
+    assert mesh.colors is None and mesh.uvs is None
+    faces = mesh.faces[keep]
+    used, index = np.unique(faces, return_inverse=True)
+    return TriangleMesh(mesh.vertices[used], index.reshape(-1, 3).astype(np.int32))
+
+
+def drop_contradicted(mesh: TriangleMesh, maps: Sequence[DepthMap], *, tolerance: float, voxel: float) -> TriangleMesh:
+    """Without the faces that more views look through than confirm: floaters, and skins behind the truncation."""
+    votes = no_votes(len(mesh.faces))
+    middle = mesh.vertices[mesh.faces].mean(1)
+    for view in maps:
+        votes = votes + vote(middle, view, tolerance=tolerance, margin=voxel)
+    return keep_faces(mesh, votes.contradicting <= votes.agreeing)
+
+
+def drop_crumbs(mesh: TriangleMesh, *, min_area_fraction: float) -> TriangleMesh:
+    """Without the connected components below a share of the whole area."""
+    label = face_components(mesh)
+    areas = np.bincount(label, mesh.face_areas)
+    return keep_faces(mesh, areas[label] >= min_area_fraction * areas.sum())
+
+
+def face_components(mesh: TriangleMesh) -> NDArray[np.int32]:
+    """Component number [f] of each face; faces that share a vertex are connected."""
+    a, b = mesh.faces[:, [0, 1]].reshape(-1), mesh.faces[:, [1, 2]].reshape(-1)
+    n = len(mesh.vertices)
+    _, label = connected_components(coo_matrix((np.ones(len(a), bool), (a, b)), shape=(n, n)), directed=False)
+    _, dense = np.unique(label[mesh.faces[:, 0]], return_inverse=True)
+    return dense.astype(np.int32)
+
+
+def drop_bad_faces(mesh: TriangleMesh) -> TriangleMesh:
+    """Without degenerate and repeated faces, and with at most two faces on every edge (the largest stay)."""
+    faces, areas = mesh.faces, mesh.face_areas
+    distinct = (faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 0] != faces[:, 2])
+    keep = distinct & (areas > 1e-12 * areas.mean())
+    first = np.zeros(len(faces), bool)
+    first[np.unique(np.sort(faces, 1), axis=0, return_index=True)[1]] = True
+    mesh = keep_faces(mesh, keep & first)
+    rank = np.argsort(np.argsort(-mesh.face_areas, kind="stable"), kind="stable")  # 0 = largest
+    _, edge = np.unique(_edges(mesh.faces), axis=0, return_inverse=True)
+    edge, face = edge.reshape(-1), np.tile(np.arange(len(mesh.faces)), 3)
+    order = np.lexsort((rank[face], edge))
+    starts = np.flatnonzero(np.diff(edge[order], prepend=-1))
+    place = np.arange(len(order)) - np.repeat(starts, np.diff(np.append(starts, len(order))))
+    keep = np.ones(len(mesh.faces), bool)
+    keep[face[order[place >= 2]]] = False
+    return keep_faces(mesh, keep)
+
+
+def fill_holes(
+    mesh: TriangleMesh, maps: Sequence[DepthMap], *, max_perimeter: float, tolerance: float, voxel: float
+) -> tuple[TriangleMesh, int]:
+    """Close simple boundary loops up to `max_perimeter` (world units) by a fan, unless views look through them.
+
+    Returns the mesh and the number of holes closed.
+    """
+    vertices, faces, closed = [mesh.vertices], [mesh.faces], 0
+    n = len(mesh.vertices)
+    for loop in boundary_loops(mesh):
+        ring = mesh.vertices[loop]
+        perimeter = np.linalg.norm(ring - np.roll(ring, -1, 0), axis=1).sum()
+        if perimeter > max_perimeter or _is_open(ring, maps, tolerance, voxel):
+            continue
+        vertices.append(ring.mean(0, keepdims=True))
+        faces.append(np.stack([np.roll(loop, -1), loop, np.full(len(loop), n)], -1).astype(np.int32))
+        n, closed = n + 1, closed + 1
+    return TriangleMesh(np.concatenate(vertices), np.concatenate(faces)), closed
+
+
+def boundary_loops(mesh: TriangleMesh) -> list[NDArray[np.int64]]:
+    """Simple closed loops of vertices along edges that have one face, in the direction of their faces."""
+    directed = mesh.faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2).astype(np.int64)
+    key = directed[:, 0] * len(mesh.vertices) + directed[:, 1]
+    opposite = directed[:, 1] * len(mesh.vertices) + directed[:, 0]
+    boundary = directed[~np.isin(key, opposite)]
+    starts, counts = np.unique(boundary[:, 0], return_counts=True)
+    forked = set(starts[counts > 1].tolist())  # vertices where two boundaries touch: their loops are not simple
+    following = dict(boundary.tolist())
+    loops, visited = [], set()
+    for start in following:
+        loop, vertex = [], start
+        while vertex in following and vertex not in visited and vertex not in forked:
+            visited.add(vertex)
+            loop.append(vertex)
+            vertex = following[vertex]
+        if len(loop) >= 3 and vertex == start:
+            loops.append(np.array(loop))
+    return loops
+
+
+def watertight_fraction(mesh: TriangleMesh) -> float:
+    """Share of the edges that have exactly two faces."""
+    if not len(mesh.faces):
+        return 0.0
+    _, counts = np.unique(_edges(mesh.faces), axis=0, return_counts=True)
+    return float((counts == 2).mean())
+
+
+def _edges(faces: NDArray) -> NDArray:
+    """Undirected edges [3 f, 2]: first of all faces, then second, then third."""
+    return np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1)
+
+
+def _is_open(ring: NDArray, maps: Sequence[DepthMap], tolerance: float, voxel: float) -> bool:
+    """Whether more views look through the middle of the hole than see a surface there."""
+    votes = no_votes(1)
+    for view in maps:
+        votes = votes + vote(ring.mean(0, keepdims=True), view, tolerance=tolerance, margin=voxel)
+    return bool(votes.contradicting[0] > votes.agreeing[0])

@@ -1,0 +1,60 @@
+"""How well the photos see each face: the scores that choose photos for the texture, and the coverage map."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recon.geometry import TriangleMesh
+from recon.mesh.atlas import SurfaceSamples, samples_on_faces
+from recon.mesh.photos import Photo, Projection, project
+
+# Number of photos that see a face -> colour, from "nobody has looked" to "well covered".
+_COLORS = np.array([[178, 24, 43], [244, 130, 60], [253, 219, 120], [166, 217, 106], [70, 170, 90], [26, 120, 80]])
+_STEPS = np.array([0, 1, 2, 3, 5, 9])
+
+
+def face_centers(mesh: TriangleMesh) -> SurfaceSamples:
+    """One sample in the middle of each face."""
+    n = len(mesh.faces)
+    return samples_on_faces(mesh, np.arange(n), np.full((n, 2), 1 / 3))
+
+
+def view_scores(
+    samples: SurfaceSamples, photos: Sequence[Photo], *, min_cosine: float, tolerance: float
+) -> NDArray[np.float32]:
+    """[photos, n]: pixels per squared world unit that a photo has of the surface there; 0 where it does not see it."""
+    return np.stack(
+        [
+            sample_scores(samples, photo, project(samples.positions, photo, tolerance=tolerance), min_cosine=min_cosine)
+            for photo in photos
+        ]
+    )
+
+
+def sample_scores(
+    samples: SurfaceSamples, photo: Photo, projection: Projection, *, min_cosine: float
+) -> NDArray[np.float32]:
+    """[n] cosine * (focal / depth)^2 where the photo sees the front of the surface at an angle it can use, else 0."""
+    towards = photo.center - samples.positions
+    cosine = (towards * samples.normals).sum(1) / np.maximum(np.linalg.norm(towards, axis=1), 1e-12)
+    usable = projection.is_visible & (cosine >= min_cosine)
+    depth = np.where(usable, projection.depth, 1)
+    return np.where(usable, cosine * (photo.camera.fx / depth) ** 2, 0).astype(np.float32)
+
+
+def seen_fraction(mesh: TriangleMesh, n_seeing: NDArray[np.int64], *, min_views: int) -> float:
+    """Share of the area whose faces at least `min_views` photos see."""
+    areas = mesh.face_areas
+    return float(areas[n_seeing >= min_views].sum() / max(areas.sum(), 1e-30))
+
+
+def coverage_mesh(mesh: TriangleMesh, n_seeing: NDArray[np.int64]) -> TriangleMesh:
+    """The mesh coloured by how many photos see each face (mean over a vertex's faces): red none, green many."""
+    total, count = np.zeros(len(mesh.vertices)), np.zeros(len(mesh.vertices))
+    for corner in range(3):
+        np.add.at(total, mesh.faces[:, corner], n_seeing)
+        np.add.at(count, mesh.faces[:, corner], 1)
+    mean = total / np.maximum(count, 1)
+    colors = np.stack([np.interp(mean, _STEPS, _COLORS[:, channel]) for channel in range(3)], -1)
+    return TriangleMesh(mesh.vertices, mesh.faces, np.round(colors).astype(np.uint8))

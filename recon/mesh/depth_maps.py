@@ -1,0 +1,124 @@
+"""Depth maps of the field, and which of their pixels to trust.
+
+A field trained for minutes has fog near its cameras, floaters, and wrong depths at edges. A pixel is kept when it is
+opaque, not at a jump of depth, not seen at a grazing angle, nearer than the scene's far end, and when other views agree
+with it (`agreement.py`).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recon.console import progress
+from recon.geometry import Reconstruction
+from recon.geometry.transforms import Array
+from recon.mesh.viewpoints import Viewpoint, point_depths
+
+
+class Rendering(Protocol):
+    """What this stage uses of a rendered view (`recon.render.views.RenderedView` has it)."""
+
+    @property
+    def opacity(self) -> NDArray[np.float32]: ...  # [h, w]
+
+    @property
+    def depth(self) -> NDArray[np.float32]: ...  # [h, w] along camera z, 0 = nothing
+
+    @property
+    def normal(self) -> NDArray[np.float32]: ...  # [h, w, 3] world, unit, 0 = nothing
+
+
+RenderViewFn = Callable[..., Rendering]  # (camera: Camera, world_from_camera: [4, 4])
+
+
+@dataclass(frozen=True)
+class DepthMap:
+    """One view: where its surface is, where it looks through, and where it says nothing (neither)."""
+
+    viewpoint: Viewpoint
+    depth: NDArray[np.float32]  # [h, w] along camera z; 0 where no surface is trusted
+    is_free: NDArray[np.bool_]  # [h, w] nothing along this ray up to the scene's far end
+
+    def __post_init__(self) -> None:
+        assert self.depth.shape == self.is_free.shape == self.viewpoint.camera.size_hw
+
+    @property
+    def camera_rays(self) -> NDArray[np.float64]:
+        """[h, w, 3] directions in the camera frame with z = 1 (pinhole)."""
+        camera = self.viewpoint.camera
+        h, w = camera.size_hw
+        y, x = np.mgrid[:h, :w] + 0.5
+        return np.stack([(x - camera.cx) / camera.fx, (y - camera.cy) / camera.fy, np.ones((h, w))], -1)
+
+    def points(self, step: int = 1) -> Array:
+        """World positions [n, 3] of the trusted pixels (of every `step`-th row and column)."""
+        depth = self.depth[::step, ::step]
+        hit = depth > 0
+        local = self.camera_rays[::step, ::step][hit] * depth[hit][:, None]
+        pose = self.viewpoint.world_from_camera
+        return local @ pose[:3, :3].T + pose[:3, 3]
+
+
+def render_depth_maps(
+    viewpoints: Sequence[Viewpoint],
+    render_view_fn: RenderViewFn,
+    *,
+    reconstruction: Reconstruction,
+    max_depth: float | None,  # world units; None: from the sparse points, else from the depths
+    min_opacity: float,
+    max_jump: float,  # relative change of depth between neighbouring pixels
+    min_cosine: float,  # between the normal and the direction to the camera
+) -> tuple[list[DepthMap], float]:
+    """Render every viewpoint and judge each pixel by its own view. Returns the maps and the far end of the scene."""
+    rendered = []
+    with progress("mesh: depth maps", len(viewpoints)) as bar:
+        for viewpoint in viewpoints:
+            view = render_view_fn(viewpoint.camera, viewpoint.world_from_camera)
+            depth = np.where(view.opacity >= min_opacity, view.depth, 0).astype(np.float32)
+            rendered.append((depth, view.opacity, view.normal))
+            bar.advance()
+    far = max_depth or far_end(reconstruction, [depth for depth, _, _ in rendered])
+    maps = []
+    for viewpoint, (depth, opacity, normal) in zip(viewpoints, rendered, strict=True):
+        blank = DepthMap(viewpoint, depth, np.zeros(depth.shape, bool))
+        keep = (depth > 0) & (depth <= far) & ~at_jump(depth, max_jump) & ~is_grazing(blank, normal, min_cosine)
+        # Empty to the far end: nearly transparent, or opaque only behind it (sky, the far background).
+        is_free = (opacity < 0.1) | (depth > 1.5 * far)
+        maps.append(DepthMap(viewpoint, np.where(keep, depth, 0).astype(np.float32), is_free))
+    return maps, far
+
+
+def far_end(reconstruction: Reconstruction, depths: Sequence[NDArray[np.float32]]) -> float:
+    """Depth behind which nothing is meshed: sky and far background have no parallax to place them by.
+
+    1.3 times the depth that 95 % of the sparse points lie within (a point cloud ends before the surface does and has
+    outliers); without points, the same of the rendered depths.
+    """
+    known = point_depths(reconstruction)
+    if len(known) < 100:
+        known = np.concatenate([depth[depth > 0][::7] for depth in depths]) if depths else known
+    return float(1.3 * np.percentile(known, 95)) if len(known) else 0.0
+
+
+def at_jump(depth: NDArray[np.float32], max_jump: float) -> NDArray[np.bool_]:
+    """Pixels [h, w] next to a relative change of (median-filtered) depth above `max_jump`, and lone speckles.
+
+    The median depth of a ray that grazes a near edge lies anywhere between the edge and what is behind it.
+    """
+    import cv2
+
+    smooth = cv2.medianBlur(np.ascontiguousarray(depth, np.float32), 3)
+    high = cv2.dilate(smooth, np.ones((3, 3), np.uint8))
+    low = cv2.erode(np.where(smooth > 0, smooth, np.inf).astype(np.float32), np.ones((3, 3), np.uint8))
+    # A slope seen obliquely changes over the 3 x 3 window too: twice the step between neighbours is allowed.
+    return (high - low > 2 * max_jump * smooth) | (np.abs(depth - smooth) > max_jump * smooth)
+
+
+def is_grazing(view: DepthMap, normal: NDArray[np.float32], min_cosine: float) -> NDArray[np.bool_]:
+    """Pixels [h, w] whose rendered normal is nearly across the ray; pixels without a normal are not judged."""
+    rays = view.camera_rays @ view.viewpoint.world_from_camera[:3, :3].T
+    cosine = np.abs((rays * normal).sum(-1)) / np.linalg.norm(rays, axis=-1)
+    return (cosine < min_cosine) & (np.abs(normal).sum(-1) > 0)

@@ -1,0 +1,157 @@
+"""Depth maps -> signed distance -> surface (TSDF fusion, Curless and Levoy 1996, over sparse blocks).
+
+Every view writes into *all* blocks in its frustum, not only those near its own surface: what one view saw as solid and
+the others look through is carved away here already.
+"""
+
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recon.console import progress, warn
+from recon.errors import UserError
+from recon.formats.open3d_import import import_open3d
+from recon.geometry import TriangleMesh, invert_rigid
+from recon.geometry.transforms import Array
+from recon.mesh.depth_maps import DepthMap
+
+BLOCK = 8  # voxels a side
+_BLOCK_BYTES = BLOCK**3 * 8  # float32 distance and weight
+
+
+def choose_voxel_size(
+    maps: Sequence[DepthMap],
+    *,
+    footprints: float,  # voxel size in pixels of the fused views, at their median depth
+    truncation_voxels: float,
+    memory_mb: float,
+) -> float:
+    """Voxel size in world units: the median pixel footprint, made coarser until the blocks fit the memory."""
+    sizes = [view.depth[view.depth > 0] / view.viewpoint.camera.fx for view in maps]
+    voxel = float(footprints * np.median(np.concatenate(sizes)))
+    wanted = voxel
+    while len(surface_blocks(maps, voxel, truncation_voxels, step=2)) * _BLOCK_BYTES > memory_mb * 2**20:
+        voxel *= 1.2
+    if voxel > wanted:
+        warn(
+            f"mesh: voxels of {voxel:.4g} units instead of {wanted:.4g}, to stay within mesh.memory_mb={memory_mb:g}. "
+            "Raise it for more detail."
+        )
+    return voxel
+
+
+def surface_blocks(maps: Sequence[DepthMap], voxel: float, truncation_voxels: float, step: int = 1) -> NDArray:
+    """Integer coordinates [n, 3] of the blocks within the truncation of any trusted pixel."""
+    reach = truncation_voxels * voxel
+    # The cube of +-reach round a point: its corners name every block it touches while it is no wider than a block.
+    steps = np.linspace(-reach, reach, 2 if 2 * truncation_voxels <= BLOCK else 3)
+    offsets = np.stack(np.meshgrid(steps, steps, steps), -1).reshape(-1, 3)
+    found = []
+    for view in maps:
+        points = _unique_rows(np.floor(view.points(step) / voxel).astype(np.int32)) * voxel + voxel / 2
+        found += [_unique_rows(_blocks_of(points + offset, voxel)) for offset in offsets]
+    return _unique_rows(np.concatenate(found))
+
+
+def fuse(
+    maps: Sequence[DepthMap],
+    *,
+    voxel: float,
+    truncation_voxels: float,
+    far: float,
+    min_weight: float,  # views that must have written a voxel
+) -> TriangleMesh:
+    """The zero crossing of the fused distance, as triangles in world units (float32 grid). Order is deterministic."""
+    o3d = import_open3d()
+    core = o3d.core
+    blocks = surface_blocks(maps, voxel, truncation_voxels)
+    grid = o3d.t.geometry.VoxelBlockGrid(
+        ("tsdf", "weight"),
+        (core.float32, core.float32),
+        ((1), (1)),
+        voxel,
+        BLOCK,
+        len(blocks) + 64,
+        core.Device("CPU:0"),
+    )
+    beyond = 2 * far + 4 * truncation_voxels * voxel  # what a ray that looks through writes: free up to here
+    with progress("mesh: fusion", len(maps)) as bar:
+        for view in maps:
+            inside = blocks[_in_frustum(blocks, view, voxel, far)]
+            if len(inside):
+                _integrate(o3d, grid, inside, view, beyond, truncation_voxels)
+            bar.advance()
+    surface = grid.extract_triangle_mesh(weight_threshold=float(min_weight))
+    if len(surface.vertex) == 0 or len(surface.triangle) == 0:
+        raise no_surface(f"no voxel of {voxel:.4g} units was confirmed by {min_weight:g} views")
+    return _in_fixed_order(surface.vertex.positions.numpy(), surface.triangle.indices.numpy())
+
+
+def no_surface(found: str) -> UserError:
+    """The error for a field that shows nothing to fuse."""
+    return UserError(
+        f"mesh: expected rendered depths that agree between views, found none ({found}). Look at the rendered views "
+        "(scripts/render.py), train longer (train.max_seconds), or loosen mesh.min_opacity and mesh.agreement."
+    )
+
+
+def _integrate(
+    o3d: ModuleType, grid: Any, blocks: NDArray, view: DepthMap, beyond: float, truncation_voxels: float
+) -> None:
+    core = o3d.core
+    depth = np.where(view.is_free & (view.depth == 0), np.float32(beyond), view.depth)
+    camera = view.viewpoint.camera
+    # Open3D takes floor(u) as the pixel, so the half-pixel principal point goes in as it is (tested on a sphere).
+    intrinsic = np.array([[camera.fx, 0, camera.cx], [0, camera.fy, camera.cy], [0, 0, 1.0]])
+    grid.integrate(
+        core.Tensor(np.ascontiguousarray(blocks, np.int32)),
+        o3d.t.geometry.Image(core.Tensor(np.ascontiguousarray(depth, np.float32))),
+        core.Tensor(intrinsic),
+        core.Tensor(invert_rigid(view.viewpoint.world_from_camera)),
+        1.0,  # depths are in world units
+        2 * beyond,
+        float(truncation_voxels),
+    )
+
+
+def _blocks_of(points: Array, voxel: float) -> NDArray:
+    return np.floor(points / (voxel * BLOCK)).astype(np.int32)
+
+
+def _unique_rows(rows: NDArray) -> NDArray:
+    """Unique integer rows [n, 3], by one packed key a row (np.unique over rows sorts far slower)."""
+    if not len(rows):
+        return rows
+    low = rows.min(0).astype(np.int64)
+    size = rows.max(0).astype(np.int64) - low + 1
+    key = ((rows[:, 0] - low[0]) * size[1] + (rows[:, 1] - low[1])) * size[2] + (rows[:, 2] - low[2])
+    unique = np.unique(key)
+    return np.stack([unique // (size[1] * size[2]), unique // size[2] % size[1], unique % size[2]], -1) + low
+
+
+def _in_frustum(blocks: NDArray, view: DepthMap, voxel: float, far: float) -> NDArray[np.bool_]:
+    """Which blocks [n, 3] may project into the picture: their bounding sphere against the image, generously."""
+    camera, (h, w) = view.viewpoint.camera, view.viewpoint.camera.size_hw
+    side = voxel * BLOCK
+    camera_from_world = invert_rigid(view.viewpoint.world_from_camera)
+    local = (blocks + 0.5) * side @ camera_from_world[:3, :3].T + camera_from_world[:3, 3]
+    z = np.maximum(local[:, 2], side)
+    x, y = local[:, 0] / z * camera.fx + camera.cx, local[:, 1] / z * camera.fy + camera.cy
+    reach = side * max(camera.fx, camera.fy) / z
+    inside = (x > -reach) & (x < w + reach) & (y > -reach) & (y < h + reach)
+    return inside & (local[:, 2] > -side) & (local[:, 2] < 2 * far + side)
+
+
+def _in_fixed_order(vertices: NDArray, faces: NDArray) -> TriangleMesh:
+    """Sort vertices and faces: the extraction runs in threads and returns them in any order."""
+    order = np.lexsort(vertices.T)
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order))
+    faces = rank[faces]
+    first = faces.argmin(1)
+    faces = np.take_along_axis(faces, (first[:, None] + np.arange(3)) % 3, axis=1)  # keeps the winding
+    faces = faces[np.lexsort(faces.T[::-1])]
+    return TriangleMesh(vertices[order].astype(np.float64), faces.astype(np.int32))

@@ -1,0 +1,123 @@
+"""A small software renderer: pictures of a mesh without a GPU, by ray casting and texture lookup."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from recon.formats.open3d_import import import_open3d
+from recon.geometry import Camera, TriangleMesh, pixel_centers
+from recon.geometry.transforms import Array
+from recon.mesh.atlas import face_normals
+
+_MAX_LAYERS = 8  # back faces looked through, at most
+
+
+@dataclass(frozen=True)
+class MeshPicture:
+    """One view of a mesh."""
+
+    color: NDArray[np.float32]  # [h, w, 3] in [0, 1]; the background where nothing is hit
+    depth: NDArray[np.float32]  # [h, w] along camera z; 0 where nothing is hit
+    normal: NDArray[np.float32]  # [h, w, 3] of the face, world; 0 where nothing is hit
+
+    @property
+    def is_hit(self) -> NDArray[np.bool_]:
+        return self.depth > 0
+
+
+class MeshScene:
+    """A mesh made ready for ray casting; build it once for many pictures."""
+
+    def __init__(self, mesh: TriangleMesh) -> None:
+        self.mesh = mesh
+        self._normals = face_normals(mesh)
+        # Embree works in float32: keep the numbers small.
+        self._origin = mesh.vertices.mean(0) if len(mesh.vertices) else np.zeros(3)
+        self._o3d = import_open3d()
+        self._scene = self._o3d.t.geometry.RaycastingScene()
+        tensor = self._o3d.core.Tensor
+        local = (mesh.vertices - self._origin).astype(np.float32)
+        self._scene.add_triangles(tensor(local), tensor(mesh.faces.astype(np.uint32)))
+
+    def cast(self, origins: Array, directions: Array) -> tuple[NDArray, NDArray, NDArray]:
+        """First hit of n rays: t [n] in lengths of the direction (inf: none), face [n], barycentrics [n, 2]."""
+        rays = np.concatenate([origins - self._origin, directions], -1).astype(np.float32)
+        hit = self._scene.cast_rays(self._o3d.core.Tensor(np.ascontiguousarray(rays)))
+        face = np.where(np.isfinite(hit["t_hit"].numpy()), hit["primitive_ids"].numpy(), 0).astype(np.int64)
+        return hit["t_hit"].numpy().astype(np.float64), face, hit["primitive_uvs"].numpy()
+
+    def depth(self, camera: Camera, world_from_camera: Array) -> NDArray[np.float32]:
+        """[h, w] along camera z, 0 where nothing is hit."""
+        origins, directions = _rays(camera, world_from_camera)
+        t, _, _ = self.cast(origins, directions)
+        return np.where(np.isfinite(t), t, 0).reshape(camera.size_hw).astype(np.float32)
+
+    def render(
+        self, camera: Camera, world_from_camera: Array, *, background: float = 1.0, cull_back: bool = False
+    ) -> MeshPicture:
+        """Colours by texture, else by vertex colours, else by the angle to the camera. `cull_back` looks through faces
+        seen from behind, so that a room shows its inside from outside."""
+        origins, directions = _rays(camera, world_from_camera)
+        t, face, barycentric = self.cast(origins, directions)
+        for _ in range(_MAX_LAYERS if cull_back else 0):
+            behind = np.flatnonzero(np.isfinite(t) & ((self._normals[face] * directions).sum(-1) > 0))
+            if not len(behind):
+                break
+            start = t[behind] * (1 + 1e-5) + 1e-6
+            onward = self.cast(origins[behind] + start[:, None] * directions[behind], directions[behind])
+            t[behind], face[behind], barycentric[behind] = onward[0] + start, onward[1], onward[2]
+        hit = np.isfinite(t)
+        color = np.full((len(t), 3), background, np.float32)
+        color[hit] = self._colors(face[hit], barycentric[hit], directions[hit])
+        normal = np.where(hit[:, None], self._normals[face], 0).astype(np.float32)
+        h, w = camera.size_hw
+        depth = np.where(hit, t, 0).astype(np.float32)
+        return MeshPicture(color.reshape(h, w, 3), depth.reshape(h, w), normal.reshape(h, w, 3))
+
+    def _colors(self, face: NDArray, barycentric: NDArray, directions: NDArray) -> NDArray[np.float32]:
+        corners = self.mesh.faces[face]
+        u, v = barycentric[:, :1], barycentric[:, 1:]
+        weights = np.concatenate([1 - u - v, u, v], 1)[..., None]
+        if self.mesh.uvs is not None and self.mesh.texture is not None:
+            return sample_texture(self.mesh.texture, (weights * self.mesh.uvs[corners]).sum(1))
+        if self.mesh.colors is not None:
+            return ((weights * self.mesh.colors[corners]).sum(1) / 255).astype(np.float32)
+        unit = directions / np.linalg.norm(directions, axis=1, keepdims=True)
+        shade = np.abs((self._normals[face] * unit).sum(1, keepdims=True))
+        return (0.15 + 0.75 * np.repeat(shade, 3, 1)).astype(np.float32)
+
+
+def render_mesh(mesh: TriangleMesh, camera: Camera, world_from_camera: Array, **options: bool | float) -> MeshPicture:
+    """One picture of a mesh; for several, keep a `MeshScene`. Options: `background`, `cull_back`."""
+    return MeshScene(mesh).render(camera, world_from_camera, **options)  # type: ignore[arg-type]
+
+
+def sample_texture(texture: NDArray[np.uint8], uvs: NDArray) -> NDArray[np.float32]:
+    """Bilinear colours [n, 3] in [0, 1] of a texture [h, w, 3] (row 0 on top) at uvs [n, 2] (origin bottom left)."""
+    h, w = texture.shape[:2]
+    return sample_image(texture, np.stack([uvs[:, 0] * w, (1 - uvs[:, 1]) * h], -1))
+
+
+def sample_image(image: NDArray[np.uint8], pixels: NDArray) -> NDArray[np.float32]:
+    """Bilinear colours [n, 3] in [0, 1] of an image [h, w, 3] at pixels [n, 2] (x, y; half-pixel), edges clamped."""
+    h, w = image.shape[:2]
+    x = np.clip(pixels[:, 0] - 0.5, 0, w - 1).astype(np.float32)
+    y = np.clip(pixels[:, 1] - 0.5, 0, h - 1).astype(np.float32)
+    x0, y0 = np.floor(x).astype(np.int64), np.floor(y).astype(np.int64)
+    x1, y1 = np.minimum(x0 + 1, w - 1), np.minimum(y0 + 1, h - 1)
+    ax, ay = (x - x0)[:, None], (y - y0)[:, None]
+    flat = image.reshape(-1, 3)
+    top = flat[y0 * w + x0] * (1 - ax) + flat[y0 * w + x1] * ax
+    bottom = flat[y1 * w + x0] * (1 - ax) + flat[y1 * w + x1] * ax
+    return ((top * (1 - ay) + bottom * ay) / 255).astype(np.float32)
+
+
+def _rays(camera: Camera, world_from_camera: Array) -> tuple[Array, Array]:
+    """Origins and directions [h w, 3] in the world; directions have camera z = 1, so that t is the depth."""
+    pixels = pixel_centers(camera.size_hw).reshape(-1, 2).to(torch.float64)
+    local = camera.unproject(pixels).numpy()
+    local = local / np.maximum(local[:, 2:], 1e-6)  # fisheye rays of more than 90 degrees have no depth
+    directions = local @ world_from_camera[:3, :3].T
+    return np.broadcast_to(world_from_camera[:3, 3], directions.shape), directions

@@ -1,0 +1,19 @@
+"""Fewer faces, same shape: quadric edge collapse (Garland and Heckbert 1997) to a face budget."""
+
+import numpy as np
+
+from recon.geometry import TriangleMesh
+from recon.mesh.cleaning import drop_bad_faces
+
+
+def simplify(mesh: TriangleMesh, *, max_faces: int) -> TriangleMesh:
+    """At most about `max_faces` faces, clean (`drop_bad_faces`). A mesh within the budget is only cleaned."""
+    import fast_simplification
+
+    if len(mesh.faces) <= max_faces:
+        return drop_bad_faces(mesh)
+    middle = mesh.vertices.mean(0)  # float32 below: keep the numbers small
+    vertices, faces = fast_simplification.simplify(
+        (mesh.vertices - middle).astype(np.float32), mesh.faces.astype(np.int32), target_count=max_faces, agg=5.0
+    )
+    return drop_bad_faces(TriangleMesh(vertices.astype(np.float64) + middle, faces.astype(np.int32)))

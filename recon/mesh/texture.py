@@ -1,0 +1,191 @@
+"""Colours for the surface: blended from the photos that see it best, or asked of the field.
+
+Photos are sharper than the field. Each face takes its best few photos; within it the weight of a photo is how much it
+beats the best photo not taken, so weights fall to zero before a photo drops out and seams do not show (the continuity
+rule of unstructured lumigraphs, Buehler et al. 2001). One gain per photo and channel evens exposure differences;
+photos whose colour is far from the median on a face (something stood in front, the pose is off) count little.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recon.console import progress
+from recon.geometry import TriangleMesh
+from recon.mesh.atlas import Atlas, SurfaceSamples, texel_samples
+from recon.mesh.coverage import face_centers, sample_scores, view_scores
+from recon.mesh.photos import Photo, project
+from recon.mesh.picture import sample_image
+
+ColorFn = Callable[[NDArray, NDArray], NDArray]  # (positions [n, 3], unit directions [n, 3]) -> [n, 3] in [0, 1]
+
+_CHUNK = 1 << 18  # samples a call of color_fn
+_OUTLIER = 0.15  # difference of colour from the face's median at which a photo's weight has fallen to 1 / e
+
+
+@dataclass(frozen=True)
+class Painter:
+    """Everything that decides a sample's colour."""
+
+    photos: Sequence[Photo]  # depth maps with their margin
+    scores: NDArray[np.float32]  # [photos, faces] of the photos taken for a face, outliers lowered; 0: not taken
+    floors: NDArray[np.float32]  # [faces] score of the best photo not taken
+    gains: NDArray[np.float32]  # [photos, 3] multiply a photo's colours
+    color_fn: ColorFn
+    min_cosine: float
+    tolerance: float  # world units
+    n_seeing: NDArray[np.int64]  # [faces] how many photos see each face
+
+    def paint(self, samples: SurfaceSamples) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Colours [n, 3] in [0, 1], and which samples [n] a photo coloured (the field the others)."""
+        total, weights = np.zeros((len(samples), 3), np.float32), np.zeros(len(samples), np.float32)
+        with progress("mesh: painting", len(self.photos)) as bar:
+            for i, photo in enumerate(self.photos):
+                chosen = np.flatnonzero(self.scores[i][samples.faces] > 0)
+                if len(chosen):
+                    color, weight = self._from_photo(i, photo, _subset(samples, chosen))
+                    total[chosen] += color * weight[:, None]
+                    weights[chosen] += weight
+                bar.advance()
+        from_photo = weights > 0
+        total[from_photo] /= weights[from_photo, None]
+        rest = np.flatnonzero(~from_photo)
+        total[rest] = ask_field(self.color_fn, _subset(samples, rest), -samples.normals[rest])
+        return np.clip(total, 0, 1), from_photo
+
+    def _from_photo(self, i: int, photo: Photo, samples: SurfaceSamples) -> tuple[NDArray, NDArray]:
+        projection = project(samples.positions, photo, tolerance=self.tolerance)
+        score = sample_scores(samples, photo, projection, min_cosine=self.min_cosine)
+        floor = self.floors[samples.faces]
+        trust = self.scores[i][samples.faces]
+        # The face decides what is taken; the sample's own score says whether the photo sees this very place.
+        weight = np.where(score > 0, np.maximum(trust - floor, 1e-3 * trust), 0) * _border(projection.pixels, photo)
+        return sample_image(photo.color, projection.pixels) * self.gains[i], weight.astype(np.float32)
+
+
+def make_painter(
+    mesh: TriangleMesh,
+    photos: Sequence[Photo],
+    color_fn: ColorFn,
+    *,
+    views_per_texel: int,
+    min_cosine: float,
+    tolerance: float,
+) -> Painter:
+    """Score the photos on every face, even their exposures, lower outliers, and take the best few."""
+    centers = face_centers(mesh)
+    scores = view_scores(centers, photos, min_cosine=min_cosine, tolerance=tolerance)
+    n_seeing = (scores > 0).sum(0)
+    colors = np.full((len(photos), len(centers), 3), np.nan, np.float32)
+    for i, photo in enumerate(photos):
+        seen = np.flatnonzero(scores[i] > 0)
+        pixels = project(centers.positions[seen], photo, tolerance=tolerance).pixels
+        colors[i, seen] = sample_image(photo.color, pixels)
+    gains = even_exposures(colors)
+    scores *= agreement_with_median(colors * gains[:, None])
+    scores, floors = take_best(scores, views_per_texel)
+    return Painter(photos, scores, floors, gains, color_fn, min_cosine, tolerance, n_seeing)
+
+
+def take_best(scores: NDArray[np.float32], n: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Scores [v, f] with all but the best n of each face zeroed, and the best score left out [f]."""
+    if len(scores) <= n:
+        return scores, np.zeros(scores.shape[1], np.float32)
+    floors = np.partition(scores, len(scores) - n - 1, axis=0)[len(scores) - n - 1]
+    return np.where(scores > floors, scores, 0), floors
+
+
+def even_exposures(colors: NDArray[np.float32], *, n_rounds: int = 3) -> NDArray[np.float32]:
+    """Gains [v, 3] that bring the photos' colours [v, f, 3] (NaN: not seen) of the same faces together.
+
+    Alternates the faces' median colour and each photo's median ratio to it; the mean log gain stays 0, and no photo is
+    changed by more than a factor of two. Faces too dark or too bright to compare are left out.
+    """
+    step = max(1, colors.shape[1] // 20_000)
+    sample = colors[:, ::step]
+    sample = np.where((sample > 0.04) & (sample < 0.96), sample, np.nan)
+    gains = np.ones((len(colors), 3), np.float32)
+    for _ in range(n_rounds):
+        reference = _nanmedian(sample * gains[:, None])
+        ratio = np.log(reference) - np.log(sample)
+        ratio[:, np.isfinite(sample).all(-1).sum(0) < 2] = np.nan  # a face seen once says nothing
+        log_gains = np.stack([_nanmedian(row) for row in ratio])
+        log_gains = np.where(np.isfinite(log_gains), log_gains, 0)
+        gains = np.exp(np.clip(log_gains - log_gains.mean(0), -np.log(2), np.log(2))).astype(np.float32)
+    return gains
+
+
+def agreement_with_median(colors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Factors [v, f] in (0, 1] for colours [v, f, 3]: low where three or more photos see a face and one is off."""
+    factors = np.ones(colors.shape[:2], np.float32)
+    for start in range(0, colors.shape[1], 20_000):  # the median copies its input
+        part = colors[:, start : start + 20_000]
+        difference = np.abs(part - _nanmedian(part)).max(-1)
+        factor = np.exp(-((difference / _OUTLIER) ** 2))
+        enough = np.isfinite(part[..., 0]).sum(0) >= 3
+        factors[:, start : start + 20_000] = np.where(enough & np.isfinite(factor), factor, 1)
+    return np.maximum(factors, 1e-4)
+
+
+def ask_field(color_fn: ColorFn, samples: SurfaceSamples, directions: NDArray) -> NDArray[np.float32]:
+    """The field's colours [n, 3] at samples seen along unit directions [n, 3], with progress."""
+    colors = np.zeros((len(samples), 3), np.float32)
+    if not len(samples):
+        return colors
+    with progress("mesh: field colours", len(samples)) as bar:
+        for start in range(0, len(samples), _CHUNK):
+            part = slice(start, min(start + _CHUNK, len(samples)))
+            colors[part] = color_fn(samples.positions[part], directions[part])
+            bar.advance(part.stop - part.start)
+    return np.clip(np.nan_to_num(colors), 0, 1)
+
+
+def field_paint(painter: Painter, samples: SurfaceSamples) -> NDArray[np.float32]:
+    """The field's colours [n, 3], each seen from the photo that sees its face best (where the field was trained)."""
+    best = painter.scores.argmax(0)[samples.faces]
+    is_seen = painter.scores.max(0)[samples.faces] > 0
+    centers = np.stack([photo.center for photo in painter.photos])[best]
+    towards = samples.positions - centers
+    towards /= np.maximum(np.linalg.norm(towards, axis=1, keepdims=True), 1e-12)
+    directions = np.where(is_seen[:, None], towards, -samples.normals)
+    return ask_field(painter.color_fn, samples, directions.astype(np.float32))
+
+
+def bake(
+    mesh: TriangleMesh, atlas: Atlas, paint: Callable[[SurfaceSamples], NDArray], *, texture_size: int
+) -> TriangleMesh:
+    """The textured mesh: every texel in a chart painted, the gaps filled with the nearest chart's colour."""
+    from scipy.ndimage import distance_transform_edt
+
+    samples, texels = texel_samples(mesh, atlas, texture_size)
+    texture = np.zeros((texture_size * texture_size, 3), np.uint8)
+    texture[texels] = np.round(paint(samples) * 255)
+    is_empty = np.ones(texture_size * texture_size, bool)
+    is_empty[texels] = False
+    shape = (texture_size, texture_size)
+    rows, columns = distance_transform_edt(is_empty.reshape(shape), return_distances=False, return_indices=True)
+    texture = texture.reshape(*shape, 3)[rows, columns]
+    return TriangleMesh(mesh.vertices[atlas.source_vertex], atlas.faces, uvs=atlas.uvs, texture=texture)
+
+
+def _subset(samples: SurfaceSamples, index: NDArray) -> SurfaceSamples:
+    return SurfaceSamples(samples.positions[index], samples.normals[index], samples.faces[index])
+
+
+def _border(pixels: NDArray, photo: Photo) -> NDArray[np.float32]:
+    """[n] from 0 at the picture's edge to 1 at a twentieth of its shorter side: photos fade out, lenses shade there."""
+    h, w = photo.camera.size_hw
+    inside = np.minimum(np.minimum(pixels[:, 0], w - pixels[:, 0]), np.minimum(pixels[:, 1], h - pixels[:, 1]))
+    return np.clip(inside / (0.05 * min(h, w)), 1e-3, 1).astype(np.float32)
+
+
+def _nanmedian(values: NDArray) -> NDArray:
+    """Median over the first axis without NaN; NaN where all are, without numpy's warning."""
+    ordered = np.sort(values, axis=0)  # NaN last
+    n = np.isfinite(values).sum(0)
+    low, high = np.maximum((n - 1) // 2, 0), np.minimum(n // 2, len(values) - 1)
+    pick = np.take_along_axis
+    median = (pick(ordered, low[None], 0) + pick(ordered, high[None], 0))[0] / 2
+    return np.where(n > 0, median, np.nan)
