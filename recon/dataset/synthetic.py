@@ -126,7 +126,7 @@ def _cast(world: TexturedWorld, origin: Array, directions: Image) -> dict[str, N
 def _sky(world: TexturedWorld, directions: Image) -> Image:
     """Sky colour [n, 3]: horizon to zenith by elevation."""
     horizon, zenith = (np.array(c, np.float32) for c in (world.sky_horizon, world.sky_zenith))
-    return horizon + (zenith - horizon) * np.clip(directions[:, 2:], 0, 1) ** 0.7
+    return (horizon + (zenith - horizon) * np.clip(directions[:, 2:], 0, 1) ** 0.7).astype(np.float32)
 
 
 def _interpolate(corners: NDArray, barycentric: NDArray) -> NDArray:
@@ -138,7 +138,7 @@ def _interpolate(corners: NDArray, barycentric: NDArray) -> NDArray:
 def _level_dither(size_hw: tuple[int, int], n: int) -> Image:
     """Level offsets [h * w] in (-1/2, 1/2) that differ within each n x n pixel: blends neighbouring mip levels."""
     offsets = ((np.arange(n * n, dtype=np.float32) + 0.5) / (n * n) - 0.5).reshape(n, n)
-    return np.tile(offsets, (size_hw[0] // n, size_hw[1] // n)).reshape(-1)
+    return np.tile(offsets, (size_hw[0] // n, size_hw[1] // n)).reshape(-1).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -185,5 +185,5 @@ def _pyramid(texture: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
     for _ in range(N_LEVELS - 1):
         h, w = levels[-1].shape[:2]
         half = ((w + 1) // 2, (h + 1) // 2)
-        levels.append(cv2.resize(levels[-1], half, interpolation=cv2.INTER_AREA))
+        levels.append(np.asarray(cv2.resize(levels[-1], half, interpolation=cv2.INTER_AREA), np.uint8))
     return levels
