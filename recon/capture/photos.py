@@ -27,10 +27,10 @@ from recon.formats.images import (
 )
 
 _SCORE_SIZE = 640  # sharpness is measured at this longest side, as in videos
-_THUMBNAIL_SIZE = 96
-# Duplicates: thumbnails differ by less than this, on average and anywhere (grey levels). Saving again at another
-# quality or a second shot from a tripod stays below; half a thumbnail pixel of camera motion across texture is above.
-_SAME_MEAN, _SAME_MAX = 0.5, 6.0
+_THUMBNAIL_SIZE = 64
+# Duplicates: thumbnails differ by less than this, on average and anywhere (grey levels). Saving again at a lower
+# quality changes 0.4 and 4, a second shot from a tripod about as much; a step of the camera across texture 7 and 80.
+_SAME_MEAN, _SAME_MAX = 1.0, 10.0
 _TRANSPOSED_TAG = 6  # EXIF: turn by 90 degrees
 _COPIED_MODES = {"JPEG": ("RGB", "L"), "PNG": ("RGB", "RGBA", "L")}
 

@@ -21,7 +21,7 @@ _KNEE = 0.7  # linear below; above, highlights are squeezed into what is left be
 
 
 def sdr_from_hdr(signal: NDArray[np.uint16], *, transfer: Transfer) -> NDArray[np.uint8]:
-    """Full-range BT.2020 RGB signal, uint16 [h, w, 3], to sRGB uint8 [h, w, 3]; diffuse white maps to about 230."""
+    """Full-range BT.2020 RGB signal, uint16 [h, w, 3], to sRGB uint8 [h, w, 3]; diffuse white maps to 242."""
     linear = _linear_table(transfer)[signal] @ _BT709_FROM_BT2020.T
     np.clip(linear, 0.0, None, out=linear)
     over = np.maximum(linear - _KNEE, 0.0)

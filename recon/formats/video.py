@@ -162,7 +162,8 @@ def _why_unreadable(path: Path, error: FFmpegError) -> str:
         return f"{path}: the file is empty. Copy it again from the camera."
     if isinstance(error, PermissionError):
         return f"{path}: no permission to read it. Change its permissions (chmod +r)."
-    head = path.open("rb").read(12)
+    with path.open("rb") as file:
+        head = file.read(12)
     if head[4:8] == b"ftyp":  # an mp4 or mov whose index, written last, is missing: no reader can find its frames
         return (
             f"{path}: the recording was cut off before its index (the 'moov' box) was written, so its frames cannot be "

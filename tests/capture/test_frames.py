@@ -1,0 +1,319 @@
+"""The capture stage on videos and photo folders made here, good and bad."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from PIL import ExifTags, Image
+
+from recon.capture import capture_frames
+from recon.capture.photos import ordered_names
+from recon.errors import UserError
+from recon.formats import images, video
+from recon.workspace import Workspace, read_metrics
+
+H, W = 90, 160
+SETTINGS: dict[str, Any] = {
+    "target_count": 12,
+    "max_count": 40,
+    "min_motion": 0.005,
+    "max_motion": 0.2,
+    "max_size": 1280,
+    "jpeg_quality": 95,
+}
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace(tmp_path / "run")
+
+
+@pytest.fixture(scope="module")
+def texture() -> np.ndarray:
+    """A large coloured pattern to pan across. [200, 700, 3]"""
+    rng = np.random.default_rng(0)
+    layers = [cv2.GaussianBlur(rng.normal(size=(200, 700, 3)), (0, 0), s) * s for s in (0.8, 4, 12)]
+    total = sum(layers)
+    return np.clip(128 + 45 * total / total.std(), 0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def views(texture: np.ndarray) -> list[np.ndarray]:
+    """A pan of 60 frames, four pixels a frame; every fourth one blurred."""
+    pan = [texture[40 : 40 + H, 10 + 4 * i : 10 + 4 * i + W] for i in range(60)]
+    return [cv2.blur(view, (9, 1)) if i % 4 == 3 else np.ascontiguousarray(view) for i, view in enumerate(pan)]
+
+
+@pytest.fixture
+def clip(tmp_path: Path, views: list[np.ndarray]) -> Path:
+    # Little compression: at more, the encoder mends blurred frames from their crisp neighbours.
+    return video.write_video(tmp_path / "walk.mp4", views, fps=20, crf=6)
+
+
+def photo_folder(folder: Path, pictures: list[np.ndarray], suffix: str = "png") -> Path:
+    folder.mkdir(exist_ok=True)
+    for i, picture in enumerate(pictures):
+        images.write_image(folder / f"IMG_{i + 8}.{suffix}", picture)
+    return folder
+
+
+def capture(workspace: Workspace, source: Path | None, **changes: Any) -> dict[str, Any]:
+    capture_frames(workspace, source=source, **{**SETTINGS, **changes})
+    return json.loads(workspace.frames_json.read_text())
+
+
+def refused(workspace: Workspace, source: Path | None, message: str, **changes: Any) -> str:
+    """The stage must raise a one-line `UserError` and leave nothing behind."""
+    with pytest.raises(UserError, match=message) as error:
+        capture(workspace, source, **changes)
+    assert "\n" not in str(error.value)
+    assert not workspace.root.exists() or list(workspace.root.iterdir()) == []
+    return str(error.value)
+
+
+# ---- video ---------------------------------------------------------------------------------------------------------
+
+
+def test_video_becomes_frames(workspace: Workspace, clip: Path, views: list[np.ndarray]) -> None:
+    report = capture(workspace, clip)
+    kept = [frame for frame in report["frames"] if frame["kept"]]
+    assert (report["kind"], report["shared_camera"], report["size_hw"]) == ("video", True, [H, W])
+    assert len(report["frames"]) == 60 and 11 <= len(kept) <= 12
+    for frame in kept:
+        image = images.read_image(workspace.frames / frame["image"]).astype(int)
+        assert np.argmin([np.abs(image - view).mean() for view in views]) == frame["source_index"]
+        assert frame["time_s"] == pytest.approx(frame["source_index"] / 20, abs=1e-6)
+        assert frame["reason"] is None and frame["source_index"] % 4 != 3  # the blurred ones lose
+    assert {f["reason"] for f in report["frames"] if f["source_index"] % 4 == 3} == {"blurred"}
+    names = [frame["name"] for frame in report["frames"]]
+    assert names == sorted(names) and names[12] == "frame_00012"
+    files = {p.name for p in workspace.frames.iterdir()}
+    assert files == {"frames.json", "stage.json"} | {frame["image"] for frame in kept}
+
+
+def test_metrics_and_rerun(workspace: Workspace, clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report = capture(workspace, clip, max_size=80)
+    metrics = read_metrics(workspace)["capture"]
+    n_kept = sum(frame["kept"] for frame in report["frames"])
+    assert (metrics["frames_read"], metrics["frames_kept"], metrics["size_hw"]) == (60, n_kept, [45, 80])
+    assert metrics["fps"] == pytest.approx(20) and metrics["duration_s"] == pytest.approx(3)
+    before = workspace.frames_json.stat().st_mtime_ns
+    capture(workspace, clip, max_size=80)
+    assert "up to date" in capsys.readouterr().out and workspace.frames_json.stat().st_mtime_ns == before
+    capture(workspace, clip, max_size=64)
+    assert json.loads(workspace.frames_json.read_text())["size_hw"] == [36, 64]
+
+
+def test_capture_is_deterministic(tmp_path: Path, clip: Path) -> None:
+    first, second = Workspace(tmp_path / "a"), Workspace(tmp_path / "b")
+    assert capture(first, clip) == capture(second, clip)
+    for path in first.frames.glob("*.jpg"):
+        assert path.read_bytes() == (second.frames / path.name).read_bytes()
+
+
+def test_truncated_video_is_used_as_far_as_it_goes(
+    workspace: Workspace, clip: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = clip.read_bytes()
+    clip.write_bytes(data[: int(0.6 * len(data))])
+    report = capture(workspace, clip)
+    assert 10 < len(report["frames"]) < 58
+    assert capsys.readouterr().out.count("damaged or cut off") == 1
+    assert "cut off" in json.loads((workspace.frames / "stage.json").read_text())["warnings"][0]
+
+
+def test_noise_is_still_a_capture(workspace: Workspace, tmp_path: Path) -> None:
+    """That noise makes no scene is for the poses stage to say."""
+    rng = np.random.default_rng(0)
+    noise = [rng.integers(0, 255, (H, W, 3), dtype=np.uint8) for _ in range(20)]
+    assert len(capture(workspace, video.write_video(tmp_path / "noise.mp4", noise, fps=10))["frames"]) == 20
+
+
+# ---- photos --------------------------------------------------------------------------------------------------------
+
+
+def test_photos_are_copied_byte_for_byte(workspace: Workspace, tmp_path: Path, views: list[np.ndarray]) -> None:
+    folder = photo_folder(tmp_path / "photos", views[:5], "jpg")
+    report = capture(workspace, folder)
+    assert [frame["name"] for frame in report["frames"]] == ["IMG_08", "IMG_09", "IMG_10", "IMG_11", "IMG_12"]
+    assert all(frame["kept"] for frame in report["frames"]) and report["shared_camera"]
+    for frame in report["frames"]:
+        assert (workspace.frames / frame["image"]).read_bytes() == (folder / frame["source_name"]).read_bytes()
+
+
+def test_photos_are_downscaled_with_their_focal_length(
+    workspace: Workspace, tmp_path: Path, views: list[np.ndarray]
+) -> None:
+    (tmp_path / "photos").mkdir()
+    for i, view in enumerate(views[:4]):
+        exif = Image.Exif()
+        exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.FocalLengthIn35mmFilm] = 26
+        Image.fromarray(view).save(tmp_path / "photos" / f"{i}.jpg", exif=exif)
+    report = capture(workspace, tmp_path / "photos", max_size=80)
+    assert report["size_hw"] == [45, 80] and report["shared_camera"]
+    assert report["focal_prior_px"] == pytest.approx(26 * np.hypot(45, 80) / np.hypot(24, 36), rel=1e-4)
+    assert images.read_image(workspace.frames / "2.jpg").shape == (45, 80, 3)
+
+
+def test_two_lenses_do_not_share_a_camera(workspace: Workspace, tmp_path: Path, views: list[np.ndarray]) -> None:
+    (tmp_path / "photos").mkdir()
+    for i, view in enumerate(views[:4]):
+        exif = Image.Exif()
+        exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.FocalLengthIn35mmFilm] = 13 if i == 2 else 26
+        Image.fromarray(view).save(tmp_path / "photos" / f"{i}.jpg", exif=exif)
+    report = capture(workspace, tmp_path / "photos")
+    focals = [frame["exif_focal_px"] for frame in report["frames"]]
+    assert not report["shared_camera"] and report["focal_prior_px"] is None
+    assert focals[2] == pytest.approx(focals[0] / 2, rel=1e-4)
+
+
+def test_alpha_is_kept(workspace: Workspace, tmp_path: Path, views: list[np.ndarray]) -> None:
+    alpha = np.tile(np.linspace(0, 255, W).astype(np.uint8), (H, 1))
+    folder = photo_folder(tmp_path / "photos", [np.dstack([view, alpha]) for view in views[:4]])
+    report = capture(workspace, folder, max_size=80)
+    assert images.read_image(workspace.frames / report["frames"][0]["image"]).shape == (45, 80, 4)
+
+
+def test_duplicates_are_dropped(workspace: Workspace, tmp_path: Path, views: list[np.ndarray]) -> None:
+    folder = photo_folder(tmp_path / "photos", [*views[:4], views[1]])
+    images.write_image(folder / "IMG_20.jpg", views[2])  # the same picture, compressed
+    reasons = [frame["reason"] for frame in capture(workspace, folder)["frames"]]
+    assert reasons == [None, None, None, None, "duplicate", "duplicate"]
+
+
+def test_photos_held_upright_are_turned_into_the_same_camera(
+    workspace: Workspace, tmp_path: Path, views: list[np.ndarray]
+) -> None:
+    """The sensor's own layout is what all photos of one phone share."""
+    (tmp_path / "photos").mkdir()
+    for i, view in enumerate(views[:5]):
+        exif = Image.Exif()
+        exif[ExifTags.Base.Orientation] = 6 if i == 3 else 1
+        Image.fromarray(view).save(tmp_path / "photos" / f"{i}.png", exif=exif)
+    report = capture(workspace, tmp_path / "photos")
+    assert report["size_hw"] == [H, W] and report["shared_camera"]
+    assert [frame["rotated_by_orientation"] for frame in report["frames"]] == [None, None, None, 1, None]
+    written = images.read_image(workspace.frames / report["frames"][3]["image"])
+    assert np.abs(written.astype(int) - views[3]).mean() < 3
+
+
+@pytest.mark.parametrize(
+    ("stems", "expected"),
+    [
+        (["a", "b"], ["a", "b"]),
+        (["2", "10"], ["02", "10"]),
+        (["a b", "a c"], ["a_b", "a_c"]),
+        (["x", "x"], ["00000_x", "00001_x"]),  # x.jpg and x.png
+        (["ä", "ö"], ["00000__", "00001__"]),
+    ],
+)
+def test_names_sort_in_order_of_capture(stems: list[str], expected: list[str]) -> None:
+    assert ordered_names(stems) == expected
+
+
+# ---- bad input -----------------------------------------------------------------------------------------------------
+
+
+def test_source_not_set(workspace: Workspace) -> None:
+    refused(workspace, None, r"capture\.source is not set")
+
+
+def test_missing_source(workspace: Workspace, tmp_path: Path) -> None:
+    refused(workspace, tmp_path / "gone.mp4", "no such file or folder")
+
+
+def test_empty_folder(workspace: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    refused(workspace, tmp_path / "photos", "empty")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("transforms.json", "dataset=transforms dataset.path="),
+        ("transforms_train.json", "dataset=blender dataset.path="),
+        ("walk.mp4", r"holds a video and no photos.*walk\.mp4"),
+        ("IMG_1.HEIC", r"holds no images.*1 \.heic.*Convert"),
+        ("notes.txt", r"holds no images \(\.jpg.*1 \.txt"),
+    ],
+)
+def test_folder_without_images_says_what_to_do(workspace: Workspace, tmp_path: Path, name: str, message: str) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / name).write_text("{}")
+    refused(workspace, tmp_path / "photos", message)
+
+
+def test_photos_one_level_down(workspace: Workspace, tmp_path: Path, views: list[np.ndarray]) -> None:
+    photo_folder(tmp_path / "images", views[:3])
+    refused(workspace, tmp_path, r"one level down.*images")
+
+
+def test_text_named_mp4(workspace: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_text("a letter")
+    refused(workspace, tmp_path / "a.mp4", "not a video")
+
+
+def test_one_image(workspace: Workspace, tmp_path: Path, views: list[np.ndarray]) -> None:
+    folder = photo_folder(tmp_path / "photos", views[:1])
+    refused(workspace, folder / "IMG_8.png", "is one image")
+    refused(workspace, folder, "only 1 of 1 photos")
+
+
+def test_twelve_identical_images(workspace: Workspace, tmp_path: Path, views: list[np.ndarray]) -> None:
+    folder = photo_folder(tmp_path / "photos", [views[0]] * 12)
+    refused(workspace, folder, r"only 1 of 12 photos show different views \(11 duplicate\)")
+
+
+def test_images_of_two_sizes(workspace: Workspace, tmp_path: Path, views: list[np.ndarray]) -> None:
+    folder = photo_folder(tmp_path / "photos", [*views[:6], views[7][:60, :100]])
+    message = refused(workspace, folder, r"different sizes \(6 of 160x90, 1 of 100x60\)")
+    assert "IMG_14.png" in message and "IMG_8.png" not in message
+
+
+def test_every_damaged_photo_is_named(workspace: Workspace, tmp_path: Path, views: list[np.ndarray]) -> None:
+    folder = photo_folder(tmp_path / "photos", views[:4])
+    (folder / "a.jpg").write_text("text")
+    (folder / "b.png").touch()
+    message = refused(workspace, folder, "2 of 6 images cannot be read")
+    assert "a.jpg" in message and "b.png" in message
+    (folder / "a.jpg").unlink()
+    (folder / "b.png").unlink()
+    data = (folder / "IMG_9.png").read_bytes()
+    (folder / "IMG_9.png").write_bytes(data[: len(data) // 2])
+    refused(workspace, folder, "IMG_9.png.*cut off")
+
+
+def test_tripod_video(workspace: Workspace, tmp_path: Path, views: list[np.ndarray]) -> None:
+    clip = video.write_video(tmp_path / "still.mp4", [views[0]] * 30, fps=10)
+    refused(workspace, clip, r"only 1 of 30 frames show different views")
+
+
+def test_unknown_suffix(workspace: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "walk.xyz").write_text("?")
+    refused(workspace, tmp_path / "walk.xyz", "expected a video")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"target_count": 1}, r"capture\.target_count=1"),
+        ({"target_count": "many"}, r"capture\.target_count=many"),
+        ({"target_count": 50}, r"over capture\.max_count=40"),
+        ({"max_size": 8}, r"capture\.max_size=8"),
+        ({"min_motion": 0.0}, r"capture\.min_motion"),
+        ({"min_motion": 0.5}, r"over capture\.max_motion"),
+        ({"jpeg_quality": 400}, r"capture\.jpeg_quality"),
+    ],
+)
+def test_impossible_settings(workspace: Workspace, clip: Path, changes: dict[str, Any], message: str) -> None:
+    refused(workspace, clip, message, **changes)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_unreadable_source(workspace: Workspace, clip: Path) -> None:
+    clip.chmod(0)
+    refused(workspace, clip, "no permission")
