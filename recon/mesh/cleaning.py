@@ -71,17 +71,20 @@ def fill_holes(
 
     Returns the mesh and the number of holes closed.
     """
-    vertices, faces, closed = [mesh.vertices], [mesh.faces], 0
-    n = len(mesh.vertices)
-    for loop in boundary_loops(mesh):
-        ring = mesh.vertices[loop]
-        perimeter = np.linalg.norm(ring - np.roll(ring, -1, 0), axis=1).sum()
-        if perimeter > max_perimeter or _is_open(ring, maps, tolerance, voxel):
-            continue
-        vertices.append(ring.mean(0, keepdims=True))
-        faces.append(np.stack([np.roll(loop, -1), loop, np.full(len(loop), n)], -1).astype(np.int32))
-        n, closed = n + 1, closed + 1
-    return TriangleMesh(np.concatenate(vertices), np.concatenate(faces)), closed
+    loops = [loop for loop in boundary_loops(mesh) if _perimeter(mesh.vertices[loop]) <= max_perimeter]
+    if not loops:
+        return mesh, 0
+    middles = np.stack([mesh.vertices[loop].mean(0) for loop in loops])
+    votes = no_votes(len(loops))
+    for view in maps:
+        votes = votes + vote(middles, view, tolerance=tolerance, margin=voxel)
+    closed = np.flatnonzero(votes.contradicting <= votes.agreeing)
+    fans = [
+        np.stack([np.roll(loops[i], -1), loops[i], np.full(len(loops[i]), len(mesh.vertices) + k)], -1)
+        for k, i in enumerate(closed)
+    ]
+    faces = np.concatenate([mesh.faces, *fans]).astype(np.int32)
+    return TriangleMesh(np.concatenate([mesh.vertices, middles[closed]]), faces), len(closed)
 
 
 def boundary_loops(mesh: TriangleMesh) -> list[NDArray[np.int64]]:
@@ -118,9 +121,6 @@ def _edges(faces: NDArray) -> NDArray:
     return np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1)
 
 
-def _is_open(ring: NDArray, maps: Sequence[DepthMap], tolerance: float, voxel: float) -> bool:
-    """Whether more views look through the middle of the hole than see a surface there."""
-    votes = no_votes(1)
-    for view in maps:
-        votes = votes + vote(ring.mean(0, keepdims=True), view, tolerance=tolerance, margin=voxel)
-    return bool(votes.contradicting[0] > votes.agreeing[0])
+def _perimeter(ring: NDArray) -> float:
+    """Length of a closed ring of points [n, 3]."""
+    return float(np.linalg.norm(ring - np.roll(ring, -1, 0), axis=1).sum())

@@ -14,10 +14,25 @@ _COLORS = np.array([[178, 24, 43], [244, 130, 60], [253, 219, 120], [166, 217, 1
 _STEPS = np.array([0, 1, 2, 3, 5, 9])
 
 
+# Where a face is asked for: its middle, then near its corners (a large face may be hidden in its middle only).
+_MIDDLE = (1 / 3, 1 / 3)
+_PLACES = (_MIDDLE, (0.1, 0.1), (0.8, 0.1), (0.1, 0.8))
+
+
 def face_centers(mesh: TriangleMesh) -> SurfaceSamples:
     """One sample in the middle of each face."""
-    n = len(mesh.faces)
-    return samples_on_faces(mesh, np.arange(n), np.full((n, 2), 1 / 3))
+    return _one_per_face(mesh, _MIDDLE)
+
+
+def face_scores(
+    mesh: TriangleMesh, photos: Sequence[Photo], *, min_cosine: float, tolerance: float
+) -> NDArray[np.float32]:
+    """[photos, f]: mean of `view_scores` over four places of each face; above 0 where a photo sees any of them."""
+    scores = np.zeros((len(photos), len(mesh.faces)), np.float32)
+    for place in _PLACES:
+        samples = _one_per_face(mesh, place)
+        scores += view_scores(samples, photos, min_cosine=min_cosine, tolerance=tolerance) / len(_PLACES)
+    return scores
 
 
 def view_scores(
@@ -32,6 +47,13 @@ def view_scores(
     )
 
 
+def count_views(
+    mesh: TriangleMesh, photos: Sequence[Photo], *, min_cosine: float, tolerance: float
+) -> NDArray[np.int64]:
+    """How many photos see the middle of each face [f] at an angle of at least `min_cosine`."""
+    return (view_scores(face_centers(mesh), photos, min_cosine=min_cosine, tolerance=tolerance) > 0).sum(0)
+
+
 def sample_scores(
     samples: SurfaceSamples, photo: Photo, projection: Projection, *, min_cosine: float
 ) -> NDArray[np.float32]:
@@ -41,6 +63,11 @@ def sample_scores(
     usable = projection.is_visible & (cosine >= min_cosine)
     depth = np.where(usable, projection.depth, 1)
     return np.where(usable, cosine * (photo.camera.fx / depth) ** 2, 0).astype(np.float32)
+
+
+def _one_per_face(mesh: TriangleMesh, barycentric: tuple[float, float]) -> SurfaceSamples:
+    n = len(mesh.faces)
+    return samples_on_faces(mesh, np.arange(n), np.broadcast_to(np.array(barycentric), (n, 2)))
 
 
 def seen_fraction(mesh: TriangleMesh, n_seeing: NDArray[np.int64], *, min_views: int) -> float:

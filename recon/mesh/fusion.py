@@ -4,7 +4,9 @@ Every view writes into *all* blocks in its frustum, not only those near its own 
 the others look through is carved away here already.
 """
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -15,10 +17,10 @@ from recon.console import progress, warn
 from recon.errors import UserError
 from recon.formats.open3d_import import import_open3d
 from recon.geometry import TriangleMesh, invert_rigid
-from recon.geometry.transforms import Array
 from recon.mesh.depth_maps import DepthMap
 
 BLOCK = 8  # voxels a side
+SUPERSAMPLING = 3
 _BLOCK_BYTES = BLOCK**3 * 8  # float32 distance and weight
 
 
@@ -33,7 +35,8 @@ def choose_voxel_size(
     sizes = [view.depth[view.depth > 0] / view.viewpoint.camera.fx for view in maps]
     voxel = float(footprints * np.median(np.concatenate(sizes)))
     wanted = voxel
-    while len(surface_blocks(maps, voxel, truncation_voxels, step=2)) * _BLOCK_BYTES > memory_mb * 2**20:
+    # (surface_blocks is a little generous, so this is an upper bound.)
+    while len(surface_blocks(maps, voxel, truncation_voxels)) * _BLOCK_BYTES > memory_mb * 2**20:
         voxel *= 1.2
     if voxel > wanted:
         warn(
@@ -43,17 +46,17 @@ def choose_voxel_size(
     return voxel
 
 
-def surface_blocks(maps: Sequence[DepthMap], voxel: float, truncation_voxels: float, step: int = 1) -> NDArray:
-    """Integer coordinates [n, 3] of the blocks within the truncation of any trusted pixel."""
-    reach = truncation_voxels * voxel
-    # The cube of +-reach round a point: its corners name every block it touches while it is no wider than a block.
-    steps = np.linspace(-reach, reach, 2 if 2 * truncation_voxels <= BLOCK else 3)
+def surface_blocks(maps: Sequence[DepthMap], voxel: float, truncation_voxels: float) -> NDArray[np.int32]:
+    """Integer coordinates [n, 3] of the blocks that may lie within the truncation of any trusted pixel.
+
+    Found on cells of half a block: the cells of all pixels, and those within the truncation of them.
+    """
+    half = BLOCK // 2
+    cells = _unique_rows(np.concatenate([_unique_rows(_cells(view, voxel * half)) for view in maps]))
+    reach = math.ceil(truncation_voxels / half)
+    steps = np.arange(-reach, reach + 1)
     offsets = np.stack(np.meshgrid(steps, steps, steps), -1).reshape(-1, 3)
-    found = []
-    for view in maps:
-        points = _unique_rows(np.floor(view.points(step) / voxel).astype(np.int32)) * voxel + voxel / 2
-        found += [_unique_rows(_blocks_of(points + offset, voxel)) for offset in offsets]
-    return _unique_rows(np.concatenate(found))
+    return _unique_rows(np.concatenate([_unique_rows((cells + offset) // 2) for offset in offsets])).astype(np.int32)
 
 
 def fuse(
@@ -82,12 +85,23 @@ def fuse(
         for view in maps:
             inside = blocks[_in_frustum(blocks, view, voxel, far)]
             if len(inside):
-                _integrate(o3d, grid, inside, view, beyond, truncation_voxels)
+                _integrate(o3d, grid, inside, supersample(view), beyond, truncation_voxels)
             bar.advance()
-    surface = grid.extract_triangle_mesh(weight_threshold=float(min_weight))
-    if len(surface.vertex) == 0 or len(surface.triangle) == 0:
+    vertices, faces = _extract(grid, min_weight)
+    if not len(faces):
         raise no_surface(f"no voxel of {voxel:.4g} units was confirmed by {min_weight:g} views")
-    return _in_fixed_order(surface.vertex.positions.numpy(), surface.triangle.indices.numpy())
+    return _in_fixed_order(vertices, faces)
+
+
+def _extract(grid: Any, min_weight: float) -> tuple[NDArray, NDArray]:
+    """Vertices [v, 3] and faces [f, 3] of the zero crossing; none of either where there is no crossing."""
+    try:
+        surface = grid.extract_triangle_mesh(weight_threshold=float(min_weight))
+    except RuntimeError as error:
+        if "shape {0}" not in str(error):  # how Open3D 0.20 says that the mesh is empty
+            raise
+        return np.zeros((0, 3)), np.zeros((0, 3), np.int64)
+    return surface.vertex.positions.numpy(), surface.triangle.indices.numpy()
 
 
 def no_surface(found: str) -> UserError:
@@ -117,8 +131,30 @@ def _integrate(
     )
 
 
-def _blocks_of(points: Array, voxel: float) -> NDArray:
-    return np.floor(points / (voxel * BLOCK)).astype(np.int32)
+def supersample(view: DepthMap, factor: int = SUPERSAMPLING) -> DepthMap:
+    """The same map with more pixels: bilinear in inverse depth, in which planes are linear; exact on a floor.
+
+    The integration looks up the nearest pixel. On a surface seen obliquely, depth steps from pixel to pixel by more
+    than the truncation, and a distant floor would come out in stripes.
+    """
+    import cv2
+
+    h, w = view.depth.shape
+    size = (w * factor, h * factor)
+    is_known = view.depth > 0
+    inverse = np.where(is_known, 1 / np.where(is_known, view.depth, 1), 0).astype(np.float32)
+    weight = cv2.resize(is_known.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
+    mean_inverse = cv2.resize(inverse, size, interpolation=cv2.INTER_LINEAR)
+    # Half of the neighbours are enough: the others are unknown, not different (jumps were removed before).
+    depth = np.where(weight > 0.5, weight / np.maximum(mean_inverse, 1e-12), 0).astype(np.float32)
+    is_free = cv2.resize(view.is_free.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+    camera = view.viewpoint.camera.resized((h * factor, w * factor))
+    return DepthMap(replace(view.viewpoint, camera=camera), depth, is_free & (depth == 0))
+
+
+def _cells(view: DepthMap, side: float) -> NDArray[np.int32]:
+    """Coordinates of the cells that the trusted pixels fall in, between neighbouring pixels too."""
+    return np.floor(supersample(view).points() / side).astype(np.int32)
 
 
 def _unique_rows(rows: NDArray) -> NDArray:

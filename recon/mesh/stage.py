@@ -85,7 +85,7 @@ def build_mesh(
     views = training_views(reconstruction)
     painter = _painter(surface, views, color_fn, reconstruction, voxel, settings)
     textured, colored = _painted(surface, painter, texture_from, texture_size)
-    n_seeing = painter.n_seeing
+    n_seeing = coverage.count_views(surface, painter.photos, min_cosine=seen_min_cosine, tolerance=painter.tolerance)
     scene = MeshScene(textured)
     tests = [v for v, is_test in zip(reconstruction.views, held_out(reconstruction.views), strict=True) if is_test]
     psnr, covered = psnr_of_views(scene, tests, max_side=photo_max_side)
@@ -218,10 +218,10 @@ def _painter(
     photos = load_photos([views[i] for i in chosen], MeshScene(surface), max_side=settings["photo_max_side"])
     return make_painter(
         surface,
-        [photo.with_margin(settings["occlusion_margin_px"]) for photo in photos],
+        photos,
         color_fn,
         views_per_texel=settings["views_per_texel"],
-        min_cosine=settings["seen_min_cosine"],
+        occlusion_margin_px=settings["occlusion_margin_px"],
         tolerance=2 * voxel,
     )
 
@@ -232,7 +232,7 @@ def _painted(
     """The mesh with a texture, and the mesh with vertex colours."""
 
     def paint(samples: SurfaceSamples) -> NDArray[np.float32]:
-        return painter.paint(samples)[0] if texture_from == "photos" else field_paint(painter, samples)
+        return painter.paint(samples) if texture_from == "photos" else field_paint(painter, samples)
 
     say("mesh: unwrapping")
     textured = bake(surface, unwrap(surface, texture_size=texture_size), paint, texture_size=texture_size)

@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from recon.console import progress
 from recon.geometry import TriangleMesh
 from recon.mesh.atlas import Atlas, SurfaceSamples, texel_samples
-from recon.mesh.coverage import face_centers, sample_scores, view_scores
+from recon.mesh.coverage import face_centers, face_scores
 from recon.mesh.photos import Photo, project
 from recon.mesh.picture import sample_image
 
 ColorFn = Callable[[NDArray, NDArray], NDArray]  # (positions [n, 3], unit directions [n, 3]) -> [n, 3] in [0, 1]
 
 _CHUNK = 1 << 18  # samples a call of color_fn
+_MIN_COSINE = 0.05  # a photo at a grazing angle is used where there is none better
 _OUTLIER = 0.15  # difference of colour from the face's median at which a photo's weight has fallen to 1 / e
 
 
@@ -29,40 +30,49 @@ _OUTLIER = 0.15  # difference of colour from the face's median at which a photo'
 class Painter:
     """Everything that decides a sample's colour."""
 
-    photos: Sequence[Photo]  # depth maps with their margin
-    scores: NDArray[np.float32]  # [photos, faces] of the photos taken for a face, outliers lowered; 0: not taken
-    floors: NDArray[np.float32]  # [faces] score of the best photo not taken
+    photos: Sequence[Photo]
+    scores: NDArray[np.float32]  # [photos, faces] how well a photo sees a face, outliers lowered; 0: not at all
     gains: NDArray[np.float32]  # [photos, 3] multiply a photo's colours
     color_fn: ColorFn
-    min_cosine: float
+    views_per_texel: int
+    occlusion_margin_px: int
     tolerance: float  # world units
-    n_seeing: NDArray[np.int64]  # [faces] how many photos see each face
 
-    def paint(self, samples: SurfaceSamples) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """Colours [n, 3] in [0, 1], and which samples [n] a photo coloured (the field the others)."""
+    def paint(self, samples: SurfaceSamples) -> NDArray[np.float32]:
+        """Colours [n, 3] in [0, 1]: each face's best photos; what they miss, any photo that sees it; then the field."""
+        colors = np.zeros((len(samples), 3), np.float32)
+        careful = [photo.with_margin(self.occlusion_margin_px) for photo in self.photos]
+        left = np.arange(len(samples))
+        for photos, (scores, floors) in (
+            (careful, take_best(self.scores, self.views_per_texel)),
+            (self.photos, (self.scores, np.zeros(self.scores.shape[1], np.float32))),
+        ):
+            part = _subset(samples, left)
+            total, weights = self._blend(photos, scores, floors, part)
+            painted = weights > 0
+            colors[left[painted]] = total[painted] / weights[painted, None]
+            left = left[~painted]
+        rest = _subset(samples, left)
+        colors[left] = ask_field(self.color_fn, rest, -rest.normals)
+        return np.clip(colors, 0, 1)
+
+    def _blend(
+        self, photos: Sequence[Photo], scores: NDArray, floors: NDArray, samples: SurfaceSamples
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Weighted sum of colours [n, 3] and of weights [n] over photos."""
         total, weights = np.zeros((len(samples), 3), np.float32), np.zeros(len(samples), np.float32)
-        with progress("mesh: painting", len(self.photos)) as bar:
-            for i, photo in enumerate(self.photos):
-                chosen = np.flatnonzero(self.scores[i][samples.faces] > 0)
-                if len(chosen):
-                    color, weight = self._from_photo(i, photo, _subset(samples, chosen))
-                    total[chosen] += color * weight[:, None]
-                    weights[chosen] += weight
+        with progress("mesh: painting", len(photos)) as bar:
+            for photo, score, gain in zip(photos, scores, self.gains, strict=True):
+                # The face decides what is taken; the sample itself must still be visible.
+                weight_of_face = np.where(score > 0, np.maximum(score - floors, 1e-3 * score), 0)
+                chosen = np.flatnonzero(weight_of_face[samples.faces] > 0)
+                part = _subset(samples, chosen)
+                projection = project(part.positions, photo, tolerance=self.tolerance)
+                weight = weight_of_face[part.faces] * projection.is_visible * _border(projection.pixels, photo)
+                total[chosen] += sample_image(photo.color, projection.pixels) * gain * weight[:, None]
+                weights[chosen] += weight
                 bar.advance()
-        from_photo = weights > 0
-        total[from_photo] /= weights[from_photo, None]
-        rest = np.flatnonzero(~from_photo)
-        total[rest] = ask_field(self.color_fn, _subset(samples, rest), -samples.normals[rest])
-        return np.clip(total, 0, 1), from_photo
-
-    def _from_photo(self, i: int, photo: Photo, samples: SurfaceSamples) -> tuple[NDArray, NDArray]:
-        projection = project(samples.positions, photo, tolerance=self.tolerance)
-        score = sample_scores(samples, photo, projection, min_cosine=self.min_cosine)
-        floor = self.floors[samples.faces]
-        trust = self.scores[i][samples.faces]
-        # The face decides what is taken; the sample's own score says whether the photo sees this very place.
-        weight = np.where(score > 0, np.maximum(trust - floor, 1e-3 * trust), 0) * _border(projection.pixels, photo)
-        return sample_image(photo.color, projection.pixels) * self.gains[i], weight.astype(np.float32)
+        return total, weights
 
 
 def make_painter(
@@ -71,22 +81,20 @@ def make_painter(
     color_fn: ColorFn,
     *,
     views_per_texel: int,
-    min_cosine: float,
+    occlusion_margin_px: int,
     tolerance: float,
 ) -> Painter:
-    """Score the photos on every face, even their exposures, lower outliers, and take the best few."""
+    """Score the photos on every face, even their exposures, and lower outliers."""
+    scores = face_scores(mesh, photos, min_cosine=_MIN_COSINE, tolerance=tolerance)
     centers = face_centers(mesh)
-    scores = view_scores(centers, photos, min_cosine=min_cosine, tolerance=tolerance)
-    n_seeing = (scores > 0).sum(0)
     colors = np.full((len(photos), len(centers), 3), np.nan, np.float32)
-    for i, photo in enumerate(photos):
-        seen = np.flatnonzero(scores[i] > 0)
-        pixels = project(centers.positions[seen], photo, tolerance=tolerance).pixels
-        colors[i, seen] = sample_image(photo.color, pixels)
+    for photo, row in zip(photos, colors, strict=True):
+        projection = project(centers.positions, photo, tolerance=tolerance)
+        seen = np.flatnonzero(projection.is_visible)
+        row[seen] = sample_image(photo.color, projection.pixels[seen])
     gains = even_exposures(colors)
     scores *= agreement_with_median(colors * gains[:, None])
-    scores, floors = take_best(scores, views_per_texel)
-    return Painter(photos, scores, floors, gains, color_fn, min_cosine, tolerance, n_seeing)
+    return Painter(photos, scores, gains, color_fn, views_per_texel, occlusion_margin_px, tolerance)
 
 
 def take_best(scores: NDArray[np.float32], n: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -1,0 +1,59 @@
+"""Laws of mesh repair on small meshes."""
+
+import numpy as np
+import trimesh
+
+from recon.geometry import TriangleMesh
+from recon.mesh.cleaning import boundary_loops, drop_bad_faces, drop_crumbs, fill_holes, watertight_fraction
+from recon.mesh.simplification import simplify
+
+
+def ball(subdivisions: int = 3, radius: float = 1.0, center=(0.0, 0.0, 0.0)) -> TriangleMesh:
+    made = trimesh.creation.icosphere(subdivisions=subdivisions, radius=radius)
+    return TriangleMesh(np.array(made.vertices) + np.array(center), np.array(made.faces, np.int32))
+
+
+def together(a: TriangleMesh, b: TriangleMesh) -> TriangleMesh:
+    faces = np.concatenate([a.faces, b.faces + len(a.vertices)]).astype(np.int32)
+    return TriangleMesh(np.concatenate([a.vertices, b.vertices]), faces)
+
+
+def test_small_components_are_dropped_and_large_ones_stay():
+    both = together(ball(), ball(radius=0.05, center=(3, 0, 0)))
+    assert len(drop_crumbs(both, min_area_fraction=0.01).faces) == len(ball().faces)
+    assert len(drop_crumbs(both, min_area_fraction=1e-4).faces) == len(both.faces)
+
+
+def test_bad_faces_go_and_good_ones_stay():
+    good = ball(2)
+    a, b, c = good.faces[0]
+    extra = np.array([[a, a, b], [c, a, b], [a, b, 50]], np.int32)  # degenerate, repeated, a third face on an edge
+    fixed = drop_bad_faces(TriangleMesh(good.vertices, np.concatenate([good.faces, extra])))
+    assert len(drop_bad_faces(good).faces) == len(good.faces)
+    counts = np.unique(np.sort(trimesh.Trimesh(fixed.vertices, fixed.faces, process=False).edges), axis=0,
+                       return_counts=True)[1]  # fmt: skip
+    assert counts.max() == 2
+
+
+def test_small_holes_are_closed_with_the_right_winding_and_large_ones_stay():
+    whole = ball(3)
+    keep = np.ones(len(whole.faces), bool)
+    keep[[5, 200]] = False
+    pierced = TriangleMesh(whole.vertices, whole.faces[keep])
+    assert sorted(len(loop) for loop in boundary_loops(pierced)) == [3, 3]
+    assert watertight_fraction(pierced) < 1
+    mended, closed = fill_holes(pierced, [], max_perimeter=2.0, tolerance=0.03, voxel=0.01)
+    assert closed == 2
+    assert watertight_fraction(mended) == 1
+    assert trimesh.Trimesh(mended.vertices, mended.faces, process=False).is_winding_consistent
+    assert fill_holes(pierced, [], max_perimeter=0.01, tolerance=0.03, voxel=0.01)[1] == 0
+
+
+def test_simplification_meets_the_budget_and_keeps_the_shape_far_from_the_origin():
+    moved = ball(5, center=(500.0, -300.0, 20.0))
+    small = simplify(moved, max_faces=1500)
+    assert 1200 < len(small.faces) <= 1600
+    radius = np.linalg.norm(small.vertices - [500.0, -300.0, 20.0], axis=1)
+    assert np.abs(radius - 1).max() < 0.01
+    assert watertight_fraction(small) > 0.999
+    assert len(simplify(moved, max_faces=10**6).faces) == len(moved.faces)
