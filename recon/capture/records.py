@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,7 +24,7 @@ class FrameRecord:
     sharpness: float
     kept: bool
     reason: str | None  # why dropped
-    exif_focal_px: float | None = None  # in the written size
+    exif_focal_px: float | None = None  # in the written size; in the file only where photos do not share a camera
     rotated_by_orientation: int | None = None  # EXIF code used instead of the photo's own, see `recon.capture.photos`
 
 
@@ -58,7 +58,8 @@ class Capture:
             "focal_prior_px": self.focal_prior_px,
             "fps": self.fps,
             "duration_s": self.duration_s,
-            "frames": [asdict(frame) for frame in self.frames],
+            # Of one camera the whole-millimetre EXIF values differ by rounding only: the prior stands for all.
+            "frames": [asdict(replace(f, exif_focal_px=None) if self.shared_camera else f) for f in self.frames],
         }
 
 

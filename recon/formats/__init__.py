@@ -4,7 +4,16 @@ images              photographs: jpg, png, webp, tiff; EXIF orientation and foca
 video               mp4, mov, mkv, webm, avi in; H.264 mp4 out
 high_dynamic_range  HLG and PQ video frames to ordinary sRGB
 cameras_json        our own posed-capture file
+transforms_json     instant-ngp and nerfstudio captures
+blender             Blender synthetic scenes
+colmap              COLMAP models, text and binary
+llff                LLFF captures
+given_poses         what every reader of given poses checks
+meshes              triangle meshes: mesh_ply, mesh_obj, mesh_glb
+points_ply          sparse coloured points
 open3d_import       the one door to Open3D
+
+Re-exported here are pictures and videos, which many stages use; the others are imported by their module's name.
 """
 
 from recon.formats.images import (

@@ -1,5 +1,6 @@
 """The capture stage on videos and photo folders made here, good and bad."""
 
+import inspect
 import json
 import os
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import yaml
 from PIL import ExifTags, Image
 
 from recon.capture import capture_frames
@@ -73,6 +75,12 @@ def refused(workspace: Workspace, source: Path | None, message: str, **changes: 
     assert "\n" not in str(error.value)
     assert not workspace.root.exists() or list(workspace.root.iterdir()) == []
     return str(error.value)
+
+
+def test_config_has_exactly_the_settings_of_the_stage() -> None:
+    config = yaml.safe_load((Path(__file__).parents[2] / "conf" / "capture" / "default.yaml").read_text())
+    assert list(config) == [name for name in inspect.signature(capture_frames).parameters if name != "workspace"]
+    assert config["source"] is None
 
 
 # ---- video ---------------------------------------------------------------------------------------------------------
@@ -154,6 +162,7 @@ def test_photos_are_downscaled_with_their_focal_length(
         exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.FocalLengthIn35mmFilm] = 26
         Image.fromarray(view).save(tmp_path / "photos" / f"{i}.jpg", exif=exif)
     report = capture(workspace, tmp_path / "photos", max_size=80)
+    assert {frame["exif_focal_px"] for frame in report["frames"]} == {None}  # the prior stands for all
     assert report["size_hw"] == [45, 80] and report["shared_camera"]
     assert report["focal_prior_px"] == pytest.approx(26 * np.hypot(45, 80) / np.hypot(24, 36), rel=1e-4)
     assert images.read_image(workspace.frames / "2.jpg").shape == (45, 80, 3)
