@@ -24,7 +24,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=150, help="length at 15 frames a second, always one round")
     parser.add_argument("--size", type=int, nargs=2, default=(480, 640), metavar=("H", "W"), help="pixels, even")
     parser.add_argument("--texel", type=float, default=0.003, help="texture resolution in metres")
-    parser.add_argument("--crf", type=int, default=25, help="H.264 quality, smaller is better and larger")
+    parser.add_argument("--crf", type=int, default=24, help="H.264 quality, smaller is better and larger")
     arguments = parser.parse_args()
     folder = make_capture(
         arguments.output,
