@@ -4,17 +4,45 @@ Image paths are stored relative to the run folder where the image lies inside it
 docs/conventions.md.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from recon.errors import UserError
+from recon.formats.points_ply import read_points, write_points
 from recon.geometry.cameras import Camera
 from recon.geometry.reconstruction import Points, Reconstruction, Scale, View
 from recon.geometry.transforms import Similarity
+from recon.workspace import Workspace, read_json, write_json
 
 FORMAT, VERSION = "recon-cameras", 1
+_MADE_BY = "python scripts/poses.py workspace=..."
+
+
+def write(path: Path, reconstruction: Reconstruction, *, root: Path) -> None:
+    """Write `path` (cameras.json) and, where there are points, points.ply beside it; paths relative to `root`."""
+    if reconstruction.points is not None:
+        write_points(path.with_name("points.ply"), reconstruction.points)
+    write_json(path, encode(reconstruction, root=root))
+
+
+def read(path: Path, *, root: Path) -> Reconstruction:
+    """The inverse of `write`. Raises `UserError` when the file is missing or is not ours."""
+    reconstruction = decode(read_json(path, made_by=_MADE_BY), root=root, points=None, source=path)
+    points_ply = path.with_name("points.ply")
+    return replace(reconstruction, points=read_points(points_ply)) if points_ply.exists() else reconstruction
+
+
+def read_reconstruction(workspace: Workspace) -> Reconstruction:
+    """The posed capture of a run folder, as the poses stage left it; every later stage starts here."""
+    if not workspace.cameras_json.exists():
+        raise UserError(
+            f"{workspace.root}: no poses yet ({workspace.cameras_json.name} is missing). Make them with "
+            f"`python scripts/poses.py workspace={workspace.root}`, after capture.source=... or with dataset=..."
+        )
+    return read(workspace.cameras_json, root=workspace.root)
 
 
 def encode(reconstruction: Reconstruction, *, root: Path) -> dict[str, Any]:

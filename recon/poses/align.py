@@ -1,0 +1,130 @@
+"""Which way is up and where the ground is: from the frame of SfM to a world with +z up and the ground at z = 0.
+
+People hold cameras upright, so the horizontal axes of the pictures are level: up is the direction most perpendicular to
+all camera x axes. A large plane of points within 15 degrees of that is taken to be level too (floor, road, tables,
+ceiling), and refines it. See docs/conventions.md.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from recon.geometry.reconstruction import Reconstruction
+from recon.geometry.transforms import Array, Similarity, rotation_between
+
+MAX_TILT_DEG = 15.0  # hand-held rolls differ by less, walls and ramps by more
+_MIN_PLANE_SHARE = 0.06  # of the points: smaller planes are furniture by chance
+_THICKNESS = 0.012  # of the scene's radius: noise of sparse points at room scale
+_TRIALS = 1500
+
+
+@dataclass(frozen=True)
+class Up:
+    """The up direction in the input frame, and where it comes from."""
+
+    direction: Array  # [3] unit
+    source: str  # "cameras" or "dominant plane"
+    plane_tilt_deg: float | None  # between the two estimates; None without a plane
+    plane_share: float  # of the points on that plane
+
+
+def up_from_cameras(world_from_camera: Array) -> Array:
+    """Up [3], unit, of camera poses [n, 4, 4]: perpendicular to their x axes, on the side of their mean -y axis.
+
+    Pitch does not bias it, unlike the mean of the -y axes, which alone decides along directions that the x axes leave
+    open (all cameras looking the same way). Rolled cameras are weighted down (Cauchy, 3 rounds).
+    """
+    x_axes, mean_up = world_from_camera[:, :3, 0], -world_from_camera[:, :3, 1].mean(0)
+    mean_up = mean_up / max(float(np.linalg.norm(mean_up)), 1e-12)
+    weights = np.ones(len(x_axes))
+    up = mean_up
+    for _ in range(3):
+        scatter = (x_axes * weights[:, None]).T @ x_axes / weights.sum()
+        # The mean of -y enters as a weak prior: 0.005 lets it decide only where the x axes spread by under 4 degrees.
+        vectors = np.linalg.eigh(scatter + 0.005 * (np.eye(3) - np.outer(mean_up, mean_up)))[1]
+        up = vectors[:, 0] * (1.0 if vectors[:, 0] @ mean_up >= 0 else -1.0)
+        weights = 1.0 / (1.0 + ((x_axes @ up) / 0.1) ** 2)  # 0.1: a roll of 6 degrees counts half
+    return up
+
+
+def find_up(reconstruction: Reconstruction, *, seed: int) -> Up:
+    """Up from the cameras, refined by the dominant level plane of the points where there is one."""
+    poses = np.stack([view.world_from_camera for view in reconstruction.views])
+    camera_up = up_from_cameras(poses)
+    if reconstruction.points is None or len(reconstruction.points.positions) < 100:
+        return Up(camera_up, "cameras", None, 0.0)
+    points = _near(reconstruction.points.positions)
+    normal, share = _level_plane(points, camera_up, np.random.default_rng(seed))
+    if share < _MIN_PLANE_SHARE:
+        return Up(camera_up, "cameras", None, share)
+    tilt = float(np.degrees(np.arccos(np.clip(normal @ camera_up, -1.0, 1.0))))
+    return Up(normal, "dominant plane", tilt, share)
+
+
+def world_from_capture(reconstruction: Reconstruction, up: Up) -> Similarity:
+    """Rotate `up` to +z, put the ground at z = 0 and the content's centre at x = y = 0. No scaling."""
+    rotation = rotation_between(up.direction, np.array([0.0, 0.0, 1.0]))
+    centers = reconstruction.centers @ rotation.T
+    if reconstruction.points is None or len(reconstruction.points.positions) < 100:
+        offset = np.array([*np.median(centers[:, :2], axis=0), centers[:, 2].min()])
+    else:
+        points = _near(reconstruction.points.positions) @ rotation.T
+        offset = np.array([*np.median(points[:, :2], axis=0), ground_height(points, centers)])
+    return Similarity(1.0, rotation, -offset)
+
+
+def ground_height(points: Array, centers: Array) -> float:
+    """Height of the ground among `points` [n, 3], z up: the lowest level layer that few points lie below.
+
+    Without such a layer under the cameras, the height that 2 % of the points lie below.
+    """
+    z = np.sort(points[:, 2])
+    thickness = _THICKNESS * _radius(points)
+    below = np.searchsorted(z, z - thickness)
+    count = np.searchsorted(z, z + thickness, side="right") - below
+    is_ground = (count >= 0.04 * len(z)) & (below <= 0.08 * len(z)) & (z < np.median(centers[:, 2]))
+    if not is_ground.any():
+        return float(np.quantile(z, 0.02))
+    first = int(np.argmax(is_ground))
+    layer = slice(first, int(np.searchsorted(z, z[first] + 3 * thickness, side="right")))
+    peak = layer.start + int(np.argmax(count[layer]))
+    return float(np.median(z[below[peak] : below[peak] + count[peak]]))
+
+
+def _level_plane(points: Array, up: Array, rng: np.random.Generator) -> tuple[Array, float]:
+    """Normal and share of points of the largest plane within `MAX_TILT_DEG` of level (RANSAC, then least squares)."""
+    thickness = _THICKNESS * _radius(points)
+    sample = points[rng.choice(len(points), min(len(points), 3000), replace=False)]
+    a, b, c = (sample[rng.integers(len(sample), size=_TRIALS * 8)] for _ in range(3))
+    normals = np.cross(b - a, c - a)
+    lengths = np.linalg.norm(normals, axis=1)
+    normals = normals / np.maximum(lengths, 1e-12)[:, None]
+    normals *= np.where(normals @ up >= 0, 1.0, -1.0)[:, None]
+    level = (normals @ up > np.cos(np.radians(MAX_TILT_DEG))) & (lengths > 1e-12)
+    normals, anchors = normals[level][:_TRIALS], a[level][:_TRIALS]
+    if len(normals) == 0:
+        return up, 0.0
+    heights = normals @ sample.T - (normals * anchors).sum(1, keepdims=True)
+    best = int(np.argmax((np.abs(heights) < thickness).sum(1)))
+    normal, anchor = normals[best], anchors[best]
+    for _ in range(5):
+        inliers = points[np.abs((points - anchor) @ normal) < thickness]
+        if len(inliers) < 10:
+            return up, 0.0
+        anchor = inliers.mean(0)
+        normal = np.linalg.svd(inliers - anchor, full_matrices=False)[2][2]
+        normal = normal * (1.0 if normal @ up >= 0 else -1.0)
+    if normal @ up < np.cos(np.radians(MAX_TILT_DEG)):
+        return up, 0.0
+    return normal, len(inliers) / len(points)
+
+
+def _near(points: Array) -> Array:
+    """Points without the far outliers that SfM triangulates from tiny angles."""
+    distance = np.linalg.norm(points - np.median(points, axis=0), axis=1)
+    return points[distance <= 5 * np.median(distance)]
+
+
+def _radius(points: Array) -> float:
+    """Median distance of the points from their median."""
+    return float(np.median(np.linalg.norm(points - np.median(points, axis=0), axis=1)))

@@ -1,0 +1,79 @@
+"""What the poses stage needs of `frames/frames.json`: the kept frames and which of them share a camera."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from recon.errors import UserError
+from recon.formats.images import image_size_hw
+from recon.workspace import Workspace, read_json
+
+_MADE_BY = "python scripts/capture.py capture.source=VIDEO_OR_FOLDER workspace=..."
+MIN_FRAMES = 3  # two views give no redundancy to tell a right model from a wrong one
+
+
+@dataclass(frozen=True)
+class FrameImage:
+    """One kept frame."""
+
+    name: str
+    image: str  # path relative to the frames folder
+    time_s: float | None
+    focal_px: float | None  # prior from EXIF or the capture's settings
+    size_hw: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class FrameSet:
+    """The kept frames in order of capture."""
+
+    kind: str  # "video": neighbours overlap; "photos": any order
+    frames: tuple[FrameImage, ...]
+    is_camera_shared: bool
+
+    @property
+    def images(self) -> list[str]:
+        return [frame.image for frame in self.frames]
+
+    def camera_groups(self) -> list[tuple[FrameImage, ...]]:
+        """Frames that share one camera: all of a video; photos of one size and focal length; else each its own."""
+        if not self.is_camera_shared:
+            return [(frame,) for frame in self.frames]
+        groups: dict[tuple, list[FrameImage]] = {}
+        for frame in self.frames:
+            groups.setdefault((frame.size_hw, frame.focal_px and round(frame.focal_px, 1)), []).append(frame)
+        return [tuple(group) for group in groups.values()]
+
+
+def read_frames_json(workspace: Workspace) -> FrameSet:
+    """The kept frames of the run folder. Raises `UserError` when there are fewer than three or one is missing."""
+    file = workspace.frames_json
+    value = read_json(file, made_by=_MADE_BY)
+    try:
+        kept = [frame for frame in value["frames"] if frame["kept"]]
+        prior = value.get("focal_prior_px")
+        frames = tuple(_frame(frame, prior, workspace.frames) for frame in kept)
+        frame_set = FrameSet(str(value["kind"]), frames, bool(value["shared_camera"]))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{file}: not a frames file ({error!r}). Make it with: {_MADE_BY}") from error
+    if len(frames) < MIN_FRAMES:
+        raise UserError(
+            f"{file}: {len(frames)} frames kept, poses need at least {MIN_FRAMES} (20 or more is usual). "
+            "Film longer, add photos, or raise capture.target_count."
+        )
+    missing = _missing(workspace.frames, frame_set.images)
+    if missing:
+        raise UserError(f"{workspace.frames}: {missing[0]} and {len(missing) - 1} more are missing. Run capture again.")
+    return frame_set
+
+
+def _frame(frame: dict[str, Any], prior: float | None, folder: Path) -> FrameImage:
+    path = folder / frame["image"]
+    size_hw = image_size_hw(path) if path.is_file() else (0, 0)
+    focal_px = frame.get("exif_focal_px") or prior
+    return FrameImage(str(frame["name"]), str(frame["image"]), frame.get("time_s"), focal_px, size_hw)
+
+
+def _missing(folder: Path, images: Iterable[str]) -> list[str]:
+    return [image for image in images if not (folder / image).is_file()]

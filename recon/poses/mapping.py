@@ -1,0 +1,177 @@
+"""From matched pairs to one model of cameras and points: the mappers, tried in turn until one registers enough."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pycolmap
+
+from recon.console import progress, say
+from recon.poses.frames import FrameSet
+
+# A mean of this many observations a parameter of the lens keeps tangential terms from fitting noise.
+_MIN_OBSERVATIONS_FOR_OPENCV = 5000
+_MIN_IMAGES_FOR_OPENCV = 10
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """The best model so far and how it came about."""
+
+    model: pycolmap.Reconstruction
+    method: str
+    attempts: tuple[dict, ...]  # for the report: method, registered, seconds of every mapper that ran
+
+    @property
+    def registered(self) -> int:
+        return self.model.num_reg_images()
+
+
+def map_frames(
+    database: Path,
+    frames: FrameSet,
+    *,
+    image_folder: Path,
+    scratch: Path,
+    mapper: str,
+    retry_below: float,
+    seed: int,
+    threads: int | None,
+) -> tuple[Mapped | None, tuple[dict, ...]]:
+    """Run the mappers in order until one registers `retry_below` of the frames; the largest model of all wins.
+
+    `mapper` is "auto" (incremental, then global) or the name of one. Returns None when nothing could be mapped, and
+    what was tried.
+    """
+    pycolmap.set_random_seed(seed)
+    best: tuple[pycolmap.Reconstruction, str] | None = None
+    attempts: list[dict] = []
+    for name in _LADDER if mapper == "auto" else (mapper,):
+        started = time.perf_counter()
+        folder = scratch / name
+        folder.mkdir()
+        models = _MAPPERS[name](database, image_folder, folder, len(frames.frames), seed, threads)
+        largest = max(models, key=_rank, default=None)
+        registered = 0 if largest is None else largest.num_reg_images()
+        attempts.append(
+            {"method": name, "registered": registered, "models": len(models), "seconds": time.perf_counter() - started}
+        )
+        say(f"poses: {name} mapping registered {registered} of {len(frames.frames)} frames")
+        if largest is not None and (best is None or registered > best[0].num_reg_images()):
+            best = largest, name
+        if registered >= retry_below * len(frames.frames):
+            break
+    return best and Mapped(best[0], best[1], tuple(attempts)), tuple(attempts)
+
+
+def _rank(model: pycolmap.Reconstruction) -> tuple[int, int]:
+    return model.num_reg_images(), model.num_points3D()
+
+
+def _incremental(
+    database: Path, images: Path, folder: Path, n: int, seed: int, threads: int | None
+) -> Sequence[pycolmap.Reconstruction]:
+    options = pycolmap.IncrementalPipelineOptions()
+    options.random_seed = seed
+    options.num_threads = threads or -1
+    options.min_model_size = min(10, max(3, n // 2))  # small captures make small models
+    with progress("incremental mapping", n) as bar:
+        models = pycolmap.incremental_mapping(
+            database,
+            images,
+            folder,
+            options,
+            initial_image_pair_callback=lambda: bar.move_to(2),
+            next_image_callback=bar.advance,
+        )
+        bar.move_to(n)
+    return list(models.values())
+
+
+def _global(
+    database: Path, images: Path, folder: Path, n: int, seed: int, threads: int | None
+) -> Sequence[pycolmap.Reconstruction]:
+    options = pycolmap.GlobalPipelineOptions()
+    options.random_seed = seed
+    options.num_threads = threads or -1
+    options.mapper.global_positioning.use_gpu = False
+    options.mapper.bundle_adjustment.ceres.use_gpu = False
+    with progress("global mapping", None):
+        models = pycolmap.global_mapping(database, images, folder, options)
+    return list(models.values())
+
+
+_MAPPERS: dict[str, Callable[..., Sequence[pycolmap.Reconstruction]]] = {
+    "incremental": _incremental,
+    "global": _global,
+}
+_LADDER = ("incremental", "global")
+
+
+# ---- lens ----------------------------------------------------------------------------------------------------------
+
+
+def refine_lens(model: pycolmap.Reconstruction, *, camera_model: str) -> str:
+    """Adjust the whole model once more with a richer lens where the pictures support it; the lens that is kept.
+
+    `camera_model` "auto" goes from one radial coefficient to OpenCV's four for every camera that enough pictures and
+    points share, and goes back where that does not lower the error; a COLMAP model name fixes it.
+    """
+    target = "OPENCV" if camera_model == "auto" else camera_model
+    images: dict[int, list[pycolmap.Image]] = {}
+    for image_id in model.reg_image_ids():
+        images.setdefault(model.image(image_id).camera_id, []).append(model.image(image_id))
+    supported = [
+        camera_id
+        for camera_id, shared in images.items()
+        if camera_model != "auto"
+        or (
+            len(shared) >= _MIN_IMAGES_FOR_OPENCV
+            and sum(image.num_points3D for image in shared) >= _MIN_OBSERVATIONS_FOR_OPENCV
+        )
+    ]
+    for camera_id in supported:
+        _change_lens(model.camera(camera_id), target)
+    if supported:
+        adjust(model)
+    return "/".join(sorted({model.camera(camera_id).model_name for camera_id in images}))
+
+
+def adjust(model: pycolmap.Reconstruction) -> None:
+    """Bundle adjustment of poses, points and lenses; the principal points stay at the centre."""
+    options = pycolmap.BundleAdjustmentOptions()
+    options.print_summary = False
+    options.ceres.loss_function_type = pycolmap.LossFunctionType.SOFT_L1
+    pycolmap.bundle_adjustment(model, options)
+    model.update_point_3d_errors()
+
+
+def _change_lens(camera: pycolmap.Camera, target: str) -> None:
+    """Re-express a SIMPLE_RADIAL camera in a model with more parameters, the new ones zero."""
+    f, cx, cy, k = camera.params
+    params = {
+        "SIMPLE_PINHOLE": [f, cx, cy],
+        "PINHOLE": [f, f, cx, cy],
+        "SIMPLE_RADIAL": [f, cx, cy, k],
+        "RADIAL": [f, cx, cy, k, 0.0],
+        "OPENCV": [f, f, cx, cy, k, 0.0, 0.0, 0.0],
+    }[target]
+    camera.model = getattr(pycolmap.CameraModelId, target)
+    camera.params = params
+
+
+# ---- quality -------------------------------------------------------------------------------------------------------
+
+
+def triangulation_angles_deg(model: pycolmap.Reconstruction, *, at_most: int = 2000) -> np.ndarray:
+    """Widest angle between the rays to each of up to `at_most` points [n]: near 0 means no parallax."""
+    centers = {i: model.image(i).projection_center() for i in model.reg_image_ids()}
+    points = list(model.points3D.values())
+    angles = []
+    for point in points[:: max(1, len(points) // at_most)]:
+        rays = np.array([centers[element.image_id] - point.xyz for element in point.track.elements])
+        rays /= np.linalg.norm(rays, axis=1, keepdims=True)
+        angles.append(np.degrees(np.arccos(np.clip((rays @ rays.T).min(), -1.0, 1.0))))
+    return np.array(angles)
