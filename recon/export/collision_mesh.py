@@ -1,0 +1,85 @@
+"""The concave collision mesh: the visual surface, cleaned and simplified within a bound that is then measured."""
+
+import numpy as np
+
+from recon.errors import UserError
+from recon.export.surface import Surface
+from recon.formats.open3d_import import import_open3d
+from recon.geometry.mesh import TriangleMesh
+
+
+def make_collision_mesh(mesh: TriangleMesh, *, deviation: float, max_faces: int) -> tuple[TriangleMesh, float]:
+    """The simplest mesh whose surface stays within `deviation` (scene units) of `mesh`, and its measured deviation.
+
+    Above `max_faces` it is simplified on, and the second value tells what that cost. Open borders are kept.
+    """
+    clean = clean_mesh(mesh, smallest=deviation)
+    if not len(clean.faces):
+        raise UserError(
+            "the mesh has no surface larger than the collision tolerance. "
+            "Train longer, or lower export.tolerance_m, then run: python scripts/mesh.py"
+        )
+    points = _probe_points(clean)
+    # Quadric errors are weighted by area, so no closed form gives metres: try from coarse to fine and measure.
+    extent = float(np.linalg.norm(np.ptp(clean.vertices, axis=0)))
+    best, reached = clean, 0.0
+    for fraction in np.geomspace(1e-2, 1e-7, 11):
+        candidate = _simplify(clean, target=4, error=fraction * (deviation * extent) ** 2)
+        if not len(candidate.faces):
+            continue
+        measured = _deviation(candidate, points)
+        if measured <= deviation:
+            best, reached = candidate, measured
+            break
+    if len(best.faces) > max_faces:
+        best = _simplify(best, target=max_faces, error=np.inf)
+        reached = _deviation(best, points)
+    return best, reached
+
+
+def clean_mesh(mesh: TriangleMesh, *, smallest: float) -> TriangleMesh:
+    """Without colours, duplicate vertices and faces, degenerate faces, and pieces whose extent is under `smallest`."""
+    o3d = import_open3d()
+    finite = np.asarray(np.isfinite(mesh.vertices).all(axis=1))
+    faces = mesh.faces[finite[mesh.faces].all(1)]
+    work = o3d.geometry.TriangleMesh(
+        o3d.utility.Vector3dVector(np.where(finite[:, None], mesh.vertices, 0.0)), o3d.utility.Vector3iVector(faces)
+    )
+    work.merge_close_vertices(1e-3 * smallest)
+    work.remove_degenerate_triangles()
+    work.remove_duplicated_triangles()
+    vertices, faces = np.asarray(work.vertices), np.asarray(work.triangles)
+    if not len(faces):
+        return TriangleMesh(np.zeros((0, 3)), np.zeros((0, 3), np.int32))
+    piece = np.asarray(work.cluster_connected_triangles()[0])
+    low, high = (np.full((piece.max() + 1, 3), fill) for fill in (np.inf, -np.inf))
+    corners = vertices[faces]
+    np.minimum.at(low, piece, corners.min(1))
+    np.maximum.at(high, piece, corners.max(1))
+    return _compact(vertices, faces[(np.linalg.norm(high - low, axis=1) >= smallest)[piece]])
+
+
+def _compact(vertices: np.ndarray, faces: np.ndarray) -> TriangleMesh:
+    """Only the vertices that faces use."""
+    used, index = np.unique(faces, return_inverse=True)
+    return TriangleMesh(vertices[used].astype(float), index.reshape(-1, 3).astype(np.int32))
+
+
+def _simplify(mesh: TriangleMesh, *, target: int, error: float) -> TriangleMesh:
+    o3d = import_open3d()
+    work = o3d.geometry.TriangleMesh(
+        o3d.utility.Vector3dVector(mesh.vertices), o3d.utility.Vector3iVector(mesh.faces)
+    ).simplify_quadric_decimation(target, maximum_error=error)
+    work.remove_degenerate_triangles()
+    return _compact(np.asarray(work.vertices), np.asarray(work.triangles))
+
+
+def _probe_points(mesh: TriangleMesh, *, at_most: int = 200_000) -> np.ndarray:
+    """Vertices and face centres [n, 3] of the original surface, thinned evenly."""
+    points = np.concatenate([mesh.vertices, mesh.vertices[mesh.faces].mean(1)])
+    return points[:: max(1, len(points) // at_most)]
+
+
+def _deviation(candidate: TriangleMesh, points: np.ndarray) -> float:
+    """Distance that 99.9 % of the original points keep: single spikes of a scan may go."""
+    return float(np.quantile(Surface(candidate).distance(points), 0.999))

@@ -1,0 +1,80 @@
+"""Questions to a triangle surface, answered by ray casting: what is hit, how far is it, on which side.
+
+Normals follow the winding of the faces (counter-clockwise seen from the free side). No assumption of watertightness.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recon.formats.open3d_import import import_open3d
+from recon.geometry.mesh import TriangleMesh
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Hits:
+    """First hits of rays: `distance` [n] is infinite where nothing is hit; `normals` [n, 3] are zero there."""
+
+    distance: Array
+    normals: Array
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """The surface point nearest to each query: its distance [n], position [n, 3] and face normal [n, 3]."""
+
+    distance: Array
+    positions: Array
+    normals: Array
+
+
+class Surface:
+    """A mesh prepared for ray casts and nearest-point queries."""
+
+    def __init__(self, mesh: TriangleMesh) -> None:
+        self._o3d = import_open3d()
+        # Queries are float32: centring keeps their precision where a world lies far from its origin.
+        self._centre = mesh.vertices.mean(0)
+        self._scene = self._o3d.t.geometry.RaycastingScene()
+        self._scene.add_triangles(
+            self._tensor(mesh.vertices - self._centre), self._o3d.core.Tensor(mesh.faces.astype(np.uint32))
+        )
+
+    def cast(self, origins: Array, directions: Array) -> Hits:
+        """First hits of rays from `origins` [n, 3] along unit `directions` [n, 3]."""
+        answer = self._scene.cast_rays(self._rays(origins, directions))
+        return Hits(answer["t_hit"].numpy().astype(float), answer["primitive_normals"].numpy().astype(float))
+
+    def cast_all(self, origins: Array, directions: Array) -> list[Array]:
+        """For each ray the sorted distances of all its hits."""
+        answer = self._scene.list_intersections(self._rays(origins, directions))
+        ends = answer["ray_splits"].numpy()[1:-1]
+        return [np.sort(part.astype(float)) for part in np.split(answer["t_hit"].numpy(), ends)]
+
+    def nearest(self, positions: Array) -> Nearest:
+        """The nearest surface point of each position [n, 3]."""
+        answer = self._scene.compute_closest_points(self._tensor(positions - self._centre))
+        points = answer["points"].numpy().astype(float) + self._centre
+        return Nearest(
+            np.linalg.norm(points - positions, axis=1), points, answer["primitive_normals"].numpy().astype(float)
+        )
+
+    def distance(self, positions: Array) -> Array:
+        """Unsigned distance [n] to the surface."""
+        return self._scene.compute_distance(self._tensor(positions - self._centre)).numpy().astype(float)
+
+    def _rays(self, origins: Array, directions: Array):  # type: ignore[no-untyped-def]
+        return self._tensor(np.concatenate([origins - self._centre, directions], 1))
+
+    def _tensor(self, values: Array):  # type: ignore[no-untyped-def]
+        return self._o3d.core.Tensor(np.ascontiguousarray(values, np.float32))
+
+
+def face_normals(mesh: TriangleMesh) -> Array:
+    """Unit normals [f, 3]."""
+    a, b, c = (mesh.vertices[mesh.faces[:, i]] for i in range(3))
+    across = np.cross(b - a, c - a)
+    return across / np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-300)

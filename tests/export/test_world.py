@@ -1,0 +1,122 @@
+"""The package of a scanned-looking room: it loads, it holds spheres up, it can be moved, it says what it does not know."""
+
+import hashlib
+import importlib.util
+import json
+import shutil
+from pathlib import Path
+from xml.etree import ElementTree as xml
+
+import numpy as np
+import pytest
+import yaml
+from rooms import room, workspace_of
+
+from recon.console import take_warnings
+from recon.errors import UserError
+from recon.export import export_world, verify_world
+from recon.geometry.reconstruction import Reconstruction, Scale
+from recon.workspace import Workspace, read_metrics
+
+SETTINGS = yaml.safe_load((Path(__file__).parents[2] / "conf/export/default.yaml").read_text())
+SETTINGS |= {"drop_spheres": 60, "drop_seconds": 1.0}
+METRIC = Reconstruction(views=(), scale=Scale(1.0, "made so", 0.01), is_up_aligned=True)
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    workspace = workspace_of(tmp_path_factory.mktemp("run"), room())
+    export_world(workspace, reconstruction=METRIC, **SETTINGS)
+    return workspace
+
+
+def test_spheres_rest_on_the_surface_in_every_engine(exported: Workspace) -> None:
+    world = read_metrics(exported)["world"]
+    assert world["loads"]["mujoco"] == "pass"
+    assert world["n_dropped"] >= 30 and world["n_fell_through"] == 0
+    assert world["drop_test_max_error_m"] < SETTINGS["tolerance_m"] + 0.005
+    assert world["drop_test_median_error_m"] < 0.01
+    assert world["n_parts"] < SETTINGS["max_parts"]
+    if importlib.util.find_spec("pybullet") is None:
+        pytest.skip("pybullet is not installed: its two loads were not tried")
+    assert world["loads"]["pybullet"] == world["loads"]["pybullet_concave"] == "pass"
+
+
+def test_mujoco_compiles_without_warnings_and_draws_without_colliding(exported: Workspace) -> None:
+    import mujoco
+
+    model = mujoco.MjModel.from_xml_path(str(exported.world / "scene.xml"))
+    visual = model.geom("visual")
+    assert (visual.contype, visual.conaffinity, visual.group) == (0, 0, 2)
+    assert model.ntex == 1 and model.ngeom == 1 + read_metrics(exported)["world"]["n_parts"]
+
+
+def test_package_can_be_moved(exported: Workspace, tmp_path: Path) -> None:
+    moved = Path(shutil.copytree(exported.world, tmp_path / "elsewhere"))
+    result = verify_world(moved, n_spheres=10, sphere_radius_m=0.05, seconds=0.5)
+    assert result["loads"]["mujoco"] == "pass"
+    texts = [path.read_text() for path in moved.rglob("*") if path.suffix in (".xml", ".urdf", ".sdf", ".json", ".mtl")]
+    assert not any(str(exported.root) in text for text in texts)
+
+
+def test_manifest_lists_every_file_with_its_digest(exported: Workspace) -> None:
+    manifest = json.loads((exported.world / "manifest.json").read_text())
+    assert manifest["up_axis"] == "z" and manifest["metres_per_unit"] == 1.0 and manifest["warnings"] == []
+    for name, entry in manifest["files"].items():
+        data = (exported.world / name).read_bytes()
+        assert len(data) == entry["bytes"] and hashlib.sha256(data).hexdigest() == entry["sha256"]
+    for name in ("visual.obj", "visual.glb", "collision/static.obj", "scene.xml", "README.md", "cameras.json"):
+        assert name in manifest["files"]
+
+
+def test_scene_files_name_existing_files_only(exported: Workspace) -> None:
+    urdf = xml.parse(exported.world / "scene.urdf")
+    sdf = xml.parse(exported.world / "model.sdf")
+    named = [mesh.get("filename") for mesh in urdf.iter("mesh")] + [uri.text for uri in sdf.iter("uri")]
+    assert len(named) > 3 and all((exported.world / str(name)).is_file() for name in named)
+    assert urdf.find("link/inertial/mass").get("value") == "0"  # type: ignore[union-attr]
+    assert sdf.find("model/static").text == "true"  # type: ignore[union-attr]
+    assert xml.parse(exported.world / "model.config").find("sdf").text == "model.sdf"  # type: ignore[union-attr]
+
+
+def test_ground_is_the_floor_and_not_the_table(exported: Workspace) -> None:
+    ground = json.loads((exported.world / "manifest.json").read_text())["ground"]
+    heights = np.load(exported.world / "ground.npy", allow_pickle=False)
+    assert list(heights.shape) == ground["size_yx"]
+    assert np.nanmax(np.abs(heights[2:-6, 2:-2])) < 0.02 or np.nanquantile(np.abs(heights), 0.7) < 0.02
+    (x, y), cell = ground["origin_xy"], ground["cell"]
+    assert abs(heights[round((0 - y) / cell), round((0.5 - x) / cell)]) < 0.02  # the floor under the table
+
+
+def test_second_export_is_skipped(exported: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    export_world(exported, reconstruction=METRIC, **SETTINGS)
+    assert "up to date" in capsys.readouterr().out
+
+
+def test_unknown_scale_is_declared(tmp_path: Path) -> None:
+    take_warnings()
+    workspace = workspace_of(tmp_path / "run", room(side=0.5, noise=0.0))
+    settings = SETTINGS | {"drop_spheres": 10, "drop_seconds": 0.5}
+    export_world(workspace, reconstruction=Reconstruction(views=(), is_up_aligned=True), **settings)
+    manifest = json.loads((workspace.world / "manifest.json").read_text())
+    assert manifest["metres_per_unit"] is None and manifest["scale"] is None
+    assert "unknown" in manifest["units"] and "scale" in manifest["warnings"][0]
+    stage = json.loads((workspace.world / "stage.json").read_text())
+    assert any("scale" in warning for warning in stage["warnings"])
+
+
+def test_known_scale_is_applied(tmp_path: Path) -> None:
+    from recon.formats.mesh_obj import read_obj
+
+    workspace = workspace_of(tmp_path / "run", room(side=0.5, noise=0.0))
+    scaled = Reconstruction(views=(), scale=Scale(2.0, "made so", 0.01), is_up_aligned=True)
+    export_world(workspace, reconstruction=scaled, **(SETTINGS | {"verify": False}))
+    assert np.ptp(read_obj(workspace.world / "visual.obj").vertices[:, 0]) == pytest.approx(6.0, rel=1e-4)
+    manifest = json.loads((workspace.world / "manifest.json").read_text())
+    assert manifest["metres_per_unit"] == 1.0 and np.linalg.det(manifest["world_from_capture"]) == pytest.approx(8)
+
+
+def test_missing_mesh_names_the_next_step(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"scripts/mesh\.py"):
+        export_world(Workspace(tmp_path), reconstruction=METRIC, **SETTINGS)
+    assert not (tmp_path / "world").exists()
