@@ -31,8 +31,9 @@ def plan_starts(mesh: TriangleMesh, surface: Surface, *, radius: float, n_sphere
     levels = [top + depth * _DOWN for top, column in zip(above, depths, strict=True) for depth in column]
     if not levels:
         return np.zeros((0, 3))
-    starts = [*np.unique(np.round(np.array(levels), 6), axis=0), 0, 0, 2 * radius]
-    below = surface.nearest(starts - [0, 0, radius])
+    lift = np.array([0.0, 0.0, 2 * radius])
+    starts: Array = np.unique(np.round(np.array(levels), 6), axis=0) + lift
+    below = surface.nearest(starts - lift / 2)
     is_free = surface.distance(starts) >= 1.2 * radius
     faces_up = below.normals[:, 2] > 0.5  # on steeper faces a sphere slides for metres and tells little
     clear = surface.cast(starts, np.broadcast_to(_DOWN, starts.shape))
