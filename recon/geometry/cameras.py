@@ -8,7 +8,7 @@ and the order of their distortion coefficients are COLMAP's and OpenCV's:
     OPENCV_FISHEYE  k1 k2 k3 k4       equidistant (Kannala-Brandt)
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -47,11 +47,7 @@ class Camera:
     def unproject(self, pixels: Tensor) -> Tensor:
         """Unit directions [.., 3] in the camera frame of pixels [.., 2]."""
         plane = (pixels - pixels.new_tensor([self.cx, self.cy])) / pixels.new_tensor([self.fx, self.fy])
-        if self.model == "OPENCV_FISHEYE":
-            return _fisheye_directions(plane, self.distortion)
-        if self.model != "PINHOLE":
-            plane = _undistort(plane, self.distortion, _DISTORT[self.model])
-        return torch.nn.functional.normalize(torch.cat([plane, torch.ones_like(plane[..., :1])], -1), dim=-1)
+        return directions_of_plane(self.model, plane, self.distortion)
 
     def resized(self, size_hw: tuple[int, int]) -> "Camera":
         """The same camera for the image resampled to `size_hw` (edges stay where they are: half-pixel convention)."""
@@ -70,11 +66,23 @@ def pixel_centers(size_hw: tuple[int, int], device: torch.device | str = "cpu") 
     return torch.stack([x, y], -1)
 
 
-def _distort_none(plane: Tensor, _: tuple[float, ...]) -> Tensor:
+def directions_of_plane(model: str, plane: Tensor, distortion: Sequence[float | Tensor]) -> Tensor:
+    """Unit directions [.., 3] of distorted image-plane points ((pixel - centre) / focal) [.., 2].
+
+    Distortion coefficients may be tensors [..], so that one call serves pixels of many cameras of one model.
+    """
+    if model == "OPENCV_FISHEYE":
+        return _fisheye_directions(plane, distortion)
+    if model != "PINHOLE":
+        plane = _undistort(plane, distortion, _DISTORT[model])
+    return torch.nn.functional.normalize(torch.cat([plane, torch.ones_like(plane[..., :1])], -1), dim=-1)
+
+
+def _distort_none(plane: Tensor, _: Sequence[float | Tensor]) -> Tensor:
     return plane
 
 
-def _distort_opencv(plane: Tensor, coefficients: tuple[float, ...]) -> Tensor:
+def _distort_opencv(plane: Tensor, coefficients: Sequence[float | Tensor]) -> Tensor:
     k1, k2, p1, p2 = coefficients
     x, y = plane.unbind(-1)
     r2 = x * x + y * y
@@ -88,31 +96,32 @@ def _distort_opencv(plane: Tensor, coefficients: tuple[float, ...]) -> Tensor:
     )
 
 
-def _distort_fisheye(plane: Tensor, coefficients: tuple[float, ...]) -> Tensor:
-    r = plane.norm(dim=-1, keepdim=True)
-    return plane * torch.where(r > 1e-9, _fisheye_radius(torch.atan(r), coefficients) / r.clamp_min(1e-9), 1.0)
+def _distort_fisheye(plane: Tensor, coefficients: Sequence[float | Tensor]) -> Tensor:
+    r = plane.norm(dim=-1)
+    stretch = torch.where(r > 1e-9, _fisheye_radius(torch.atan(r), coefficients) / r.clamp_min(1e-9), 1.0)
+    return plane * stretch[..., None]
 
 
-def _fisheye_radius(theta: Tensor, coefficients: tuple[float, ...]) -> Tensor:
+def _fisheye_radius(theta: Tensor, coefficients: Sequence[float | Tensor]) -> Tensor:
     k1, k2, k3, k4 = coefficients
     t2 = theta * theta
     return theta * (1 + t2 * (k1 + t2 * (k2 + t2 * (k3 + t2 * k4))))
 
 
-def _fisheye_directions(plane: Tensor, coefficients: tuple[float, ...]) -> Tensor:
+def _fisheye_directions(plane: Tensor, coefficients: Sequence[float | Tensor]) -> Tensor:
     """Solve radius(theta) = |plane| by Newton in one variable; directions of more than 90 degrees are kept."""
     k1, k2, k3, k4 = coefficients
-    radius = plane.norm(dim=-1, keepdim=True)
+    radius = plane.norm(dim=-1)
     theta = radius.clamp(max=torch.pi / 2)
     for _ in range(12):
         t2 = theta * theta
         slope = 1 + t2 * (3 * k1 + t2 * (5 * k2 + t2 * (7 * k3 + t2 * 9 * k4)))
         theta = theta - (_fisheye_radius(theta, coefficients) - radius) / slope
-    across = plane / radius.clamp_min(1e-9)
-    return torch.cat([across * torch.sin(theta), torch.cos(theta)], -1)
+    across = plane / radius.clamp_min(1e-9)[..., None]
+    return torch.cat([across * torch.sin(theta)[..., None], torch.cos(theta)[..., None]], -1)
 
 
-def _undistort(plane: Tensor, coefficients: tuple[float, ...], distort: Callable) -> Tensor:
+def _undistort(plane: Tensor, coefficients: Sequence[float | Tensor], distort: Callable) -> Tensor:
     """Invert `distort` by Newton steps with a central-difference Jacobian, in float64."""
     target = plane.double()
     guess = target.clone()
@@ -135,7 +144,7 @@ def _undistort(plane: Tensor, coefficients: tuple[float, ...], distort: Callable
     return guess.to(plane.dtype)
 
 
-_DISTORT: dict[str, Callable[[Tensor, tuple[float, ...]], Tensor]] = {
+_DISTORT: dict[str, Callable[[Tensor, Sequence[float | Tensor]], Tensor]] = {
     "PINHOLE": _distort_none,
     "OPENCV": _distort_opencv,
     "OPENCV_FISHEYE": _distort_fisheye,

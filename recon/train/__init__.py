@@ -1,1 +1,15 @@
-""""""
+"""Posed photos -> a radiance field.
+
+stage       `train_field`: the stage, resumable
+loop        one training: its state and its step
+schedule    budget and learning rate
+checkpoint  complete, atomic, safe to load
+trained     `TrainedField`: a trained field to look at, in world units
+monitor     TensorBoard
+metrics     PSNR, SSIM, MS-SSIM, FLIP, LPIPS
+"""
+
+from recon.train.stage import train_field
+from recon.train.trained import TrainedField, load_trained_field
+
+__all__ = ["TrainedField", "load_trained_field", "train_field"]

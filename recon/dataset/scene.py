@@ -1,0 +1,168 @@
+"""From a posed capture to the scene that is trained: where the content lies, how far it reaches, what no camera sees.
+
+Scene units: the content of interest lies in [-1, 1]^3. `scene_from_world` is fixed here, from the sparse points, the silhouettes
+or, where there is neither, the cameras alone.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from recon.dataset.photos import Photo
+from recon.geometry import Reconstruction, Similarity, View
+from recon.geometry.transforms import Array
+
+MAX_CASCADES = 6  # the outermost cube is 64 times as wide as the content: beyond is sky
+
+
+@dataclass(frozen=True)
+class Scene:
+    """How a capture is normalised for training."""
+
+    scene_from_world: Similarity
+    n_cascades: int  # 1: everything lies in the unit cube
+    near: float  # scene units; nothing is nearer to a camera
+    near_scale: float  # scene units; gradients are dampened nearer than this
+    has_alpha: bool  # photos have silhouettes: the background is known to be empty
+
+    @property
+    def is_bounded(self) -> bool:
+        return self.n_cascades == 1
+
+
+def normalize_scene(reconstruction: Reconstruction, photos: list[Photo]) -> Scene:
+    """Choose the scene frame of a capture; `photos` are the training photos, in any order."""
+    views = [photo.view for photo in photos]
+    poses = np.stack([view.world_from_camera for view in views])
+    focus = focus_of(poses)
+    if photos[0].has_alpha:
+        low, high = silhouette_box(photos, focus)
+        center, half = (low + high) / 2, float((high - low).max()) / 2 * 1.05
+        distances = np.linalg.norm(poses[:, :3, 3] - center, axis=1)
+        near = max(float(distances.min()) - 1.8 * half, 0.05 * half)
+        return Scene(_cube(center, half), 1, near / half, 0.0, True)
+    if reconstruction.points is not None and len(reconstruction.points.positions) >= 100:
+        return _scene_of_points(poses, reconstruction.points.positions)
+    return _scene_of_cameras(poses, focus)
+
+
+def _scene_of_points(poses: Array, points: Array) -> Scene:
+    """The unit cube holds the cameras and nine tenths of the points; cascades reach the far ones."""
+    centers = poses[:, :3, 3]
+    low = np.minimum(np.quantile(points, 0.05, axis=0), centers.min(0))
+    high = np.maximum(np.quantile(points, 0.95, axis=0), centers.max(0))
+    center, half = (low + high) / 2, float((high - low).max()) / 2 * 1.05
+    reach = float(np.quantile(np.abs(points - center).max(1), 0.995)) / half
+    n_cascades = int(np.clip(np.ceil(np.log2(max(reach * 1.5, 1))) + 1, 2, MAX_CASCADES))
+    depths = np.concatenate([_depths_in_front(pose, points) for pose in poses])
+    near = 0.5 * float(np.quantile(depths, 0.001)) / half
+    typical = float(np.median(depths)) / half
+    return Scene(_cube(center, half), n_cascades, min(max(near, 0.01 * typical), 0.2 * typical), 0.5 * typical, False)
+
+
+def _scene_of_cameras(poses: Array, focus: Array) -> Scene:
+    """No points: the unit cube holds the cameras and what they look at, as seen from its middle."""
+    centers = poses[:, :3, 3]
+    low, high = np.minimum(centers.min(0), focus), np.maximum(centers.max(0), focus)
+    center, half = (low + high) / 2, max(float((high - low).max()) / 2, 1e-6) * 1.2
+    distance = float(np.median(np.linalg.norm(centers - focus, axis=1))) / half
+    return Scene(_cube(center, half), 4, 0.05 * distance, 0.5 * distance, False)
+
+
+def focus_of(poses: Array) -> Array:
+    """The point [3] nearest to all optical axes of poses [n, 4, 4], pulled in front of the cameras.
+
+    Least squares over the axes, regularised towards one camera spacing in front so that parallel axes stay finite.
+    """
+    centers, forwards = poses[:, :3, 3], poses[:, :3, 2]
+    spread = max(float(np.linalg.norm(centers - centers.mean(0), axis=1).mean()), 1e-6)
+    across = np.eye(3) - forwards[:, :, None] * forwards[:, None, :]
+    guess = (centers + spread * forwards).mean(0)
+    weight = 1e-2
+    matrix = across.mean(0) + weight * np.eye(3)
+    return np.linalg.solve(matrix, (across @ centers[:, :, None])[:, :, 0].mean(0) + weight * guess)
+
+
+def silhouette_box(photos: list[Photo], focus: Array, *, resolution: int = 64) -> tuple[Array, Array]:
+    """The box [3], [3] around everything that lies inside all silhouettes (visual hull), in world units."""
+    distance = float(np.median([np.linalg.norm(photo.view.world_from_camera[:3, 3] - focus) for photo in photos]))
+    low, high = focus - 0.8 * distance, focus + 0.8 * distance
+    for _ in range(2):  # a coarse pass finds the object, a second one its edges
+        steps = (np.arange(resolution) + 0.5) / resolution
+        axes = [low[i] + steps * (high[i] - low[i]) for i in range(3)]
+        grid = torch.from_numpy(np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3)).float()
+        cell = float((high - low).max()) / resolution
+        inside = grid[inside_silhouettes(photos, grid, radius=0.9 * cell)].numpy()
+        if len(inside) == 0:
+            return focus - 0.5 * distance, focus + 0.5 * distance
+        low, high = inside.min(0) - cell, inside.max(0) + cell
+    return low, high
+
+
+def inside_silhouettes(photos: list[Photo], positions: Tensor, *, radius: float) -> Tensor:
+    """Whether balls of `radius` about world positions [n, 3] meet the silhouette in every photo that sees them: [n] bool.
+
+    Outside a picture nothing is known, so it rules nothing out.
+    """
+    kept = torch.arange(len(positions))
+    for photo in photos:
+        pixels, depth = project(photo.view, positions[kept])
+        grow = int(np.ceil(photo.view.camera.fx * radius / max(float(depth.median()), 1e-6)))
+        alpha = torch.from_numpy(photo.pixels[..., 3]).float()[None, None]
+        for window, padding in (((2 * grow + 1, 1), (grow, 0)), ((1, 2 * grow + 1), (0, grow))):  # a square, separably
+            alpha = torch.nn.functional.max_pool2d(alpha, window, stride=1, padding=padding)
+        h, w = alpha.shape[-2:]
+        x, y = pixels.floor().long().unbind(-1)
+        in_picture = (depth > 0) & (x >= 0) & (x < w) & (y >= 0) & (y < h)
+        hit = alpha[0, 0, y.clamp(0, h - 1), x.clamp(0, w - 1)] > 0
+        kept = kept[hit | ~in_picture]
+    inside = torch.zeros(len(positions), dtype=torch.bool)
+    inside[kept] = True
+    return inside
+
+
+def is_possible(scene: Scene, photos: list[Photo], positions: Tensor, radius: Tensor) -> Tensor:
+    """Whether balls of `radius` [n] about positions [n, 3] (scene units) may hold matter that counts: [n] bool.
+
+    With silhouettes: inside all of them. Without: in view of at least one camera; what nobody sees cannot be learned.
+    """
+    world_from_scene = scene.scene_from_world.inverse()
+    world = torch.from_numpy(world_from_scene.points(positions.double().numpy())).float()
+    world_radius = radius * world_from_scene.scale
+    if scene.has_alpha:
+        return inside_silhouettes(photos, world, radius=float(world_radius.max()))
+    seen = torch.zeros(len(world), dtype=torch.bool)
+    for photo in photos:
+        seen |= _in_view(photo.view, world, world_radius)
+    return seen
+
+
+def project(view: View, positions: Tensor) -> tuple[Tensor, Tensor]:
+    """Pixels [n, 2] (NaN behind the camera) and depths [n] of world positions [n, 3]."""
+    rotation = torch.from_numpy(view.world_from_camera[:3, :3]).to(positions.dtype)
+    center = torch.from_numpy(view.world_from_camera[:3, 3]).to(positions.dtype)
+    camera_points = (positions - center) @ rotation
+    return torch.nan_to_num(view.camera.project(camera_points), nan=-1e6), camera_points[:, 2]
+
+
+def _in_view(view: View, positions: Tensor, radius: Tensor) -> Tensor:
+    """Whether balls of `radius` [n] about positions [n, 3] touch the view's pyramid (four planes through its corners)."""
+    h, w = view.camera.size_hw
+    corners = view.camera.unproject(torch.tensor([[0.0, 0.0], [w, 0.0], [w, h], [0.0, h]]))
+    rotation = torch.from_numpy(view.world_from_camera[:3, :3]).float()
+    center = torch.from_numpy(view.world_from_camera[:3, 3]).float()
+    normals = torch.nn.functional.normalize(torch.linalg.cross(corners, corners.roll(-1, 0)), dim=-1)  # point inwards
+    distance = ((positions - center) @ rotation) @ normals.T  # [n, 4]
+    return (distance > -radius[:, None]).all(-1)
+
+
+def _depths_in_front(world_from_camera: Array, points: Array) -> Array:
+    depth = (points - world_from_camera[:3, 3]) @ world_from_camera[:3, 2]
+    return depth[depth > 0]
+
+
+def _cube(center: Array, half: float) -> Similarity:
+    """The similarity that takes the cube of half side `half` about `center` to [-1, 1]^3."""
+    return Similarity(1 / half, np.eye(3), -center / half)

@@ -1,0 +1,107 @@
+"""The stages in order, and nothing else. `Settings` has one attribute per top-level key of conf/config.yaml."""
+
+from types import SimpleNamespace as Settings
+
+from recon.capture import capture_frames
+from recon.evaluate import evaluate_field
+from recon.export import export_world
+from recon.formats.cameras_json import read_reconstruction
+from recon.mesh import build_mesh
+from recon.novel_views import render_path
+from recon.poses import import_dataset, pose_frames
+from recon.train import load_trained_field, train_field
+from recon.truth import score_against_truth
+from recon.view import write_report
+from recon.workspace import Workspace
+
+
+def run(workspace: Workspace, settings: Settings) -> None:
+    """From a capture, or from given poses, to a verified world and its report."""
+    pose(workspace, settings)
+    train(workspace, settings)
+    evaluate(workspace, settings)
+    render(workspace, settings)
+    mesh(workspace, settings)
+    export(workspace, settings)
+    score(workspace, settings)
+    report(workspace, settings)
+
+
+def capture(workspace: Workspace, settings: Settings) -> None:
+    """Video or photos -> frames/."""
+    capture_frames(workspace, **settings.capture)
+
+
+def pose(workspace: Workspace, settings: Settings) -> None:
+    """frames/, or a data set with poses -> poses/."""
+    if settings.dataset["format"] == "capture":
+        capture(workspace, settings)
+        pose_frames(workspace, **settings.poses, scale=settings.scale)
+    else:
+        import_dataset(workspace, **settings.dataset, scale=settings.scale)
+
+
+def train(workspace: Workspace, settings: Settings) -> None:
+    """poses/ and its pictures -> field/."""
+    train_field(
+        workspace,
+        reconstruction=read_reconstruction(workspace),
+        field=settings.field,
+        config_text=workspace.config.read_text(),
+        seed=settings.seed,
+        device=settings.device,
+        backend=settings.backend,
+        **settings.train,
+    )
+
+
+def evaluate(workspace: Workspace, settings: Settings) -> None:
+    """Held-out views of field/ -> held_out/ and metrics "eval"."""
+    trained = load_trained_field(workspace, device=settings.device, backend=settings.backend)
+    evaluate_field(
+        workspace,
+        reconstruction=read_reconstruction(workspace),
+        render_view_fn=trained.render,
+        background=trained.background,
+        **settings.evaluate,
+    )
+
+
+def render(workspace: Workspace, settings: Settings) -> None:
+    """Novel views of field/ -> views/."""
+    trained = load_trained_field(workspace, device=settings.device, backend=settings.backend)
+    render_path(
+        workspace,
+        reconstruction=read_reconstruction(workspace),
+        render_view_fn=trained.render,
+        path=settings.path,
+        **settings.views,
+    )
+
+
+def mesh(workspace: Workspace, settings: Settings) -> None:
+    """field/ -> mesh/."""
+    trained = load_trained_field(workspace, device=settings.device, backend=settings.backend)
+    build_mesh(
+        workspace,
+        reconstruction=read_reconstruction(workspace),
+        render_view_fn=trained.render,
+        color_fn=trained.color,
+        **settings.mesh,
+    )
+
+
+def export(workspace: Workspace, settings: Settings) -> None:
+    """mesh/ -> world/, verified."""
+    export_world(workspace, reconstruction=read_reconstruction(workspace), **settings.export)
+
+
+def score(workspace: Workspace, settings: Settings) -> None:
+    """Poses and mesh against exact truth, where `truth` names one -> metrics "truth"."""
+    if settings.truth is not None:
+        score_against_truth(workspace, truth=settings.truth)
+
+
+def report(workspace: Workspace, settings: Settings) -> None:
+    """Everything -> report.html."""
+    write_report(workspace)

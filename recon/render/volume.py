@@ -1,0 +1,150 @@
+"""Volume rendering of packed samples. Knows no field: it takes functions.
+
+`density_fn(positions [n, 3]) -> (densities [n], features [n, k])`, `color_fn(features [n, k], directions [n, 3]) -> [n, 3]`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from recon import kernels
+from recon.geometry.bounds import intersect_box
+from recon.geometry.rays import Rays
+from recon.kernels import OccupancyLayout, StepLattice
+
+DensityFn = Callable[[Tensor], tuple[Tensor, Tensor]]
+ColorFn = Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Intervals along rays, sorted by ray."""
+
+    ray_indices: Tensor  # [n] int64
+    t_starts: Tensor  # [n]
+    t_ends: Tensor  # [n]
+
+    def __len__(self) -> int:
+        return len(self.ray_indices)
+
+    def __getitem__(self, keep: Tensor) -> "Samples":
+        return Samples(self.ray_indices[keep], self.t_starts[keep], self.t_ends[keep])
+
+    @property
+    def t(self) -> Tensor:
+        """Midpoints [n]."""
+        return 0.5 * (self.t_starts + self.t_ends)
+
+
+@dataclass(frozen=True)
+class RenderedRays:
+    """What n rays see, before any background."""
+
+    color: Tensor  # [n, 3], premultiplied by opacity
+    opacity: Tensor  # [n]
+    distance: Tensor  # [n] at half of the final opacity (median); 0 where no sample lies
+
+
+def sample_rays(
+    rays: Rays,
+    *,
+    near: float,
+    offsets: Tensor,
+    occupied: Tensor,
+    layout: OccupancyLayout,
+    lattice: StepLattice,
+) -> Samples:
+    """Samples of the rays in occupied cells, from `near` to the outermost cascade's wall."""
+    corner = rays.origins.new_full((3,), layout.half_side)
+    t_near, t_far = intersect_box(rays, -corner, corner)
+    return Samples(
+        *kernels.march(
+            rays.origins,
+            rays.directions,
+            t_near=t_near.clamp_min(near),
+            t_far=t_far,
+            offsets=offsets,
+            occupied=occupied,
+            layout=layout,
+            lattice=lattice,
+        )
+    )
+
+
+def render_rays(
+    rays: Rays, samples: Samples, *, density_fn: DensityFn, color_fn: ColorFn, near_scale: float | None = None
+) -> RenderedRays:
+    """Render with gradients. `near_scale` dampens gradients of samples closer than that (`scale_gradient_near`)."""
+    n = len(rays)
+    directions = rays.directions[samples.ray_indices]
+    densities, features = density_fn(rays.origins[samples.ray_indices] + samples.t[:, None] * directions)
+    colors = color_fn(features, directions)
+    if near_scale is not None:
+        densities, colors = scale_gradient_near(densities, colors, samples.t, near_scale)
+    weights = kernels.render_weights(densities, samples.t_starts, samples.t_ends, samples.ray_indices, n)
+    summed = kernels.accumulate(
+        weights, torch.cat([colors, torch.ones_like(weights)[:, None]], -1), samples.ray_indices, n
+    )
+    with torch.no_grad():
+        distance = median_distance(weights.detach(), samples, n)
+    return RenderedRays(summed[:, :3], summed[:, 3], distance)
+
+
+@torch.no_grad()
+def render_rays_fast(
+    rays: Rays, samples: Samples, *, density_fn: DensityFn, color_fn: ColorFn, min_weight: float = 1e-3
+) -> RenderedRays:
+    """Render without gradients: colours only for samples whose weight matters."""
+    n = len(rays)
+    directions = rays.directions[samples.ray_indices]
+    densities, features = density_fn(rays.origins[samples.ray_indices] + samples.t[:, None] * directions)
+    weights = kernels.render_weights(densities, samples.t_starts, samples.t_ends, samples.ray_indices, n)
+    seen = weights > min_weight
+    colors = color_fn(features[seen], directions[seen])
+    opacity = kernels.accumulate(weights, None, samples.ray_indices, n)[:, 0]
+    kept = kernels.accumulate(
+        weights[seen], torch.cat([colors, torch.ones_like(colors[:, :1])], -1), samples.ray_indices[seen], n
+    )
+    # the left-out samples hold under a few percent: give their weight the colour of the others
+    color = kept[:, :3] * (opacity / kept[:, 3].clamp_min(1e-8))[:, None]
+    return RenderedRays(color, opacity, median_distance(weights, samples, n))
+
+
+def median_distance(weights: Tensor, samples: Samples, n_rays: int) -> Tensor:
+    """Distance [n_rays] at which half of each ray's final opacity is reached, linear inside the interval; 0 for none."""
+    counts = torch.bincount(samples.ray_indices, minlength=n_rays)
+    last = torch.cumsum(counts, 0)
+    running = torch.cat([weights.new_zeros(1, dtype=torch.float64), torch.cumsum(weights.double(), 0)])
+    start, end = running[last - counts], running[last]
+    half = 0.5 * (start + end)
+    # first sample of the ray whose running sum passes half
+    index = torch.searchsorted(running[1:], half).clamp(max=max(len(weights) - 1, 0))
+    index = torch.minimum(torch.maximum(index, last - counts), (last - 1).clamp_min(0))
+    has_any = end > start
+    distance = weights.new_zeros(n_rays)
+    chosen = index[has_any]
+    inside = (half[has_any] - running[chosen]) / (running[chosen + 1] - running[chosen]).clamp_min(1e-12)
+    t_starts, t_ends = samples.t_starts[chosen], samples.t_ends[chosen]
+    distance[has_any] = t_starts + inside.clamp(0, 1).to(t_starts.dtype) * (t_ends - t_starts)
+    return distance
+
+
+class _ScaleGradient(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, densities, colors, scale):  # type: ignore[no-untyped-def]
+        ctx.save_for_backward(scale)
+        return densities.clone(), colors.clone()
+
+    @staticmethod
+    def backward(ctx, grad_densities, grad_colors):  # type: ignore[no-untyped-def]
+        (scale,) = ctx.saved_tensors
+        return grad_densities * scale, grad_colors * scale[:, None], None
+
+
+def scale_gradient_near(densities: Tensor, colors: Tensor, t: Tensor, distance: float) -> tuple[Tensor, Tensor]:
+    """Scale gradients by min(1, (t / distance)^2): a camera samples space near itself far more densely than space far away,
+    and without this every photo is painted on fog in front of its own lens (Philip and Deschaintre 2023, "Floaters No More").
+    """
+    return _ScaleGradient.apply(densities, colors, (t / distance).square().clamp(max=1))

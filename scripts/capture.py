@@ -1,0 +1,11 @@
+"""Video or photos -> frames/.
+
+python scripts/capture.py capture.source=walk.mp4 workspace=runs/walk
+"""
+
+from command import command
+
+from recon import pipeline
+
+if __name__ == "__main__":
+    command(pipeline.capture)()
