@@ -29,7 +29,7 @@ def line_chart(title: str, series: Mapping[str, Series], *, log: bool = False) -
 
     parts = [f'<svg viewBox="0 0 {W} {H}" role="img" aria-label="{escape(title)}">']
     parts.append(f'<text x="{LEFT}" y="15">{escape(title)}</text>')
-    for tick in nice_ticks(low, high):
+    for tick in log_ticks(low, high) if log else nice_ticks(low, high):
         y = H - BOTTOM - (tick - low) / (high - low) * (H - TOP - BOTTOM)
         label = f"{10**tick if log else tick:.3g}"
         parts.append(f'<path class="axis" d="M{LEFT} {y:.1f}H{W - RIGHT}"/>')
@@ -75,6 +75,13 @@ def nice_ticks(low: float, high: float, n: int = 5) -> list[float]:
     step = next(digit * decade for digit in (1, 2, 5, 10) if digit * decade >= raw)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [round(i * step, 12) for i in range(first, last + 1)]
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """log10 of the numbers 1, 2, 5 x 10^k inside [10^low, 10^high]; the powers of ten alone over three decades or more."""
+    digits = (1, 2, 5) if high - low < 3 else (1,)
+    exponents = [k + math.log10(digit) for k in range(math.floor(low), math.ceil(high) + 1) for digit in digits]
+    return [x for x in exponents if low <= x <= high]
 
 
 def _usable(points: Series, log: bool) -> list[tuple[float, float]]:

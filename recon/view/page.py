@@ -44,7 +44,7 @@ th { font-weight:600 } td { font-variant-numeric:tabular-nums } td:first-child {
 pre { overflow-x:auto; background:var(--card); border:1px solid var(--line); border-radius:8px; padding:12px; font-size:12.5px }
 svg text { font:12px system-ui,sans-serif; fill:var(--soft) } svg .axis { stroke:var(--line); fill:none }
 svg .a { stroke:var(--blue) } svg .b { stroke:var(--orange) } svg .fa { fill:var(--blue) } svg .fb { fill:var(--orange) }
-svg .points { stroke:var(--soft); stroke-width:1.6; stroke-linecap:round; opacity:.45; fill:none } svg .dim { fill:var(--line) }
+svg .points { stroke:var(--soft); stroke-width:2; stroke-linecap:round; opacity:.55; fill:none } svg .dim { fill:var(--line) }
 @media (max-width:640px) { .hero { grid-template-columns:1fr } .hero .arrow { transform:rotate(90deg); justify-self:center } }
 """
 

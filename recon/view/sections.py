@@ -19,7 +19,7 @@ from recon.view.charts import bars, line_chart
 from recon.view.page import figure, image, section, table, text, tiles
 from recon.workspace import Workspace, read_json, read_metrics, stage_warnings
 
-MAX_FRAMES, MAX_HELD_OUT, PATH_FRAMES = 60, 8, 6  # pictures shown: keeps the page at a few MB
+MAX_FRAMES, MAX_HELD_OUT, PATH_FRAMES = 60, 8, 4  # pictures shown: keeps the page at a few MB
 HELD_OUT_PANELS = 4  # photo, render, error, depth: see recon.evaluate.comparison
 
 
@@ -249,7 +249,11 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> list[list[Any]]:
 
 def _score_line(name: str, scores: Mapping[str, Any]) -> str:
     found = scores.get("per_image", {}).get(name, {})
-    known = [f"{key.upper()} {value:.3g}" for key, value in found.items() if value is not None and math.isfinite(value)]
+    known = [
+        f"{key.upper().replace('_', '-')} {value:.3g}"
+        for key, value in found.items()
+        if value is not None and math.isfinite(value)
+    ]
     return " · ".join([name, *known])
 
 
