@@ -47,7 +47,8 @@ def verify_world(world: Path, *, n_spheres: int, sphere_radius_m: float, seconds
     """Drop `n_spheres` spheres for `seconds` of simulated time in each engine; what came of it, by engine and overall.
 
     `sphere_radius_m` is multiplied by the manifest's `length_scale` (1 unless the capture's scale is unknown). Overall
-    numbers are the worst of the engines that ran; `loads` says "pass", "fail: why" or "not installed" for each.
+    numbers are the worst of the engines that ran. `loads` is true for an engine that loaded and stepped the world, false
+    for one that did not, None for one that is not installed; `verdicts` says "pass", "fail: why" or "not installed".
     """
     manifest = read_json(world / "manifest.json", made_by=_HOW)
     try:
@@ -57,21 +58,21 @@ def verify_world(world: Path, *, n_spheres: int, sphere_radius_m: float, seconds
     mesh = read_obj(world / "visual.obj")
     surface, radius = Surface(mesh), sphere_radius_m * length_scale
     starts = plan_starts(mesh, surface, radius=radius, n_spheres=n_spheres)
-    loads: dict[str, str] = {}
+    verdicts: dict[str, str] = {}
     engines: dict[str, Any] = {}
     for name, trial in TRIALS.items():
         if importlib.util.find_spec(trial.package) is None:
-            loads[name] = "not installed"
+            verdicts[name] = "not installed"
             continue
         answer = _run(world, trial, starts, radius=radius, seconds=seconds, length_scale=length_scale)
         if isinstance(answer, str):
-            loads[name] = f"fail: {answer}"
+            verdicts[name] = f"fail: {answer}"
             continue
         details, tracks, speeds = answer
         result = judge(surface, tracks, speeds, radius=radius, slowest=0.05 * length_scale)
         engines[name] = {**result.as_dict(), **details}
-        loads[name] = _verdict(result.n_fell_through, result.max_error, tolerance + 0.005 * length_scale, details)
-    return _summary(loads, engines, n_dropped=len(starts))
+        verdicts[name] = _verdict(result.n_fell_through, result.max_error, tolerance + 0.005 * length_scale, details)
+    return _summary(verdicts, engines, n_dropped=len(starts))
 
 
 def _verdict(n_fell_through: int, max_error: float, tolerance: float, details: dict[str, Any]) -> str:
@@ -79,20 +80,23 @@ def _verdict(n_fell_through: int, max_error: float, tolerance: float, details: d
         return f"fail: the engine warned of {', '.join(details['warnings'])}"
     if n_fell_through:
         return f"fail: {n_fell_through} spheres fell through"
+    if not np.isfinite(max_error):
+        return "fail: it loads and steps, but no sphere came to rest on the surface"
     if max_error > tolerance:
         return f"fail: a sphere rests {max_error:.3f} off the surface, more than {tolerance:.3f}"
     return "pass"
 
 
-def _summary(loads: dict[str, str], engines: dict[str, Any], *, n_dropped: int) -> dict[str, Any]:
-    for name, verdict in loads.items():
+def _summary(verdicts: dict[str, str], engines: dict[str, Any], *, n_dropped: int) -> dict[str, Any]:
+    for name, verdict in verdicts.items():
         (say if verdict in ("pass", "not installed") else warn)(f"world in {name}: {verdict}")
 
     def worst(key: str) -> Any:
         return max((engine[key] for engine in engines.values()), default=None)
 
     return {
-        "loads": loads,
+        "loads": {name: None if v == "not installed" else name in engines for name, v in verdicts.items()},
+        "verdicts": verdicts,
         "n_dropped": n_dropped,
         "n_fell_through": worst("n_fell_through"),
         "drop_test_max_error_m": worst("max_error"),

@@ -1,5 +1,6 @@
 """The export stage: mesh/ -> world/, a package that simulators load, and a drop test that proves it."""
 
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +61,8 @@ def export_world(
     source = workspace.mesh / "mesh.obj"
     settings = {key: value for key, value in locals().items() if key not in ("workspace", "reconstruction", "source")}
     settings["cameras"] = cameras_json.encode(reconstruction, root=workspace.root)
+    if not re.fullmatch(r"[A-Za-z0-9_]+", name):
+        raise UserError(f"export.name: expected letters, digits and _, found {name!r}.")
     key = fingerprint(settings, [workspace.mesh])
     if is_finished(workspace.world, key):
         say("export: up to date")

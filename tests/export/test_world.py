@@ -15,6 +15,7 @@ from rooms import room, workspace_of
 from recon.console import take_warnings
 from recon.errors import UserError
 from recon.export import export_world, verify_world
+from recon.geometry.mesh import TriangleMesh
 from recon.geometry.reconstruction import Reconstruction, Scale
 from recon.workspace import Workspace, read_metrics
 
@@ -32,14 +33,14 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 def test_spheres_rest_on_the_surface_in_every_engine(exported: Workspace) -> None:
     world = read_metrics(exported)["world"]
-    assert world["loads"]["mujoco"] == "pass"
+    assert world["loads"]["mujoco"] is True and world["verdicts"]["mujoco"] == "pass"
     assert world["n_dropped"] >= 30 and world["n_fell_through"] == 0
     assert world["drop_test_max_error_m"] < SETTINGS["tolerance_m"] + 0.005
     assert world["drop_test_median_error_m"] < 0.01
     assert world["n_parts"] < SETTINGS["max_parts"]
     if importlib.util.find_spec("pybullet") is None:
         pytest.skip("pybullet is not installed: its two loads were not tried")
-    assert world["loads"]["pybullet"] == world["loads"]["pybullet_concave"] == "pass"
+    assert world["verdicts"]["pybullet"] == world["verdicts"]["pybullet_concave"] == "pass"
 
 
 def test_mujoco_compiles_without_warnings_and_draws_without_colliding(exported: Workspace) -> None:
@@ -54,8 +55,12 @@ def test_mujoco_compiles_without_warnings_and_draws_without_colliding(exported: 
 def test_package_can_be_moved(exported: Workspace, tmp_path: Path) -> None:
     moved = Path(shutil.copytree(exported.world, tmp_path / "elsewhere"))
     result = verify_world(moved, n_spheres=10, sphere_radius_m=0.05, seconds=0.5)
-    assert result["loads"]["mujoco"] == "pass"
-    texts = [path.read_text() for path in moved.rglob("*") if path.suffix in (".xml", ".urdf", ".sdf", ".json", ".mtl")]
+    assert result["verdicts"]["mujoco"] == "pass"
+    texts = [
+        path.read_text()
+        for path in moved.rglob("*")
+        if path.suffix in (".xml", ".urdf", ".sdf", ".json", ".mtl", ".usda")
+    ]
     assert not any(str(exported.root) in text for text in texts)
 
 
@@ -114,6 +119,35 @@ def test_known_scale_is_applied(tmp_path: Path) -> None:
     assert np.ptp(read_obj(workspace.world / "visual.obj").vertices[:, 0]) == pytest.approx(6.0, rel=1e-4)
     manifest = json.loads((workspace.world / "manifest.json").read_text())
     assert manifest["metres_per_unit"] == 1.0 and np.linalg.det(manifest["world_from_capture"]) == pytest.approx(8)
+
+
+def test_broken_package_fails_by_name_and_breaks_nothing(exported: Workspace, tmp_path: Path) -> None:
+    broken = Path(shutil.copytree(exported.world, tmp_path / "broken"))
+    (broken / "collision/part_0000.obj").unlink()
+    result = verify_world(broken, n_spheres=5, sphere_radius_m=0.05, seconds=0.1)
+    assert result["loads"]["mujoco"] is False
+    assert result["verdicts"]["mujoco"].startswith("fail: ") and "part_0000" in result["verdicts"]["mujoco"]
+
+
+def test_mesh_without_texture_and_a_bad_name(tmp_path: Path) -> None:
+    plain = room(side=0.5, noise=0.0)
+    plain = TriangleMesh(plain.vertices, plain.faces, colors=np.full(plain.vertices.shape, 90, np.uint8))
+    workspace = workspace_of(tmp_path / "run", plain)
+    with pytest.raises(UserError, match="name"):
+        export_world(workspace, reconstruction=METRIC, **(SETTINGS | {"name": "../away"}))
+    export_world(workspace, reconstruction=METRIC, **(SETTINGS | {"drop_spheres": 5, "drop_seconds": 0.2}))
+    assert read_metrics(workspace)["world"]["loads"]["mujoco"] is True
+
+
+def test_usd_is_z_up_in_metres_and_collides(exported: Workspace) -> None:
+    if importlib.util.find_spec("pxr") is None:
+        pytest.skip("usd-core is not installed: scene.usda was skipped by the export too")
+    from pxr import Usd, UsdGeom, UsdPhysics
+
+    stage = Usd.Stage.Open(str(exported.world / "scene.usda"))
+    assert UsdGeom.GetStageUpAxis(stage) == "Z" and UsdGeom.GetStageMetersPerUnit(stage) == 1.0
+    assert stage.GetPrimAtPath("/World/Collision").HasAPI(UsdPhysics.MeshCollisionAPI)
+    assert "@./visual.png@" in (exported.world / "scene.usda").read_text()
 
 
 def test_missing_mesh_names_the_next_step(tmp_path: Path) -> None:
