@@ -96,7 +96,7 @@ def fuse(
 def _extract(grid: Any, min_weight: float) -> tuple[NDArray, NDArray]:
     """Vertices [v, 3] and faces [f, 3] of the zero crossing; none of either where there is no crossing."""
     try:
-        surface = grid.extract_triangle_mesh(weight_threshold=float(min_weight))
+        surface = grid.extract_triangle_mesh(weight_threshold=min_weight - 0.5)  # it asks for more than
     except RuntimeError as error:
         if "shape {0}" not in str(error):  # how Open3D 0.20 says that the mesh is empty
             raise

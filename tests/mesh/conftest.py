@@ -18,9 +18,9 @@ UP = np.array([0.0, 0.0, 1.0])
 
 
 def checker(positions: np.ndarray, size: float = 0.4) -> np.ndarray:
-    """Coloured squares of one size on axis-aligned faces: [n, 3] in [0, 1]."""
+    """Squares of one size on the faces of the room, tinted by position: [n, 3] in [0, 1]."""
     odd = np.floor(positions / size + 1e-6).astype(int).sum(-1) % 2
-    tint = 0.25 + 0.5 * (positions - positions.min(0)) / np.maximum(np.ptp(positions, axis=0), 1e-9)
+    tint = 0.25 + 0.5 * (positions - ROOM_LOW) / (ROOM_HIGH - ROOM_LOW)
     return np.where(odd[:, None] == 1, 0.9 * tint + 0.05, 0.45 * tint)
 
 
@@ -108,7 +108,7 @@ def capture(tmp_path: Path) -> Callable[..., Reconstruction]:
         world: World, poses: list[np.ndarray], *, size_hw: tuple[int, int] = (90, 120), write_photos: bool = False
     ) -> Reconstruction:
         h, w = size_hw
-        camera = Camera("OPENCV", size_hw, 0.75 * w, 0.76 * w, w / 2 + 1, h / 2 - 1, (0.03, -0.01, 0.001, -0.0005))
+        camera = Camera("OPENCV", size_hw, 0.6 * w, 0.61 * w, w / 2 + 1, h / 2 - 1, (0.03, -0.01, 0.001, -0.0005))
         folder = tmp_path / "photos"
         folder.mkdir(exist_ok=True)
         views = []

@@ -83,7 +83,7 @@ def test_faces_in_free_space_are_dropped_and_walls_stay(worlds, capture):
     room = fuse(maps, voxel=0.04, truncation_voxels=4, far=far, min_weight=1)
     ball = trimesh.creation.icosphere(subdivisions=2, radius=0.1)
     faces = np.concatenate([room.faces, ball.faces + len(room.vertices)]).astype(np.int32)
-    both = TriangleMesh(np.concatenate([room.vertices, ball.vertices + [0.2, 0.1, 1.1]]), faces)
+    both = TriangleMesh(np.concatenate([room.vertices, ball.vertices + np.array([0.2, 0.1, 1.1])]), faces)
     cleaned = drop_contradicted(both, maps, tolerance=0.03, voxel=0.04)
     assert room_distance(cleaned.vertices, worlds).max() < 0.1
     assert cleaned.face_areas.sum() > 0.99 * room.face_areas.sum()

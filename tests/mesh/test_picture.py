@@ -1,0 +1,67 @@
+"""The software renderer against closed forms."""
+
+import numpy as np
+import trimesh
+
+from recon.geometry import Camera, TriangleMesh, look_at
+from recon.mesh import MeshScene, render_mesh
+from recon.mesh.atlas import texel_samples, unwrap
+from recon.mesh.picture import sample_image, sample_texture
+
+UP = np.array([0.0, 0.0, 1.0])
+
+
+def test_depth_and_normal_of_a_sphere_through_a_distorted_camera(worlds):
+    ball = trimesh.creation.icosphere(subdivisions=6)
+    mesh = TriangleMesh(np.array(ball.vertices) + 40.0, np.array(ball.faces, np.int32))
+    camera = Camera("OPENCV", (50, 70), 80.0, 82.0, 36.0, 24.0, (0.1, -0.03, 0.002, -0.001))
+    pose = look_at(np.array([0.5, -3.0, 1.0]), np.zeros(3), UP)
+    truth = worlds.World(worlds.cast_sphere).render(camera, pose)
+    moved = pose.copy()
+    moved[:3, 3] += 40.0
+    picture = render_mesh(mesh, camera, moved)
+    both = picture.is_hit & (truth.depth > 0)
+    assert (picture.is_hit != (truth.depth > 0)).mean() < 0.01
+    np.testing.assert_allclose(picture.depth[both], truth.depth[both], atol=0.01)
+    assert (picture.normal[both] * truth.normal[both]).sum(-1).min() > 0.99
+    assert (picture.color[~picture.is_hit] == 1).all()
+
+
+def test_texture_and_image_lookup_use_half_pixels():
+    texture = np.zeros((2, 3, 3), np.uint8)
+    texture[0, 1] = 255
+    np.testing.assert_allclose(
+        sample_image(texture, np.array([[1.5, 0.5], [1.0, 0.5], [1.5, 1.0]]))[:, 0], [1, 0.5, 0.5]
+    )
+    np.testing.assert_allclose(sample_texture(texture, np.array([[0.5, 0.75]]))[0], [1, 1, 1])
+
+
+def test_culling_shows_the_inside_of_a_room_from_outside():
+    box = trimesh.creation.box(extents=(4, 3, 2))
+    room = TriangleMesh(np.array(box.vertices), np.array(box.faces[:, ::-1], np.int32))  # faces look inwards
+    camera, pose = Camera("PINHOLE", (20, 31), 30.0, 30.0, 15.5, 10.0), look_at(np.array([0, -5.0, 0]), np.zeros(3), UP)
+    assert np.isclose(render_mesh(room, camera, pose).depth[10, 15], 3.5)
+    assert np.isclose(render_mesh(room, camera, pose, cull_back=True).depth[10, 15], 6.5)
+
+
+def test_vertex_colors_are_interpolated():
+    mesh = TriangleMesh(
+        np.array([[-1, 0, -1], [1, 0, -1], [0, 0, 1.0]]), np.array([[0, 1, 2]], np.int32),
+        colors=np.array([[255, 0, 0], [255, 0, 0], [0, 0, 255]], np.uint8),
+    )  # fmt: skip
+    camera, pose = Camera("PINHOLE", (3, 3), 30.0, 30.0, 1.5, 1.5), look_at(np.array([0, -3.0, 0]), np.zeros(3), UP)
+    np.testing.assert_allclose(render_mesh(mesh, camera, pose).color[1, 1], [0.5, 0, 0.5], atol=1e-3)
+
+
+def test_atlas_keeps_faces_in_order_and_texels_lie_on_the_surface():
+    ball = trimesh.creation.icosphere(subdivisions=3)
+    mesh = TriangleMesh(np.array(ball.vertices), np.array(ball.faces, np.int32))
+    atlas = unwrap(mesh, texture_size=128)
+    np.testing.assert_array_equal(atlas.source_vertex[atlas.faces], mesh.faces)
+    assert atlas.uvs.min() >= 0
+    assert atlas.uvs.max() <= 1
+    samples, texels = texel_samples(mesh, atlas, 128)
+    assert len(np.unique(texels)) == len(texels) > 0.3 * 128 * 128
+    distance = MeshScene(mesh)._scene.compute_distance(MeshScene(mesh)._o3d.core.Tensor(samples.positions)).numpy()
+    assert distance.max() < 1e-5
+    assert np.bincount(samples.faces, minlength=len(mesh.faces)).min() >= 1
