@@ -32,13 +32,14 @@ def open_viewer(
     *,
     reconstruction: Reconstruction,
     render_view_fn: RenderViewFn,
+    host: str,
     port: int,
     max_size: int,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Serve the viewer on `port` until Ctrl-C (or `should_stop`). Pictures grow to `max_size` when the camera rests."""
+    """Serve the viewer on `host`:`port` until Ctrl-C (or `should_stop`). Pictures grow to `max_size` when the camera rests."""
     viser = _import_viser()
-    server = viser.ViserServer(port=port, verbose=False)
+    server = viser.ViserServer(host=host, port=port, verbose=False)
     try:
         server.scene.set_up_direction("+z")
         _add_scene(server, workspace, reconstruction)
@@ -120,7 +121,8 @@ def _add_scene(server: Any, workspace: Workspace, reconstruction: Reconstruction
             f"/cameras/{i:04d}",
             fov=2 * float(np.arctan(h / (2 * view.camera.fy))),
             aspect=w / h,
-            scale=0.04 * extent,
+            scale=0.02 * extent,
+            thickness=0.0006 * extent,
             color=(234, 120, 40) if out else (66, 133, 244),
             wxyz=wxyz_from_rotation(view.world_from_camera[:3, :3]),
             position=view.world_from_camera[:3, 3],

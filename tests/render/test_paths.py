@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ UP = np.array([0.0, 0, 1])
 
 
 def capture(poses, **more) -> Reconstruction:
-    views = tuple(View(f"{i:04d}", f"{i:04d}.png", CAMERA, pose) for i, pose in enumerate(poses))
+    views = tuple(View(f"{i:04d}", Path(f"{i:04d}.png"), CAMERA, pose) for i, pose in enumerate(poses))
     return Reconstruction(views, is_up_aligned=True, **more)
 
 

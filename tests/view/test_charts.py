@@ -2,6 +2,7 @@
 
 import math
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -44,6 +45,6 @@ def test_bars_of_zeros():
 @pytest.mark.parametrize("n", [1, 5])
 def test_camera_map_without_points_or_motion(n):
     camera = Camera("PINHOLE", (4, 6), 5, 5, 3, 2)
-    views = tuple(View(f"{i}", "x.png", camera, np.eye(4)) for i in range(n))
+    views = tuple(View(f"{i}", Path("x.png"), camera, np.eye(4)) for i in range(n))
     svg = camera_map(Reconstruction(views), axes=(0, 2), title="side")
     assert svg.count("<circle") == n and not re.search(r"nan|inf", svg)
