@@ -102,25 +102,27 @@ def silhouette_box(photos: list[Photo], focus: Array, *, resolution: int = 64) -
 
 
 def inside_silhouettes(photos: list[Photo], positions: Tensor, *, radius: float) -> Tensor:
-    """Whether balls of `radius` about world positions [n, 3] meet the silhouette in every photo that sees them: [n] bool.
+    """Whether balls of `radius` about world positions [n, 3] meet every silhouette that they project to: [n] bool.
 
-    Outside a picture nothing is known, so it rules nothing out.
+    Outside a picture nothing is known, so it rules nothing out; but content is in a quarter of the pictures at least.
     """
     kept = torch.arange(len(positions))
+    n_pictures = torch.zeros(len(positions), dtype=torch.int32)
     for photo in photos:
         pixels, depth = project(photo.view, positions[kept])
-        grow = int(np.ceil(photo.view.camera.fx * radius / max(float(depth.median()), 1e-6)))
+        grow = int(np.ceil(photo.view.camera.fx * radius / max(float(depth.median()), 1e-6))) if len(kept) else 0
         alpha = torch.from_numpy(photo.pixels[..., 3]).float()[None, None]
         for window, padding in (((2 * grow + 1, 1), (grow, 0)), ((1, 2 * grow + 1), (0, grow))):  # a square, separably
             alpha = torch.nn.functional.max_pool2d(alpha, window, stride=1, padding=padding)
         h, w = alpha.shape[-2:]
         x, y = pixels.floor().long().unbind(-1)
         in_picture = (depth > 0) & (x >= 0) & (x < w) & (y >= 0) & (y < h)
+        n_pictures[kept[in_picture]] += 1
         hit = alpha[0, 0, y.clamp(0, h - 1), x.clamp(0, w - 1)] > 0
         kept = kept[hit | ~in_picture]
     inside = torch.zeros(len(positions), dtype=torch.bool)
     inside[kept] = True
-    return inside
+    return inside & (n_pictures >= 0.25 * len(photos))
 
 
 def is_possible(scene: Scene, photos: list[Photo], positions: Tensor, radius: Tensor) -> Tensor:

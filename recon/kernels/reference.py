@@ -24,13 +24,13 @@ class _HashEncode(torch.autograd.Function):
         )
         ctx.save_for_backward(positions, table, rows, weights)
         ctx.layout = layout
-        return bags.view(layout.n_levels, len(positions), -1).transpose(0, 1).flatten(1)
+        return bags.view(layout.n_levels, len(positions), layout.n_features).transpose(0, 1).flatten(1)
 
     @staticmethod
     def backward(ctx, grad):  # type: ignore[no-untyped-def]
         positions, table, rows, weights = ctx.saved_tensors
         layout = ctx.layout
-        grad = grad.view(len(positions), layout.n_levels, -1).transpose(0, 1)  # [levels, n, features]
+        grad = grad.reshape(len(positions), layout.n_levels, layout.n_features).transpose(0, 1)  # [levels, n, features]
         grad_positions = grad_table = None
         if ctx.needs_input_grad[0]:
             grad_positions = _position_gradient(positions, table, rows, grad, layout)

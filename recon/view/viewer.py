@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from recon.console import say
 from recon.errors import UserError
-from recon.formats.images import fit_within, read_image, resize_image
 from recon.formats.mesh_ply import read_ply
 from recon.geometry import Camera, Reconstruction, held_out, rigid, rotation_from_wxyz, wxyz_from_rotation
 from recon.render.pictures import depth_picture, depth_range, normal_picture, picture
@@ -24,7 +23,7 @@ RenderViewFn = Callable[[Camera, NDArray[np.float64]], RenderedView]
 
 BUDGET_S = 0.25  # a coarse picture may take so long; its size adapts to the machine
 MIN_SIZE, START_SIZE, REFINE = 32, 96, 2.0  # pixels of the longer side; finer by this factor while nobody moves
-MAX_POINTS, MAX_THUMBNAILS = 50_000, 150
+MAX_POINTS = 50_000
 
 
 def open_viewer(
@@ -113,12 +112,13 @@ def _occluding(depth: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _add_scene(server: Any, workspace: Workspace, reconstruction: Reconstruction) -> None:
+    """Cameras (held-out ones in orange), points and mesh, each with a check box."""
     extent = float(np.linalg.norm(np.ptp(reconstruction.centers, axis=0))) or 1.0
-    with_picture = set(range(0, len(reconstruction.views), -(-len(reconstruction.views) // MAX_THUMBNAILS)))
+    layers = {"cameras": server.scene.add_frame("/cameras", show_axes=False)}
     for i, (view, out) in enumerate(zip(reconstruction.views, held_out(reconstruction.views), strict=True)):
         h, w = view.camera.size_hw
         server.scene.add_camera_frustum(
-            f"/cameras/{i:04d}",
+            f"/cameras/{i:05d}",
             fov=2 * float(np.arctan(h / (2 * view.camera.fy))),
             aspect=w / h,
             scale=0.02 * extent,
@@ -126,23 +126,26 @@ def _add_scene(server: Any, workspace: Workspace, reconstruction: Reconstruction
             color=(234, 120, 40) if out else (66, 133, 244),
             wxyz=wxyz_from_rotation(view.world_from_camera[:3, :3]),
             position=view.world_from_camera[:3, 3],
-            image=_thumbnail(view.image) if i in with_picture and view.image.is_file() else None,
         )
     points = reconstruction.points
     if points is not None and len(points.positions):
         every = -(-len(points.positions) // MAX_POINTS)
-        server.scene.add_point_cloud(
+        layers["points"] = server.scene.add_point_cloud(
             "/points", points.positions[::every], points.colors[::every], point_size=0.003 * extent, visible=False
         )
     if (workspace.mesh / "mesh.ply").exists():
         mesh = read_ply(workspace.mesh / "mesh.ply")
-        server.scene.add_mesh_simple("/mesh", mesh.vertices, mesh.faces, visible=False, side="double")
+        layers["mesh"] = server.scene.add_mesh_simple("/mesh", mesh.vertices, mesh.faces, visible=False, side="double")
+    for name, layer in layers.items():
+        _add_check_box(server, name, layer)
 
 
-def _thumbnail(file: Any) -> NDArray[np.uint8]:
-    image = read_image(file)[..., :3]
-    h, w = image.shape[:2]
-    return resize_image(image, fit_within((h, w), 96))
+def _add_check_box(server: Any, name: str, layer: Any) -> None:
+    box = server.gui.add_checkbox(name, layer.visible)
+
+    @box.on_update
+    def _(_: Any) -> None:
+        layer.visible = box.value
 
 
 def _import_viser() -> Any:
