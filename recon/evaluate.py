@@ -31,7 +31,7 @@ from recon.workspace import (
 )
 
 RenderViewFn = Callable[[Camera, NDArray[np.float64]], RenderedView]
-BACKGROUNDS = {"white": 1.0, "black": 0.0, "none": None}
+BACKGROUNDS = {"white": 1.0, "black": 0.0, "sky": None, "none": None}  # sky: learned by the field
 
 
 def evaluate_field(
@@ -46,7 +46,8 @@ def evaluate_field(
 ) -> dict[str, Any]:
     """Score the held-out views; the section "eval" of metrics.json is returned.
 
-    `background` is what photos with transparency are composited on: "white", "black", or "none" where no photo has any.
+    `background` is what photos with transparency are composited on: "white" or "black"; "sky" (learned by the
+    field) or "none" where no photo has any.
     """
     _check_settings(background, every, max_views, scale)
     candidates = [view for view, out in zip(reconstruction.views, held_out(reconstruction.views), strict=True) if out]

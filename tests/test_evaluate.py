@@ -61,6 +61,11 @@ def test_perfect_renders_score_as_rounding_allows(tmp_path):
     assert read_image(tmp_path / "run/held_out/000.png").shape == (34, 4 * 48 + 3 * 4, 3)
 
 
+@pytest.mark.parametrize("background", ["white", "black", "sky", "none"])
+def test_background_is_stated(tmp_path, background):
+    assert run(tmp_path, capture(tmp_path, 1), background)["background"] == background
+
+
 def test_known_noise_gives_its_psnr(tmp_path):
     assert run(tmp_path, capture(tmp_path, noise=0.05))["psnr"] == pytest.approx(26.02, abs=0.1)
 
