@@ -109,7 +109,8 @@ def pose_frames(
             )
             angle = _accept(mapped, frames, statistics, min_registered)
             assert mapped is not None  # _accept raised otherwise
-            lens = refine_lens(mapped.model, camera_model=camera_model)
+            model, lens = refine_lens(mapped.model, camera_model=camera_model)
+            mapped = replace(mapped, model=model)
             reconstruction, up = _to_world(mapped.model, frames, workspace, scratch, given_scale, seed)
             _write_model(mapped.model, reconstruction.world_from_capture, temporary / "colmap")
         shutil.rmtree(scratch)
