@@ -68,6 +68,7 @@ def fuse(
     min_weight: float,  # views that must have written a voxel
 ) -> TriangleMesh:
     """The zero crossing of the fused distance, as triangles in world units (float32 grid). Order is deterministic."""
+    assert min_weight >= 1, "a voxel that no view wrote holds no distance"
     o3d = import_open3d()
     core = o3d.core
     blocks = surface_blocks(maps, voxel, truncation_voxels)

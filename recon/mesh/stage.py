@@ -135,6 +135,7 @@ def _check(settings: dict[str, Any]) -> None:
             ("truncation_voxels", 1 <= settings["truncation_voxels"] <= 8, "1 to 8"),
             ("voxel_footprints", settings["voxel_footprints"] > 0, "more than 0"),
             ("voxel_size", settings["voxel_size"] is None or settings["voxel_size"] > 0, "null or more than 0"),
+            ("min_weight", settings["min_weight"] >= 1, "at least 1"),
             ("memory_mb", settings["memory_mb"] >= 8, "at least 8"),
             ("views_per_texel", settings["views_per_texel"] >= 1, "at least 1"),
             ("texture_photos", settings["texture_photos"] >= 1, "at least 1"),

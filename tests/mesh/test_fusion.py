@@ -73,7 +73,7 @@ def test_a_floater_of_one_view_is_rejected_by_agreement_and_carved_by_the_other_
     assert np.allclose(patch, 0.5)  # there before
     assert (agreed(maps)[5].depth[45:55, 60:75] == 0).all()
 
-    mesh = fuse(maps, voxel=0.03, truncation_voxels=4, far=far, min_weight=0)  # unfiltered: carved by the others
+    mesh = fuse(maps, voxel=0.03, truncation_voxels=4, far=far, min_weight=1)  # unfiltered: carved by the others
     assert room_distance(mesh.vertices, worlds).max() < 0.1
 
 
