@@ -78,10 +78,14 @@ def nice_ticks(low: float, high: float, n: int = 5) -> list[float]:
 
 
 def log_ticks(low: float, high: float) -> list[float]:
-    """log10 of the numbers 1, 2, 5 x 10^k inside [10^low, 10^high]; the powers of ten alone over three decades or more."""
+    """log10 of the numbers 1, 2, 5 x 10^k inside [10^low, 10^high]; the powers of ten alone over three decades or more.
+
+    A range too short for two of them gets even steps of the logarithm.
+    """
     digits = (1, 2, 5) if high - low < 3 else (1,)
     exponents = [k + math.log10(digit) for k in range(math.floor(low), math.ceil(high) + 1) for digit in digits]
-    return [x for x in exponents if low <= x <= high]
+    inside = [x for x in exponents if low <= x <= high]
+    return inside if len(inside) > 1 else nice_ticks(low, high)
 
 
 def _usable(points: Series, log: bool) -> list[tuple[float, float]]:

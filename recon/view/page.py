@@ -37,7 +37,7 @@ img, svg { display:block; max-width:100%; height:auto } img { width:100%; border
 .card { background:var(--card); border:1px solid var(--line); border-radius:8px; padding:12px 14px }
 .scroll { overflow-x:auto } table { border-collapse:collapse; font-size:14px; width:100% }
 td, th { text-align:left; padding:4px 14px 4px 0; border-bottom:1px solid var(--line); vertical-align:top; overflow-wrap:anywhere }
-th { font-weight:600 } td { font-variant-numeric:tabular-nums } td:first-child { color:var(--soft) }
+th { font-weight:600 } td { font-variant-numeric:tabular-nums } td:first-child { color:var(--soft); white-space:nowrap }
 .good { color:var(--good) } .bad { color:var(--bad) }
 .warnings { background:var(--warn); border:1px solid var(--warn-line); border-radius:8px; padding:10px 14px; margin:16px 0 }
 .warnings ul { margin:4px 0; padding-left:20px } details { margin:8px 0 } summary { cursor:pointer; color:var(--blue) }

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ def hero(workspace: Workspace) -> str:
     ranked = sorted(per_image, key=lambda name: per_image[name].get("psnr") or 0.0)
     pictures = {file.stem: file for file in workspace.held_out.glob("*.png")}
     ranked = [name for name in ranked if name in pictures] or sorted(pictures)
-    panels = split_panels(_read(pictures[ranked[len(ranked) // 2]])) if ranked else []
+    panels = split_panels(read_image(pictures[ranked[len(ranked) // 2]])) if ranked else []
     photo = panels[0] if panels else _first(workspace.frames.glob("*.*"))
     render = panels[1] if panels else None
     shown = [("held-out photo" if panels else "captured", photo), ("the same view, rendered", render)]
@@ -77,7 +77,7 @@ def warnings_box(workspace: Workspace) -> str:
 def frames(workspace: Workspace) -> str | None:
     """Contact sheet of the kept frames; sharpness of all, and why frames were dropped."""
     if not workspace.frames_json.exists():
-        return None
+        return _given_photos(workspace)
     records = read_json(workspace.frames_json, made_by="python scripts/capture.py").get("frames", [])
     kept = [record for record in records if record.get("kept") and record.get("image")]
     reasons = Counter(str(record.get("reason")) for record in records if not record.get("kept"))
@@ -85,15 +85,29 @@ def frames(workspace: Workspace) -> str | None:
     dropped = "; dropped: " + ", ".join(f"{n} {reason}" for reason, n in reasons.most_common()) if reasons else ""
     sharpness = [float(record.get("sharpness") or 0) for record in records]
     chart = bars(sharpness, [bool(r.get("kept")) for r in records], "sharpness of each frame") if records else ""
-    sheet = "".join(
-        figure(image(pixels, max_size=170, alt=str(record["name"]), quality=72), str(record["name"]))
-        for record in spread(kept, MAX_FRAMES)
-        if (pixels := _first([workspace.frames / Path(record["image"]).name])) is not None
-    )
+    sheet = _contact_sheet((str(r["name"]), workspace.frames / Path(r["image"]).name) for r in spread(kept, MAX_FRAMES))
     return (
         f"<p>{escape(summary + dropped)}.</p>{figure(chart, 'sharpness of each frame in order; kept ones in colour')}"
-        f"<br><div class='grid sheet'>{sheet}</div>"
+        f"<br>{sheet}"
     )
+
+
+def _given_photos(workspace: Workspace) -> str | None:
+    """Where poses were given there is no frames/: the posed photos themselves."""
+    if not workspace.cameras_json.exists():
+        return None
+    views = cameras_json.read_reconstruction(workspace).views
+    sheet = _contact_sheet((view.name, view.image) for view in spread(views, MAX_FRAMES))
+    return f"<p>{len(views)} photos with given poses.</p>{sheet}"
+
+
+def _contact_sheet(named: Iterable[tuple[str, Path]]) -> str:
+    figures = (
+        figure(image(pixels, max_size=170, alt=name, quality=72), name)
+        for name, file in named
+        if (pixels := _first([file])) is not None
+    )
+    return f"<div class='grid sheet'>{''.join(figures)}</div>"
 
 
 def cameras(workspace: Workspace) -> str | None:
@@ -255,10 +269,6 @@ def _score_line(name: str, scores: Mapping[str, Any]) -> str:
         if value is not None and math.isfinite(value)
     ]
     return " · ".join([name, *known])
-
-
-def _read(file: Path) -> NDArray[np.uint8]:
-    return read_image(file)
 
 
 def _first(files: Any) -> NDArray[np.uint8] | None:

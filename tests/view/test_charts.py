@@ -20,6 +20,7 @@ def test_ticks_are_round_and_inside(low, high):
 
 def test_log_ticks():
     np.testing.assert_allclose(10 ** np.array(log_ticks(-2, 0)), [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1])
+    assert len(log_ticks(0.32, 0.45)) >= 2  # no 1, 2 or 5 in there
     assert log_ticks(-5, 0) == [-5, -4, -3, -2, -1, 0]
 
 

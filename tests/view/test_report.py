@@ -119,6 +119,12 @@ def test_any_stage_may_be_missing(tmp_path, stage):
     parsed(workspace)
 
 
+def test_given_poses_show_their_photos(tmp_path):
+    workspace = full_run(tmp_path)
+    workspace.frames_json.unlink()
+    assert "11 photos with given poses" in parsed(workspace)[0]
+
+
 def test_a_broken_picture_is_left_out(tmp_path):
     workspace = full_run(tmp_path)
     (workspace.frames / "003.png").write_bytes(b"no picture")
