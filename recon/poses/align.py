@@ -13,7 +13,10 @@ from recon.geometry.reconstruction import Reconstruction
 from recon.geometry.transforms import Array, Similarity, rotation_between
 
 MAX_TILT_DEG = 15.0  # hand-held rolls differ by less, walls and ramps by more
-_MIN_PLANE_SHARE = 0.06  # of the points: smaller planes are furniture by chance
+_MIN_PLANE_SHARE = 0.1  # of the points: smaller planes are furniture by chance
+# Of the points within three thicknesses, the share within one: 1/3 for a cloud that fills space, near 1 for a plane.
+# Shelves and laid tables come to 0.5, and their "plane" is off by degrees.
+_MIN_SHARPNESS = 0.65
 _THICKNESS = 0.012  # of the scene's radius: noise of sparse points at room scale
 _TRIALS = 1500
 
@@ -92,7 +95,7 @@ def ground_height(points: Array, centers: Array) -> float:
 
 
 def _level_plane(points: Array, up: Array, rng: np.random.Generator) -> tuple[Array, float]:
-    """Normal and share of points of the largest plane within `MAX_TILT_DEG` of level (RANSAC, then least squares)."""
+    """Normal and share of points of the largest near-level plane (RANSAC, then least squares); share 0 if it is none."""
     thickness = _THICKNESS * _radius(points)
     sample = points[rng.choice(len(points), min(len(points), 3000), replace=False)]
     a, b, c = (sample[rng.integers(len(sample), size=_TRIALS * 8)] for _ in range(3))
@@ -108,13 +111,15 @@ def _level_plane(points: Array, up: Array, rng: np.random.Generator) -> tuple[Ar
     best = int(np.argmax((np.abs(heights) < thickness).sum(1)))
     normal, anchor = normals[best], anchors[best]
     for _ in range(5):
-        inliers = points[np.abs((points - anchor) @ normal) < thickness]
+        height = np.abs((points - anchor) @ normal)
+        inliers = points[height < thickness]
         if len(inliers) < 10:
             return up, 0.0
         anchor = inliers.mean(0)
         normal = np.linalg.svd(inliers - anchor, full_matrices=False)[2][2]
         normal = normal * (1.0 if normal @ up >= 0 else -1.0)
-    if normal @ up < np.cos(np.radians(MAX_TILT_DEG)):
+    is_sharp = len(inliers) >= _MIN_SHARPNESS * np.count_nonzero(height < 3 * thickness)
+    if not is_sharp or normal @ up < np.cos(np.radians(MAX_TILT_DEG)):
         return up, 0.0
     return normal, len(inliers) / len(points)
 

@@ -1,0 +1,148 @@
+"""transforms.json: round trip, intrinsics in all their spellings, and every bad input."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from recon.console import take_warnings
+from recon.errors import UserError
+from recon.formats import transforms_json
+from recon.geometry import Camera, Points, Reconstruction, View, look_at, opengl_from_opencv
+
+SIZE_HW = (24, 36)
+
+
+def picture(path: Path, size_hw: tuple[int, int] = SIZE_HW) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (size_hw[1], size_hw[0]), (90, 120, 60)).save(path)
+    return path
+
+
+def pose(i: int) -> np.ndarray:
+    return look_at(np.array([3.0, 0.4 * i, 1.0 + 0.1 * i]), np.array([0.0, 0.1, 0.2]), np.array([0.0, 0.0, 1.0]))
+
+
+def minimal(folder: Path, n: int = 3) -> dict:
+    for i in range(n):
+        picture(folder / f"images/{i:03d}.png")
+    frames = [
+        {"file_path": f"images/{i:03d}.png", "transform_matrix": opengl_from_opencv(pose(i)).tolist()} for i in range(n)
+    ]
+    return {"fl_x": 40.0, "fl_y": 41.0, "cx": 18.5, "cy": 11.0, "w": 36, "h": 24, "frames": frames}
+
+
+def save(folder: Path, value: dict) -> Path:
+    path = folder / "transforms.json"
+    path.write_text(json.dumps(value))
+    return path
+
+
+@pytest.mark.parametrize("model", ["PINHOLE", "OPENCV", "OPENCV_FISHEYE"])
+def test_round_trip(tmp_path: Path, model: str) -> None:
+    distortion = () if model == "PINHOLE" else (0.05, -0.02, 0.001, 0.002)
+    views = []
+    for i in range(3):
+        size_hw = (24 + i, 36)
+        camera = Camera(model, size_hw, 40.0 + i, 41.0, 17.7, 12.3, distortion)
+        image = picture(tmp_path / f"images/{i:03d}.png", size_hw)
+        mask = picture(tmp_path / f"masks/{i:03d}.png", size_hw)
+        views.append(View(f"{i:03d}", image, camera, pose(i), 0.5 * i, mask, "test" if i == 1 else "train"))
+    points = Points(np.random.default_rng(0).normal(size=(5, 3)), np.arange(15, dtype=np.uint8).reshape(5, 3))
+    transforms_json.write(tmp_path / "transforms.json", Reconstruction(tuple(views), points))
+    read = transforms_json.read(tmp_path)
+    for a, b in zip(read.views, views, strict=True):
+        assert (a.name, a.camera, a.image, a.mask, a.split, a.time_s) == (
+            b.name, b.camera, b.image, b.mask, b.split, b.time_s,
+        )  # fmt: skip
+        np.testing.assert_allclose(a.world_from_camera, b.world_from_camera, atol=1e-12)
+    assert read.points is not None
+    np.testing.assert_array_equal(read.points.positions, points.positions)
+    np.testing.assert_array_equal(read.points.colors, points.colors)
+
+
+def test_per_frame_intrinsics_win_and_angle_serves_without_focal(tmp_path: Path) -> None:
+    value = minimal(tmp_path)
+    value["frames"][1]["fl_x"] = 55.0
+    del value["frames"][2]["file_path"]
+    value["frames"][2]["file_path"] = "images/002"  # suffix left out
+    views = transforms_json.read(save(tmp_path, value)).views
+    assert [view.camera.fx for view in views] == [40.0, 55.0, 40.0]
+    for key in ("fl_x", "fl_y", "cx", "cy", "w", "h"):
+        del value[key]
+    del value["frames"][1]["fl_x"]
+    value["camera_angle_x"] = 2 * np.arctan(18 / 40)
+    camera = transforms_json.read(save(tmp_path, value)).views[0].camera
+    assert camera.model == "PINHOLE" and camera.fx == pytest.approx(40.0) and (camera.cx, camera.cy) == (18, 12)
+
+
+def test_missing_pictures_are_skipped_with_one_warning(tmp_path: Path) -> None:
+    value = minimal(tmp_path, 5)
+    for i in (1, 3):
+        (tmp_path / f"images/{i:03d}.png").unlink()
+    take_warnings()
+    views = transforms_json.read(save(tmp_path, value)).views
+    assert [view.name for view in views] == ["000", "002", "004"]
+    warnings = take_warnings()
+    assert len(warnings) == 1 and "2 of 5" in warnings[0]
+
+
+def test_scaled_copies_scale_the_camera_and_other_shapes_are_errors(tmp_path: Path) -> None:
+    value = minimal(tmp_path)
+    for i in range(3):
+        picture(tmp_path / f"images/{i:03d}.png", (48, 72))
+    camera = transforms_json.read(save(tmp_path, value)).views[0].camera
+    assert (camera.size_hw, camera.fx, camera.cx) == ((48, 72), 80.0, 37.0)
+    picture(tmp_path / "images/001.png", (36, 24))
+    with pytest.raises(UserError, match="turned"):
+        transforms_json.read(tmp_path)
+
+
+def test_repeated_stems_give_unique_flat_names(tmp_path: Path) -> None:
+    value = minimal(tmp_path, 2)
+    picture(tmp_path / "left/000.png")
+    value["frames"][1]["file_path"] = "left/000.png"
+    names = [view.name for view in transforms_json.read(save(tmp_path, value)).views]
+    assert sorted(names) == ["images_000", "left_000"]
+
+
+BAD = {
+    "NaN": lambda v: v["frames"][1].update(transform_matrix=np.full((4, 4), np.nan).tolist()),
+    "transform_matrix": lambda v: v["frames"][1].pop("transform_matrix"),
+    "file_path": lambda v: v["frames"][1].pop("file_path"),
+    "'frames'": lambda v: v.pop("frames"),
+    "focal length": lambda v: v.pop("fl_x"),
+    "'\\.\\.'": lambda v: v["frames"][1].update(file_path="../images/001.png"),
+    "leads out": lambda v: v["frames"][1].update(file_path="/etc/passwd"),
+    "not rigid": lambda v: v["frames"][1].update(transform_matrix=np.diag([2.0, 2, 2, 1]).tolist()),
+    "mirrored": lambda v: v["frames"][1].update(transform_matrix=np.diag([-1.0, 1, 1, 1]).tolist()),
+    "4x4 pose": lambda v: v["frames"][1].update(transform_matrix=[[1.0, 2.0]]),
+    "not a matrix": lambda v: v["frames"][1].update(transform_matrix="identity"),
+    "finite number": lambda v: v.update(fl_x="wide"),
+    "positive": lambda v: v.update(fl_x=-3.0),
+    "camera model": lambda v: v.update(camera_model="EQUIRECTANGULAR"),
+    "k3": lambda v: v.update(k1=0.1, k3=0.1),
+    "none of its": lambda v: [f.update(file_path=f["file_path"] + "x") for f in v["frames"]],
+    "mask": lambda v: v["frames"][1].update(mask_path="masks/no.png"),
+}
+
+
+@pytest.mark.parametrize("message", BAD)
+def test_bad_input_is_named(tmp_path: Path, message: str) -> None:
+    value = minimal(tmp_path)
+    BAD[message](value)
+    with pytest.raises(UserError, match=message):
+        transforms_json.read(save(tmp_path, value))
+
+
+def test_not_json_and_not_there(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="does not exist"):
+        transforms_json.read(tmp_path)
+    (tmp_path / "transforms.json").write_text("{frames:")
+    with pytest.raises(UserError, match="not valid JSON"):
+        transforms_json.read(tmp_path)
+    (tmp_path / "transforms.json").write_text("[1]")
+    with pytest.raises(UserError, match="JSON object"):
+        transforms_json.read(tmp_path)
