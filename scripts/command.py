@@ -5,7 +5,8 @@ Hydra and omegaconf stay in this folder; `recon` takes plain values.
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,7 +19,7 @@ try:
     import hydra
     from hydra.errors import HydraException
     from omegaconf import DictConfig, OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
+    from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
     from recon.errors import UserError
     from recon.workspace import Workspace, open_workspace, replace_file
@@ -39,25 +40,33 @@ def command(stage: Callable[[Workspace, SimpleNamespace], None]) -> Callable[[],
 
     @hydra.main(version_base="1.3", config_path=str(ROOT / "conf"), config_name="config")
     def composed(config: DictConfig) -> None:
-        settings: dict[str, Any] = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore
-        workspace = open_workspace(settings["workspace"])
-        seed_everything(settings["seed"], threads=settings["threads"])
-        with replace_file(workspace.config) as temporary:
-            temporary.write_text(OmegaConf.to_yaml(config, resolve=True))
-        stage(workspace, SimpleNamespace(**settings))
+        with one_line_errors():  # here too: Hydra prints a line of its own about what passes through it
+            settings: dict[str, Any] = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore
+            workspace = open_workspace(settings["workspace"])
+            seed_everything(settings["seed"], threads=settings["threads"])
+            with replace_file(workspace.config) as temporary:
+                temporary.write_text(OmegaConf.to_yaml(config, resolve=True))
+            stage(workspace, SimpleNamespace(**settings))
 
     def main() -> None:
-        try:
+        with one_line_errors():
             composed()
-        except UserError as error:
-            _fail(str(error))
-        except (HydraException, OmegaConfBaseException) as error:
-            _fail(_one_line(error))
-        except KeyboardInterrupt:
-            print("\nStopped. Finished stages are kept: run the same command again to go on.", file=sys.stderr)
-            sys.exit(130)
 
     return main
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """A user's mistake ends the program with one line and exit code 2, Ctrl-C with 130; a bug keeps its traceback."""
+    try:
+        yield
+    except UserError as error:
+        _fail(str(error))
+    except (HydraException, OmegaConfBaseException) as error:
+        _fail(_one_line(error))
+    except KeyboardInterrupt:
+        print("\nStopped. Finished stages are kept: run the same command again to go on.", file=sys.stderr)
+        sys.exit(130)
 
 
 def seed_everything(seed: int, *, threads: int | None) -> None:
@@ -75,12 +84,15 @@ def seed_everything(seed: int, *, threads: int | None) -> None:
 
 
 def _one_line(error: BaseException) -> str:
-    """Hydra's first line says what; the deepest cause says which key."""
+    """What Hydra or omegaconf says, the key named: its first line says what, the deepest cause says why."""
+    if isinstance(error, MissingMandatoryValue):
+        key = error.full_key or "a setting"
+        return f"configuration: {key} must be given: add {key}=... to the command."
     cause = error
     while cause.__cause__ is not None:
         cause = cause.__cause__
-    first = dict.fromkeys(str(e).strip().splitlines()[0] for e in (error, cause) if str(e).strip())
-    return f"configuration: {' '.join(first)} See every key with --cfg job, every choice with --help."
+    first = dict.fromkeys(str(e).strip().splitlines()[0].rstrip(".") for e in (error, cause) if str(e).strip())
+    return f"configuration: {'. '.join(first)}. See every key with --cfg job, every choice with --help."
 
 
 def _fail(message: str) -> None:

@@ -1,0 +1,103 @@
+#!/usr/bin/env bash
+# Make or refresh .venv with recon and everything its tests need. Costs nothing when it is up to date.
+#
+#   bash scripts/setup.sh            PYTHON=/path/to/python3.11 bash scripts/setup.sh
+#
+# System packages (Debian names): python3-venv; libgl1 libegl1 libx11-6 (open3d links to them). Installed when root,
+# named otherwise. A C++ compiler (g++) is optional: with one, the native kernels are built too.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+fail() { echo "error: $*" >&2; exit 2; }
+
+apt_install() { # what it is for, packages...
+    local reason=$1; shift
+    command -v apt-get >/dev/null || fail "$reason: install the equivalents of the Debian packages '$*', then run this again."
+    [ "$(id -u)" = 0 ] || fail "$reason: run 'sudo apt-get install $*', then run this again."
+    echo "set-up: installing system packages $* ($reason)"
+    { apt-get update -qq || true; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$@"; } >/tmp/recon-apt.$$ 2>&1 ||
+        { tail -n 5 /tmp/recon-apt.$$ >&2; fail "$reason: 'apt-get install $*' failed (above)."; }
+    rm -f /tmp/recon-apt.$$
+}
+
+find_python() { # the first Python of at least 3.11 that can be found
+    local candidate
+    for candidate in ${PYTHON:-python3.11 python3.12 python3.13 python3.14 python3}; do
+        if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            command -v "$candidate"
+            return
+        fi
+    done
+    return 1
+}
+
+fingerprint() { # of everything that decides what .venv holds
+    { echo "$PWD"; sha256sum pyproject.toml constraints.txt; find setup.py recon/kernels/native -type f \
+        \( -name '*.py' -o -name '*.cpp' -o -name '*.h' \) -exec sha256sum {} + 2>/dev/null | sort; } | sha256sum
+}
+
+pip_install() { # pip with its chatter in a log and a line now and then that says where it is
+    local log=.venv/pip.log began=$SECONDS shown=""
+    .venv/bin/python -m pip install --disable-pip-version-check --no-input -c constraints.txt "$@" >>"$log" 2>&1 &
+    local job=$!
+    while kill -0 "$job" 2>/dev/null; do
+        sleep 1
+        (((SECONDS - began) % 15 == 0)) || continue
+        local now
+        now=$(grep -oE '^(Collecting|Installing collected|Building|Preparing)[^(;<>=~!,\[]*' "$log" | tail -n 1 || true)
+        [ "$now" = "$shown" ] && now="still at it"
+        echo "set-up: $((SECONDS - began)) s: ${now:-starting}"
+        shown=$now
+    done
+    wait "$job" || {
+        grep -iE '^ *(error|ERROR:)' "$log" | tail -n 5 >&2 || tail -n 5 "$log" >&2
+        fail "pip could not install the packages (above; the whole log is $log). Mend that, then run this again."
+    }
+}
+
+cpu_torch_index() { # PyPI's torch for Linux carries several GB of CUDA: without a GPU take PyTorch's own CPU builds
+    command -v nvidia-smi >/dev/null && return
+    [ "$(uname -s)" = Linux ] || return 0
+    .venv/bin/python - <<'PY' 2>/dev/null && echo "--extra-index-url https://download.pytorch.org/whl/cpu" || true
+import urllib.request
+urllib.request.urlopen("https://download.pytorch.org/whl/cpu/torch/", timeout=5)
+PY
+}
+
+missing_libraries() { # Debian packages of the shared libraries that open3d links to and this machine lacks
+    [ "$(uname -s)" = Linux ] || return 0
+    local pair
+    for pair in libGL.so.1:libgl1 libEGL.so.1:libegl1 libX11.so.6:libx11-6; do
+        .venv/bin/python -c "import ctypes, sys; ctypes.CDLL(sys.argv[1])" "${pair%%:*}" 2>/dev/null || echo "${pair##*:}"
+    done
+}
+
+stamp=.venv/set-up.sha256
+key=$(fingerprint)
+if [ -x .venv/bin/python ] && [ "$(cat "$stamp" 2>/dev/null)" = "$key" ]; then
+    exit 0
+fi
+
+python=$(find_python) || {
+    [ -z "${PYTHON:-}" ] || fail "PYTHON=$PYTHON is not Python 3.11 or newer."
+    apt_install "no Python of version 3.11 or newer was found" python3 python3-venv
+    python=$(find_python) || fail "this system's python3 is older than 3.11. Install Python 3.11, then PYTHON=/path/to/python3.11 $0"
+}
+if ! .venv/bin/python -c 'import pip' 2>/dev/null; then
+    "$python" -c 'import venv, ensurepip' 2>/dev/null || apt_install "$python cannot make virtual environments" \
+        "$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"
+    "$python" -m venv --clear .venv || fail "$python -m venv .venv failed (above)."
+fi
+libraries=$(missing_libraries)
+# shellcheck disable=SC2086
+[ -z "$libraries" ] || apt_install "open3d needs shared libraries that are missing" $libraries
+
+echo "set-up: installing Python packages into .venv with $("$python" --version) (about 2 GB; log: .venv/pip.log)"
+: >.venv/pip.log
+# shellcheck disable=SC2046
+pip_install torch $(cpu_torch_index)
+pip_install -e '.[dev]'
+.venv/bin/python -c 'from recon.formats.open3d_import import import_open3d as i; i(); import cv2, mujoco, pycolmap, torch' ||
+    fail "the packages are installed but do not import (above). On Debian: apt-get install libgl1 libegl1 libx11-6"
+echo "$key" >"$stamp"
+echo "set-up: done in $SECONDS s"

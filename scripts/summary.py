@@ -1,0 +1,87 @@
+"""What a run came to, in a dozen lines, from its metrics.json. Exit code 1 when the world did not pass its test.
+
+python scripts/summary.py runs/demo
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from recon.errors import UserError
+from recon.workspace import Workspace, read_metrics
+
+PLACES = {  # what to look at, in the order that a newcomer wants
+    "report": "report.html",
+    "novel views": "views/*.mp4",
+    "mesh": "mesh/mesh.glb",
+    "world": "world/scene.xml",
+    "training curves": "field/events.out.tfevents.*",
+}
+
+
+def lines(metrics: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """(what, how much) of every stage that has run."""
+    poses, truth, scores, world = (metrics.get(name, {}) for name in ("poses", "truth", "eval", "world"))
+    if poses:
+        yield "registered frames", f"{poses['registered']} of {poses['total']}"
+    if truth:
+        yield (
+            "camera error against truth",
+            f"{1000 * truth['camera_rms_m']:.1f} mm rms over a walk of {truth['path_length_m']:.1f} m, rotation "
+            f"{truth['rotation_median_deg']:.2f} deg, scale {_percent(truth['scale_relative_error'])}",
+        )
+    if scores:
+        yield "held-out PSNR", f"{scores['psnr']:.2f} dB (SSIM {scores['ssim']:.3f})"
+    if "f_score" in truth:
+        yield f"mesh F-score at {100 * truth['threshold_m']:g} cm", f"{truth['f_score']:.3f}"
+    if world.get("engines"):
+        yield (
+            "drop test",
+            f"{world['n_dropped']} spheres, {world['n_fell_through']} fell through, at rest within "
+            f"{1000 * world['drop_test_max_error_m']:.0f} mm of the surface",
+        )
+        yield "world loads in", ", ".join(name for name, loads in world["loads"].items() if loads)
+    seconds = sum(section.get("seconds", 0) for section in metrics.values() if isinstance(section, dict))
+    seconds += sum(view.get("seconds", 0) for view in metrics.get("views", {}).values())
+    yield "time", f"{seconds / 60:.1f} minutes, installation not counted"
+
+
+def _percent(ratio: float | None) -> str:
+    return "unknown" if ratio is None else f"{100 * ratio:+.2f} %"
+
+
+def failures(metrics: dict[str, Any]) -> list[str]:
+    """Verdicts of the world's verification that are not "pass"."""
+    verdicts = metrics.get("world", {}).get("verdicts", {})
+    return [f"{engine}: {verdict}" for engine, verdict in verdicts.items() if verdict.startswith("fail")]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("workspace", type=Path, help="a run folder")
+    workspace = Workspace(parser.parse_args().workspace)
+    metrics = read_metrics(workspace)
+    if not metrics:
+        raise UserError(f"{workspace.metrics_json} is missing. Make it with: python scripts/run.py")
+    print()
+    for what, how_much in lines(metrics):
+        print(f"{what:>28}  {how_much}")
+    print()
+    for what, pattern in PLACES.items():
+        for file in sorted(workspace.root.glob(pattern)):
+            print(f"{what:>28}  {file}")
+    for failure in failures(metrics):
+        print(f"error: the world failed its test in {failure}", file=sys.stderr)
+    return 1 if failures(metrics) else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
