@@ -43,8 +43,9 @@ def up_from_cameras(world_from_camera: Array) -> Array:
     up = mean_up
     for _ in range(3):
         scatter = (x_axes * weights[:, None]).T @ x_axes / weights.sum()
-        # The mean of -y enters as a weak prior: 0.005 lets it decide only where the x axes spread by under 4 degrees.
-        vectors = np.linalg.eigh(scatter + 0.005 * (np.eye(3) - np.outer(mean_up, mean_up)))[1]
+        # The last estimate, at first the mean of -y, enters as a weak prior: 0.005 lets it decide only where the x axes
+        # spread by under 4 degrees.
+        vectors = np.linalg.eigh(scatter + 0.005 * (np.eye(3) - np.outer(up, up)))[1]
         up = vectors[:, 0] * (1.0 if vectors[:, 0] @ mean_up >= 0 else -1.0)
         weights = 1.0 / (1.0 + ((x_axes @ up) / 0.1) ** 2)  # 0.1: a roll of 6 degrees counts half
     return up

@@ -95,8 +95,9 @@ def pose_frames(
             )
             match(database, frames, chosen, folder=scratch, threads=threads)
             statistics = diagnosis.pair_statistics(database, frames, chosen)
-            if diagnosis.is_still(statistics):
-                raise UserError(f"{workspace.frames}: {diagnosis.still_message()}")
+            problem = diagnosis.check_motion(statistics)
+            if problem is not None:
+                raise UserError(f"{workspace.frames}: {problem}")
             mapped, attempts = map_frames(
                 database,
                 frames,
