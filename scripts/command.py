@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT))
 
 try:
     import hydra
-    from hydra.errors import HydraException
+    from hydra.errors import HydraException, OverrideParseException
     from omegaconf import DictConfig, OmegaConf
     from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
@@ -92,7 +92,8 @@ def _one_line(error: BaseException) -> str:
     while cause.__cause__ is not None:
         cause = cause.__cause__
     first = dict.fromkeys(str(e).strip().splitlines()[0].rstrip(".") for e in (error, cause) if str(e).strip())
-    return f"configuration: {'. '.join(first)}. See every key with --cfg job, every choice with --help."
+    where = f" (in {error.override})" if isinstance(error, OverrideParseException) else ""
+    return f"configuration: {'. '.join(first)}{where}. See every key with --cfg job, every choice with --help."
 
 
 def _fail(message: str) -> None:

@@ -1,0 +1,106 @@
+"""Every file in conf/ composes, and says exactly what the stage it configures takes."""
+
+import inspect
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from recon.capture import capture_frames
+from recon.evaluate import evaluate_field
+from recon.export import export_world
+from recon.field import FieldShape
+from recon.mesh import build_mesh
+from recon.novel_views import render_path
+from recon.poses import apply_known_distance, import_dataset, pose_frames
+from recon.train import train_field
+from recon.train.loop import Recipe
+from recon.view.viewer import open_viewer
+from recon.workspace import Workspace
+
+ROOT = Path(__file__).resolve().parent.parent
+CHOICES = sorted(p.relative_to(ROOT / "conf").with_suffix("") for p in (ROOT / "conf").glob("*/*.yaml"))
+GROUPS = sorted({choice.parent.name for choice in CHOICES} - {"experiment"})
+
+
+def settings_of(function: Callable[..., Any], *given: str) -> set[str]:
+    """Keyword-only arguments of a stage but for those that the pipeline itself gives; none may have a default."""
+    parameters = inspect.signature(function).parameters.values()
+    keywords = [p for p in parameters if p.kind is p.KEYWORD_ONLY and p.name not in given]
+    has_default = [p.name for p in keywords if p.default is not p.empty]
+    assert not has_default, f"{function.__name__}: {has_default} have a second home beside conf/"
+    return {p.name for p in keywords}
+
+
+def fields_of(noun: type, *given: str) -> set[str]:
+    return set(inspect.signature(noun).parameters) - set(given)
+
+
+EXPECTED = {
+    "capture": settings_of(capture_frames),
+    "dataset": settings_of(import_dataset, "scale"),
+    "poses": settings_of(pose_frames, "scale"),
+    "scale": settings_of(apply_known_distance, "position_error"),
+    "field": fields_of(FieldShape, "is_contracted", "has_sky")
+    | {"occupancy_resolution", "steps_across", "step_growth"},
+    "train": fields_of(Recipe)
+    | settings_of(train_field, "reconstruction", "field", "config_text", "seed", "device", "backend"),
+    "evaluate": settings_of(evaluate_field, "reconstruction", "render_view_fn", "background"),
+    "views": settings_of(render_path, "reconstruction", "render_view_fn", "path"),
+    "mesh": settings_of(build_mesh, "reconstruction", "render_view_fn", "color_fn"),
+    "export": settings_of(export_world, "reconstruction"),
+    "view": settings_of(open_viewer, "reconstruction", "render_view_fn", "should_stop"),
+}
+
+
+def composed(*overrides: str) -> dict[str, Any]:
+    with initialize_config_dir(version_base="1.3", config_dir=str(ROOT / "conf")):
+        config = compose("config", overrides=["workspace=runs/x", *overrides])
+    settings = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(settings, dict)
+    return settings  # type: ignore[return-value]
+
+
+def test_every_group_configures_a_stage() -> None:
+    assert set(GROUPS) == set(EXPECTED)
+
+
+@pytest.mark.parametrize("choice", [c for c in CHOICES if c.parent.name in EXPECTED], ids=str)
+def test_a_choice_holds_exactly_the_settings_of_its_stage(choice: Path) -> None:
+    settings = yaml.safe_load((ROOT / "conf" / choice).with_suffix(".yaml").read_text())
+    assert set(settings) == EXPECTED[choice.parent.name]
+
+
+@pytest.mark.parametrize("choice", [c for c in CHOICES if c.parent.name != "view"], ids=str)
+def test_every_choice_composes(choice: Path) -> None:
+    settings = composed(f"{choice.parent}={choice.name}")
+    assert set(GROUPS) - {"view"} <= set(settings)
+    assert settings["workspace"] == "runs/x"
+
+
+@pytest.mark.parametrize("choice", CHOICES, ids=str)
+def test_every_file_opens_with_what_it_is_for(choice: Path) -> None:
+    lines = (ROOT / "conf" / choice).with_suffix(".yaml").read_text().splitlines()
+    comments = [line for line in lines[:2] if line.startswith("# ") and "@package" not in line]
+    assert comments and len(comments[0]) > 20
+
+
+def test_the_demo_measures_a_true_distance_between_frames_that_capture_keeps(tmp_path: Path) -> None:
+    settings = composed("experiment=demo")
+    capture = {**settings["capture"], "source": ROOT / settings["capture"]["source"]}
+    frames_json = capture_frames(Workspace(tmp_path / "run"), **capture) / "frames.json"
+    frames = {frame["name"]: frame for frame in json.loads(frames_json.read_text())["frames"]}
+    truth = json.loads((ROOT / settings["truth"]).read_text())
+    centers = []
+    for name in settings["scale"]["between"]:
+        assert frames[name]["kept"], f"{name} is no longer kept: choose another in conf/experiment/demo.yaml"
+        pose = truth["frames"][frames[name]["source_index"]]["world_from_camera"]
+        centers.append(np.array(pose)[:3, 3])
+    distance_m = float(np.linalg.norm(centers[1] - centers[0]))
+    assert distance_m == pytest.approx(settings["scale"]["known_distance_m"], abs=0.0005)

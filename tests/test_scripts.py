@@ -1,0 +1,139 @@
+"""The scripts as commands: help, and mistakes that end in one line and exit code 2."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+HYDRA = sorted(path.stem for path in (ROOT / "scripts").glob("*.py") if "from command import" in path.read_text())
+PLAIN = ["make_sample", "summary"]
+LATER_STAGES = sorted({"evaluate", "export", "mesh", "render", "train"} & set(HYDRA))
+
+
+def test_every_script_is_tested() -> None:
+    assert {path.stem for path in (ROOT / "scripts").glob("*.py")} == {*HYDRA, *PLAIN, "command"}
+
+
+@pytest.mark.parametrize("name", [*HYDRA, *PLAIN])
+def test_help(run_script: Callable[..., Any], name: str) -> None:
+    ended = run_script(name, "--help")
+    assert ended.code == 0 and not ended.err
+    assert "usage:" in ended.out
+    if name in HYDRA:
+        assert "max_seconds" in ended.out and "experiment: demo" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("argument", "said"),
+    [
+        ("capture.sorce=walk.mp4", "sorce"),
+        ("dataset=blendr", "dataset/blendr"),
+        ("trane.max_seconds=3", "trane"),
+        ("walk.mp4", "walk.mp4"),
+        ("train.max_steps=[", "train.max_steps=["),
+        ("dataset=blender", "dataset.path"),
+    ],
+)
+@pytest.mark.parametrize("name", HYDRA)
+def test_a_mistake_in_the_configuration(
+    run_script: Callable[..., Any], tmp_path: Path, name: str, argument: str, said: str
+) -> None:
+    workspace = tmp_path / "run"
+    error = run_script(name, f"workspace={workspace}", argument).error
+    assert said in error and len(error) < 300
+    assert not workspace.exists()
+
+
+@pytest.mark.parametrize("name", HYDRA)
+def test_workspace_must_be_given(run_script: Callable[..., Any], name: str) -> None:
+    assert "workspace=..." in run_script(name).error
+
+
+@pytest.mark.parametrize("name", LATER_STAGES)
+def test_a_stage_without_its_input_says_how_to_make_it(
+    run_script: Callable[..., Any], tmp_path: Path, name: str
+) -> None:
+    error = run_script(name, f"workspace={tmp_path / 'run'}").error
+    assert "python scripts/" in error
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["config.yaml"]
+
+
+def test_a_bug_keeps_its_traceback(run_script: Callable[..., Any], tmp_path: Path, monkeypatch: Any) -> None:
+    def broken(*_: Any) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("recon.pipeline.report", broken)
+    with pytest.raises(RuntimeError, match="a bug"):
+        run_script("report", f"workspace={tmp_path}")
+
+
+def test_ctrl_c_says_how_to_go_on(run_script: Callable[..., Any], tmp_path: Path, monkeypatch: Any) -> None:
+    def stopped(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("recon.pipeline.report", stopped)
+    ended = run_script("report", f"workspace={tmp_path}")
+    assert ended.code == 130 and "run the same command again" in ended.err
+
+
+def test_as_a_program_from_another_folder(tmp_path: Path) -> None:
+    """One real process: what `python scripts/capture.py` prints and leaves when called from elsewhere."""
+    command = [sys.executable, ROOT / "scripts/capture.py", "workspace=run", "capture.source=nothing.mp4"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr.count("\n") == 1 and "capture.source=nothing.mp4" in ended.stderr
+    assert sorted(os.listdir(tmp_path)) == ["run"], "no log files beside the caller"
+
+
+# ---- summary -------------------------------------------------------------------------------------------------------
+
+METRICS = {
+    "capture": {"kept": 17, "seconds": 2.0},
+    "poses": {"registered": 17, "total": 17, "seconds": 30.0},
+    "eval": {"psnr": 24.125, "ssim": 0.81, "seconds": 8.0},
+    "views": {"orbit": {"seconds": 20.0}},
+    "truth": {
+        "camera_rms_m": 0.0042,
+        "path_length_m": 12.5,
+        "rotation_median_deg": 0.071,
+        "scale_relative_error": -0.0012,
+        "threshold_m": 0.05,
+        "f_score": 0.912,
+    },
+    "world": {
+        "n_dropped": 200,
+        "n_fell_through": 0,
+        "drop_test_max_error_m": 0.0131,
+        "engines": {"mujoco": {}},
+        "loads": {"mujoco": True, "pybullet": None},
+        "verdicts": {"mujoco": "pass", "pybullet": "not installed"},
+    },
+}
+
+
+def test_summary_of_a_whole_run(run_script: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "metrics.json").write_text(json.dumps(METRICS))
+    (tmp_path / "report.html").write_text("")
+    ended = run_script("summary", tmp_path)
+    assert ended.code == 0 and not ended.err
+    numbers = ("17 of 17", "4.2 mm", "24.12 dB", "5 cm  0.912", "0 fell through", "13 mm", "-0.12 %", "1.0 minutes")
+    for number in (*numbers, str(tmp_path / "report.html")):
+        assert number in ended.out
+    assert "pybullet" not in ended.out
+
+
+def test_summary_of_a_world_that_failed(run_script: Callable[..., Any], tmp_path: Path) -> None:
+    world = {**METRICS["world"], "verdicts": {"mujoco": "fail: 3 spheres fell through"}}
+    (tmp_path / "metrics.json").write_text(json.dumps({"world": world}))
+    ended = run_script("summary", tmp_path)
+    assert ended.code == 1 and "3 spheres fell through" in ended.err
+
+
+def test_summary_of_nothing(run_script: Callable[..., Any], tmp_path: Path) -> None:
+    assert "python scripts/run.py" in run_script("summary", tmp_path / "run").error
