@@ -6,6 +6,7 @@ matrix products. Positions are in scene units: the content of interest lies in [
 """
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -13,9 +14,9 @@ from torch import Tensor, nn
 
 from recon import kernels
 from recon.geometry.bounds import contract
-from recon.kernels import HashLayout
+from recon.kernels import FieldTensors, HashLayout
 
-N_GEOMETRY = 16  # width of the vector between the two networks; entry 0 is the logarithm of the density
+N_GEOMETRY = kernels.N_GEOMETRY  # width of the vector between the two networks; entry 0 is the logarithm of the density
 N_HARMONICS = 16
 
 
@@ -54,6 +55,9 @@ class RadianceField(nn.Module):
 
     def density(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         """Density [n] per scene unit and geometry features [n, N_GEOMETRY] at positions [n, 3]."""
+        fused = None if torch.is_grad_enabled() else kernels.fused(positions.device)
+        if fused is not None:
+            return fused.field_density(positions, self.tensors())
         unit = (contract(positions) + 2) / 4 if self.shape.is_contracted else (positions + 1) / 2
         features = _chain(self.density_layers, kernels.hash_encode(unit, self.table, self.layout))
         return truncated_exp(features[:, 0]), features
@@ -68,6 +72,30 @@ class RadianceField(nn.Module):
         if self.sky is None:
             return torch.zeros_like(directions)
         return torch.sigmoid(kernels.spherical_harmonics(directions) @ self.sky)
+
+    def tensors(self) -> FieldTensors:
+        """The parameters as the fused kernels take them (views, not copies)."""
+        return self._gathered(lambda parameter: parameter.data)
+
+    def gradient_tensors(self) -> FieldTensors:
+        """The gradients, zero where there is none yet."""
+
+        def gradient(parameter: nn.Parameter) -> Tensor:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+            return parameter.grad
+
+        return self._gathered(gradient)
+
+    def _gathered(self, part: Callable[[nn.Parameter], Tensor]) -> FieldTensors:
+        d, c = self.density_layers, self.color_layers
+        return FieldTensors(
+            layout=self.layout,
+            table=part(self.table),
+            density_layers=(part(d[0]), part(d[1])),
+            color_layers=(part(c[0]), part(c[1]), part(c[2])),
+            is_contracted=self.shape.is_contracted,
+        )
 
 
 def _layers(*widths: int) -> nn.ParameterList:

@@ -3,8 +3,9 @@
 Letters, fixed once: samples are packed, sorted by ray. `ray_indices` [n_samples] int64 names each sample's ray, `t_starts` and
 `t_ends` [n_samples] are its interval along the ray, `weights` [n_samples] the share of the ray's colour it gives.
 
-A back end is chosen by name with `use`: "reference" (plain torch, any device; it *is* the definition) or "auto". Every function
-checks shape, dtype and device and then dispatches.
+A back end is chosen by name with `use`: "reference" (plain torch, any device; it *is* the definition), "native" (C++ on the CPU,
+built when recon is installed) or "auto" (the fastest that is there). Every function checks shape, dtype and device and then
+dispatches. `fused` gives the back end's kernels that join several operations, where it has them.
 """
 
 from types import ModuleType
@@ -12,22 +13,60 @@ from types import ModuleType
 import torch
 from torch import Tensor
 
+from recon.console import warn
 from recon.errors import UserError
 from recon.kernels import reference
-from recon.kernels.layout import HashLayout, OccupancyLayout, StepLattice
+from recon.kernels.layout import FieldTensors, HashLayout, LossSettings, OccupancyLayout, StepLattice
+from recon.kernels.reference import N_GEOMETRY
 
-_BACKENDS: dict[str, ModuleType] = {"reference": reference}
+BACKENDS = ("reference", "native")
 _active: ModuleType = reference
 
 
-def use(backend: str) -> str:
-    """Choose the back end for the process; returns the name of the one in force. Raises `UserError` if it is not there."""
+def use(backend: str, device: torch.device | str = "cpu", *, threads: int | None = None) -> str:
+    """Choose the back end for the process; returns the name of the one in force.
+
+    `auto` falls back to the reference where native cannot run, and says what that costs; asking for a back end by name that
+    cannot run raises `UserError` with the cause. `threads`: of the native kernels; None: as torch has.
+    """
     global _active
-    name = "reference" if backend == "auto" else backend
-    if name not in _BACKENDS:
-        raise UserError(f"backend={backend}: expected auto or one of {', '.join(_BACKENDS)}.")
-    _active = _BACKENDS[name]
-    return name
+    if backend not in ("auto", *BACKENDS):
+        raise UserError(f"backend={backend}: expected auto, {' or '.join(BACKENDS)}.")
+    reason = _why_not_native(torch.device(device)) if backend != "reference" else "not asked for"
+    if backend == "native" and reason:
+        raise UserError(
+            f"backend=native: {reason}. Install a C++ compiler (apt install g++) and `pip install -e .` again."
+        )
+    if reason:
+        if backend == "auto" and torch.device(device).type == "cpu":
+            warn(
+                f"native kernels are off: {reason}. Training and rendering are 10 to 30 times slower on the CPU; to get them, "
+                "install a C++ compiler (apt install g++) and run `pip install -e .` again."
+            )
+        _active = reference
+        return "reference"
+    from recon.kernels import native
+
+    native.set_n_threads(threads or torch.get_num_threads())
+    _active = native
+    return "native"
+
+
+def _why_not_native(device: torch.device) -> str | None:
+    from recon.kernels import native
+
+    return f"they run on the CPU, not on {device.type}" if device.type != "cpu" else native.why_missing()
+
+
+def fused(device: torch.device) -> ModuleType | None:
+    """The back end in force if it has fused kernels for tensors on `device`, else None."""
+    return _active if _active is not reference and device.type == "cpu" else None
+
+
+def _backend(*tensors: Tensor) -> ModuleType:
+    """The back end for these tensors: native only for float32 on the CPU."""
+    suits = all(t.device.type == "cpu" and (not t.is_floating_point() or t.dtype == torch.float32) for t in tensors)
+    return _active if suits else reference
 
 
 def hash_encode(positions: Tensor, table: Tensor, layout: HashLayout) -> Tensor:
@@ -42,13 +81,13 @@ def hash_encode(positions: Tensor, table: Tensor, layout: HashLayout) -> Tensor:
     """
     _check("positions", positions, (None, 3))
     _check("table", table, (layout.offsets[-1], layout.n_features))
-    return _active.hash_encode(positions, table, layout)
+    return _backend(positions, table).hash_encode(positions, table, layout)
 
 
 def spherical_harmonics(directions: Tensor) -> Tensor:
     """The 16 real spherical harmonics of degree < 4 at unit directions [n, 3] -> [n, 16], orthonormal on the sphere."""
     _check("directions", directions, (None, 3))
-    return _active.spherical_harmonics(directions)
+    return _backend(directions).spherical_harmonics(directions)
 
 
 def march(
@@ -74,7 +113,7 @@ def march(
         _check(name, value, (n,))
     _check("directions", directions, (n, 3))
     _check("occupied", occupied, layout.shape, torch.bool)
-    return _active.march(origins, directions, t_near, t_far, offsets, occupied, layout, lattice)
+    return _backend(origins, directions).march(origins, directions, t_near, t_far, offsets, occupied, layout, lattice)
 
 
 def render_weights(densities: Tensor, t_starts: Tensor, t_ends: Tensor, ray_indices: Tensor, n_rays: int) -> Tensor:
@@ -89,14 +128,37 @@ def render_weights(densities: Tensor, t_starts: Tensor, t_ends: Tensor, ray_indi
     for name, value in {"densities": densities, "t_starts": t_starts, "t_ends": t_ends}.items():
         _check(name, value, (n,))
     _check("ray_indices", ray_indices, (n,), torch.int64)
-    return _active.render_weights(densities, t_starts, t_ends, ray_indices, n_rays)
+    return _backend(densities).render_weights(densities, t_starts, t_ends, ray_indices, n_rays)
 
 
 def accumulate(weights: Tensor, values: Tensor | None, ray_indices: Tensor, n_rays: int) -> Tensor:
     """Sum over each ray's samples of weights [n] times values [n, c] -> [n_rays, c]; values None: of the weights alone."""
     _check("weights", weights, (None,))
     _check("ray_indices", ray_indices, (len(weights),), torch.int64)
-    return _active.accumulate(weights, values, ray_indices, n_rays)
+    return _backend(weights).accumulate(weights, values, ray_indices, n_rays)
+
+
+def adam_step(
+    parameters: Tensor,
+    gradients: Tensor,
+    mean: Tensor,
+    square: Tensor,
+    *,
+    learning_rate: float,
+    betas: tuple[float, float],
+    epsilon: float,
+    step: int,
+) -> None:
+    """One Adam step (Kingma and Ba 2015, algorithm 1) in place on [rows, columns] tensors; `step` counts from 1.
+
+    Rows whose gradient is zero throughout keep their value and moments. Gradients are zero afterwards.
+    """
+    _check("parameters", parameters, (None, None))
+    for name, value in {"gradients": gradients, "mean": mean, "square": square}.items():
+        _check(name, value, tuple(parameters.shape))
+    tensors = (parameters, gradients, mean, square)
+    backend = _backend(*tensors) if all(t.is_contiguous() for t in tensors) else reference
+    backend.adam_step(*tensors, learning_rate=learning_rate, betas=betas, epsilon=epsilon, step=step)
 
 
 def _check(name: str, value: Tensor, shape: tuple[int | None, ...], dtype: torch.dtype | None = None) -> None:
@@ -112,10 +174,16 @@ def _check(name: str, value: Tensor, shape: tuple[int | None, ...], dtype: torch
 
 
 __all__ = [
+    "BACKENDS",
+    "N_GEOMETRY",
+    "FieldTensors",
     "HashLayout",
+    "LossSettings",
     "OccupancyLayout",
     "StepLattice",
     "accumulate",
+    "adam_step",
+    "fused",
     "hash_encode",
     "march",
     "render_weights",

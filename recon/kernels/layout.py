@@ -120,3 +120,31 @@ class StepLattice:
         if t_far <= t_turn:
             return max(math.ceil((t_far - t_near) / self.step), 1)
         return max(math.ceil(i_turn + math.log(t_far / t_turn) / self.growth), 1)
+
+
+@dataclass(frozen=True)
+class FieldTensors:
+    """The parameters of a radiance field (recon.field), or their gradients, for the fused kernels.
+
+    `density_layers` [width, n_encoded] and [16, width]; `color_layers` [width, 32], [width, width] and [3, width].
+    """
+
+    layout: HashLayout
+    table: Tensor  # [n_rows, n_features]
+    density_layers: tuple[Tensor, Tensor]
+    color_layers: tuple[Tensor, Tensor, Tensor]
+    is_contracted: bool
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        return (self.table, *self.density_layers, *self.color_layers)
+
+
+@dataclass(frozen=True)
+class LossSettings:
+    """What is minimised: mean over channels of huber(error, delta) / delta, plus opacity_loss times the mean over rays of the
+    binary entropy of the opacity. Gradients of samples nearer than near_scale shrink by (t / near_scale)^2; 0: none do."""
+
+    huber_delta: float
+    opacity_loss: float
+    near_scale: float

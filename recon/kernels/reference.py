@@ -5,6 +5,8 @@ from torch import Tensor
 
 from recon.kernels.layout import HashLayout, OccupancyLayout, StepLattice
 
+N_GEOMETRY = 16  # width of the vector between a field's two networks
+
 # Spatial hash of Teschner et al. 2003 as used by Mueller et al. 2022, eq. 4; as wrapping 32-bit integers.
 _PRIMES = (1, 2654435761 - (1 << 32), 805459861)
 
@@ -159,3 +161,25 @@ def render_weights(densities: Tensor, t_starts: Tensor, t_ends: Tensor, ray_indi
 def accumulate(weights: Tensor, values: Tensor | None, ray_indices: Tensor, n_rays: int) -> Tensor:
     weighted = weights[:, None] if values is None else weights[:, None] * values
     return weighted.new_zeros(n_rays, weighted.shape[1]).index_add(0, ray_indices, weighted)
+
+
+def adam_step(
+    parameters: Tensor,
+    gradients: Tensor,
+    mean: Tensor,
+    square: Tensor,
+    *,
+    learning_rate: float,
+    betas: tuple[float, float],
+    epsilon: float,
+    step: int,
+) -> None:
+    touched = (gradients != 0).any(1).nonzero()[:, 0]
+    g = gradients[touched]
+    m = mean[touched].mul_(betas[0]).add_(g, alpha=1 - betas[0])
+    s = square[touched].mul_(betas[1]).addcmul_(g, g, value=1 - betas[1])
+    mean[touched], square[touched] = m, s
+    parameters[touched] -= (
+        learning_rate * (m / (1 - betas[0] ** step)) / ((s / (1 - betas[1] ** step)).sqrt() + epsilon)
+    )
+    gradients[touched] = 0

@@ -12,7 +12,7 @@ from torch import Tensor
 from recon import kernels
 from recon.geometry.bounds import intersect_box
 from recon.geometry.rays import Rays
-from recon.kernels import OccupancyLayout, StepLattice
+from recon.kernels import FieldTensors, OccupancyLayout, StepLattice
 
 DensityFn = Callable[[Tensor], tuple[Tensor, Tensor]]
 ColorFn = Callable[[Tensor, Tensor], Tensor]
@@ -57,13 +57,12 @@ def sample_rays(
     lattice: StepLattice,
 ) -> Samples:
     """Samples of the rays in occupied cells, from `near` to the outermost cascade's wall."""
-    corner = rays.origins.new_full((3,), layout.half_side)
-    t_near, t_far = intersect_box(rays, -corner, corner)
+    t_near, t_far = _reach(rays, near, layout)
     return Samples(
         *kernels.march(
             rays.origins,
             rays.directions,
-            t_near=t_near.clamp_min(near),
+            t_near=t_near,
             t_far=t_far,
             offsets=offsets,
             occupied=occupied,
@@ -110,6 +109,32 @@ def render_rays_fast(
     # the left-out samples hold under a few percent: give their weight the colour of the others
     color = kept[:, :3] * (opacity / kept[:, 3].clamp_min(1e-8))[:, None]
     return RenderedRays(color, opacity, median_distance(weights, samples, n))
+
+
+def render_rays_fused(
+    rays: Rays,
+    *,
+    near: float,
+    occupied: Tensor,
+    layout: OccupancyLayout,
+    lattice: StepLattice,
+    field: FieldTensors,
+    min_weight: float = 1e-3,
+) -> RenderedRays:
+    """`sample_rays` and `render_rays_fast` in one kernel, for the field of recon.field; rays end where light does."""
+    fused = kernels.fused(rays.origins.device)
+    assert fused is not None, "no fused kernel for this device"
+    t_near, t_far = _reach(rays, near, layout)
+    return RenderedRays(
+        *fused.render_field(rays.origins, rays.directions, t_near, t_far, occupied, layout, lattice, field, min_weight)
+    )
+
+
+def _reach(rays: Rays, near: float, layout: OccupancyLayout) -> tuple[Tensor, Tensor]:
+    """Where rays enter and leave the outermost cascade, no nearer than `near`."""
+    corner = rays.origins.new_full((3,), layout.half_side)
+    t_near, t_far = intersect_box(rays, -corner, corner)
+    return t_near.clamp_min(near), t_far
 
 
 def median_distance(weights: Tensor, samples: Samples, n_rays: int) -> Tensor:

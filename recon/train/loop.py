@@ -9,9 +9,11 @@ from torch import Tensor
 
 from recon.dataset import PixelSampler, RayBatch, Scene
 from recon.field import RadianceField
-from recon.kernels import StepLattice
+from recon.kernels import LossSettings, StepLattice
 from recon.render.occupancy import Occupancy
-from recon.render.volume import RenderedRays, render_rays, sample_rays
+from recon.render.volume import sample_rays
+from recon.train.gradients import add_gradients
+from recon.train.optimizer import SparseAdam
 from recon.train.schedule import Budget, learning_rate
 
 
@@ -57,24 +59,21 @@ class Training:
     ) -> None:
         self.field, self.occupancy, self.scene, self.lattice, self.recipe = field, occupancy, scene, lattice, recipe
         self.device = device
-        self.optimizer = torch.optim.Adam(
-            field.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.99), eps=1e-15, fused=True
-        )
+        self.optimizer = SparseAdam(list(field.parameters()), betas=(0.9, 0.99), epsilon=1e-15)
+        self.learning_rate = 0.0
         self.generator = torch.Generator().manual_seed(seed)
         self.step = 0
         self.seconds = 0.0
         self.samples_per_ray = 32.0  # running mean; sets how many rays fill a step
-        self._scaler = torch.amp.GradScaler(device.type, enabled=device.type == "cuda")
 
     def advance(self, pixels: PixelSampler, budget: Budget) -> StepReport:
         """One optimisation step."""
         started = time.perf_counter()
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(
-                budget.progress(self.step, self.seconds),
-                peak=self.recipe.learning_rate,
-                final_ratio=self.recipe.final_learning_rate_ratio,
-            )
+        self.learning_rate = learning_rate(
+            budget.progress(self.step, self.seconds),
+            peak=self.recipe.learning_rate,
+            final_ratio=self.recipe.final_learning_rate_ratio,
+        )
         if self.step % self.recipe.occupancy_interval == 0:
             self._update_occupancy()
         n_rays = int(min(max(self.recipe.samples_per_step / self.samples_per_ray, 64), self.recipe.max_rays_per_step))
@@ -94,39 +93,26 @@ class Training:
             layout=self.occupancy.layout,
             lattice=self.lattice,
         )
-        with torch.autocast(self.device.type, dtype=torch.float16, enabled=self.device.type == "cuda"):
-            rendered = render_rays(
-                batch.rays,
-                samples,
-                density_fn=self.field.density,
-                color_fn=self.field.color,
-                near_scale=self.scene.near_scale or None,
-            )
-            color, target = self._over_background(rendered, batch)
-        error = (
-            torch.nn.functional.huber_loss(color.float(), target, delta=self.recipe.huber_delta)
-            / self.recipe.huber_delta
+        targets, backgrounds = self._over_background(batch)
+        loss, color = add_gradients(
+            self.field,
+            batch.rays,
+            samples,
+            targets=targets,
+            backgrounds=backgrounds,
+            loss=LossSettings(self.recipe.huber_delta, self.recipe.opacity_loss, self.scene.near_scale),
         )
-        loss = error + self.recipe.opacity_loss * binary_entropy(rendered.opacity.float()).mean()
-        self.optimizer.zero_grad(set_to_none=True)
-        self._scaler.scale(loss).backward()
-        self._scaler.step(self.optimizer)
-        self._scaler.update()
-        with torch.no_grad():
-            psnr = -10 * torch.log10((color - target).square().mean().clamp_min(1e-10))
-        return StepReport(float(loss.detach()), float(psnr), n, len(samples))
+        self.optimizer.step(self.learning_rate)
+        psnr = -10 * torch.log10((color - targets).square().mean().clamp_min(1e-10))
+        return StepReport(loss, float(psnr), n, len(samples))
 
-    def _over_background(self, rendered: RenderedRays, batch: RayBatch) -> tuple[Tensor, Tensor]:
-        """Rendered and true colours [n, 3] over the same background: random where alpha is known, else the learned sky."""
+    def _over_background(self, batch: RayBatch) -> tuple[Tensor, Tensor | None]:
+        """True colours [n, 3] and what lies behind them: random colours where alpha is known, else None, the field's sky."""
         if batch.alphas is None:
-            background = self.field.background(batch.rays.directions)
-            return rendered.color + (1 - rendered.opacity[:, None]) * background, batch.colors
+            return batch.colors, None
         background = torch.rand(len(batch), 3, generator=self.generator).to(self.device)
         alpha = batch.alphas[:, None]
-        return (
-            rendered.color + (1 - rendered.opacity[:, None]) * background,
-            batch.colors * alpha + (1 - alpha) * background,
-        )
+        return batch.colors * alpha + (1 - alpha) * background, background
 
     def _update_occupancy(self) -> None:
         self.occupancy.update(
@@ -141,10 +127,9 @@ class Training:
         """Everything that the next step depends on."""
         return {
             "field": self.field.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizer": self.optimizer.state(),
             "occupancy": self.occupancy.state(),
             "generator": self.generator.get_state(),
-            "scaler": self._scaler.state_dict(),
             "step": self.step,
             "seconds": self.seconds,
             "samples_per_ray": self.samples_per_ray,
@@ -153,17 +138,10 @@ class Training:
     def load_state(self, state: dict[str, Any]) -> None:
         """The inverse of `state`."""
         self.field.load_state_dict(state["field"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        self.optimizer.load_state(state["optimizer"])
         self.occupancy.load_state(
             {k: v.to(self.device) if isinstance(v, Tensor) else v for k, v in state["occupancy"].items()}
         )
         self.generator.set_state(state["generator"])
-        self._scaler.load_state_dict(state["scaler"])
         self.step, self.seconds = int(state["step"]), float(state["seconds"])
         self.samples_per_ray = float(state["samples_per_ray"])
-
-
-def binary_entropy(opacity: Tensor) -> Tensor:
-    """Entropy [n] of opacities [n]: zero where a ray either hits or misses, largest in half-seen fog."""
-    p = opacity.clamp(1e-4, 1 - 1e-4)
-    return -(p * torch.log(p) + (1 - p) * torch.log1p(-p))

@@ -72,7 +72,8 @@ def train_field(
     checkpoint when it is called again with the same settings; a larger budget goes on from where a smaller one ended.
     """
     budget = Budget(max_steps, max_seconds)
-    chosen_device, chosen_backend = choose_device(device), kernels.use(backend)
+    chosen_device = choose_device(device)
+    chosen_backend = kernels.use(backend, chosen_device)
     key = fingerprint(
         {"field": field, "recipe": recipe, "seed": seed, "size": max_image_size}, [workspace.cameras_json]
     )
@@ -196,7 +197,7 @@ class _Run:
             "speed/samples_per_second": self.totals.samples / max(training.seconds, 1e-9),
             "samples/per_ray": report.n_samples / report.n_rays,
             "occupancy/occupied_fraction": training.occupancy.occupied_fraction,
-            "optimizer/learning_rate": training.optimizer.param_groups[0]["lr"],
+            "optimizer/learning_rate": training.learning_rate,
         }
 
     def _preview(self, monitor: Monitor) -> None:

@@ -15,11 +15,11 @@ from recon.geometry.transforms import Array
 from recon.kernels import OccupancyLayout, StepLattice
 from recon.render.normals import normals_of_depth
 from recon.render.views import RenderedView
-from recon.render.volume import RenderedRays, Samples, render_rays_fast, sample_rays
+from recon.render.volume import RenderedRays, render_rays_fast, render_rays_fused, sample_rays
 from recon.train.checkpoint import load_checkpoint
 from recon.workspace import Workspace
 
-RAYS_PER_BLOCK = 4096  # bounds memory: about 1,000 lattice steps a ray are looked at together
+RAYS_PER_BLOCK = 1 << 13  # bounds memory: the reference looks at every lattice step of these together
 
 
 @dataclass(frozen=True)
@@ -62,19 +62,13 @@ class TrainedField:
         return rendered.color + rest * self._background(rays.directions), rendered.opacity, rendered.distance
 
     def _volume(self, rays: Rays) -> RenderedRays:
-        samples = self._samples(rays)
-        with torch.autocast(rays.origins.device.type, dtype=torch.float16, enabled=rays.origins.device.type == "cuda"):
+        march: dict[str, Any] = {"near": self.scene.near, "occupied": self.occupied, "layout": self.layout, "lattice": self.lattice}
+        device = rays.origins.device
+        if kernels.fused(device) is not None:
+            return render_rays_fused(rays, field=self.field.tensors(), **march)
+        samples = sample_rays(rays, offsets=torch.full((len(rays),), 0.5, device=device), **march)
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda"):
             return render_rays_fast(rays, samples, density_fn=self.field.density, color_fn=self.field.color)
-
-    def _samples(self, rays: Rays) -> Samples:
-        return sample_rays(
-            rays,
-            near=self.scene.near,
-            offsets=torch.full((len(rays),), 0.5, device=rays.origins.device),
-            occupied=self.occupied,
-            layout=self.layout,
-            lattice=self.lattice,
-        )
 
     def _background(self, directions: Tensor) -> Tensor:
         if self.background == "sky":
@@ -116,9 +110,10 @@ def describe(trained: TrainedField) -> dict[str, Any]:
 
 def load_trained_field(workspace: Workspace, *, device: str, backend: str) -> TrainedField:
     """The trained field of a run folder; `UserError` when there is none yet."""
-    kernels.use(backend)
+    chosen = choose_device(device)
+    kernels.use(backend, chosen)
     state = load_checkpoint(workspace.checkpoint)
-    return revive(state["model"], state["training"], choose_device(device))
+    return revive(state["model"], state["training"], chosen)
 
 
 def revive(model: dict[str, Any], training: dict[str, Any], device: torch.device) -> TrainedField:

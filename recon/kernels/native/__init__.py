@@ -1,0 +1,244 @@
+"""The native back end: C++17 on the CPU, built when recon is installed, called through ctypes.
+
+The same operations as `recon.kernels.reference`, plus the fused ones that make training and rendering fast. Tensors must be
+contiguous float32 on the CPU; the public functions of `recon.kernels` see to it.
+"""
+
+import ctypes
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from recon.kernels import reference
+from recon.kernels.layout import FieldTensors, HashLayout, LossSettings, OccupancyLayout, StepLattice
+from recon.kernels.native import library as lib
+
+MIN_TRANSMITTANCE = 1e-4  # samples behind that much absorption neither add colour nor get a gradient
+
+
+def why_missing() -> str | None:
+    """None when the library is there, else the reason."""
+    return lib.load()[1] or None
+
+
+def _library() -> ctypes.CDLL:
+    library = lib.load()[0]
+    assert library is not None, "the native back end is not there: check why_missing() first"
+    return library
+
+
+def set_n_threads(n: int) -> None:
+    """How many threads the kernels use."""
+    _library().recon_set_n_threads(n)
+
+
+# ---- operations -----------------------------------------------------------------------------------------------------
+
+
+def hash_encode(positions: Tensor, table: Tensor, layout: HashLayout) -> Tensor:
+    if positions.requires_grad:
+        return reference.hash_encode(positions, table, layout)  # the gradient of positions has no kernel of its own
+    return _HashEncode.apply(positions, table, layout)
+
+
+class _HashEncode(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, positions, table, layout):  # type: ignore[no-untyped-def]
+        positions = _plain(positions)
+        ctx.save_for_backward(positions)
+        ctx.layout, ctx.shape = layout, table.shape
+        out = torch.empty(layout.n_levels * layout.n_features, len(positions))
+        grid, _keep = _grid(layout)
+        table = _plain(table)
+        _library().recon_encode(ctypes.byref(grid), _at(table), len(positions), _at(positions), _at(out))
+        return out.T
+
+    @staticmethod
+    def backward(ctx, grad):  # type: ignore[no-untyped-def]
+        (positions,) = ctx.saved_tensors
+        grad_table = torch.zeros(ctx.shape)
+        grid, _keep = _grid(ctx.layout)
+        rows = _plain(grad.T)
+        _library().recon_encode_gradient(ctypes.byref(grid), len(positions), _at(positions), _at(rows), _at(grad_table))
+        return None, grad_table, None
+
+
+spherical_harmonics = reference.spherical_harmonics
+render_weights = reference.render_weights
+accumulate = reference.accumulate
+
+
+def march(
+    origins: Tensor,
+    directions: Tensor,
+    t_near: Tensor,
+    t_far: Tensor,
+    offsets: Tensor,
+    occupied: Tensor,
+    layout: OccupancyLayout,
+    lattice: StepLattice,
+) -> tuple[Tensor, Tensor, Tensor]:
+    tensors = [_plain(x) for x in (origins, directions, t_near, t_far, offsets)]
+    occupied = occupied.contiguous()
+    arguments = lib.MarchArguments(
+        len(origins),
+        *map(_at, tensors),
+        _at(occupied),
+        layout.n_cascades,
+        layout.resolution,
+        lattice.step,
+        lattice.growth,
+    )
+    capacity = 64 * len(origins)
+    while True:
+        rays, starts, ends = torch.empty(capacity, dtype=torch.int64), torch.empty(capacity), torch.empty(capacity)
+        n = _library().recon_march(ctypes.byref(arguments), _at(rays), _at(starts), _at(ends), capacity)
+        if n <= capacity:
+            return rays[:n], starts[:n], ends[:n]
+        capacity = n
+
+
+def field_density(positions: Tensor, field: FieldTensors) -> tuple[Tensor, Tensor]:
+    positions = _plain(positions)
+    densities, geometry = torch.empty(len(positions)), torch.empty(len(positions), reference.N_GEOMETRY)
+    native, _keep = _field(field)
+    _library().recon_density(ctypes.byref(native), len(positions), _at(positions), _at(densities), _at(geometry))
+    return densities, geometry
+
+
+def render_field(
+    origins: Tensor,
+    directions: Tensor,
+    t_near: Tensor,
+    t_far: Tensor,
+    occupied: Tensor,
+    layout: OccupancyLayout,
+    lattice: StepLattice,
+    field: FieldTensors,
+    min_weight: float,
+) -> tuple[Tensor, Tensor, Tensor]:
+    tensors = [_plain(x) for x in (origins, directions, t_near, t_far)]
+    occupied = occupied.contiguous()
+    n = len(origins)
+    colors, opacities, distances = torch.empty(n, 3), torch.empty(n), torch.empty(n)
+    native, _keep = _field(field)
+    arguments = lib.RenderArguments(
+        native,
+        n,
+        *map(_at, tensors),
+        _at(occupied),
+        layout.n_cascades,
+        layout.resolution,
+        lattice.step,
+        lattice.growth,
+        min_weight,
+        _at(colors),
+        _at(opacities),
+        _at(distances),
+    )
+    _library().recon_render(ctypes.byref(arguments))
+    return colors, opacities, distances
+
+
+def field_gradients(
+    origins: Tensor,
+    directions: Tensor,
+    samples: tuple[Tensor, Tensor, Tensor],
+    targets: Tensor,
+    backgrounds: Tensor,
+    field: FieldTensors,
+    gradients: FieldTensors,
+    loss: LossSettings,
+    min_transmittance: float = MIN_TRANSMITTANCE,
+) -> tuple[float, Tensor, Tensor, Tensor]:
+    rays, starts, ends = samples
+    n_rays, n_samples = len(origins), len(rays)
+    tensors = [_plain(x) for x in (origins, directions)]
+    wanted = [_plain(x) for x in (targets, backgrounds)]
+    intervals = [rays.contiguous(), _plain(starts), _plain(ends)]
+    colors, opacities, grad_backgrounds = torch.empty(n_rays, 3), torch.empty(n_rays), torch.empty(n_rays, 3)
+    scratch = torch.empty(max(field.layout.n_levels * field.layout.n_features * n_samples, 1))
+    native, _keep = _field(field)
+    arguments = lib.TrainArguments(
+        native,
+        n_rays,
+        n_samples,
+        *map(_at, (*tensors, *intervals, *wanted)),
+        loss.near_scale,
+        loss.huber_delta,
+        loss.opacity_loss,
+        min_transmittance,
+        _at(scratch),
+        _at(gradients.table),
+        _pointers(gradients.density_layers),
+        _pointers(gradients.color_layers),
+        _at(grad_backgrounds),
+        _at(colors),
+        _at(opacities),
+    )
+    value = _library().recon_train(ctypes.byref(arguments))
+    return value, grad_backgrounds, colors, opacities
+
+
+def adam_step(
+    parameters: Tensor,
+    gradients: Tensor,
+    mean: Tensor,
+    square: Tensor,
+    *,
+    learning_rate: float,
+    betas: tuple[float, float],
+    epsilon: float,
+    step: int,
+) -> None:
+    corrections = [1 - beta**step for beta in betas]
+    n_rows, row = parameters.shape
+    _library().recon_adam(
+        n_rows,
+        row,
+        _at(parameters),
+        _at(gradients),
+        _at(mean),
+        _at(square),
+        learning_rate,
+        *betas,
+        epsilon,
+        *corrections,
+    )
+
+
+# ---- marshalling ------------------------------------------------------------------------------------------------------
+
+
+def _plain(tensor: Tensor) -> Tensor:
+    return tensor.detach().float().contiguous()
+
+
+def _at(tensor: Tensor) -> int:
+    return tensor.data_ptr()
+
+
+def _pointers(tensors: Sequence[Tensor]) -> ctypes.Array:
+    return (ctypes.c_void_p * len(tensors))(*(_at(tensor) for tensor in tensors))
+
+
+def _grid(layout: HashLayout) -> tuple[lib.HashGrid, tuple[Tensor, Tensor]]:
+    """The struct, and the tensors that it points into (keep them until the call returns)."""
+    resolutions = torch.tensor(layout.resolutions, dtype=torch.int32)
+    offsets = torch.tensor(layout.offsets, dtype=torch.int64)
+    sizes = (layout.n_levels, layout.n_features, layout.n_dense_levels, layout.log2_table_size)
+    return lib.HashGrid(*sizes, _at(resolutions), _at(offsets)), (resolutions, offsets)
+
+
+def _field(field: FieldTensors) -> tuple[lib.Field, tuple]:
+    grid, keep = _grid(field.layout)
+    native = lib.Field(
+        grid,
+        _at(field.table),
+        _pointers(field.density_layers),
+        _pointers(field.color_layers),
+        len(field.density_layers[0]),
+        int(field.is_contracted),
+    )
+    return native, (keep, field)

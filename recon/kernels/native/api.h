@@ -1,0 +1,55 @@
+// What Python calls (recon/kernels/native/library.py mirrors the structs). Arrays are contiguous float32 unless said otherwise.
+#pragma once
+
+#include <cstdint>
+
+#include "field.h"
+
+#define RECON_API extern "C" __attribute__((visibility("default")))
+
+struct recon_march_args {
+  int64_t n_rays;
+  const float *origins, *directions;         // [n_rays, 3]
+  const float *t_near, *t_far, *offsets;     // [n_rays]
+  const uint8_t* occupied;                   // [n_cascades, r, r, r]
+  int32_t n_cascades, resolution;
+  float step, growth;
+};
+
+struct recon_render_args {
+  recon::Field field;
+  int64_t n_rays;
+  const float *origins, *directions, *t_near, *t_far;
+  const uint8_t* occupied;
+  int32_t n_cascades, resolution;
+  float step, growth, min_weight;
+  float *colors, *opacities, *distances;     // out: [n_rays, 3], [n_rays], [n_rays]
+};
+
+struct recon_train_args {
+  recon::Field field;
+  int64_t n_rays, n_samples;
+  const float *origins, *directions;
+  const int64_t* ray_indices;                // [n_samples], ascending
+  const float *t_starts, *t_ends;
+  const float *targets, *backgrounds;        // [n_rays, 3]
+  float near_scale, huber_delta, opacity_loss, min_transmittance;
+  float* scratch;                            // [n_encoded, n_samples]
+  float* grad_table;                         // added to
+  float* grad_density_layers[2];             // written
+  float* grad_color_layers[3];
+  float *grad_backgrounds, *colors, *opacities;
+};
+
+RECON_API int recon_version();
+RECON_API int recon_n_threads();
+RECON_API void recon_set_n_threads(int n);
+RECON_API int64_t recon_march(const recon_march_args* args, int64_t* ray_indices, float* t_starts, float* t_ends, int64_t capacity);
+RECON_API void recon_render(const recon_render_args* args);
+RECON_API double recon_train(const recon_train_args* args);  // returns the loss
+RECON_API void recon_density(const recon::Field* field, int64_t n, const float* positions, float* densities, float* geometry);
+RECON_API void recon_encode(const recon::HashGrid* grid, const float* table, int64_t n, const float* positions, float* out);
+RECON_API void recon_encode_gradient(const recon::HashGrid* grid, int64_t n, const float* positions, const float* d_out,
+                                     float* grad_table);
+RECON_API void recon_adam(int64_t n_rows, int row, float* parameters, float* gradients, float* mean, float* square,
+                          float learning_rate, float beta1, float beta2, float epsilon, float correction1, float correction2);

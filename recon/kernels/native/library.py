@@ -1,0 +1,114 @@
+"""The compiled library, as ctypes sees it: structs and signatures of api.h."""
+
+import ctypes
+from ctypes import POINTER, c_double, c_float, c_int, c_int32, c_int64, c_void_p
+from functools import cache
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
+
+VERSION = 1  # of api.h; a library built from other sources is not used
+
+
+class HashGrid(ctypes.Structure):
+    _fields_ = (
+        ("n_levels", c_int32),
+        ("n_features", c_int32),
+        ("n_dense", c_int32),
+        ("log2_size", c_int32),
+        ("resolutions", c_void_p),
+        ("offsets", c_void_p),
+    )
+
+
+class Field(ctypes.Structure):
+    _fields_ = (
+        ("grid", HashGrid),
+        ("table", c_void_p),
+        ("density_layers", c_void_p * 2),
+        ("color_layers", c_void_p * 3),
+        ("width", c_int32),
+        ("is_contracted", c_int32),
+    )
+
+
+class MarchArguments(ctypes.Structure):
+    _fields_ = (
+        ("n_rays", c_int64),
+        *((name, c_void_p) for name in ("origins", "directions", "t_near", "t_far", "offsets", "occupied")),
+        ("n_cascades", c_int32),
+        ("resolution", c_int32),
+        ("step", c_float),
+        ("growth", c_float),
+    )
+
+
+class RenderArguments(ctypes.Structure):
+    _fields_ = (
+        ("field", Field),
+        ("n_rays", c_int64),
+        *((name, c_void_p) for name in ("origins", "directions", "t_near", "t_far", "occupied")),
+        ("n_cascades", c_int32),
+        ("resolution", c_int32),
+        ("step", c_float),
+        ("growth", c_float),
+        ("min_weight", c_float),
+        *((name, c_void_p) for name in ("colors", "opacities", "distances")),
+    )
+
+
+class TrainArguments(ctypes.Structure):
+    _fields_ = (
+        ("field", Field),
+        ("n_rays", c_int64),
+        ("n_samples", c_int64),
+        *(
+            (name, c_void_p)
+            for name in ("origins", "directions", "ray_indices", "t_starts", "t_ends", "targets", "backgrounds")
+        ),
+        ("near_scale", c_float),
+        ("huber_delta", c_float),
+        ("opacity_loss", c_float),
+        ("min_transmittance", c_float),
+        ("scratch", c_void_p),
+        ("grad_table", c_void_p),
+        ("grad_density_layers", c_void_p * 2),
+        ("grad_color_layers", c_void_p * 3),
+        *((name, c_void_p) for name in ("grad_backgrounds", "colors", "opacities")),
+    )
+
+
+@cache
+def load() -> tuple[ctypes.CDLL | None, str]:
+    """The library, or None with the reason why there is none."""
+    folder = Path(__file__).parent
+    files = [folder / f"_recon{suffix}" for suffix in EXTENSION_SUFFIXES]
+    file = next((file for file in files if file.exists()), None)
+    if file is None:
+        return None, "it was not built: no C++ compiler was there when recon was installed"
+    try:
+        library = ctypes.CDLL(str(file))
+        version = library.recon_version()
+    except (OSError, AttributeError) as error:
+        return None, f"{file.name} does not load ({error})"
+    if version != VERSION:
+        return None, f"{file.name} was built from other sources (version {version}, expected {VERSION})"
+    return _declare(library), ""
+
+
+def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
+    pointer, size = c_void_p, c_int64
+    signatures = {
+        "recon_n_threads": (c_int, []),
+        "recon_set_n_threads": (None, [c_int]),
+        "recon_march": (c_int64, [POINTER(MarchArguments), pointer, pointer, pointer, size]),
+        "recon_render": (None, [POINTER(RenderArguments)]),
+        "recon_train": (c_double, [POINTER(TrainArguments)]),
+        "recon_density": (None, [POINTER(Field), size, pointer, pointer, pointer]),
+        "recon_encode": (None, [POINTER(HashGrid), pointer, size, pointer, pointer]),
+        "recon_encode_gradient": (None, [POINTER(HashGrid), size, pointer, pointer, pointer]),
+        "recon_adam": (None, [size, c_int, *[pointer] * 4, *[c_float] * 6]),
+    }
+    for name, (result, arguments) in signatures.items():
+        function = getattr(library, name)
+        function.restype, function.argtypes = result, arguments
+    return library

@@ -1,0 +1,225 @@
+// Looking at the field: densities at points, samples of rays, and whole rays with early termination.
+#include <atomic>
+#include <cstring>
+
+#include "api.h"
+#include "field.h"
+#include "march.h"
+#include "parallel.h"
+
+namespace recon {
+namespace {
+
+constexpr int kBlock = 256;    // samples a network block
+constexpr int kRays = 1024;    // rays that one thread takes through the scene together
+constexpr int kFirstRound = 8; // samples a ray in the first round; doubled in each later one
+
+struct Sample {
+  int ray;
+  float t_start, t_end, weight;
+};
+
+// The rays of one batch, round by round: collect a few samples of every living ray, encode them level by level, composite.
+class Batch {
+ public:
+  Batch(const recon_render_args& a, int64_t begin, int n) : a_(a), begin_(begin), n_(n) {}
+
+  void run() {
+    next_.assign(n_, 0);
+    optical_.assign(n_, 0);
+    color_sum_.assign(3 * n_, 0);
+    seen_weight_.assign(n_, 0);
+    for (int r = 0; r < n_; ++r)
+      if (!(a_.t_far[begin_ + r] > a_.t_near[begin_ + r])) next_[r] = -1;
+    for (int round = kFirstRound; collect(round); round = std::min(round * 2, 64)) shade();
+    finish();
+  }
+
+ private:
+  bool collect(int most) {
+    samples_.clear();
+    const Occupancy grid{a_.occupied, a_.n_cascades, a_.resolution};
+    for (int r = 0; r < n_; ++r) {
+      if (next_[r] < 0) continue;
+      const int64_t ray = begin_ + r;
+      const RayLattice lattice({a_.step, a_.growth}, a_.t_near[ray]);
+      int left = most;
+      next_[r] = walk(grid, lattice, a_.origins + 3 * ray, a_.directions + 3 * ray, a_.t_near[ray], a_.t_far[ray], 0.5f, next_[r],
+                      [&](float start, float end) {
+                        samples_.push_back({r, start, end, 0});
+                        return --left > 0;
+                      });
+    }
+    return !samples_.empty();
+  }
+
+  void shade() {
+    const int64_t n = samples_.size();
+    for (auto& axis : position_) axis.resize(n);
+    for (int64_t s = 0; s < n; ++s) {
+      const int64_t ray = begin_ + samples_[s].ray;
+      const float t = 0.5f * (samples_[s].t_start + samples_[s].t_end);
+      float p[3];
+      for (int a = 0; a < 3; ++a) p[a] = a_.origins[3 * ray + a] + t * a_.directions[3 * ray + a];
+      unit_position(a_.field, p, &position_[0][s], &position_[1][s], &position_[2][s]);
+    }
+    features_.resize(n * a_.field.n_encoded());
+    const float* position[3] = {position_[0].data(), position_[1].data(), position_[2].data()};
+    encode(a_.field.grid, a_.field.table, position, n, features_.data(), n);
+    for (int64_t at = 0; at < n; at += kBlock) block(at, static_cast<int>(std::min<int64_t>(kBlock, n - at)));
+    for (int r = 0; r < n_; ++r)
+      if (optical_[r] > kOpaque) next_[r] = -1;
+  }
+
+  void block(int64_t at, int n) {
+    density_.resize(a_.field, n);
+    density_.copy_features(a_.field, features_.data() + at, samples_.size());
+    density_.forward(a_.field);
+    chosen_.clear();
+    for (int i = 0; i < n; ++i) {
+      Sample& sample = samples_[at + i];
+      float& optical = optical_[sample.ray];
+      const float before = std::exp(-optical);
+      optical += density_.sigma[i] * (sample.t_end - sample.t_start);
+      sample.weight = before - std::exp(-optical);
+      if (sample.weight > 0) kept_.push_back(sample);
+      if (sample.weight > a_.min_weight) chosen_.push_back(i);
+    }
+    color_.resize(a_.field, static_cast<int>(chosen_.size()));
+    for (int c = 0; c < color_.n; ++c) {
+      harmonics(a_.directions + 3 * (begin_ + samples_[at + chosen_[c]].ray), color_.in + c, color_.stride);
+      for (int k = 0; k < kGeometry; ++k)
+        color_.in[(kHarmonics + k) * color_.stride + c] = density_.geometry[k * density_.stride + chosen_[c]];
+    }
+    color_.forward(a_.field);
+    for (int c = 0; c < color_.n; ++c) {
+      const Sample& sample = samples_[at + chosen_[c]];
+      for (int k = 0; k < 3; ++k) color_sum_[3 * sample.ray + k] += sample.weight * color_.rgb[k * color_.stride + c];
+      seen_weight_[sample.ray] += sample.weight;
+    }
+  }
+
+  void finish() {
+    std::vector<float> running(n_, 0), opacity(n_);
+    std::vector<char> found(n_, 0);
+    for (int r = 0; r < n_; ++r) {
+      opacity[r] = -std::expm1(-optical_[r]);
+      const float scale = opacity[r] / std::max(seen_weight_[r], 1e-8f);  // samples left out take the colour of the others
+      for (int k = 0; k < 3; ++k) a_.colors[3 * (begin_ + r) + k] = color_sum_[3 * r + k] * scale;
+      a_.opacities[begin_ + r] = opacity[r];
+      a_.distances[begin_ + r] = 0;
+    }
+    for (const Sample& s : kept_) {  // in order along each ray
+      const float half = 0.5f * opacity[s.ray];
+      if (!found[s.ray] && running[s.ray] + s.weight >= half) {
+        found[s.ray] = 1;
+        const float inside = (half - running[s.ray]) / std::max(s.weight, 1e-12f);
+        a_.distances[begin_ + s.ray] = s.t_start + inside * (s.t_end - s.t_start);
+      }
+      running[s.ray] += s.weight;
+    }
+  }
+
+  static constexpr float kOpaque = 7.0f;  // optical depth: 0.1 % of the light is left
+
+  const recon_render_args& a_;
+  int64_t begin_;
+  int n_;
+  std::vector<int64_t> next_;
+  std::vector<float> optical_, color_sum_, seen_weight_, features_, position_[3];
+  std::vector<Sample> samples_, kept_;
+  std::vector<int> chosen_;
+  DensityBlock density_;
+  ColorBlock color_;
+};
+
+}  // namespace
+}  // namespace recon
+
+using namespace recon;
+
+void recon_render(const recon_render_args* args) {
+  const int64_t n = args->n_rays;
+  parallel(static_cast<int>((n + kRays - 1) / kRays), [&](int i, int) {
+    const int64_t begin = static_cast<int64_t>(i) * kRays;
+    Batch(*args, begin, static_cast<int>(std::min<int64_t>(kRays, n - begin))).run();
+  });
+}
+
+int64_t recon_march(const recon_march_args* args, int64_t* ray_indices, float* t_starts, float* t_ends, int64_t capacity) {
+  const recon_march_args& a = *args;
+  const Occupancy grid{a.occupied, a.n_cascades, a.resolution};
+  const int pieces = n_threads() * 8;
+  std::vector<std::vector<Sample>> found(pieces);
+  parallel(pieces, [&](int i, int) {
+    for (int64_t r = a.n_rays * i / pieces; r < a.n_rays * (i + 1) / pieces; ++r) {
+      if (!(a.t_far[r] > a.t_near[r])) continue;
+      const RayLattice lattice({a.step, a.growth}, a.t_near[r]);
+      walk(grid, lattice, a.origins + 3 * r, a.directions + 3 * r, a.t_near[r], a.t_far[r], a.offsets[r], 0,
+           [&](float start, float end) {
+             found[i].push_back({static_cast<int>(r), start, end, 0});
+             return true;
+           });
+    }
+  });
+  int64_t total = 0;
+  for (const auto& piece : found) {
+    for (const Sample& s : piece) {
+      if (total < capacity) ray_indices[total] = s.ray, t_starts[total] = s.t_start, t_ends[total] = s.t_end;
+      ++total;
+    }
+  }
+  return total;
+}
+
+void recon_density(const recon::Field* field, int64_t n, const float* positions, float* densities, float* geometry) {
+  const int64_t chunk = 4096;
+  parallel(static_cast<int>((n + chunk - 1) / chunk), [&](int i, int) {
+    const int64_t at = i * chunk;
+    const int count = static_cast<int>(std::min(chunk, n - at));
+    std::vector<float> p[3], features(static_cast<size_t>(count) * field->n_encoded());
+    for (auto& axis : p) axis.resize(count);
+    for (int s = 0; s < count; ++s) unit_position(*field, positions + 3 * (at + s), &p[0][s], &p[1][s], &p[2][s]);
+    const float* position[3] = {p[0].data(), p[1].data(), p[2].data()};
+    encode(field->grid, field->table, position, count, features.data(), count);
+    DensityBlock block;
+    for (int from = 0; from < count; from += kBlock) {
+      const int m = std::min(kBlock, count - from);
+      block.resize(*field, m);
+      block.copy_features(*field, features.data() + from, count);
+      block.forward(*field);
+      std::copy(block.sigma, block.sigma + m, densities + at + from);
+      if (geometry)
+        for (int s = 0; s < m; ++s)
+          for (int k = 0; k < kGeometry; ++k) geometry[(at + from + s) * kGeometry + k] = block.geometry[k * block.stride + s];
+    }
+  });
+}
+
+void recon_encode(const recon::HashGrid* grid, const float* table, int64_t n, const float* positions, float* out) {
+  std::vector<float> p[3];
+  for (int a = 0; a < 3; ++a) {
+    p[a].resize(n);
+    for (int64_t s = 0; s < n; ++s) p[a][s] = positions[3 * s + a];
+  }
+  const int64_t chunk = 8192;
+  parallel(static_cast<int>((n + chunk - 1) / chunk), [&](int i, int) {
+    const int64_t at = i * chunk;
+    const float* position[3] = {p[0].data() + at, p[1].data() + at, p[2].data() + at};
+    encode(*grid, table, position, std::min(chunk, n - at), out + at, n);
+  });
+}
+
+void recon_encode_gradient(const recon::HashGrid* grid, int64_t n, const float* positions, const float* d_out, float* grad_table) {
+  std::vector<float> p[3];
+  for (int a = 0; a < 3; ++a) {
+    p[a].resize(n);
+    for (int64_t s = 0; s < n; ++s) p[a][s] = positions[3 * s + a];
+  }
+  const float* position[3] = {p[0].data(), p[1].data(), p[2].data()};
+  parallel(grid->n_levels, [&](int level, int) { scatter_level(*grid, level, position, n, d_out, n, grad_table); });
+}
+
+int recon_version() { return 1; }
+int recon_n_threads() { return n_threads(); }
+void recon_set_n_threads(int n) { set_n_threads(n); }

@@ -1,0 +1,294 @@
+// One training step: features of all samples level by level, then blocks of whole rays through both networks, compositing, loss
+// and all of it backwards while the block is in cache, then the scatter of the feature gradients level by level.
+#include <cstring>
+
+#include "api.h"
+#include "field.h"
+#include "parallel.h"
+
+namespace recon {
+namespace {
+
+constexpr int kBlock = 256;  // samples a block: its activations fit in a 512 KB cache
+
+struct Transposed {
+  std::vector<float> density[2], color[3];
+};
+
+std::vector<float> transposed(const float* w, int n_out, int n_in) {
+  std::vector<float> t(static_cast<size_t>(n_out) * n_in);
+  for (int j = 0; j < n_out; ++j)
+    for (int k = 0; k < n_in; ++k) t[static_cast<size_t>(k) * n_out + j] = w[static_cast<size_t>(j) * n_in + k];
+  return t;
+}
+
+struct Gradients {  // of the layers, one per thread
+  std::vector<float> density[2], color[3];
+  double loss = 0;
+};
+
+// Everything one thread needs to take a block of rays forward and back.
+struct Worker {
+  DensityBlock density;
+  ColorBlock color;
+  Rows d_geometry_, d_hidden_, d_x_, d_rgb_, d_c2_, d_c1_, d_in_;
+  std::vector<float> transmittance, weight, near_scale, d_logit;
+  std::vector<int> alive, alive_ray;
+};
+
+class Step {
+ public:
+  Step(const recon_train_args& a) : a_(a), field_(a.field) {
+    const int w = field_.width, e = field_.n_encoded(), c = kHarmonics + kGeometry;
+    t_.density[0] = transposed(field_.density_layers[0], w, e);
+    t_.density[1] = transposed(field_.density_layers[1], kGeometry, w);
+    t_.color[0] = transposed(field_.color_layers[0], w, c);
+    t_.color[1] = transposed(field_.color_layers[1], w, w);
+    t_.color[2] = transposed(field_.color_layers[2], 3, w);
+    sizes_density_[0] = w * e, sizes_density_[1] = kGeometry * w;
+    sizes_color_[0] = w * c, sizes_color_[1] = w * w, sizes_color_[2] = 3 * w;
+  }
+
+  double run() {
+    place_samples();
+    const int64_t n = a_.n_samples, chunk = 8192;
+    const float* position[3] = {position_[0].data(), position_[1].data(), position_[2].data()};
+    parallel(static_cast<int>((n + chunk - 1) / chunk), [&](int i, int) {
+      const int64_t at = i * chunk, count = std::min(chunk, n - at);
+      const float* p[3] = {position[0] + at, position[1] + at, position[2] + at};
+      encode(field_.grid, field_.table, p, count, features() + at, n);
+    });
+    cut_blocks();
+    std::vector<Gradients> gradients(n_threads());
+    for (auto& g : gradients) {
+      for (int i = 0; i < 2; ++i) g.density[i].assign(sizes_density_[i], 0);
+      for (int i = 0; i < 3; ++i) g.color[i].assign(sizes_color_[i], 0);
+    }
+    std::vector<Worker> workers(n_threads());
+    parallel(static_cast<int>(blocks_.size()) - 1, [&](int i, int thread) {
+      block(blocks_[i], blocks_[i + 1], workers[thread], gradients[thread]);
+    });
+    parallel(field_.grid.n_levels, [&](int i, int) {
+      scatter_level(field_.grid, i, position, n, features(), n, a_.grad_table);
+    });
+    return reduce(gradients);
+  }
+
+ private:
+  float* features() { return a_.scratch; }
+
+  void place_samples() {
+    const int64_t n = a_.n_samples;
+    for (auto& axis : position_) axis.resize(n);
+    parallel(n_threads() * 4, [&](int i, int) {
+      const int64_t pieces = n_threads() * 4;
+      for (int64_t s = n * i / pieces; s < n * (i + 1) / pieces; ++s) {
+        const float* o = a_.origins + 3 * a_.ray_indices[s];
+        const float* d = a_.directions + 3 * a_.ray_indices[s];
+        const float t = 0.5f * (a_.t_starts[s] + a_.t_ends[s]);
+        const float p[3] = {o[0] + t * d[0], o[1] + t * d[1], o[2] + t * d[2]};
+        unit_position(field_, p, &position_[0][s], &position_[1][s], &position_[2][s]);
+      }
+    });
+    first_.assign(a_.n_rays + 1, 0);
+    for (int64_t s = 0; s < n; ++s) ++first_[a_.ray_indices[s] + 1];
+    for (int64_t r = 0; r < a_.n_rays; ++r) first_[r + 1] += first_[r];
+  }
+
+  void cut_blocks() {
+    blocks_.push_back(0);
+    for (int64_t r = 1; r <= a_.n_rays; ++r) {
+      const int64_t from = first_[blocks_.back()];
+      if (r == a_.n_rays || first_[r + 1] - from > kBlock) blocks_.push_back(r);
+    }
+  }
+
+  void block(int64_t ray_begin, int64_t ray_end, Worker& w, Gradients& g) {
+    const int64_t begin = first_[ray_begin];
+    const int n = static_cast<int>(first_[ray_end] - begin);
+    w.density.resize(field_, n);
+    w.density.copy_features(field_, features() + begin, a_.n_samples);
+    w.density.forward(field_);
+    transmit(ray_begin, ray_end, w);
+    color(w);
+    const int stride = w.density.stride;
+    float* d_geometry = w.d_geometry_.resize(kGeometry, stride);
+    std::fill(d_geometry, d_geometry + kGeometry * stride, 0.0f);
+    composite(ray_begin, ray_end, w, g);
+    color_backward(w, g, d_geometry);
+    for (int s = 0; s < n; ++s) d_geometry[s] += w.d_logit[s];
+    density_backward(w, g, d_geometry);
+    const float* d_x = w.d_x_.resize(field_.n_encoded(), stride);
+    for (int k = 0; k < field_.n_encoded(); ++k)
+      std::copy(d_x + k * stride, d_x + k * stride + n, features() + k * a_.n_samples + begin);
+  }
+
+  // Transmittance before each sample, weights, and the list of samples that light still reaches.
+  void transmit(int64_t ray_begin, int64_t ray_end, Worker& w) {
+    const int64_t begin = first_[ray_begin];
+    w.transmittance.resize(w.density.n);
+    w.weight.assign(w.density.n, 0);
+    w.near_scale.assign(w.density.n, 1);
+    w.alive.clear();
+    w.alive_ray.clear();
+    for (int64_t r = ray_begin; r < ray_end; ++r) {
+      float optical = 0, before = 1;
+      for (int64_t s = first_[r]; s < first_[r + 1]; ++s) {
+        const int i = static_cast<int>(s - begin);
+        w.transmittance[i] = before;
+        if (before < a_.min_transmittance) continue;
+        optical += w.density.sigma[i] * (a_.t_ends[s] - a_.t_starts[s]);
+        const float after = std::exp(-optical);
+        w.weight[i] = before - after;
+        before = after;
+        if (a_.near_scale > 0) {
+          const float ratio = 0.5f * (a_.t_starts[s] + a_.t_ends[s]) / a_.near_scale;
+          w.near_scale[i] = std::min(ratio * ratio, 1.0f);
+        }
+        w.alive.push_back(i);
+        w.alive_ray.push_back(static_cast<int>(r));
+      }
+    }
+  }
+
+  void color(Worker& w) {
+    w.color.resize(field_, static_cast<int>(w.alive.size()));
+    const int stride = w.color.stride, from = w.density.stride;
+    int last_ray = -1;
+    float sh[kHarmonics] = {};
+    for (int c = 0; c < w.color.n; ++c) {
+      if (w.alive_ray[c] != last_ray) harmonics(a_.directions + 3 * (last_ray = w.alive_ray[c]), sh, 1);
+      for (int k = 0; k < kHarmonics; ++k) w.color.in[k * stride + c] = sh[k];
+    }
+    for (int k = 0; k < kGeometry; ++k)
+      for (int c = 0; c < w.color.n; ++c)
+        w.color.in[(kHarmonics + k) * stride + c] = w.density.geometry[k * from + w.alive[c]];
+    w.color.forward(field_);
+  }
+
+  // Colours and opacities of the rays, their loss, and its gradient back to each sample's logit and colour.
+  void composite(int64_t ray_begin, int64_t ray_end, Worker& w, Gradients& g) {
+    const int64_t begin = first_[ray_begin];
+    const int stride = w.color.stride;
+    const float per_channel = 1.0f / (3.0f * a_.n_rays), per_ray = 1.0f / a_.n_rays;
+    float* d_rgb = w.d_rgb_.resize(3, stride);
+    std::fill(d_rgb, d_rgb + 3 * stride, 0.0f);
+    w.d_logit.assign(w.density.n, 0);
+    int c = 0;
+    for (int64_t r = ray_begin; r < ray_end; ++r) {
+      const int c_begin = c;
+      float sum[3] = {}, last = 1;
+      for (; c < w.color.n && w.alive_ray[c] == r; ++c) {
+        const int i = w.alive[c];
+        for (int k = 0; k < 3; ++k) sum[k] += w.weight[i] * w.color.rgb[k * stride + c];
+        last = w.transmittance[i] - w.weight[i];
+      }
+      float grad[3], behind = 0;
+      for (int k = 0; k < 3; ++k) {
+        const float value = sum[k] + last * a_.backgrounds[3 * r + k], error = value - a_.targets[3 * r + k];
+        const float size = std::fabs(error), delta = a_.huber_delta;
+        g.loss += (size <= delta ? 0.5f * error * error / delta : size - 0.5f * delta) * per_channel;
+        grad[k] = std::min(std::max(error / delta, -1.0f), 1.0f) * per_channel;
+        behind += last * a_.backgrounds[3 * r + k] * grad[k];
+        a_.colors[3 * r + k] = value;
+        a_.grad_backgrounds[3 * r + k] = last * grad[k];
+      }
+      const float opacity = 1 - last, p = std::min(std::max(opacity, 1e-4f), 1 - 1e-4f);
+      g.loss += a_.opacity_loss * per_ray * -(p * std::log(p) + (1 - p) * std::log1p(-p));
+      const float d_opacity = p == opacity ? a_.opacity_loss * per_ray * (std::log1p(-p) - std::log(p)) : 0;
+      a_.opacities[r] = opacity;
+      for (int back = c - 1; back >= c_begin; --back) {
+        const int i = w.alive[back];
+        const int64_t s = begin + i;
+        float along = 0;
+        for (int k = 0; k < 3; ++k) {
+          const float value = w.color.rgb[k * stride + back];
+          along += value * grad[k];
+          d_rgb[k * stride + back] = w.weight[i] * grad[k] * value * (1 - value) * w.near_scale[i];
+        }
+        const float after = w.transmittance[i] - w.weight[i];
+        const float d_sigma = (a_.t_ends[s] - a_.t_starts[s]) * (after * along - behind + last * d_opacity);
+        behind += w.weight[i] * along;
+        const float logit = w.density.geometry[i];
+        const float slope = logit > 15 || logit < -15 ? std::exp(std::min(std::max(logit, -15.0f), 15.0f)) : w.density.sigma[i];
+        w.d_logit[i] = d_sigma * slope * w.near_scale[i];
+      }
+    }
+  }
+
+  void color_backward(Worker& w, Gradients& g, float* d_geometry) {
+    const int stride = w.color.stride, width = field_.width;
+    if (w.color.n == 0) return;
+    float* d_rgb = w.d_rgb_.resize(3, stride);
+    float* d_c2 = w.d_c2_.resize(width, stride);
+    float* d_c1 = w.d_c1_.resize(width, stride);
+    float* d_in = w.d_in_.resize(kGeometry, stride);
+    weight_gradient(d_rgb, 3, w.color.hidden2, width, stride, stride, g.color[2].data());
+    layer(t_.color[2].data(), width, 3, d_rgb, d_c2, stride, stride);
+    relu_gradient(w.color.hidden2, d_c2, width, stride, stride);
+    weight_gradient(d_c2, width, w.color.hidden1, width, stride, stride, g.color[1].data());
+    layer(t_.color[1].data(), width, width, d_c2, d_c1, stride, stride);
+    relu_gradient(w.color.hidden1, d_c1, width, stride, stride);
+    weight_gradient(d_c1, width, w.color.in, kHarmonics + kGeometry, stride, stride, g.color[0].data());
+    layer(t_.color[0].data() + kHarmonics * width, kGeometry, width, d_c1, d_in, stride, stride);
+    for (int k = 0; k < kGeometry; ++k)
+      for (int c = 0; c < w.color.n; ++c) d_geometry[k * w.density.stride + w.alive[c]] = d_in[k * stride + c];
+  }
+
+  void density_backward(Worker& w, Gradients& g, const float* d_geometry) {
+    const int stride = w.density.stride, width = field_.width;
+    float* d_hidden = w.d_hidden_.resize(width, stride);
+    float* d_x = w.d_x_.resize(field_.n_encoded(), stride);
+    weight_gradient(d_geometry, kGeometry, w.density.hidden, width, stride, stride, g.density[1].data());
+    layer(t_.density[1].data(), width, kGeometry, d_geometry, d_hidden, stride, stride);
+    relu_gradient(w.density.hidden, d_hidden, width, stride, stride);
+    weight_gradient(d_hidden, width, w.density.x, field_.n_encoded(), stride, stride, g.density[0].data());
+    layer(t_.density[0].data(), field_.n_encoded(), width, d_hidden, d_x, stride, stride);
+  }
+
+  double reduce(const std::vector<Gradients>& gradients) {
+    double loss = 0;
+    for (int i = 0; i < 2; ++i) std::fill_n(a_.grad_density_layers[i], sizes_density_[i], 0.0f);
+    for (int i = 0; i < 3; ++i) std::fill_n(a_.grad_color_layers[i], sizes_color_[i], 0.0f);
+    for (const auto& g : gradients) {
+      loss += g.loss;
+      for (int i = 0; i < 2; ++i)
+        for (int k = 0; k < sizes_density_[i]; ++k) a_.grad_density_layers[i][k] += g.density[i][k];
+      for (int i = 0; i < 3; ++i)
+        for (int k = 0; k < sizes_color_[i]; ++k) a_.grad_color_layers[i][k] += g.color[i][k];
+    }
+    return loss;
+  }
+
+  const recon_train_args& a_;
+  const Field& field_;
+  Transposed t_;
+  int sizes_density_[2], sizes_color_[3];
+  std::vector<float> position_[3];
+  std::vector<int64_t> first_, blocks_;
+};
+
+}  // namespace
+}  // namespace recon
+
+double recon_train(const recon_train_args* args) { return recon::Step(*args).run(); }
+
+void recon_adam(int64_t n_rows, int row, float* parameters, float* gradients, float* mean, float* square, float learning_rate,
+                float beta1, float beta2, float epsilon, float correction1, float correction2) {
+  const int pieces = recon::n_threads() * 8;
+  recon::parallel(pieces, [&](int i, int) {
+    for (int64_t r = n_rows * i / pieces; r < n_rows * (i + 1) / pieces; ++r) {
+      float* g = gradients + r * row;
+      bool touched = false;
+      for (int k = 0; k < row; ++k) touched |= g[k] != 0;
+      if (!touched) continue;
+      for (int k = 0; k < row; ++k) {
+        const int64_t at = r * row + k;
+        mean[at] = beta1 * mean[at] + (1 - beta1) * g[k];
+        square[at] = beta2 * square[at] + (1 - beta2) * g[k] * g[k];
+        parameters[at] -= learning_rate * (mean[at] / correction1) / (std::sqrt(square[at] / correction2) + epsilon);
+        g[k] = 0;
+      }
+    }
+  });
+}

@@ -1,0 +1,52 @@
+"""Adam that leaves rows without a gradient alone: a step touches a small part of the hash table, and memory traffic is the cost."""
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from recon import kernels
+
+
+class SparseAdam:
+    """Adam (Kingma and Ba 2015) over 2-D parameters; rows whose gradient is exactly zero keep value and moments.
+
+    Gradients live in `parameter.grad`, are added to by whoever computes them, and are zero again after `step`.
+    """
+
+    def __init__(self, parameters: list[nn.Parameter], *, betas: tuple[float, float], epsilon: float) -> None:
+        self.parameters = parameters
+        self.betas, self.epsilon = betas, epsilon
+        self.steps = 0
+        self.means = [torch.zeros_like(p) for p in parameters]
+        self.squares = [torch.zeros_like(p) for p in parameters]
+        for p in parameters:
+            p.grad = torch.zeros_like(p)
+
+    @torch.no_grad()
+    def step(self, learning_rate: float) -> None:
+        """One update of every parameter from its gradient."""
+        self.steps += 1
+        for parameter, mean, square in zip(self.parameters, self.means, self.squares, strict=True):
+            assert parameter.grad is not None
+            kernels.adam_step(
+                parameter.data,
+                parameter.grad,
+                mean,
+                square,
+                learning_rate=learning_rate,
+                betas=self.betas,
+                epsilon=self.epsilon,
+                step=self.steps,
+            )
+
+    def state(self) -> dict[str, Any]:
+        """Moments and step count, for checkpoints."""
+        return {"steps": self.steps, "means": self.means, "squares": self.squares}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """The inverse of `state`."""
+        self.steps = int(state["steps"])
+        for own, given in ((self.means, state["means"]), (self.squares, state["squares"])):
+            for mine, value in zip(own, given, strict=True):
+                mine.copy_(value)

@@ -1,0 +1,229 @@
+"""The native back end against the reference: values and gradients, odd sizes, both thread counts, determinism."""
+
+import pytest
+import torch
+
+from recon import kernels
+from recon.field import FieldShape, RadianceField
+from recon.geometry import Rays
+from recon.kernels import HashLayout, LossSettings, OccupancyLayout, StepLattice, native, reference
+from recon.render.volume import Samples, render_rays_fast, render_rays_fused, sample_rays
+from recon.train.gradients import add_gradients
+
+pytestmark = pytest.mark.skipif(native.why_missing() is not None, reason=f"native kernels: {native.why_missing()}")
+
+LAYOUTS = [
+    HashLayout(n_levels=8, n_features=4, log2_table_size=12, base_resolution=4, finest_resolution=200),
+    HashLayout(n_levels=3, n_features=2, log2_table_size=15, base_resolution=5, finest_resolution=31),
+]
+
+
+@pytest.fixture(autouse=True)
+def _restore_backend():
+    yield
+    kernels.use("reference")
+    native.set_n_threads(2)
+
+
+def rays_through_cube(n: int) -> Rays:
+    directions = torch.nn.functional.normalize(torch.randn(n, 3), dim=-1)
+    return Rays(-2.5 * directions + 0.5 * torch.randn(n, 3), directions)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("n", [0, 1, 3, 17, 1000])
+def test_hash_encode(layout: HashLayout, n: int) -> None:
+    positions = torch.rand(n, 3)
+    table = torch.randn(layout.offsets[-1], layout.n_features, requires_grad=True)
+    cotangent = torch.randn(n, layout.n_levels * layout.n_features)
+    values, gradients = [], []
+    for backend in ("reference", "native"):
+        kernels.use(backend)
+        table.grad = None
+        encoded = kernels.hash_encode(positions, table, layout)
+        encoded.backward(cotangent)
+        values.append(encoded.detach())
+        gradients.append(table.grad.clone())
+    torch.testing.assert_close(values[1], values[0], atol=2e-6, rtol=1e-5)
+    # rows gather up to hundreds of terms, in another order
+    torch.testing.assert_close(gradients[1], gradients[0], atol=2e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("n_cascades", [1, 4])
+@pytest.mark.parametrize("growth", [0.0, 1 / 128])
+def test_march(n_cascades: int, growth: float) -> None:
+    layout, lattice = OccupancyLayout(n_cascades, 16), StepLattice(0.02, growth)
+    rays = rays_through_cube(67)
+    occupied = torch.rand(layout.shape) < 0.2
+    found = []
+    for backend in ("reference", "native"):
+        kernels.use(backend)
+        found.append(
+            sample_rays(
+                rays, near=0.1, offsets=torch.full((67,), 0.3), occupied=occupied, layout=layout, lattice=lattice
+            )
+        )
+    counts = [torch.bincount(s.ray_indices, minlength=67) for s in found]
+    # a midpoint within rounding of a cell wall may fall on either side: at most one sample in 500
+    assert (counts[0] - counts[1]).abs().sum() <= max(len(found[0]) // 500, 1)
+    assert len(found[0]) > 500
+    same = counts[0] == counts[1]
+    keep = [same[s.ray_indices] for s in found]
+    torch.testing.assert_close(found[1].t_starts[keep[1]], found[0].t_starts[keep[0]], atol=2e-5, rtol=1e-5)
+    torch.testing.assert_close(found[1].t_ends[keep[1]], found[0].t_ends[keep[0]], atol=2e-5, rtol=1e-5)
+
+
+def make_field(*, is_contracted: bool, has_sky: bool, width: int = 64) -> RadianceField:
+    torch.manual_seed(3)
+    field = RadianceField(FieldShape(4, 4, 12, 4, 64, width, is_contracted, has_sky))
+    with torch.no_grad():
+        field.table.uniform_(-1, 1)
+        if field.sky is not None:
+            field.sky.normal_()
+    return field
+
+
+@pytest.mark.parametrize("n", [0, 1, 33, 700])
+@pytest.mark.parametrize("is_contracted", [False, True])
+def test_density(n: int, is_contracted: bool) -> None:
+    field = make_field(is_contracted=is_contracted, has_sky=False)
+    positions = torch.rand(n, 3) * (6 if is_contracted else 1.9) - (3 if is_contracted else 0.95)
+    results = []
+    for backend in ("reference", "native"):
+        kernels.use(backend)
+        with torch.no_grad():
+            results.append(field.density(positions))
+    torch.testing.assert_close(results[1][0], results[0][0], atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(results[1][1], results[0][1], atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("n_rays", "has_sky", "near_scale"), [(1, False, 0.0), (45, True, 0.0), (300, False, 1.5), (64, True, 1.0)]
+)
+def test_training_gradients(n_rays: int, has_sky: bool, near_scale: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loss, colours and the gradient of every parameter; no sample is cut off, so that both mean the same."""
+    monkeypatch.setattr(native.field_gradients, "__defaults__", (0.0,))
+    field = make_field(is_contracted=has_sky, has_sky=has_sky)
+    rays, samples = rays_through_cube(n_rays), None
+    layout = OccupancyLayout(2 if has_sky else 1, 8)
+    occupied = torch.rand(layout.shape) < 0.5
+    targets, behind = torch.rand(n_rays, 3), None if has_sky else torch.rand(n_rays, 3)
+    results = []
+    for backend in ("reference", "native"):
+        kernels.use("reference")
+        samples = sample_rays(
+            rays,
+            near=0.1,
+            offsets=torch.zeros(n_rays),
+            occupied=occupied,
+            layout=layout,
+            lattice=StepLattice(0.05, 0.0),
+        )
+        kernels.use(backend)
+        field.zero_grad(set_to_none=True)
+        loss = LossSettings(huber_delta=0.1, opacity_loss=0.01, near_scale=near_scale)
+        value, colors = add_gradients(field, rays, samples, targets=targets, backgrounds=behind, loss=loss)
+        results.append((value, colors, [p.grad.clone() for p in field.parameters()]))
+    assert results[1][0] == pytest.approx(results[0][0], rel=1e-4)
+    torch.testing.assert_close(results[1][1], results[0][1], atol=2e-5, rtol=1e-4)
+    for (name, _), expected, found in zip(field.named_parameters(), results[0][2], results[1][2], strict=True):
+        # as a whole: single entries jump where rounding takes a unit to the other side of its ReLU
+        assert float((found - expected).norm()) < 5e-4 * float(expected.norm()) + 1e-12, name
+
+
+def test_rendering() -> None:
+    """Early termination and the colours that are left out change a pixel by less than half a grey level."""
+    field = make_field(is_contracted=True, has_sky=True)
+    rays, layout, lattice = rays_through_cube(333), OccupancyLayout(3, 16), StepLattice(0.02, 1 / 200)
+    occupied = torch.rand(layout.shape) < 0.4
+    kernels.use("native")
+    found = render_rays_fused(rays, near=0.05, occupied=occupied, layout=layout, lattice=lattice, field=field.tensors())
+    kernels.use("reference")
+    offsets = torch.full((333,), 0.5)
+    samples = sample_rays(rays, near=0.05, offsets=offsets, occupied=occupied, layout=layout, lattice=lattice)
+    expected = render_rays_fast(rays, samples, density_fn=field.density, color_fn=field.color, min_weight=0.0)
+    torch.testing.assert_close(found.opacity, expected.opacity, atol=2e-3, rtol=0)
+    torch.testing.assert_close(found.color, expected.color, atol=8e-3, rtol=0)
+    assert float((found.distance - expected.distance).abs().median()) < 1e-3
+
+
+def test_adam_matches_torch_where_there_are_gradients() -> None:
+    parameters = torch.randn(50, 4)
+    expected = parameters.clone().requires_grad_()
+    theirs = torch.optim.Adam([expected], lr=0.01, betas=(0.9, 0.99), eps=1e-15)
+    mine = {name: parameters.clone() for name in ("reference", "native")}
+    moments = {name: (torch.zeros(50, 4), torch.zeros(50, 4)) for name in mine}
+    for step in range(1, 6):
+        gradient = torch.randn(50, 4)
+        expected.grad = gradient.clone()
+        theirs.step()
+        for name, values in mine.items():
+            kernels.use(name)
+            own = gradient.clone()
+            kernels.adam_step(
+                values, own, *moments[name], learning_rate=0.01, betas=(0.9, 0.99), epsilon=1e-15, step=step
+            )
+            assert not own.any()
+    for values in mine.values():
+        torch.testing.assert_close(values, expected.detach(), atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("backend", ["reference", "native"])
+def test_adam_leaves_untouched_rows_alone(backend: str) -> None:
+    kernels.use(backend)
+    values, gradient = torch.randn(7, 3), torch.zeros(7, 3)
+    before = values.clone()
+    gradient[2, 1] = 1.0
+    mean = torch.full((7, 3), 0.5)
+    kernels.adam_step(
+        values, gradient, mean, torch.ones(7, 3), learning_rate=0.1, betas=(0.9, 0.99), epsilon=1e-8, step=1
+    )
+    changed = (values != before).any(1)
+    assert changed.tolist() == [False, False, True, False, False, False, False]
+    assert mean[0, 0] == 0.5
+
+
+def test_same_threads_same_bits_other_threads_same_numbers() -> None:
+    kernels.use("native")
+    field = make_field(is_contracted=False, has_sky=False)
+    rays = rays_through_cube(500)
+    layout = OccupancyLayout(1, 8)
+    samples = sample_rays(
+        rays, near=0.1, offsets=torch.zeros(500), occupied=torch.ones(layout.shape, dtype=torch.bool), layout=layout,
+        lattice=StepLattice(0.05, 0.0),
+    )  # fmt: skip
+    targets = torch.rand(500, 3)
+
+    def gradients(n_threads: int) -> list[torch.Tensor]:
+        native.set_n_threads(n_threads)
+        field.zero_grad(set_to_none=True)
+        settings = LossSettings(0.1, 0.0, 0.0)
+        add_gradients(field, rays, samples, targets=targets, backgrounds=torch.zeros(500, 3), loss=settings)
+        return [p.grad.clone() for p in field.parameters()]
+
+    once, again, alone = gradients(2), gradients(2), gradients(1)
+    assert all(torch.equal(a, b) for a, b in zip(once, again, strict=True))
+    for a, b in zip(once, alone, strict=True):
+        assert float((a - b).abs().max()) < 1e-4 * float(a.abs().max() + 1e-12)
+
+
+def test_samples_can_be_empty() -> None:
+    field = make_field(is_contracted=False, has_sky=False)
+    nothing = Samples(torch.zeros(0, dtype=torch.int64), torch.zeros(0), torch.zeros(0))
+    rays, behind = rays_through_cube(5), torch.rand(5, 3)
+    for backend in ("reference", "native"):
+        kernels.use(backend)
+        _, colors = add_gradients(
+            field, rays, nothing, targets=torch.rand(5, 3), backgrounds=behind, loss=LossSettings(0.1, 0.0, 0.0)
+        )
+        torch.testing.assert_close(colors, behind)
+
+
+def test_gradient_of_positions_by_finite_differences() -> None:
+    """The reference against central differences in float64, at points away from cell walls."""
+    layout = LAYOUTS[1]
+    table = torch.randn(layout.offsets[-1], layout.n_features, dtype=torch.float64)
+    positions = (torch.rand(9, 3, dtype=torch.float64) * 0.9 + 0.05).requires_grad_()
+    assert torch.autograd.gradcheck(
+        lambda p: reference.hash_encode(p, table, layout), (positions,), eps=1e-7, atol=1e-5
+    )
