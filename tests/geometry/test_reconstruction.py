@@ -1,0 +1,101 @@
+"""A posed capture in another frame is the same capture; what is held out; what a view refuses."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from recon.geometry import (
+    Camera,
+    Points,
+    Reconstruction,
+    Scale,
+    Similarity,
+    TriangleMesh,
+    View,
+    held_out,
+    look_at,
+    rigid,
+    rotation_from_wxyz,
+)
+
+CAMERA = Camera("OPENCV", (48, 70), 60.0, 61.0, 34.0, 25.5, (0.12, -0.25, 0.001, -0.0007))
+UP = np.array([0.0, 0.0, 1.0])
+NEW_FROM_WORLD = Similarity(2.5, rotation_from_wxyz(np.array([0.3, -0.7, 0.2, 0.6])), np.array([4.0, -1.0, 0.5]))
+
+
+def reconstruction(n: int = 3) -> Reconstruction:
+    eyes = [np.array([2.0 + 0.3 * i, -1.0 - 0.2 * i, 1.0]) for i in range(n)]
+    views = [View(f"v{i}", Path(f"v{i}.png"), CAMERA, look_at(eye, np.zeros(3), UP)) for i, eye in enumerate(eyes)]
+    rng = np.random.default_rng(0)
+    points = Points(0.3 * rng.normal(size=(20, 3)), rng.integers(0, 256, (20, 3)).astype(np.uint8))
+    return Reconstruction(tuple(views), points, Scale(0.8, "a tape measure", 0.01))
+
+
+def pixels(posed: Reconstruction) -> np.ndarray:
+    """Where every point is in every view [views, points, 2]."""
+    assert posed.points is not None
+    places = []
+    for view in posed.views:
+        pose = view.world_from_camera
+        in_camera = (posed.points.positions - pose[:3, 3]) @ pose[:3, :3]
+        places.append(view.camera.project(torch.from_numpy(in_camera)).numpy())
+    return np.stack(places)
+
+
+def test_another_frame_keeps_every_pixel() -> None:
+    posed = reconstruction()
+    assert np.isfinite(pixels(posed)).all()
+    assert pixels(posed.transformed(NEW_FROM_WORLD)) == pytest.approx(pixels(posed), abs=1e-9)
+
+
+def test_another_frame_keeps_metres_and_the_way_back() -> None:
+    posed, moved = reconstruction(), reconstruction().transformed(NEW_FROM_WORLD)
+    assert posed.scale is not None and moved.scale is not None
+    metres = np.linalg.norm(posed.centers[0] - posed.centers[2]) * posed.scale.metres_per_unit
+    assert np.linalg.norm(moved.centers[0] - moved.centers[2]) * moved.scale.metres_per_unit == pytest.approx(metres)
+    assert moved.scale.source == posed.scale.source and moved.scale.relative_error == posed.scale.relative_error
+    back = moved.transformed(NEW_FROM_WORLD.inverse())
+    assert back.centers == pytest.approx(posed.centers)
+    assert back.world_from_capture.matrix == pytest.approx(np.eye(4), abs=1e-12)
+
+
+def test_the_capture_frame_is_remembered_through_several_moves() -> None:
+    posed = reconstruction()
+    moved = posed.transformed(NEW_FROM_WORLD).transformed(NEW_FROM_WORLD)
+    assert moved.world_from_capture.points(posed.centers) == pytest.approx(moved.centers)
+
+
+def test_every_eighth_in_name_order_is_held_out() -> None:
+    views = [View(f"v{i:02d}", Path("x.png"), CAMERA, np.eye(4)) for i in (3, 0, 16, 8, 1, *range(17, 20), 9, 15)]
+    names = sorted(view.name for view in views)
+    assert [view.name for view, out in zip(views, held_out(views), strict=True) if out] == [names[0], names[8]]
+
+
+def test_a_split_of_the_data_set_wins() -> None:
+    views = [
+        View(f"v{i}", Path("x.png"), CAMERA, np.eye(4), split="test" if i in (2, 3) else "train") for i in range(9)
+    ]
+    assert [i for i, out in enumerate(held_out(views)) if out] == [2, 3]
+
+
+@pytest.mark.parametrize(
+    "pose",
+    [
+        np.full((4, 4), np.nan),
+        np.eye(3),
+        rigid(2 * np.eye(3), np.zeros(3)),
+        rigid(np.diag([1.0, 1.0, -1.0]), np.zeros(3)),
+    ],
+    ids=["nan", "3x3", "scaled", "mirrored"],
+)
+def test_poses_that_are_not_rigid_are_refused(pose: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="view v0"):
+        View("v0", Path("x.png"), CAMERA, pose)
+
+
+def test_areas_of_faces() -> None:
+    vertices = np.array([[0.0, 0, 0], [2, 0, 0], [0, 3, 0], [0, 0, 4]])
+    mesh = TriangleMesh(vertices, np.array([[0, 1, 2], [0, 2, 3], [1, 1, 2]], dtype=np.int32))
+    assert mesh.face_areas == pytest.approx([3, 6, 0])
