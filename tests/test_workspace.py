@@ -1,0 +1,173 @@
+"""The run folder: atomic writes, fingerprints, marks of finished stages, metrics."""
+
+import errno
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recon.console import take_warnings, warn
+from recon.errors import UserError
+from recon.workspace import (
+    Workspace,
+    fingerprint,
+    is_finished,
+    mark_finished,
+    open_workspace,
+    read_json,
+    read_metrics,
+    replace_file,
+    replace_folder,
+    stage_warnings,
+    write_json,
+    write_metrics,
+)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_file_appears_whole(tmp_path: Path) -> None:
+    path = tmp_path / "new/value.json"
+    with replace_file(path) as temporary:
+        temporary.write_text("1")
+        assert temporary.suffix == ".json" and not path.exists()
+    assert path.read_text() == "1" and names(path.parent) == ["value.json"]
+
+
+def test_a_failed_write_keeps_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "value.json"
+    path.write_text("old")
+    with pytest.raises(RuntimeError), replace_file(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "old" and names(tmp_path) == ["value.json"]
+
+
+def test_a_folder_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
+    folder = tmp_path / "frames"
+    for content in ("first", "second"):
+        with replace_folder(folder) as temporary:
+            (temporary / content).write_text(content)
+    assert names(folder) == ["second"] and names(tmp_path) == ["frames"]
+
+
+def test_a_failed_stage_keeps_the_old_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "frames"
+    with replace_folder(folder) as temporary:
+        (temporary / "good").write_text("")
+    with pytest.raises(KeyboardInterrupt), replace_folder(folder) as temporary:
+        (temporary / "half").write_text("")
+        raise KeyboardInterrupt
+    assert names(folder) == ["good"] and names(tmp_path) == ["frames"]
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES])
+def test_disk_trouble_is_the_users_to_mend(tmp_path: Path, code: int) -> None:
+    with pytest.raises(UserError, match="cannot write"), replace_folder(tmp_path / "frames"):
+        raise OSError(code, os.strerror(code))
+    assert names(tmp_path) == []
+
+
+def test_other_operating_system_errors_stay_bugs(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), replace_file(tmp_path / "value.json"):
+        raise FileNotFoundError(errno.ENOENT, "no such file")
+
+
+def test_json_of_arrays_paths_and_numbers_that_are_none(tmp_path: Path) -> None:
+    value = {"a": np.eye(2, 3), "b": Path("x/y"), "c": (np.float32(0.5), np.int64(3)), 4: [float("nan"), float("inf")]}
+    write_json(tmp_path / "v.json", value)
+    assert json.loads((tmp_path / "v.json").read_text()) == {
+        "a": [[1, 0, 0], [0, 1, 0]],
+        "b": "x/y",
+        "c": [0.5, 3],
+        "4": [None, None],
+    }
+
+
+def test_reading_says_which_command_makes_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "v.json"
+    with pytest.raises(UserError, match=r"v\.json is missing.*make it so"):
+        read_json(path, made_by="make it so")
+    path.write_text("{half")
+    with pytest.raises(UserError, match=r"not valid JSON.*make it so"):
+        read_json(path, made_by="make it so")
+
+
+def test_open_workspace_makes_the_folder_and_refuses_a_file(tmp_path: Path) -> None:
+    assert open_workspace(tmp_path / "a/b").root.is_dir()
+    assert names(tmp_path / "a/b") == []
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot write there"):
+        open_workspace(tmp_path / "file")
+
+
+# ---- fingerprints --------------------------------------------------------------------------------------------------
+
+
+def test_fingerprint_sees_settings_names_and_contents(tmp_path: Path) -> None:
+    video = tmp_path / "walk.mp4"
+    video.write_bytes(b"frames")
+    key = fingerprint({"a": 1, "b": None}, [video])
+    assert fingerprint({"b": None, "a": 1}, [video]) == key
+    assert fingerprint({"a": 2, "b": None}, [video]) != key
+    video.touch()
+    assert fingerprint({"a": 1, "b": None}, [video]) == key
+    video.write_bytes(b"Frames")
+    assert fingerprint({"a": 1, "b": None}, [video]) != key
+    video.unlink()
+    assert fingerprint({"a": 1, "b": None}, [video]) != key
+
+
+def test_fingerprint_of_a_folder_is_that_of_its_files(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"1")
+    key = fingerprint({}, [tmp_path])
+    (tmp_path / "b.png").write_bytes(b"2")
+    assert fingerprint({}, [tmp_path]) != key
+    (tmp_path / "b.png").unlink()
+    assert fingerprint({}, [tmp_path]) == key
+    (tmp_path / "a.png").rename(tmp_path / "c.png")
+    assert fingerprint({}, [tmp_path]) != key
+
+
+@pytest.mark.parametrize("where", [0, (1 << 20) + 5, -1])
+def test_fingerprint_of_large_files_sees_both_ends(tmp_path: Path, where: int) -> None:
+    content = bytearray((1 << 20) + 10)
+    (tmp_path / "walk.mp4").write_bytes(content)
+    key = fingerprint({}, [tmp_path / "walk.mp4"])
+    content[where] = 1
+    (tmp_path / "walk.mp4").write_bytes(content)
+    assert fingerprint({}, [tmp_path / "walk.mp4"]) != key
+
+
+def test_a_stage_is_finished_for_its_own_fingerprint_only(tmp_path: Path) -> None:
+    take_warnings()
+    assert not is_finished(tmp_path, "key")
+    warn("something was skipped")
+    mark_finished(tmp_path, "key", settings={"a": 1}, seconds=1.23456)
+    assert is_finished(tmp_path, "key") and not is_finished(tmp_path, "another")
+    mark = json.loads((tmp_path / "stage.json").read_text())
+    assert mark["settings"] == {"a": 1} and mark["seconds"] == 1.235 and mark["warnings"] == ["something was skipped"]
+    (tmp_path / "stage.json").write_text("[]")
+    assert not is_finished(tmp_path, "key")
+
+
+def test_warnings_of_all_stages(tmp_path: Path) -> None:
+    take_warnings()
+    for stage in ("frames", "poses"):
+        (tmp_path / stage).mkdir()
+        warn(f"about {stage}")
+        mark_finished(tmp_path / stage, "key", settings={}, seconds=0)
+    assert stage_warnings(Workspace(tmp_path)) == {"frames": ["about frames"], "poses": ["about poses"]}
+
+
+def test_metrics_keep_the_other_sections(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    assert read_metrics(workspace) == {}
+    write_metrics(workspace, "poses", {"registered": 3})
+    write_metrics(workspace, "eval", {"psnr": float("nan")})
+    write_metrics(workspace, "poses", {"total": 4})
+    assert read_metrics(workspace) == {"poses": {"total": 4}, "eval": {"psnr": None}}
