@@ -15,9 +15,11 @@ apt_install() { # what it is for, packages...
     command -v apt-get >/dev/null || fail "$reason: install the equivalents of the Debian packages '$*', then run this again."
     [ "$(id -u)" = 0 ] || fail "$reason: run 'sudo apt-get install $*', then run this again."
     echo "set-up: installing system packages $* ($reason)"
-    { apt-get update -qq || true; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$@"; } >/tmp/recon-apt.$$ 2>&1 ||
-        { tail -n 5 /tmp/recon-apt.$$ >&2; fail "$reason: 'apt-get install $*' failed (above)."; }
-    rm -f /tmp/recon-apt.$$
+    local log
+    log=$(mktemp)
+    { apt-get update -qq || true; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$@"; } >"$log" 2>&1 ||
+        { tail -n 5 "$log" >&2; fail "$reason: 'apt-get install $*' failed (above)."; }
+    rm -f "$log"
 }
 
 find_python() { # the first Python of at least 3.11 that can be found
@@ -31,24 +33,30 @@ find_python() { # the first Python of at least 3.11 that can be found
     return 1
 }
 
+compiler() { # that setuptools would build the native kernels with; nothing when there is none
+    command -v "${CXX:-c++}" || command -v g++ || command -v clang++ || true
+}
+
 fingerprint() { # of everything that decides what .venv holds
-    { echo "$PWD"; sha256sum pyproject.toml constraints.txt; find setup.py recon/kernels/native -type f \
-        \( -name '*.py' -o -name '*.cpp' -o -name '*.h' \) -exec sha256sum {} + 2>/dev/null | sort; } | sha256sum
+    local inputs=(pyproject.toml constraints.txt setup.py recon/kernels/native/*.cpp recon/kernels/native/*.h)
+    { echo "$PWD $(compiler)"; sha256sum "${inputs[@]}"; } | sha256sum
 }
 
 pip_install() { # pip with its chatter in a log and a line now and then that says where it is
     local log=.venv/pip.log began=$SECONDS shown=""
     .venv/bin/python -m pip install --disable-pip-version-check --no-input -c constraints.txt "$@" >>"$log" 2>&1 &
     local job=$!
+    trap 'kill "$job" 2>/dev/null || true' EXIT # a background job does not hear Ctrl-C by itself
     while kill -0 "$job" 2>/dev/null; do
         sleep 1
         (((SECONDS - began) % 15 == 0)) || continue
         local now
         now=$(grep -oE '^(Collecting|Installing collected|Building|Preparing)[^(;<>=~!,\[]*' "$log" | tail -n 1 || true)
         [ "$now" = "$shown" ] && now="still at it"
-        echo "set-up: $((SECONDS - began)) s: ${now:-starting}"
+        echo "set-up: $SECONDS s: ${now:-starting}"
         shown=$now
     done
+    trap - EXIT
     wait "$job" || {
         grep -iE '^ *(error|ERROR:)' "$log" | tail -n 5 >&2 || tail -n 5 "$log" >&2
         fail "pip could not install the packages (above; the whole log is $log). Mend that, then run this again."
@@ -92,6 +100,8 @@ libraries=$(missing_libraries)
 # shellcheck disable=SC2086
 [ -z "$libraries" ] || apt_install "open3d needs shared libraries that are missing" $libraries
 
+[ -n "$(compiler)" ] || echo "set-up: no C++ compiler, so the native kernels are left out and training is slower" \
+    "(apt-get install g++, then run this again)"
 echo "set-up: installing Python packages into .venv with $("$python" --version) (about 2 GB; log: .venv/pip.log)"
 : >.venv/pip.log
 # shellcheck disable=SC2046
