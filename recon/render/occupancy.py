@@ -35,7 +35,7 @@ class Occupancy:
 
         Three quarters of the probes walk through the occupied cells in turn, so that emptied space is noticed within a known
         number of updates; the rest fall anywhere possible, so that nothing stays lost. A cell is occupied when its density
-        times its side exceeds `threshold` (or the mean over possible cells, if that is smaller: early training).
+        times its side exceeds `threshold` (or half the mean over visited cells, if that is smaller: early training).
         """
         cells = self._choose(n_cells, generator)
         if len(cells) == 0:
@@ -67,7 +67,7 @@ class Occupancy:
         thickness = self.densities * sides[:, None, None, None]
         visited = (self.densities != UNVISITED) & self.is_possible
         mean = thickness[visited].mean() if bool(visited.any()) else thickness.new_zeros(())
-        dense = thickness > torch.clamp(mean, max=threshold)
+        dense = thickness > torch.clamp(0.5 * mean, max=threshold)
         self.occupied = self.is_possible & (dense | (self.densities == UNVISITED))
 
     def state(self) -> dict[str, Tensor | int]:

@@ -17,6 +17,9 @@ from recon.train.optimizer import SparseAdam
 from recon.train.schedule import Budget, learning_rate
 
 
+COARSE_STEPS = 256  # steps of the optimiser in which rays are sampled coarsely
+
+
 @dataclass(frozen=True)
 class Recipe:
     """The settings of the optimisation; each is explained in conf/train/default.yaml."""
@@ -91,7 +94,7 @@ class Training:
             offsets=torch.rand(n, generator=self.generator).to(self.device),
             occupied=self.occupancy.occupied,
             layout=self.occupancy.layout,
-            lattice=self.lattice,
+            lattice=self._lattice(),
         )
         targets, backgrounds = self._over_background(batch)
         loss, color = add_gradients(
@@ -113,6 +116,11 @@ class Training:
         background = torch.rand(len(batch), 3, generator=self.generator).to(self.device)
         alpha = batch.alphas[:, None]
         return batch.colors * alpha + (1 - alpha) * background, background
+
+    def _lattice(self) -> StepLattice:
+        """Coarse steps while the field is coarse: early rays cross much fog, and it needs no fine sampling."""
+        stride = 4 if self.step < COARSE_STEPS // 2 else 2 if self.step < COARSE_STEPS else 1
+        return StepLattice(stride * self.lattice.step, stride * self.lattice.growth)
 
     def _update_occupancy(self) -> None:
         self.occupancy.update(

@@ -243,9 +243,12 @@ def _new_training(
     scene = normalize_scene(reconstruction, photos)
     shape = {name: field[name] for name in FieldShape.__dataclass_fields__ if name in field}
     layout = OccupancyLayout(scene.n_cascades, field["occupancy_resolution"])
-    lattice = StepLattice(2 / field["steps_across"], 0.0 if scene.is_bounded else field["step_growth"])
+    open_scene = not scene.is_bounded
+    lattice = StepLattice(
+        2 / field["steps_across_open" if open_scene else "steps_across"], field["step_growth"] if open_scene else 0.0
+    )
     return Training(
-        RadianceField(FieldShape(**shape, is_contracted=not scene.is_bounded, has_sky=not scene.has_alpha)).to(device),
+        RadianceField(FieldShape(**shape, is_contracted=open_scene, has_sky=not scene.has_alpha)).to(device),
         Occupancy(layout, _possible_cells(scene, photos, layout).to(device)),
         scene,
         lattice,

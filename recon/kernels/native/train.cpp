@@ -110,25 +110,50 @@ class Step {
     w.density.copy_features(field_, features() + begin, a_.n_samples);
     w.density.forward(field_);
     transmit(ray_begin, ray_end, w);
+    keep_alive(w);
     color(w);
     const int stride = w.density.stride;
     float* d_geometry = w.d_geometry_.resize(kGeometry, stride);
     std::fill(d_geometry, d_geometry + kGeometry * stride, 0.0f);
     composite(ray_begin, ray_end, w, g);
     color_backward(w, g, d_geometry);
-    for (int s = 0; s < n; ++s) d_geometry[s] += w.d_logit[s];
+    for (int c = 0; c < w.density.n; ++c) d_geometry[c] += w.d_logit[c];
     density_backward(w, g, d_geometry);
     const float* d_x = w.d_x_.resize(field_.n_encoded(), stride);
-    for (int k = 0; k < field_.n_encoded(); ++k)
-      std::copy(d_x + k * stride, d_x + k * stride + n, features() + k * a_.n_samples + begin);
+    for (int k = 0; k < field_.n_encoded(); ++k) {
+      float* row = features() + k * a_.n_samples + begin;
+      std::fill(row, row + n, 0.0f);
+      for (int c = 0; c < w.density.n; ++c) row[w.alive[c]] = d_x[k * stride + c];
+    }
+  }
+
+  // From here on the density block holds only the samples that light reaches; the others have no gradient.
+  void keep_alive(Worker& w) {
+    DensityBlock& d = w.density;
+    const int n = static_cast<int>(w.alive.size()), stride = padded(n);
+    auto gather = [&](float* rows, int n_rows) {
+      for (int k = 0; k < n_rows; ++k) {  // in place: rows and columns only move to the front
+        for (int c = 0; c < n; ++c) rows[k * stride + c] = rows[k * d.stride + w.alive[c]];
+        std::fill(rows + k * stride + n, rows + (k + 1) * stride, 0.0f);
+      }
+    };
+    gather(d.x, field_.n_encoded());
+    gather(d.hidden, field_.width);
+    gather(d.geometry, kGeometry);
+    gather(d.sigma, 1);
+    gather(w.transmittance.data(), 1);
+    gather(w.weight.data(), 1);
+    gather(w.near_scale.data(), 1);
+    d.n = n;
+    d.stride = stride;
   }
 
   // Transmittance before each sample, weights, and the list of samples that light still reaches.
   void transmit(int64_t ray_begin, int64_t ray_end, Worker& w) {
     const int64_t begin = first_[ray_begin];
-    w.transmittance.resize(w.density.n);
-    w.weight.assign(w.density.n, 0);
-    w.near_scale.assign(w.density.n, 1);
+    w.transmittance.assign(w.density.stride, 0);
+    w.weight.assign(w.density.stride, 0);
+    w.near_scale.assign(w.density.stride, 1);
     w.alive.clear();
     w.alive_ray.clear();
     for (int64_t r = ray_begin; r < ray_end; ++r) {
@@ -161,8 +186,7 @@ class Step {
       for (int k = 0; k < kHarmonics; ++k) w.color.in[k * stride + c] = sh[k];
     }
     for (int k = 0; k < kGeometry; ++k)
-      for (int c = 0; c < w.color.n; ++c)
-        w.color.in[(kHarmonics + k) * stride + c] = w.density.geometry[k * from + w.alive[c]];
+      std::copy(w.density.geometry + k * from, w.density.geometry + k * from + w.color.n, w.color.in + (kHarmonics + k) * stride);
     w.color.forward(field_);
   }
 
@@ -179,9 +203,8 @@ class Step {
       const int c_begin = c;
       float sum[3] = {}, last = 1;
       for (; c < w.color.n && w.alive_ray[c] == r; ++c) {
-        const int i = w.alive[c];
-        for (int k = 0; k < 3; ++k) sum[k] += w.weight[i] * w.color.rgb[k * stride + c];
-        last = w.transmittance[i] - w.weight[i];
+        for (int k = 0; k < 3; ++k) sum[k] += w.weight[c] * w.color.rgb[k * stride + c];
+        last = w.transmittance[c] - w.weight[c];
       }
       float grad[3], behind = 0;
       for (int k = 0; k < 3; ++k) {
@@ -198,20 +221,19 @@ class Step {
       const float d_opacity = p == opacity ? a_.opacity_loss * per_ray * (std::log1p(-p) - std::log(p)) : 0;
       a_.opacities[r] = opacity;
       for (int back = c - 1; back >= c_begin; --back) {
-        const int i = w.alive[back];
-        const int64_t s = begin + i;
+        const int64_t s = begin + w.alive[back];
         float along = 0;
         for (int k = 0; k < 3; ++k) {
           const float value = w.color.rgb[k * stride + back];
           along += value * grad[k];
-          d_rgb[k * stride + back] = w.weight[i] * grad[k] * value * (1 - value) * w.near_scale[i];
+          d_rgb[k * stride + back] = w.weight[back] * grad[k] * value * (1 - value) * w.near_scale[back];
         }
-        const float after = w.transmittance[i] - w.weight[i];
+        const float after = w.transmittance[back] - w.weight[back];
         const float d_sigma = (a_.t_ends[s] - a_.t_starts[s]) * (after * along - behind + last * d_opacity);
-        behind += w.weight[i] * along;
-        const float logit = w.density.geometry[i];
-        const float slope = logit > 15 || logit < -15 ? std::exp(std::min(std::max(logit, -15.0f), 15.0f)) : w.density.sigma[i];
-        w.d_logit[i] = d_sigma * slope * w.near_scale[i];
+        behind += w.weight[back] * along;
+        const float logit = w.density.geometry[back];
+        const float slope = logit > 15 || logit < -15 ? std::exp(std::min(std::max(logit, -15.0f), 15.0f)) : w.density.sigma[back];
+        w.d_logit[back] = d_sigma * slope * w.near_scale[back];
       }
     }
   }
@@ -231,8 +253,7 @@ class Step {
     relu_gradient(w.color.hidden1, d_c1, width, stride, stride);
     weight_gradient(d_c1, width, w.color.in, kHarmonics + kGeometry, stride, stride, g.color[0].data());
     layer(t_.color[0].data() + kHarmonics * width, kGeometry, width, d_c1, d_in, stride, stride);
-    for (int k = 0; k < kGeometry; ++k)
-      for (int c = 0; c < w.color.n; ++c) d_geometry[k * w.density.stride + w.alive[c]] = d_in[k * stride + c];
+    std::copy(d_in, d_in + kGeometry * stride, d_geometry);  // same samples, same stride
   }
 
   void density_backward(Worker& w, Gradients& g, const float* d_geometry) {
