@@ -37,7 +37,7 @@ SMALL = [  # quick, not good: what matters here is that every stage hands the ne
     "mesh.texture_size=256",
     "mesh.texture_photos=12",
     "export.max_parts=200",
-    "export.drop_spheres=20",
+    "export.drop_spheres=100",
     "export.drop_seconds=1.0",
 ]
 
