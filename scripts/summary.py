@@ -39,11 +39,9 @@ def lines(metrics: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if "f_score" in truth:
         yield f"mesh F-score at {100 * truth['threshold_m']:g} cm", f"{truth['f_score']:.3f}"
     if world.get("engines"):
-        yield (
-            "drop test",
-            f"{world['n_dropped']} spheres, {world['n_fell_through']} fell through, at rest within "
-            f"{1000 * world['drop_test_max_error_m']:.0f} mm of the surface",
-        )
+        error_m = world["drop_test_max_error_m"]
+        at_rest = "none at rest" if error_m is None else f"at rest within {1000 * error_m:.0f} mm of the surface"
+        yield "drop test", f"{world['n_dropped']} spheres, {world['n_fell_through']} fell through, {at_rest}"
         yield "world loads in", ", ".join(name for name, loads in world["loads"].items() if loads)
     seconds = sum(section.get("seconds", 0) for section in metrics.values() if isinstance(section, dict))
     seconds += sum(view.get("seconds", 0) for view in metrics.get("views", {}).values())

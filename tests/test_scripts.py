@@ -129,10 +129,11 @@ def test_summary_of_a_whole_run(run_script: Callable[..., Any], tmp_path: Path) 
 
 
 def test_summary_of_a_world_that_failed(run_script: Callable[..., Any], tmp_path: Path) -> None:
-    world = {**METRICS["world"], "verdicts": {"mujoco": "fail: 3 spheres fell through"}}
+    verdicts = {"mujoco": "fail: 3 spheres fell through"}
+    world = {**METRICS["world"], "drop_test_max_error_m": None, "verdicts": verdicts}
     (tmp_path / "metrics.json").write_text(json.dumps({"world": world}))
     ended = run_script("summary", tmp_path)
-    assert ended.code == 1 and "3 spheres fell through" in ended.err
+    assert ended.code == 1 and "3 spheres fell through" in ended.err and "none at rest" in ended.out
 
 
 def test_summary_of_nothing(run_script: Callable[..., Any], tmp_path: Path) -> None:
