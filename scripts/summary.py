@@ -43,6 +43,13 @@ def lines(metrics: dict[str, Any]) -> Iterator[tuple[str, str]]:
         at_rest = "none at rest" if error_m is None else f"at rest within {1000 * error_m:.0f} mm of the surface"
         yield "drop test", f"{world['n_dropped']} spheres, {world['n_fell_through']} fell through, {at_rest}"
         yield "world loads in", ", ".join(name for name, loads in world["loads"].items() if loads)
+    if "train" in metrics:
+        train = metrics["train"]
+        yield (
+            "training",
+            f"{train['steps']} steps in {train['seconds']:.0f} s on {train['device']} ({train['backend']})",
+        )
+        yield "peak memory", f"{train['peak_rss_mb'] / 1024:.1f} GB until the end of training"
     seconds = sum(section.get("seconds", 0) for section in metrics.values() if isinstance(section, dict))
     seconds += sum(view.get("seconds", 0) for view in metrics.get("views", {}).values())
     yield "time", f"{seconds / 60:.1f} minutes, installation not counted"

@@ -96,6 +96,7 @@ def test_as_a_program_from_another_folder(tmp_path: Path) -> None:
 METRICS = {
     "capture": {"kept": 17, "seconds": 2.0},
     "poses": {"registered": 17, "total": 17, "seconds": 30.0},
+    "train": {"steps": 900, "seconds": 0.0, "device": "cpu", "backend": "native", "peak_rss_mb": 2150.4},
     "eval": {"psnr": 24.125, "ssim": 0.81, "seconds": 8.0},
     "views": {"orbit": {"seconds": 20.0}},
     "truth": {
@@ -122,7 +123,17 @@ def test_summary_of_a_whole_run(run_script: Callable[..., Any], tmp_path: Path) 
     (tmp_path / "report.html").write_text("")
     ended = run_script("summary", tmp_path)
     assert ended.code == 0 and not ended.err
-    numbers = ("17 of 17", "4.2 mm", "24.12 dB", "5 cm  0.912", "0 fell through", "13 mm", "-0.12 %", "1.0 minutes")
+    numbers = (
+        "17 of 17",
+        "4.2 mm",
+        "24.12 dB",
+        "5 cm  0.912",
+        "0 fell through",
+        "13 mm",
+        "-0.12 %",
+        "1.0 minutes",
+        "2.1 GB",
+    )
     for number in (*numbers, str(tmp_path / "report.html")):
         assert number in ended.out
     assert "pybullet" not in ended.out
