@@ -58,6 +58,11 @@ def _why_not_native(device: torch.device) -> str | None:
     return f"they run on the CPU, not on {device.type}" if device.type != "cpu" else native.why_missing()
 
 
+def native_is_there() -> bool:
+    """Whether the native back end was built."""
+    return _why_not_native(torch.device("cpu")) is None
+
+
 def fused(device: torch.device) -> ModuleType | None:
     """The back end in force if it has fused kernels for tensors on `device`, else None."""
     return _active if _active is not reference and device.type == "cpu" else None
@@ -186,6 +191,7 @@ __all__ = [
     "fused",
     "hash_encode",
     "march",
+    "native_is_there",
     "render_weights",
     "spherical_harmonics",
     "use",

@@ -16,7 +16,6 @@ from recon.train.gradients import add_gradients
 from recon.train.optimizer import SparseAdam
 from recon.train.schedule import Budget, learning_rate
 
-
 COARSE_STEPS = 256  # steps of the optimiser in which rays are sampled coarsely
 
 

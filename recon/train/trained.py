@@ -62,7 +62,12 @@ class TrainedField:
         return rendered.color + rest * self._background(rays.directions), rendered.opacity, rendered.distance
 
     def _volume(self, rays: Rays) -> RenderedRays:
-        march: dict[str, Any] = {"near": self.scene.near, "occupied": self.occupied, "layout": self.layout, "lattice": self.lattice}
+        march: dict[str, Any] = {
+            "near": self.scene.near,
+            "occupied": self.occupied,
+            "layout": self.layout,
+            "lattice": self.lattice,
+        }
         device = rays.origins.device
         if kernels.fused(device) is not None:
             return render_rays_fused(rays, field=self.field.tensors(), **march)

@@ -1,0 +1,169 @@
+"""Laws of volume rendering, and analytic solids against exact ray casting."""
+
+import math
+
+import pytest
+import torch
+
+from recon import kernels
+from recon.geometry import Rays
+from recon.kernels import OccupancyLayout, StepLattice
+from recon.render.volume import (
+    Samples,
+    median_distance,
+    render_rays,
+    render_rays_fast,
+    sample_rays,
+    scale_gradient_near,
+)
+from tests.worlds import Solid
+
+
+def random_samples(n_rays: int, n_samples: int) -> tuple[Samples, torch.Tensor]:
+    rays = torch.randint(n_rays, (n_samples,)).sort().values
+    edges = torch.rand(n_samples) * 0.1 + 0.01
+    starts = edges.cumsum(0)
+    return Samples(rays, starts, starts + edges), torch.rand(n_samples) * 20
+
+
+def weights_of(densities: torch.Tensor, samples: Samples, n_rays: int) -> torch.Tensor:
+    return kernels.render_weights(densities, samples.t_starts, samples.t_ends, samples.ray_indices, n_rays)
+
+
+@pytest.mark.parametrize(("n_rays", "n_samples"), [(1, 1), (3, 17), (64, 333)])
+def test_weights_sum_to_opacity(n_rays: int, n_samples: int) -> None:
+    samples, densities = random_samples(n_rays, n_samples)
+    opacity = kernels.accumulate(weights_of(densities, samples, n_rays), None, samples.ray_indices, n_rays)[:, 0]
+    optical = torch.zeros(n_rays).index_add(0, samples.ray_indices, densities * (samples.t_ends - samples.t_starts))
+    torch.testing.assert_close(opacity, -torch.expm1(-optical), atol=1e-6, rtol=1e-5)
+
+
+def test_splitting_an_interval_changes_nothing() -> None:
+    samples, densities = random_samples(5, 40)
+    whole = weights_of(densities, samples, 5)
+    middle = samples.t_starts + 0.3 * (samples.t_ends - samples.t_starts)
+    starts = torch.stack([samples.t_starts, middle], 1).flatten()
+    ends = torch.stack([middle, samples.t_ends], 1).flatten()
+    halves = Samples(samples.ray_indices.repeat_interleave(2), starts, ends)
+    split = weights_of(densities.repeat_interleave(2), halves, 5)
+    torch.testing.assert_close(split.view(-1, 2).sum(1), whole, atol=1e-6, rtol=1e-5)
+
+
+def test_uniform_medium() -> None:
+    """Density s over length l: opacity 1 - exp(-s l), half of it reached where the integral says."""
+    density, length, n = 1.7, 2.0, 500
+    edges = torch.linspace(0, length, n + 1)
+    samples = Samples(torch.zeros(n, dtype=torch.int64), edges[:-1], edges[1:])
+    weights = weights_of(torch.full((n,), density), samples, 1)
+    assert float(weights.sum()) == pytest.approx(1 - math.exp(-density * length), rel=1e-5)
+    expected = -math.log(1 - 0.5 * (1 - math.exp(-density * length))) / density
+    assert float(median_distance(weights, samples, 1)) == pytest.approx(expected, abs=1e-3)
+
+
+def test_nothing_in_front_of_an_opaque_wall_is_lost_and_nothing_behind_counts() -> None:
+    samples = Samples(torch.zeros(3, dtype=torch.int64), torch.tensor([0.0, 1.0, 2.0]), torch.tensor([1.0, 2.0, 3.0]))
+    weights = weights_of(torch.tensor([0.0, 1e6, 5.0]), samples, 1)
+    torch.testing.assert_close(weights, torch.tensor([0.0, 1.0, 0.0]))
+
+
+def test_gradients_are_finite_at_the_extremes() -> None:
+    samples, _ = random_samples(3, 30)
+    densities = torch.cat([torch.zeros(10), torch.full((10,), 1e8), torch.rand(10)]).requires_grad_()
+    weights_of(densities, samples, 3).square().sum().backward()
+    assert bool(torch.isfinite(densities.grad).all())
+
+
+def test_gradient_of_weights_by_finite_differences() -> None:
+    samples, densities = random_samples(2, 9)
+    starts, ends = samples.t_starts.double(), samples.t_ends.double()
+
+    def weights(d: torch.Tensor) -> torch.Tensor:
+        return kernels.render_weights(d, starts, ends, samples.ray_indices, 2)
+
+    assert torch.autograd.gradcheck(weights, (densities.double().requires_grad_(),))
+
+
+def test_rays_without_samples_are_empty() -> None:
+    samples = Samples(torch.tensor([1, 1]), torch.tensor([0.5, 0.6]), torch.tensor([0.6, 0.7]))
+    rays = Rays(torch.zeros(3, 3), torch.eye(3))
+    solid = Solid("box", half=(2.0, 2.0, 2.0))
+    rendered = render_rays(rays, samples, density_fn=solid.density_fn, color_fn=solid.color_fn)
+    assert rendered.opacity.tolist() == [0.0, pytest.approx(1.0, abs=1e-6), 0.0]
+    assert rendered.distance.tolist()[::2] == [0.0, 0.0]
+
+
+def camera_rays(n: int) -> Rays:
+    origins = torch.nn.functional.normalize(torch.randn(n, 3), dim=-1) * 0.95 + 0.0
+    return Rays(origins, torch.nn.functional.normalize(torch.randn(n, 3) * 0.4 - origins, dim=-1))
+
+
+@pytest.mark.parametrize("kind", ["sphere", "box"])
+def test_analytic_solid_is_where_ray_casting_says(kind: str) -> None:
+    """Opacity, colour and depth of a dense solid; errors are bounded by the sampling step."""
+    solid, step = Solid(kind), 1 / 256
+    rays, layout = camera_rays(257), OccupancyLayout(1, 64)
+    samples = sample_rays(
+        rays,
+        near=0.0,
+        offsets=torch.full((257,), 0.5),
+        occupied=torch.ones(layout.shape, dtype=torch.bool),
+        layout=layout,
+        lattice=StepLattice(step, 0.0),
+    )
+    rendered = render_rays_fast(rays, samples, density_fn=solid.density_fn, color_fn=solid.color_fn)
+    enter, leave = solid.interval(rays)
+    through = (leave - enter) > 0.1  # clear hits
+    missed = leave <= enter
+    assert int(through.sum()) > 60 and int(missed.sum()) > 20
+    assert float((rendered.opacity[through] - 1).abs().max()) < 1e-3
+    assert float(rendered.opacity[missed].max()) < 1e-6
+    assert float((rendered.distance[through] - enter[through]).abs().max()) < 1.5 * step + math.log(2) / solid.density
+    surface = solid.color_fn(rays.at(enter)[through], rays.directions[through])
+    assert float((rendered.color[through] - surface).abs().max()) < 0.05
+
+
+def test_occupancy_that_holds_the_solid_changes_nothing() -> None:
+    solid, layout, lattice = Solid("sphere"), OccupancyLayout(1, 32), StepLattice(1 / 128, 0.0)
+    rays = camera_rays(64)
+    low, side = layout.cell_boxes(torch.arange(32**3))
+    tight = (solid.signed_distance(low + 0.5 * side[:, None]) < side).view(layout.shape)
+    images = []
+    for occupied in (torch.ones(layout.shape, dtype=torch.bool), tight):
+        offsets = torch.full((64,), 0.5)
+        samples = sample_rays(rays, near=0.0, offsets=offsets, occupied=occupied, layout=layout, lattice=lattice)
+        images.append(render_rays(rays, samples, density_fn=solid.density_fn, color_fn=solid.color_fn))
+    torch.testing.assert_close(images[0].color, images[1].color, atol=1e-6, rtol=0)
+    torch.testing.assert_close(images[0].distance, images[1].distance, atol=1e-4, rtol=0)
+
+
+def test_lattice_is_continuous_and_grows_outwards() -> None:
+    lattice = StepLattice(0.01, 1 / 64)
+    t = lattice.distances(torch.arange(0.0, 400.0), torch.tensor(0.05))
+    steps = t.diff()
+    assert float(steps[:10].max()) == pytest.approx(0.01, rel=1e-4)
+    assert bool((steps[1:] >= steps[:-1] * 0.999).all())
+    assert float(steps[-1] / t[-2]) == pytest.approx(1 / 64, rel=0.02)
+    n = lattice.n_steps(0.05, float(t[300]))
+    assert 299 <= n <= 301
+
+
+def test_cells_and_boxes_agree() -> None:
+    layout = OccupancyLayout(3, 16)
+    cells = torch.randint(16**3 * 3, (500,))
+    low, side = layout.cell_boxes(cells)
+    inside = low + torch.rand(500, 3) * side[:, None] * 0.98 + 0.01 * side[:, None]
+    found = layout.cell_indices(inside)
+    # the inner half of a coarser cascade belongs to the finer one
+    own = (inside.abs().amax(-1) >= torch.ldexp(torch.ones(500), cells // 16**3 - 1)) | (cells < 16**3)
+    assert torch.equal(found[own], cells[own])
+    assert bool((layout.cell_indices(torch.tensor([[4.1, 0.0, 0.0]])) == -1).all())
+
+
+def test_near_samples_get_small_gradients_and_the_same_values() -> None:
+    densities, colors = torch.rand(4, requires_grad=True), torch.rand(4, 3, requires_grad=True)
+    t = torch.tensor([0.1, 0.5, 1.0, 3.0])
+    d, c = scale_gradient_near(densities, colors, t, 1.0)
+    assert torch.equal(d, densities) and torch.equal(c, colors)
+    (d.sum() + c.sum()).backward()
+    torch.testing.assert_close(densities.grad, torch.tensor([0.01, 0.25, 1.0, 1.0]))
+    torch.testing.assert_close(colors.grad[:, 1], densities.grad)

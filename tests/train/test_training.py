@@ -1,0 +1,175 @@
+"""Training on a small textured room with exact poses: it learns, it resumes exactly, it refuses bad checkpoints."""
+
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from recon import kernels
+from recon.errors import UserError
+from recon.formats import cameras_json
+from recon.geometry import Reconstruction
+from recon.train import load_trained_field, train_field
+from recon.train.checkpoint import load_checkpoint
+from recon.train.schedule import Budget, learning_rate
+from recon.workspace import Workspace, read_metrics
+from tests.worlds import room_reconstruction
+
+ROOT = Path(__file__).resolve().parents[2]
+BACKENDS = ["reference", *(["native"] if kernels.native_is_there() else [])]
+
+
+@pytest.fixture(scope="module")
+def room(tmp_path_factory: pytest.TempPathFactory) -> Reconstruction:
+    return room_reconstruction(tmp_path_factory.mktemp("room"), 24, size_hw=(48, 64))
+
+
+@pytest.fixture(autouse=True)
+def _restore_backend():
+    yield
+    kernels.use("reference")
+
+
+def settings(**changes: object) -> dict:
+    conf = ROOT / "conf"
+    train = yaml.safe_load((conf / "train/default.yaml").read_text())
+    field = yaml.safe_load((conf / "field/hash_grid.yaml").read_text())
+    small = {
+        "max_seconds": None,
+        "samples_per_step": 4096,
+        "occupancy_probes": 4096,
+        "preview_count": 1,
+        "preview_size": 24,
+    }
+    field |= {"n_levels": 4, "log2_table_size": 13, "finest_resolution": 128, "width": 32, "occupancy_resolution": 64}
+    return {
+        **train,
+        **small,
+        "field": field,
+        "config_text": "",
+        "seed": 3,
+        "device": "cpu",
+        "backend": "reference",
+        **changes,
+    }
+
+
+def train(root: Path, room: Reconstruction, **changes: object) -> Workspace:
+    workspace = Workspace(root)
+    cameras_json.write(workspace.cameras_json, room, root=root)
+    train_field(workspace, reconstruction=room, **settings(**changes))
+    return workspace
+
+
+def parameters(workspace: Workspace) -> dict[str, torch.Tensor]:
+    return load_checkpoint(workspace.checkpoint)["training"]["field"]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_killed_run_resumes_to_the_same_parameters(
+    backend: str, tmp_path: Path, room: Reconstruction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped at step 15 of 30 and started again: bit for bit what 30 uninterrupted steps give."""
+    whole = train(tmp_path / "whole", room, max_steps=30, backend=backend)
+
+    from recon.train.loop import Training
+
+    advance = Training.advance
+
+    def stop_at_15(self: Training, *arguments: object) -> object:
+        if self.step == 15:
+            raise KeyboardInterrupt
+        return advance(self, *arguments)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Training, "advance", stop_at_15)
+        train(tmp_path / "halves", room, max_steps=30, backend=backend)
+    saved = load_checkpoint(tmp_path / "halves/field/checkpoint.pt")
+    assert saved["training"]["step"] == 15
+    halves = train(tmp_path / "halves", room, max_steps=30, backend=backend)
+
+    a, b = parameters(whole), parameters(halves)
+    assert all(torch.equal(a[name], b[name]) for name in a)
+    moments = [load_checkpoint(w.checkpoint)["training"]["optimizer"]["means"] for w in (whole, halves)]
+    assert all(torch.equal(x, y) for x, y in zip(*moments, strict=True))
+    assert read_metrics(whole)["train"]["steps"] == read_metrics(halves)["train"]["steps"] == 30
+
+
+def test_finished_training_is_not_repeated_and_a_larger_budget_goes_on(
+    tmp_path: Path, room: Reconstruction, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workspace = train(tmp_path, room, max_steps=6)
+    before = workspace.checkpoint.read_bytes()
+    train(tmp_path, room, max_steps=6)
+    assert "up to date" in capsys.readouterr().out
+    assert workspace.checkpoint.read_bytes() == before
+    train(tmp_path, room, max_steps=9)
+    assert "going on from step 6" in capsys.readouterr().out
+    assert load_checkpoint(workspace.checkpoint)["training"]["step"] == 9
+    train(tmp_path, room, max_steps=9, learning_rate=5e-3)
+    assert "training anew" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_it_learns_the_room_and_its_depth(tmp_path: Path, room: Reconstruction) -> None:
+    """From fog to a recognisable room: training pictures, and depth of a training view against ray casting."""
+    import numpy as np
+
+    from recon.dataset.synthetic import render
+    from tests.worlds import textured_room
+
+    workspace = train(tmp_path, room, max_steps=400, samples_per_step=16384, backend="auto")
+    trained = load_trained_field(workspace, device="cpu", backend="auto")
+    view = room.views[3]
+    rendered = trained.render(view.camera, view.world_from_camera)
+    color, depth = render(textured_room(), view.camera, view.world_from_camera)
+    psnr = -10 * np.log10(((rendered.color - color) ** 2).mean())
+    hit = (depth > 0) & (rendered.depth > 0)
+    assert psnr > 17
+    assert hit.mean() > 0.8
+    assert np.median(np.abs(rendered.depth - depth)[hit] / depth[hit]) < 0.08
+
+
+def test_checkpoints_that_are_not_ours_are_refused(tmp_path: Path, room: Reconstruction) -> None:
+    workspace = Workspace(tmp_path)
+    with pytest.raises(UserError, match="Train first"):
+        load_trained_field(workspace, device="cpu", backend="reference")
+    workspace.field.mkdir(parents=True)
+    workspace.checkpoint.write_bytes(b"not a checkpoint")
+    with pytest.raises(UserError, match="is not a checkpoint of recon"):
+        load_trained_field(workspace, device="cpu", backend="reference")
+    torch.save({"version": 99}, workspace.checkpoint)
+    with pytest.raises(UserError, match="found 99"):
+        load_trained_field(workspace, device="cpu", backend="reference")
+    cameras_json.write(workspace.cameras_json, room, root=tmp_path)
+    with pytest.raises(UserError, match="found 99"):  # nothing is trained over it either
+        train_field(workspace, reconstruction=room, **settings(max_steps=2))
+    torch.save(print, workspace.checkpoint)  # code, not data
+    with pytest.raises(UserError, match="is not a checkpoint of recon"):
+        load_checkpoint(workspace.checkpoint)
+
+
+def test_budget_and_learning_rate() -> None:
+    assert Budget(100, None).progress(25, 1e9) == 0.25
+    assert Budget(None, 60).progress(10**6, 30.0) == 0.5
+    assert Budget(100, 60).progress(50, 45.0) == 0.75
+    with pytest.raises(UserError, match="both null"):
+        Budget(None, None)
+    with pytest.raises(UserError, match="max_steps=0"):
+        Budget(0, None)
+    rates = [learning_rate(p / 100, peak=1.0, final_ratio=0.1) for p in range(101)]
+    assert rates[0] == pytest.approx(0.1) and max(rates) == pytest.approx(1.0) and rates[-1] == pytest.approx(0.1)
+    assert rates[1:] == sorted(rates[1:], reverse=True)
+
+
+def test_devices_and_backends_that_are_not_there() -> None:
+    from recon.train.trained import choose_device
+
+    with pytest.raises(UserError, match="device=tpu"):
+        choose_device("tpu")
+    with pytest.raises(UserError, match="backend=triton"):
+        kernels.use("triton")
+    if not torch.cuda.is_available():
+        with pytest.raises(UserError, match="no CUDA device"):
+            choose_device("cuda")
