@@ -46,8 +46,7 @@ def evaluate_field(
 ) -> dict[str, Any]:
     """Score the held-out views; the section "eval" of metrics.json is returned.
 
-    `background` is what photos with transparency are composited on: "white" or "black"; "sky" (learned by the
-    field) or "none" where no photo has any.
+    `background` is what photos with transparency are composited on: "white" or "black"; "none" where no photo has any.
     """
     _check_settings(background, every, max_views, scale)
     candidates = [view for view, out in zip(reconstruction.views, held_out(reconstruction.views), strict=True) if out]

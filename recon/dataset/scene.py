@@ -14,7 +14,7 @@ from recon.dataset.photos import Photo
 from recon.geometry import Reconstruction, Similarity, View
 from recon.geometry.transforms import Array
 
-MAX_CASCADES = 6  # the outermost cube is 64 times as wide as the content: beyond is sky
+MIN_CASCADES, MAX_CASCADES = 2, 6  # of open scenes: beyond 2 to 32 times the half side of the content lies the sky
 
 
 @dataclass(frozen=True)
@@ -55,11 +55,11 @@ def _scene_of_points(poses: Array, points: Array) -> Scene:
     high = np.maximum(np.quantile(points, 0.95, axis=0), centers.max(0))
     center, half = (low + high) / 2, float((high - low).max()) / 2 * 1.05
     reach = float(np.quantile(np.abs(points - center).max(1), 0.995)) / half
-    n_cascades = int(np.clip(np.ceil(np.log2(max(reach * 1.5, 1))) + 1, 2, MAX_CASCADES))
+    n_cascades = int(np.clip(np.ceil(np.log2(max(reach * 1.5, 1))) + 1, MIN_CASCADES, MAX_CASCADES))
     depths = np.concatenate([_depths_in_front(pose, points) for pose in poses])
     near = 0.5 * float(np.quantile(depths, 0.001)) / half
     typical = float(np.median(depths)) / half
-    return Scene(_cube(center, half), n_cascades, min(max(near, 0.01 * typical), 0.2 * typical), 0.5 * typical, False)
+    return Scene(_cube(center, half), n_cascades, min(max(near, 0.01 * typical), 0.2 * typical), 0.3 * typical, False)
 
 
 def _scene_of_cameras(poses: Array, focus: Array) -> Scene:

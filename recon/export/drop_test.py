@@ -61,6 +61,7 @@ class DropResult:
 
 def judge(surface: Surface, tracks: Array, speeds: Array, *, radius: float, slowest: float) -> DropResult:
     """Judge tracks [time, n, 3] of sphere centres and their final `speeds` [n] (units per second)."""
+    tracks = tracks.reshape(len(tracks), -1, 3)  # without spheres the engines' answer has lost an axis
     n = tracks.shape[1]
     crossed = np.zeros(n, bool)
     for before, after in itertools.pairwise(tracks):

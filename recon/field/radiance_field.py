@@ -18,6 +18,7 @@ from recon.kernels import FieldTensors, HashLayout
 
 N_GEOMETRY = kernels.N_GEOMETRY  # width of the vector between the two networks; entry 0 is the logarithm of the density
 N_HARMONICS = 16
+DENSITY_SHIFT = kernels.DENSITY_SHIFT  # space starts out nearly clear: fog that is there from the start is slow to go
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class FieldShape:
     finest_resolution: int
     width: int
     is_contracted: bool  # unbounded scene: all space is folded into [-2, 2]^3
-    has_sky: bool  # the background is a learned function of the direction
+    has_sky: bool  # what lies behind everything is a learned function of the direction
 
 
 class RadianceField(nn.Module):
@@ -60,7 +61,7 @@ class RadianceField(nn.Module):
             return fused.field_density(positions, self.tensors())
         unit = (contract(positions) + 2) / 4 if self.shape.is_contracted else (positions + 1) / 2
         features = _chain(self.density_layers, kernels.hash_encode(unit, self.table, self.layout))
-        return truncated_exp(features[:, 0]), features
+        return truncated_exp(features[:, 0] + DENSITY_SHIFT), features
 
     def color(self, features: Tensor, directions: Tensor) -> Tensor:
         """Colours [n, 3] in [0, 1] of geometry features [n, N_GEOMETRY] seen along unit directions [n, 3]."""
@@ -68,9 +69,8 @@ class RadianceField(nn.Module):
         return torch.sigmoid(_chain(self.color_layers, torch.cat([harmonics, features], -1)))
 
     def background(self, directions: Tensor) -> Tensor:
-        """Colour [n, 3] of what lies beyond everything, along unit directions [n, 3]; black where no sky is learned."""
-        if self.sky is None:
-            return torch.zeros_like(directions)
+        """Colours [n, 3] of the sky along unit directions [n, 3]."""
+        assert self.sky is not None, "this field has no sky"
         return torch.sigmoid(kernels.spherical_harmonics(directions) @ self.sky)
 
     def tensors(self) -> FieldTensors:

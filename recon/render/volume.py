@@ -72,6 +72,25 @@ def sample_rays(
     )
 
 
+def sample_visible(
+    rays: Rays,
+    *,
+    near: float,
+    offsets: Tensor,
+    occupied: Tensor,
+    layout: OccupancyLayout,
+    lattice: StepLattice,
+    field: FieldTensors,
+) -> Samples:
+    """`sample_rays`, but each ray ends where the field of recon.field has absorbed its light: what is behind has no gradient."""
+    fused = kernels.fused(rays.origins.device)
+    assert fused is not None, "no fused kernel for this device"
+    t_near, t_far = _reach(rays, near, layout)
+    return Samples(
+        *fused.march_visible(rays.origins, rays.directions, t_near, t_far, offsets, occupied, layout, lattice, field)
+    )
+
+
 def render_rays(
     rays: Rays, samples: Samples, *, density_fn: DensityFn, color_fn: ColorFn, near_scale: float | None = None
 ) -> RenderedRays:

@@ -1,5 +1,6 @@
 """Checkpoints: complete, atomic, and readable without unpickling anything but tensors and plain values."""
 
+import io
 import pickle
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,14 @@ VERSION = 1
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write a dictionary of tensors and plain values, atomically."""
+    """Write a dictionary of tensors and plain values, atomically.
+
+    Through memory, as torch's own writer hides from us that a disk is full.
+    """
+    buffer = io.BytesIO()
+    torch.save({"version": VERSION, **state}, buffer)
     with replace_file(path) as temporary:
-        torch.save({"version": VERSION, **state}, temporary)
+        temporary.write_bytes(buffer.getbuffer())
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:

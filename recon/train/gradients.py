@@ -16,7 +16,7 @@ def add_gradients(
     samples: Samples,
     *,
     targets: Tensor,  # [n, 3]
-    backgrounds: Tensor | None,  # [n, 3]; None: the field's own sky
+    backgrounds: Tensor,  # [n, 3]; gets a gradient where it wants one
     loss: LossSettings,
 ) -> tuple[float, Tensor]:
     """Add the gradients of the loss (see `LossSettings`) to the field's `.grad`; returns loss and rendered colours [n, 3]."""
@@ -26,15 +26,14 @@ def add_gradients(
 
 
 def _by_autograd(
-    field: RadianceField, rays: Rays, samples: Samples, targets: Tensor, backgrounds: Tensor | None, loss: LossSettings
+    field: RadianceField, rays: Rays, samples: Samples, targets: Tensor, backgrounds: Tensor, loss: LossSettings
 ) -> tuple[float, Tensor]:
     is_cuda = rays.origins.device.type == "cuda"
     with torch.autocast(rays.origins.device.type, dtype=torch.bfloat16, enabled=is_cuda):
         rendered = render_rays(
             rays, samples, density_fn=field.density, color_fn=field.color, near_scale=loss.near_scale or None
         )
-    behind = field.background(rays.directions) if backgrounds is None else backgrounds
-    color = rendered.color.float() + (1 - rendered.opacity.float()[:, None]) * behind
+    color = rendered.color.float() + (1 - rendered.opacity.float()[:, None]) * backgrounds
     error = torch.nn.functional.huber_loss(color, targets, delta=loss.huber_delta) / loss.huber_delta
     value = error + loss.opacity_loss * binary_entropy(rendered.opacity.float()).mean()
     value.backward()
@@ -42,24 +41,23 @@ def _by_autograd(
 
 
 def _by_kernel(
-    field: RadianceField, rays: Rays, samples: Samples, targets: Tensor, backgrounds: Tensor | None, loss: LossSettings
+    field: RadianceField, rays: Rays, samples: Samples, targets: Tensor, backgrounds: Tensor, loss: LossSettings
 ) -> tuple[float, Tensor]:
     fused = kernels.fused(rays.origins.device)
     assert fused is not None
-    behind = field.background(rays.directions) if backgrounds is None else backgrounds
     gradients = field.gradient_tensors()
-    value, grad_behind, color, _ = fused.field_gradients(
+    value, grad_backgrounds, color, _ = fused.field_gradients(
         rays.origins,
         rays.directions,
         (samples.ray_indices, samples.t_starts, samples.t_ends),
         targets,
-        behind,
+        backgrounds,
         field.tensors(),
         gradients,
         loss,
     )
-    if behind.requires_grad:
-        behind.backward(grad_behind)
+    if backgrounds.requires_grad:
+        backgrounds.backward(grad_backgrounds)
     return value, color
 
 

@@ -7,16 +7,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from recon import kernels
 from recon.dataset import PixelSampler, RayBatch, Scene
 from recon.field import RadianceField
+from recon.geometry import Rays
 from recon.kernels import LossSettings, StepLattice
 from recon.render.occupancy import Occupancy
-from recon.render.volume import sample_rays
+from recon.render.volume import Samples, sample_rays, sample_visible
 from recon.train.gradients import add_gradients
 from recon.train.optimizer import SparseAdam
 from recon.train.schedule import Budget, learning_rate
 
 COARSE_STEPS = 256  # steps of the optimiser in which rays are sampled coarsely
+SWEEPS = ()
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Recipe:
     final_learning_rate_ratio: float
     huber_delta: float
     opacity_loss: float
+    sky_noise: float
     occupancy_interval: int
     occupancy_probes: int
     occupancy_decay: float
@@ -76,7 +80,7 @@ class Training:
             peak=self.recipe.learning_rate,
             final_ratio=self.recipe.final_learning_rate_ratio,
         )
-        if self.step % self.recipe.occupancy_interval == 0:
+        if self.step % self.recipe.occupancy_interval == 0 or self.step in SWEEPS:
             self._update_occupancy()
         n_rays = int(min(max(self.recipe.samples_per_step / self.samples_per_ray, 64), self.recipe.max_rays_per_step))
         report = self._optimize(pixels.sample(n_rays, self.generator))
@@ -87,14 +91,7 @@ class Training:
 
     def _optimize(self, batch: RayBatch) -> StepReport:
         n = len(batch)
-        samples = sample_rays(
-            batch.rays,
-            near=self.scene.near,
-            offsets=torch.rand(n, generator=self.generator).to(self.device),
-            occupied=self.occupancy.occupied,
-            layout=self.occupancy.layout,
-            lattice=self._lattice(),
-        )
+        samples = self._sample(batch.rays)
         targets, backgrounds = self._over_background(batch)
         loss, color = add_gradients(
             self.field,
@@ -108,13 +105,29 @@ class Training:
         psnr = -10 * torch.log10((color - targets).square().mean().clamp_min(1e-10))
         return StepReport(loss, float(psnr), n, len(samples))
 
-    def _over_background(self, batch: RayBatch) -> tuple[Tensor, Tensor | None]:
-        """True colours [n, 3] and what lies behind them: random colours where alpha is known, else None, the field's sky."""
+    def _sample(self, rays: Rays) -> Samples:
+        march: dict[str, Any] = {
+            "near": self.scene.near,
+            "offsets": torch.rand(len(rays), generator=self.generator).to(self.device),
+            "occupied": self.occupancy.occupied,
+            "layout": self.occupancy.layout,
+            "lattice": self._lattice(),
+        }
+        if kernels.fused(self.device) is None:
+            return sample_rays(rays, **march)
+        return sample_visible(rays, field=self.field.tensors(), **march)
+
+    def _over_background(self, batch: RayBatch) -> tuple[Tensor, Tensor]:
+        """True colours [n, 3] and what lies behind them [n, 3].
+
+        Where alpha is known, random colours behind both. An opaque photo has the learned sky behind it, with noise: a wall of
+        the sky's colour would otherwise do as well by being transparent.
+        """
+        noise = torch.rand(len(batch), 3, generator=self.generator).to(self.device)
         if batch.alphas is None:
-            return batch.colors, None
-        background = torch.rand(len(batch), 3, generator=self.generator).to(self.device)
+            return batch.colors, self.field.background(batch.rays.directions) + self.recipe.sky_noise * (2 * noise - 1)
         alpha = batch.alphas[:, None]
-        return batch.colors * alpha + (1 - alpha) * background, background
+        return batch.colors * alpha + (1 - alpha) * noise, noise
 
     def _lattice(self) -> StepLattice:
         """Coarse steps while the field is coarse: early rays cross much fog, and it needs no fine sampling."""
@@ -125,7 +138,7 @@ class Training:
         self.occupancy.update(
             self.field.density,
             self.generator,
-            n_cells=self.recipe.occupancy_probes,
+            n_cells=None if self.step in SWEEPS else self.recipe.occupancy_probes,
             decay=self.recipe.occupancy_decay,
             threshold=self.recipe.occupancy_threshold,
         )

@@ -24,7 +24,7 @@ RAYS_PER_BLOCK = 1 << 13  # bounds memory: the reference looks at every lattice 
 
 @dataclass(frozen=True)
 class TrainedField:
-    """A field with the scene it was trained in. Backgrounds: "sky" (learned), "white" or "black"."""
+    """A field with the scene it was trained in. Behind it lies "white", "black" or the learned "sky"."""
 
     field: RadianceField
     scene: Scene

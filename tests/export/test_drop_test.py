@@ -44,3 +44,9 @@ def test_phantom_floor_is_an_error_and_not_a_pass() -> None:
     tracks = np.array([[[0, 0, 0.4]], [[0, 0, 0.05 + RADIUS + 0.11]]])
     result = judge(Surface(_plate()), tracks, np.zeros(1), radius=RADIUS, slowest=0.05)
     assert np.isclose(result.max_error, 0.11, atol=1e-5)
+
+
+def test_a_world_without_a_place_to_drop_on_has_no_errors_to_judge() -> None:
+    result = judge(Surface(_plate()), np.zeros((5, 0)), np.zeros(0), radius=0.1, slowest=0.01)
+    assert (result.n_dropped, result.n_fell_through, result.worst_at) == (0, 0, None)
+    assert np.isnan(result.max_error)

@@ -5,6 +5,7 @@ contiguous float32 on the CPU; the public functions of `recon.kernels` see to it
 """
 
 import ctypes
+import math
 from collections.abc import Sequence
 
 import torch
@@ -14,6 +15,7 @@ from recon.kernels import reference
 from recon.kernels.layout import FieldTensors, HashLayout, LossSettings, OccupancyLayout, StepLattice
 from recon.kernels.native import library as lib
 
+OPAQUE_DEPTH = 7.0  # optical depth at which a rendered ray ends: 0.1 % of the light is left
 MIN_TRANSMITTANCE = 1e-4  # samples behind that much absorption neither add colour nor get a gradient
 
 
@@ -107,6 +109,34 @@ def field_density(positions: Tensor, field: FieldTensors) -> tuple[Tensor, Tenso
     return densities, geometry
 
 
+def march_visible(
+    origins: Tensor,
+    directions: Tensor,
+    t_near: Tensor,
+    t_far: Tensor,
+    offsets: Tensor,
+    occupied: Tensor,
+    layout: OccupancyLayout,
+    lattice: StepLattice,
+    field: FieldTensors,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """`march`, ended on each ray where the field's own densities have let less than MIN_TRANSMITTANCE through."""
+    tensors = [_plain(x) for x in (origins, directions, t_near, t_far, offsets)]
+    occupied = occupied.contiguous()
+    native, _keep = _field(field)
+    grid = (layout.n_cascades, layout.resolution, lattice.step, lattice.growth)
+    opaque = -math.log(MIN_TRANSMITTANCE)
+    pointers = (*map(_at, tensors), _at(occupied))
+    arguments = lib.RenderArguments(native, len(origins), *pointers, *grid, 1.0, opaque, None, None, None)
+    capacity = 64 * len(origins)
+    while True:
+        rays, starts, ends = torch.empty(capacity, dtype=torch.int64), torch.empty(capacity), torch.empty(capacity)
+        n = _library().recon_march_visible(ctypes.byref(arguments), _at(rays), _at(starts), _at(ends), capacity)
+        if n <= capacity:
+            return rays[:n], starts[:n], ends[:n]
+        capacity = n
+
+
 def render_field(
     origins: Tensor,
     directions: Tensor,
@@ -123,20 +153,9 @@ def render_field(
     n = len(origins)
     colors, opacities, distances = torch.empty(n, 3), torch.empty(n), torch.empty(n)
     native, _keep = _field(field)
-    arguments = lib.RenderArguments(
-        native,
-        n,
-        *map(_at, tensors),
-        _at(occupied),
-        layout.n_cascades,
-        layout.resolution,
-        lattice.step,
-        lattice.growth,
-        min_weight,
-        _at(colors),
-        _at(opacities),
-        _at(distances),
-    )
+    grid = (layout.n_cascades, layout.resolution, lattice.step, lattice.growth)
+    pointers, results = (*map(_at, tensors), None, _at(occupied)), map(_at, (colors, opacities, distances))
+    arguments = lib.RenderArguments(native, n, *pointers, *grid, min_weight, OPAQUE_DEPTH, *results)
     _library().recon_render(ctypes.byref(arguments))
     return colors, opacities, distances
 

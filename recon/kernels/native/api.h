@@ -20,9 +20,10 @@ struct recon_render_args {
   recon::Field field;
   int64_t n_rays;
   const float *origins, *directions, *t_near, *t_far;
+  const float* offsets;                      // [n_rays], or null: 0.5
   const uint8_t* occupied;
   int32_t n_cascades, resolution;
-  float step, growth, min_weight;
+  float step, growth, min_weight, opaque;    // opaque: optical depth behind which nothing is looked at
   float *colors, *opacities, *distances;     // out: [n_rays, 3], [n_rays], [n_rays]
 };
 
@@ -45,6 +46,9 @@ RECON_API int recon_version();
 RECON_API int recon_n_threads();
 RECON_API void recon_set_n_threads(int n);
 RECON_API int64_t recon_march(const recon_march_args* args, int64_t* ray_indices, float* t_starts, float* t_ends, int64_t capacity);
+// The samples that light reaches: those of recon_march up to an optical depth of `opaque`.
+RECON_API int64_t recon_march_visible(const recon_render_args* args, int64_t* ray_indices, float* t_starts, float* t_ends,
+                                      int64_t capacity);
 RECON_API void recon_render(const recon_render_args* args);
 RECON_API double recon_train(const recon_train_args* args);  // returns the loss
 RECON_API void recon_density(const recon::Field* field, int64_t n, const float* positions, float* densities, float* geometry);

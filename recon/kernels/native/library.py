@@ -6,7 +6,7 @@ from functools import cache
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
-VERSION = 1  # of api.h; a library built from other sources is not used
+VERSION = 3  # of api.h; a library built from other sources is not used
 
 
 class HashGrid(ctypes.Structure):
@@ -46,12 +46,13 @@ class RenderArguments(ctypes.Structure):
     _fields_ = (
         ("field", Field),
         ("n_rays", c_int64),
-        *((name, c_void_p) for name in ("origins", "directions", "t_near", "t_far", "occupied")),
+        *((name, c_void_p) for name in ("origins", "directions", "t_near", "t_far", "offsets", "occupied")),
         ("n_cascades", c_int32),
         ("resolution", c_int32),
         ("step", c_float),
         ("growth", c_float),
         ("min_weight", c_float),
+        ("opaque", c_float),
         *((name, c_void_p) for name in ("colors", "opacities", "distances")),
     )
 
@@ -101,6 +102,7 @@ def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
         "recon_n_threads": (c_int, []),
         "recon_set_n_threads": (None, [c_int]),
         "recon_march": (c_int64, [POINTER(MarchArguments), pointer, pointer, pointer, size]),
+        "recon_march_visible": (c_int64, [POINTER(RenderArguments), pointer, pointer, pointer, size]),
         "recon_render": (None, [POINTER(RenderArguments)]),
         "recon_train": (c_double, [POINTER(TrainArguments)]),
         "recon_density": (None, [POINTER(Field), size, pointer, pointer, pointer]),

@@ -11,7 +11,7 @@ namespace recon {
 namespace {
 
 constexpr int kBlock = 256;    // samples a network block
-constexpr int kRays = 1024;    // rays that one thread takes through the scene together
+constexpr int kRays = 512;     // rays that one thread takes through the scene together
 constexpr int kFirstRound = 8; // samples a ray in the first round; doubled in each later one
 
 struct Sample {
@@ -24,7 +24,20 @@ class Batch {
  public:
   Batch(const recon_render_args& a, int64_t begin, int n) : a_(a), begin_(begin), n_(n) {}
 
-  void run() {
+  void render() {
+    go();
+    finish();
+  }
+
+  // The samples that light reaches, by ray, without looking at colours.
+  std::vector<Sample> visible() {
+    go();
+    std::stable_sort(kept_.begin(), kept_.end(), [](const Sample& a, const Sample& b) { return a.ray < b.ray; });
+    return std::move(kept_);
+  }
+
+ private:
+  void go() {
     next_.assign(n_, 0);
     optical_.assign(n_, 0);
     color_sum_.assign(3 * n_, 0);
@@ -32,10 +45,8 @@ class Batch {
     for (int r = 0; r < n_; ++r)
       if (!(a_.t_far[begin_ + r] > a_.t_near[begin_ + r])) next_[r] = -1;
     for (int round = kFirstRound; collect(round); round = std::min(round * 2, 64)) shade();
-    finish();
   }
 
- private:
   bool collect(int most) {
     samples_.clear();
     const Occupancy grid{a_.occupied, a_.n_cascades, a_.resolution};
@@ -44,7 +55,7 @@ class Batch {
       const int64_t ray = begin_ + r;
       const RayLattice lattice({a_.step, a_.growth}, a_.t_near[ray]);
       int left = most;
-      next_[r] = walk(grid, lattice, a_.origins + 3 * ray, a_.directions + 3 * ray, a_.t_near[ray], a_.t_far[ray], 0.5f, next_[r],
+      next_[r] = walk(grid, lattice, a_.origins + 3 * ray, a_.directions + 3 * ray, a_.t_near[ray], a_.t_far[ray], a_.offsets ? a_.offsets[ray] : 0.5f, next_[r],
                       [&](float start, float end) {
                         samples_.push_back({r, start, end, 0});
                         return --left > 0;
@@ -68,7 +79,7 @@ class Batch {
     encode(a_.field.grid, a_.field.table, position, n, features_.data(), n);
     for (int64_t at = 0; at < n; at += kBlock) block(at, static_cast<int>(std::min<int64_t>(kBlock, n - at)));
     for (int r = 0; r < n_; ++r)
-      if (optical_[r] > kOpaque) next_[r] = -1;
+      if (optical_[r] > a_.opaque) next_[r] = -1;
   }
 
   void block(int64_t at, int n) {
@@ -82,9 +93,10 @@ class Batch {
       const float before = std::exp(-optical);
       optical += density_.sigma[i] * (sample.t_end - sample.t_start);
       sample.weight = before - std::exp(-optical);
-      if (sample.weight > 0) kept_.push_back(sample);
-      if (sample.weight > a_.min_weight) chosen_.push_back(i);
+      if (before > std::exp(-a_.opaque)) kept_.push_back(sample);
+      if (a_.colors && sample.weight > a_.min_weight) chosen_.push_back(i);
     }
+    if (!a_.colors) return;
     color_.resize(a_.field, static_cast<int>(chosen_.size()));
     for (int c = 0; c < color_.n; ++c) {
       harmonics(a_.directions + 3 * (begin_ + samples_[at + chosen_[c]].ray), color_.in + c, color_.stride);
@@ -120,8 +132,6 @@ class Batch {
     }
   }
 
-  static constexpr float kOpaque = 7.0f;  // optical depth: 0.1 % of the light is left
-
   const recon_render_args& a_;
   int64_t begin_;
   int n_;
@@ -142,8 +152,25 @@ void recon_render(const recon_render_args* args) {
   const int64_t n = args->n_rays;
   parallel(static_cast<int>((n + kRays - 1) / kRays), [&](int i, int) {
     const int64_t begin = static_cast<int64_t>(i) * kRays;
-    Batch(*args, begin, static_cast<int>(std::min<int64_t>(kRays, n - begin))).run();
+    Batch(*args, begin, static_cast<int>(std::min<int64_t>(kRays, n - begin))).render();
   });
+}
+
+int64_t recon_march_visible(const recon_render_args* args, int64_t* ray_indices, float* t_starts, float* t_ends, int64_t capacity) {
+  const int64_t n = args->n_rays;
+  const int rays = 128;
+  std::vector<std::vector<Sample>> found((n + rays - 1) / rays);
+  parallel(static_cast<int>(found.size()), [&](int i, int) {
+    const int64_t begin = static_cast<int64_t>(i) * rays;
+    found[i] = Batch(*args, begin, static_cast<int>(std::min<int64_t>(rays, n - begin))).visible();
+  });
+  int64_t total = 0;
+  for (size_t i = 0; i < found.size(); ++i)
+    for (const Sample& s : found[i]) {
+      if (total < capacity) ray_indices[total] = i * rays + s.ray, t_starts[total] = s.t_start, t_ends[total] = s.t_end;
+      ++total;
+    }
+  return total;
 }
 
 int64_t recon_march(const recon_march_args* args, int64_t* ray_indices, float* t_starts, float* t_ends, int64_t capacity) {
@@ -220,6 +247,6 @@ void recon_encode_gradient(const recon::HashGrid* grid, int64_t n, const float* 
   parallel(grid->n_levels, [&](int level, int) { scatter_level(*grid, level, position, n, d_out, n, grad_table); });
 }
 
-int recon_version() { return 1; }
+int recon_version() { return 3; }
 int recon_n_threads() { return n_threads(); }
 void recon_set_n_threads(int n) { set_n_threads(n); }
