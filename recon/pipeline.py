@@ -12,6 +12,7 @@ from recon.poses import import_dataset, pose_frames
 from recon.train import load_trained_field, train_field
 from recon.truth import score_against_truth
 from recon.view import write_report
+from recon.view.viewer import open_viewer
 from recon.workspace import Workspace
 
 
@@ -100,6 +101,17 @@ def score(workspace: Workspace, settings: Settings) -> None:
     """Poses and mesh against exact truth, where `truth` names one -> metrics "truth"."""
     if settings.truth is not None:
         score_against_truth(workspace, truth=settings.truth)
+
+
+def view(workspace: Workspace, settings: Settings) -> None:
+    """field/ in the browser, until Ctrl-C."""
+    trained = load_trained_field(workspace, device=settings.device, backend=settings.backend)
+    open_viewer(
+        workspace,
+        reconstruction=read_reconstruction(workspace),
+        render_view_fn=trained.render,
+        **settings.view,
+    )
 
 
 def report(workspace: Workspace, settings: Settings) -> None:

@@ -18,7 +18,6 @@ from recon.kernels import FieldTensors, HashLayout
 
 N_GEOMETRY = kernels.N_GEOMETRY  # width of the vector between the two networks; entry 0 is the logarithm of the density
 N_HARMONICS = 16
-DENSITY_SHIFT = kernels.DENSITY_SHIFT  # space starts out nearly clear: fog that is there from the start is slow to go
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ class RadianceField(nn.Module):
             return fused.field_density(positions, self.tensors())
         unit = (contract(positions) + 2) / 4 if self.shape.is_contracted else (positions + 1) / 2
         features = _chain(self.density_layers, kernels.hash_encode(unit, self.table, self.layout))
-        return truncated_exp(features[:, 0] + DENSITY_SHIFT), features
+        return truncated_exp(features[:, 0]), features
 
     def color(self, features: Tensor, directions: Tensor) -> Tensor:
         """Colours [n, 3] in [0, 1] of geometry features [n, N_GEOMETRY] seen along unit directions [n, 3]."""

@@ -17,7 +17,7 @@ from recon.console import warn
 from recon.errors import UserError
 from recon.kernels import reference
 from recon.kernels.layout import FieldTensors, HashLayout, LossSettings, OccupancyLayout, StepLattice
-from recon.kernels.reference import DENSITY_SHIFT, N_GEOMETRY
+from recon.kernels.reference import N_GEOMETRY
 
 BACKENDS = ("reference", "native")
 _active: ModuleType = reference
@@ -180,7 +180,6 @@ def _check(name: str, value: Tensor, shape: tuple[int | None, ...], dtype: torch
 
 __all__ = [
     "BACKENDS",
-    "DENSITY_SHIFT",
     "N_GEOMETRY",
     "FieldTensors",
     "HashLayout",

@@ -6,7 +6,6 @@ from torch import Tensor
 from recon.kernels.layout import HashLayout, OccupancyLayout, StepLattice
 
 N_GEOMETRY = 16  # width of the vector between a field's two networks
-DENSITY_SHIFT = 0.0  # density = exp(geometry[0] + DENSITY_SHIFT)
 
 # Spatial hash of Teschner et al. 2003 as used by Mueller et al. 2022, eq. 4; as wrapping 32-bit integers.
 _PRIMES = (1, 2654435761 - (1 << 32), 805459861)

@@ -29,15 +29,15 @@ class Occupancy:
 
     @torch.no_grad()
     def update(
-        self, density_fn: DensityFn, generator: torch.Generator, *, n_cells: int | None, decay: float, threshold: float
+        self, density_fn: DensityFn, generator: torch.Generator, *, n_cells: int, decay: float, threshold: float
     ) -> None:
-        """Probe `n_cells` cells (None: every possible one) at random points and refresh `occupied`.
+        """Probe `n_cells` cells at random points and refresh `occupied`.
 
         Three quarters of the probes walk through the occupied cells in turn, so that emptied space is noticed within a known
         number of updates; the rest fall anywhere possible, so that nothing stays lost. A cell is occupied when its density
         times its side exceeds `threshold` (or half the mean over visited cells, if that is smaller: early training).
         """
-        cells = self.is_possible.view(-1).nonzero()[:, 0] if n_cells is None else self._choose(n_cells, generator)
+        cells = self._choose(n_cells, generator)
         if len(cells) == 0:
             return
         low, side = self.layout.cell_boxes(cells)

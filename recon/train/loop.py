@@ -19,7 +19,6 @@ from recon.train.optimizer import SparseAdam
 from recon.train.schedule import Budget, learning_rate
 
 COARSE_STEPS = 256  # steps of the optimiser in which rays are sampled coarsely
-SWEEPS = ()
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ class Training:
             peak=self.recipe.learning_rate,
             final_ratio=self.recipe.final_learning_rate_ratio,
         )
-        if self.step % self.recipe.occupancy_interval == 0 or self.step in SWEEPS:
+        if self.step % self.recipe.occupancy_interval == 0:
             self._update_occupancy()
         n_rays = int(min(max(self.recipe.samples_per_step / self.samples_per_ray, 64), self.recipe.max_rays_per_step))
         report = self._optimize(pixels.sample(n_rays, self.generator))
@@ -138,7 +137,7 @@ class Training:
         self.occupancy.update(
             self.field.density,
             self.generator,
-            n_cells=None if self.step in SWEEPS else self.recipe.occupancy_probes,
+            n_cells=self.recipe.occupancy_probes,
             decay=self.recipe.occupancy_decay,
             threshold=self.recipe.occupancy_threshold,
         )

@@ -12,7 +12,6 @@
 namespace recon {
 
 constexpr int kGeometry = 16, kHarmonics = 16;
-constexpr float kDensityShift = 0.0f;  // density = exp(geometry[0] + shift)
 
 struct Field {
   HashGrid grid;
@@ -100,7 +99,7 @@ struct DensityBlock {
     relu_rows(hidden, field.width, stride, stride);
     layer(field.density_layers[1], kGeometry, field.width, hidden, geometry, stride, stride);
     for (int s = 0; s < stride; s += kLanes) {
-      Floats g = load(geometry + s) + kDensityShift;
+      Floats g = load(geometry + s);
       store(sigma + s, exponential(g > 15.0f ? splat(15.0f) : g));
     }
   }

@@ -231,7 +231,7 @@ class Step {
         const float after = w.transmittance[back] - w.weight[back];
         const float d_sigma = (a_.t_ends[s] - a_.t_starts[s]) * (after * along - behind + last * d_opacity);
         behind += w.weight[back] * along;
-        const float logit = w.density.geometry[back] + kDensityShift;
+        const float logit = w.density.geometry[back];
         const float slope = logit > 15 || logit < -15 ? std::exp(std::min(std::max(logit, -15.0f), 15.0f)) : w.density.sigma[back];
         w.d_logit[back] = d_sigma * slope * w.near_scale[back];
       }
