@@ -13,7 +13,7 @@ BELOW = {
     "formats": {"geometry"},
     "capture": {"formats"},
     "poses": {"geometry", "formats"},
-    "dataset": {"geometry", "formats"},
+    "dataset": {"geometry", "formats", "kernels"},
     "mesh": {"geometry", "formats"},
     "export": {"geometry", "formats"},
     "field": {"geometry", "kernels"},

@@ -203,7 +203,7 @@ def _surface(maps: list[DepthMap], far: float, settings: dict[str, Any]) -> tupl
     mesh, _ = cleaning.fill_holes(
         mesh, maps, max_perimeter=settings["max_hole_voxels"] * voxel, tolerance=tolerance, voxel=voxel
     )
-    return cleaning.drop_bad_faces(mesh), voxel
+    return simplify(mesh, max_faces=settings["max_faces"]), voxel  # closed holes bring faces of their own
 
 
 def _painter(

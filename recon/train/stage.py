@@ -12,7 +12,17 @@ import torch
 
 from recon import kernels
 from recon.console import Bar, progress, say
-from recon.dataset import Photo, PixelSampler, Scene, is_possible, load_photo, load_photos, normalize_scene
+from recon.dataset import (
+    Photo,
+    PixelSampler,
+    Scene,
+    free_cells,
+    is_possible,
+    lines_of_sight,
+    load_photo,
+    load_photos,
+    normalize_scene,
+)
 from recon.errors import UserError
 from recon.field import FieldShape, RadianceField
 from recon.geometry import Reconstruction, View, held_out
@@ -89,7 +99,10 @@ def train_field(
     if len(photos) < 2:
         raise UserError(f"training needs at least 2 posed photos that are not held out, found {len(photos)}.")
     torch.manual_seed(seed)
-    training = _new_training(reconstruction, photos, field, Recipe(**recipe), seed=seed, device=chosen_device)
+    model = workspace.poses / "colmap"
+    training = _new_training(
+        reconstruction, photos, field, Recipe(**recipe), model=model, seed=seed, device=chosen_device
+    )
     curve, totals = _resume(workspace, training, key)
     budget_text = " or ".join(f"{v:g} {n}" for v, n in ((max_seconds, "s"), (max_steps, "steps")) if v is not None)
     say(
@@ -237,6 +250,7 @@ def _new_training(
     field: Mapping[str, Any],
     recipe: Recipe,
     *,
+    model: Path,
     seed: int,
     device: torch.device,
 ) -> Training:
@@ -247,9 +261,13 @@ def _new_training(
     lattice = StepLattice(
         2 / field["steps_across_open" if open_scene else "steps_across"], field["step_growth"] if open_scene else 0.0
     )
+    possible = _possible_cells(scene, photos, layout)
+    if model.is_dir():
+        pictures = {photo.view.image.name for photo in photos}  # held-out pictures must not teach anything
+        possible &= ~free_cells(scene, *lines_of_sight(model, pictures, seed=seed), layout)
     return Training(
         RadianceField(FieldShape(**shape, is_contracted=open_scene, has_sky=not scene.has_alpha)).to(device),
-        Occupancy(layout, _possible_cells(scene, photos, layout).to(device)),
+        Occupancy(layout, possible.to(device)),
         scene,
         lattice,
         recipe,

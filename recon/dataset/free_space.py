@@ -1,0 +1,61 @@
+"""Space that is known to be empty: structure from motion saw points through it.
+
+Every observation of a sparse point is a line of sight from the camera to the point, and nothing opaque lies on it. Cells that
+several such lines cross, and whose neighbours they cross too, cannot hold matter: fog is never trained there.
+"""
+
+from collections.abc import Collection
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from recon.dataset.scene import Scene
+from recon.geometry.transforms import Array
+from recon.kernels import OccupancyLayout
+
+CELLS = 64  # an axis of each cascade: coarse enough to be crossed often, fine enough to leave a thin shell on surfaces
+MIN_CROSSINGS = 6  # samples of lines in a cell, two a line: three lines
+MAX_LINES = 80_000
+END = 0.95  # of the way to the point: points have errors along the line
+
+
+def lines_of_sight(model: Path, pictures: Collection[str], *, seed: int = 0) -> tuple[Array, Array]:
+    """Camera centres [n, 3] and points [n, 3] (world) of the observations in a COLMAP model, of the named pictures only."""
+    import pycolmap
+
+    reconstruction = pycolmap.Reconstruction(str(model))
+    centers, points = [], []
+    for image in reconstruction.images.values():
+        if Path(image.name).name not in pictures:
+            continue
+        seen = [p.point3D_id for p in image.points2D if p.has_point3D()]
+        points.append(np.array([reconstruction.points3D[i].xyz for i in seen]).reshape(-1, 3))
+        centers.append(np.broadcast_to(image.projection_center(), (len(seen), 3)))
+    if not points:
+        return np.zeros((0, 3)), np.zeros((0, 3))
+    starts, ends = np.concatenate(centers), np.concatenate(points)
+    keep = np.random.default_rng(seed).permutation(len(starts))[:MAX_LINES]
+    return starts[keep], ends[keep]
+
+
+def free_cells(scene: Scene, starts: Array, ends: Array, layout: OccupancyLayout) -> Tensor:
+    """Cells [cascades, r, r, r] (bool) of `layout` that the lines from starts to ends [n, 3] (world) show to be empty."""
+    coarse = OccupancyLayout(layout.n_cascades, CELLS)
+    counts = torch.zeros(int(np.prod(coarse.shape)), dtype=torch.int32)
+    begin = torch.from_numpy(scene.scene_from_world.points(starts)).float()
+    along = torch.from_numpy(scene.scene_from_world.points(ends)).float() - begin
+    half_cell = 1.0 / CELLS
+    for block in range(0, len(begin), 4096):
+        o, d = begin[block : block + 4096], along[block : block + 4096]
+        length = d.norm(dim=-1).clamp_min(1e-9)
+        t = torch.arange(half_cell, float(length.max()), half_cell)
+        cells = coarse.cell_indices((o[:, None] + t[:, None] * (d / length[:, None])[:, None]).view(-1, 3))
+        before_end = (t[None] < END * length[:, None]).view(-1)
+        counts += torch.bincount(cells[before_end & (cells >= 0)], minlength=len(counts)).int()
+    closed = (counts < MIN_CROSSINGS).view(coarse.shape).float()
+    free = torch.nn.functional.max_pool3d(closed[:, None], 3, stride=1, padding=1)[:, 0] == 0
+    for axis in (1, 2, 3):
+        free = free.repeat_interleave(layout.resolution // CELLS, axis)
+    return free
