@@ -5,10 +5,12 @@ several such lines cross, and whose neighbours they cross too, cannot hold matte
 """
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from recon.dataset.scene import Scene
@@ -21,31 +23,41 @@ MAX_LINES = 80_000
 END = 0.95  # of the way to the point: points have errors along the line
 
 
-def lines_of_sight(model: Path, pictures: Collection[str], *, seed: int = 0) -> tuple[Array, Array]:
-    """Camera centres [n, 3] and points [n, 3] (world) of the observations in a COLMAP model, of the named pictures only."""
+@dataclass(frozen=True)
+class LinesOfSight:
+    """Observations of sparse points, in world units."""
+
+    starts: Array  # [n, 3] camera centres
+    ends: Array  # [n, 3] points
+    colors: NDArray[np.uint8]  # [n, 3] of the points
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+
+def lines_of_sight(model: Path, pictures: Collection[str], *, seed: int = 0) -> LinesOfSight:
+    """The observations in a COLMAP model, of the named pictures only; at most MAX_LINES, drawn at random."""
     import pycolmap
 
     reconstruction = pycolmap.Reconstruction(str(model))
-    centers, points = [], []
+    starts, ends, colors = [np.zeros((0, 3))], [np.zeros((0, 3))], [np.zeros((0, 3), np.uint8)]
     for image in reconstruction.images.values():
         if Path(image.name).name not in pictures:
             continue
-        seen = [p.point3D_id for p in image.points2D if p.has_point3D()]
-        points.append(np.array([reconstruction.points3D[i].xyz for i in seen]).reshape(-1, 3))
-        centers.append(np.broadcast_to(image.projection_center(), (len(seen), 3)))
-    if not points:
-        return np.zeros((0, 3)), np.zeros((0, 3))
-    starts, ends = np.concatenate(centers), np.concatenate(points)
-    keep = np.random.default_rng(seed).permutation(len(starts))[:MAX_LINES]
-    return starts[keep], ends[keep]
+        seen = [reconstruction.points3D[p.point3D_id] for p in image.points2D if p.has_point3D()]
+        ends.append(np.array([point.xyz for point in seen]).reshape(-1, 3))
+        colors.append(np.array([point.color for point in seen], np.uint8).reshape(-1, 3))
+        starts.append(np.broadcast_to(image.projection_center(), (len(seen), 3)))
+    keep = np.random.default_rng(seed).permutation(sum(map(len, starts)))[:MAX_LINES]
+    return LinesOfSight(np.concatenate(starts)[keep], np.concatenate(ends)[keep], np.concatenate(colors)[keep])
 
 
-def free_cells(scene: Scene, starts: Array, ends: Array, layout: OccupancyLayout) -> Tensor:
-    """Cells [cascades, r, r, r] (bool) of `layout` that the lines from starts to ends [n, 3] (world) show to be empty."""
+def free_cells(scene: Scene, lines: LinesOfSight, layout: OccupancyLayout) -> Tensor:
+    """Cells [cascades, r, r, r] (bool) of `layout` that the lines show to be empty."""
     coarse = OccupancyLayout(layout.n_cascades, CELLS)
     counts = torch.zeros(int(np.prod(coarse.shape)), dtype=torch.int32)
-    begin = torch.from_numpy(scene.scene_from_world.points(starts)).float()
-    along = torch.from_numpy(scene.scene_from_world.points(ends)).float() - begin
+    begin = torch.from_numpy(scene.scene_from_world.points(lines.starts)).float()
+    along = torch.from_numpy(scene.scene_from_world.points(lines.ends)).float() - begin
     half_cell = 1.0 / CELLS
     for block in range(0, len(begin), 4096):
         o, d = begin[block : block + 4096], along[block : block + 4096]

@@ -16,6 +16,7 @@ from recon.kernels import FieldTensors, OccupancyLayout, StepLattice
 
 DensityFn = Callable[[Tensor], tuple[Tensor, Tensor]]
 ColorFn = Callable[[Tensor, Tensor], Tensor]
+Spans = tuple[Tensor, Tensor]  # least and greatest distance [n], [n] to sample on each ray
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,10 @@ def sample_rays(
     occupied: Tensor,
     layout: OccupancyLayout,
     lattice: StepLattice,
+    spans: Spans | None = None,
 ) -> Samples:
-    """Samples of the rays in occupied cells, from `near` to the outermost cascade's wall."""
-    t_near, t_far = _reach(rays, near, layout)
+    """Samples of the rays in occupied cells, from `near` to the outermost cascade's wall, or within `spans`."""
+    t_near, t_far = _within(spans, *_reach(rays, near, layout))
     return Samples(
         *kernels.march(
             rays.origins,
@@ -81,11 +83,12 @@ def sample_visible(
     layout: OccupancyLayout,
     lattice: StepLattice,
     field: FieldTensors,
+    spans: Spans | None = None,
 ) -> Samples:
     """`sample_rays`, but each ray ends where the field of recon.field has absorbed its light: what is behind has no gradient."""
     fused = kernels.fused(rays.origins.device)
     assert fused is not None, "no fused kernel for this device"
-    t_near, t_far = _reach(rays, near, layout)
+    t_near, t_far = _within(spans, *_reach(rays, near, layout))
     return Samples(
         *fused.march_visible(rays.origins, rays.directions, t_near, t_far, offsets, occupied, layout, lattice, field)
     )
@@ -154,6 +157,12 @@ def _reach(rays: Rays, near: float, layout: OccupancyLayout) -> tuple[Tensor, Te
     corner = rays.origins.new_full((3,), layout.half_side)
     t_near, t_far = intersect_box(rays, -corner, corner)
     return t_near.clamp_min(near), t_far
+
+
+def _within(spans: Spans | None, t_near: Tensor, t_far: Tensor) -> tuple[Tensor, Tensor]:
+    if spans is None:
+        return t_near, t_far
+    return torch.maximum(t_near, spans[0]), torch.minimum(t_far, spans[1])
 
 
 def median_distance(weights: Tensor, samples: Samples, n_rays: int) -> Tensor:

@@ -13,10 +13,11 @@ from recon.field import RadianceField
 from recon.geometry import Rays
 from recon.kernels import LossSettings, StepLattice
 from recon.render.occupancy import Occupancy
-from recon.render.volume import Samples, sample_rays, sample_visible
+from recon.render.volume import Samples, Spans, sample_rays, sample_visible
 from recon.train.gradients import add_gradients
 from recon.train.optimizer import SparseAdam
 from recon.train.schedule import Budget, learning_rate
+from recon.train.sightings import Sightings
 
 COARSE_STEPS = 256  # steps of the optimiser in which rays are sampled coarsely
 
@@ -32,6 +33,7 @@ class Recipe:
     huber_delta: float
     opacity_loss: float
     sky_noise: float
+    sighting_share: float
     occupancy_interval: int
     occupancy_probes: int
     occupancy_decay: float
@@ -59,10 +61,12 @@ class Training:
         lattice: StepLattice,
         recipe: Recipe,
         *,
+        sightings: Sightings | None,
         seed: int,
         device: torch.device,
     ) -> None:
         self.field, self.occupancy, self.scene, self.lattice, self.recipe = field, occupancy, scene, lattice, recipe
+        self.sightings = sightings
         self.device = device
         self.optimizer = SparseAdam(list(field.parameters()), betas=(0.9, 0.99), epsilon=1e-15)
         self.learning_rate = 0.0
@@ -90,27 +94,32 @@ class Training:
 
     def _optimize(self, batch: RayBatch) -> StepReport:
         n = len(batch)
-        samples = self._sample(batch.rays)
         targets, backgrounds = self._over_background(batch)
-        loss, color = add_gradients(
-            self.field,
-            batch.rays,
-            samples,
-            targets=targets,
-            backgrounds=backgrounds,
-            loss=LossSettings(self.recipe.huber_delta, self.recipe.opacity_loss, self.scene.near_scale),
-        )
+        rays, spans = batch.rays, None
+        if self.sightings is not None:
+            seen = self.sightings.sample(max(int(n * self.recipe.sighting_share), 1), self.generator)
+            far = torch.full((n,), torch.inf, device=self.device)
+            spans = (torch.cat([torch.zeros_like(far), seen.nearest]), torch.cat([far, seen.farthest]))
+            rays = Rays(
+                torch.cat([rays.origins, seen.rays.origins]), torch.cat([rays.directions, seen.rays.directions])
+            )
+            noise = torch.rand(len(seen.colors), 3, generator=self.generator).to(self.device)
+            targets, backgrounds = torch.cat([targets, seen.colors]), torch.cat([backgrounds, noise])
+        samples = self._sample(rays, spans)
+        settings = LossSettings(self.recipe.huber_delta, self.recipe.opacity_loss, self.scene.near_scale)
+        loss, color = add_gradients(self.field, rays, samples, targets=targets, backgrounds=backgrounds, loss=settings)
         self.optimizer.step(self.learning_rate)
-        psnr = -10 * torch.log10((color - targets).square().mean().clamp_min(1e-10))
+        psnr = -10 * torch.log10((color - targets.detach())[:n].square().mean().clamp_min(1e-10))
         return StepReport(loss, float(psnr), n, len(samples))
 
-    def _sample(self, rays: Rays) -> Samples:
+    def _sample(self, rays: Rays, spans: Spans | None) -> Samples:
         march: dict[str, Any] = {
             "near": self.scene.near,
             "offsets": torch.rand(len(rays), generator=self.generator).to(self.device),
             "occupied": self.occupancy.occupied,
             "layout": self.occupancy.layout,
             "lattice": self._lattice(),
+            "spans": spans,
         }
         if kernels.fused(self.device) is None:
             return sample_rays(rays, **march)

@@ -33,6 +33,7 @@ from recon.train.loop import Recipe, StepReport, Training
 from recon.train.metrics import psnr
 from recon.train.monitor import Monitor
 from recon.train.schedule import Budget
+from recon.train.sightings import Sightings
 from recon.train.trained import TrainedField, choose_device, describe
 from recon.workspace import STAGE_MARK, Workspace, fingerprint, is_finished, mark_finished, write_json, write_metrics
 
@@ -262,15 +263,19 @@ def _new_training(
         2 / field["steps_across_open" if open_scene else "steps_across"], field["step_growth"] if open_scene else 0.0
     )
     possible = _possible_cells(scene, photos, layout)
+    sightings = None
     if model.is_dir():
         pictures = {photo.view.image.name for photo in photos}  # held-out pictures must not teach anything
-        possible &= ~free_cells(scene, *lines_of_sight(model, pictures, seed=seed), layout)
+        lines = lines_of_sight(model, pictures, seed=seed)
+        possible &= ~free_cells(scene, lines, layout)
+        sightings = Sightings(lines, scene, device) if len(lines) and recipe.sighting_share > 0 else None
     return Training(
         RadianceField(FieldShape(**shape, is_contracted=open_scene, has_sky=not scene.has_alpha)).to(device),
         Occupancy(layout, possible.to(device)),
         scene,
         lattice,
         recipe,
+        sightings=sightings,
         seed=seed,
         device=device,
     )
