@@ -63,15 +63,6 @@ pip_install() { # pip with its chatter in a log and a line now and then that say
     }
 }
 
-cpu_torch_index() { # PyPI's torch for Linux carries several GB of CUDA: without a GPU take PyTorch's own CPU builds
-    command -v nvidia-smi >/dev/null && return
-    [ "$(uname -s)" = Linux ] || return 0
-    .venv/bin/python - <<'PY' 2>/dev/null && echo "--extra-index-url https://download.pytorch.org/whl/cpu" || true
-import urllib.request
-urllib.request.urlopen("https://download.pytorch.org/whl/cpu/torch/", timeout=5)
-PY
-}
-
 missing_libraries() { # Debian packages of the shared libraries that open3d links to and this machine lacks
     [ "$(uname -s)" = Linux ] || return 0
     local pair
@@ -104,8 +95,6 @@ libraries=$(missing_libraries)
     "(apt-get install g++, then run this again)"
 echo "set-up: installing Python packages into .venv with $("$python" --version) (about 2 GB; log: .venv/pip.log)"
 : >.venv/pip.log
-# shellcheck disable=SC2046
-pip_install torch $(cpu_torch_index)
 pip_install -e '.[dev]'
 .venv/bin/python -c 'from recon.formats.open3d_import import import_open3d as i; i(); import cv2, mujoco, pycolmap, torch' ||
     fail "the packages are installed but do not import (above). On Debian: apt-get install libgl1 libegl1 libx11-6"
