@@ -4,7 +4,8 @@
 #   bash scripts/setup.sh            PYTHON=/path/to/python3.11 bash scripts/setup.sh
 #
 # System packages (Debian names): python3-venv; libgl1 libegl1 libx11-6 (open3d links to them). Installed when root,
-# named otherwise. A C++ compiler (g++) is optional: with one, the native kernels are built too.
+# named otherwise. A C++ compiler (g++) is optional: with one, the native kernels are built too. To save gigabytes of CUDA on a
+# machine without a GPU, set PIP_EXTRA_INDEX_URL to the index of CPU builds that the install page of PyTorch names.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
