@@ -57,7 +57,7 @@ def read_mask(path: Path, size_hw: tuple[int, int]) -> NDArray[np.bool_]:
         raise UserError(
             f"{path}: the mask must have its picture's size {size_hw[1]}x{size_hw[0]}, found {values.shape[1]}x{values.shape[0]}."
         )
-    return values > 127
+    return values > 0  # 0 is ignored: see View.mask
 
 
 def load_photos(views: list[View], *, max_size: int | None) -> list[Photo]:

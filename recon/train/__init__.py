@@ -6,6 +6,9 @@ schedule    budget and learning rate
 checkpoint  complete, atomic, safe to load
 trained     `TrainedField`: a trained field to look at, in world units
 monitor     TensorBoard
+gradients   loss and gradients: autograd, or the fused kernel
+optimizer   Adam that skips untouched rows
+sightings   rays that end on sparse points
 metrics     PSNR, SSIM, MS-SSIM, FLIP, LPIPS
 """
 

@@ -1,4 +1,4 @@
-"""A trained field, ready to be looked at: pictures from any camera, colours and densities at any point, in world units."""
+"""A trained field, ready to be looked at: pictures from any camera, colours at any point, in world units."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -92,14 +92,6 @@ class TrainedField:
             for p, d in zip(inside.split(1 << 15), towards.split(1 << 15), strict=True)
         ]
         return torch.cat(blocks).float().cpu().numpy() if blocks else np.zeros((0, 3))
-
-    @torch.no_grad()
-    def density(self, positions: Array) -> Array:
-        """Densities [n] per world unit at world positions [n, 3]."""
-        scene = self.scene.scene_from_world
-        inside = torch.from_numpy(scene.points(positions)).float().to(self.occupied.device)
-        blocks = [self.field.density(block)[0] for block in inside.split(1 << 15)]
-        return (torch.cat(blocks) * scene.scale).float().cpu().numpy() if blocks else np.zeros(0)
 
 
 def describe(trained: TrainedField) -> dict[str, Any]:

@@ -28,7 +28,7 @@ img, svg { display:block; max-width:100%; height:auto } img { width:100%; border
 .hero .absent { aspect-ratio:4/3; display:grid; place-items:center; border:1px dashed var(--line); border-radius:6px }
 .tiles { display:grid; grid-template-columns:repeat(auto-fit,minmax(150px,1fr)); gap:10px; margin:20px 0 }
 .tile { background:var(--card); border:1px solid var(--line); border-radius:8px; padding:11px 14px }
-.tile b { display:block; font-size:22px; font-weight:600; font-variant-numeric:tabular-nums }
+.tile b { display:block; font-size:22px; font-weight:600; font-variant-numeric:tabular-nums; overflow-wrap:anywhere }
 .tile span { font-size:13px; color:var(--soft) }
 .grid { display:grid; gap:12px } .two { grid-template-columns:repeat(auto-fit,minmax(min(100%,420px),1fr)) }
 .four { grid-template-columns:repeat(auto-fill,minmax(230px,1fr)) }

@@ -30,10 +30,10 @@ def hero(workspace: Workspace) -> str:
     pictures = {file.stem: file for file in workspace.held_out.glob("*.png")}
     ranked = [name for name in ranked if name in pictures] or sorted(pictures)
     panels = split_panels(read_image(pictures[ranked[len(ranked) // 2]])) if ranked else []
-    photo = panels[0] if panels else _first(workspace.frames.glob("*.*"))
+    photo = panels[0] if panels else _first(sorted(workspace.frames.glob("*.*")))
     render = panels[1] if panels else None
     shown = [("held-out photo" if panels else "captured", photo), ("the same view, rendered", render)]
-    shown.append(("mesh", _first(workspace.mesh.glob("mesh_0.png"))))
+    shown.append(("mesh", _fullest(workspace.mesh.glob("mesh_[0-9].png"))))
     cells = [
         figure(
             "<div class='absent none'>not run</div>" if pixels is None else image(pixels, max_size=640, alt=label),
@@ -271,9 +271,14 @@ def _score_line(name: str, scores: Mapping[str, Any]) -> str:
     return " · ".join([name, *known])
 
 
+def _fullest(pictures: Iterable[Path]) -> NDArray[np.uint8] | None:
+    """The readable picture with the most detail: a wall seen from behind compresses to almost nothing."""
+    return _first(sorted(pictures, key=lambda file: (-file.stat().st_size, file.name)))
+
+
 def _first(files: Any) -> NDArray[np.uint8] | None:
-    """The first file, in name order, that is a readable picture."""
-    for file in sorted(files):
+    """The first file that is a readable picture."""
+    for file in files:
         try:
             return read_image(file)
         except UserError:
