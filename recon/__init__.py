@@ -18,4 +18,9 @@ Each stage is a function that reads files of the run folder (`recon.workspace`) 
 `recon.pipeline.run` calls them in this order. Conventions (axes, pixels, units): docs/conventions.md.
 """
 
+import os
+
+# Threads of torch that wait must sleep, not spin: the native kernels have threads of their own and need the cores.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 __version__ = "0.1.0"

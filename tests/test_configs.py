@@ -48,7 +48,8 @@ EXPECTED = {
     "poses": settings_of(pose_frames, "scale"),
     "scale": settings_of(apply_known_distance, "position_error"),
     "field": fields_of(FieldShape, "is_contracted", "has_sky")
-    | {"occupancy_resolution", "steps_across", "steps_across_open", "step_growth"},
+    | {"occupancy_resolution", "steps_across", "step_growth"}
+    | {f"{name}_open" for name in ("log2_table_size", "finest_resolution", "steps_across")},
     "train": fields_of(Recipe)
     | settings_of(train_field, "reconstruction", "field", "config_text", "seed", "device", "backend"),
     "evaluate": settings_of(evaluate_field, "reconstruction", "render_view_fn", "background"),

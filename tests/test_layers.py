@@ -19,6 +19,7 @@ BELOW = {
     "field": {"geometry", "kernels"},
     "render": {"geometry", "kernels"},
     "train": {"geometry", "kernels", "dataset", "field", "render"},
+    "bench": {"geometry", "kernels", "dataset", "field", "render", "train"},
     "view": {"geometry", "formats", "dataset", "render", "train"},
 }
 

@@ -7,6 +7,7 @@ several such lines cross, and whose neighbours they cross too, cannot hold matte
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -17,9 +18,13 @@ from recon.dataset.scene import Scene
 from recon.geometry.transforms import Array
 from recon.kernels import OccupancyLayout
 
+if TYPE_CHECKING:
+    import pycolmap
+
 CELLS = 64  # an axis of each cascade: coarse enough to be crossed often, fine enough to leave a thin shell on surfaces
 MIN_CROSSINGS = 6  # samples of lines in a cell, two a line: three lines
 MAX_LINES = 80_000
+MIN_VIEWS = 4  # of a point that is believed: two pictures agree on false matches too, where texture repeats
 END = 0.95  # of the way to the point: points have errors along the line
 
 
@@ -36,20 +41,25 @@ class LinesOfSight:
 
 
 def lines_of_sight(model: Path, pictures: Collection[str], *, seed: int = 0) -> LinesOfSight:
-    """The observations in a COLMAP model, of the named pictures only; at most MAX_LINES, drawn at random."""
+    """The observations of well-seen points in a COLMAP model, of the named pictures only; at most MAX_LINES, at random."""
     import pycolmap
 
     reconstruction = pycolmap.Reconstruction(str(model))
+    believed = {key for key, p in reconstruction.points3D.items() if _n_views(p.track) >= MIN_VIEWS}
     starts, ends, colors = [np.zeros((0, 3))], [np.zeros((0, 3))], [np.zeros((0, 3), np.uint8)]
     for image in reconstruction.images.values():
         if Path(image.name).name not in pictures:
             continue
-        seen = [reconstruction.points3D[p.point3D_id] for p in image.points2D if p.has_point3D()]
+        seen = [reconstruction.points3D[p.point3D_id] for p in image.points2D if p.point3D_id in believed]
         ends.append(np.array([point.xyz for point in seen]).reshape(-1, 3))
         colors.append(np.array([point.color for point in seen], np.uint8).reshape(-1, 3))
         starts.append(np.broadcast_to(image.projection_center(), (len(seen), 3)))
     keep = np.random.default_rng(seed).permutation(sum(map(len, starts)))[:MAX_LINES]
     return LinesOfSight(np.concatenate(starts)[keep], np.concatenate(ends)[keep], np.concatenate(colors)[keep])
+
+
+def _n_views(track: "pycolmap.Track") -> int:
+    return len({element.image_id for element in track.elements})
 
 
 def free_cells(scene: Scene, lines: LinesOfSight, layout: OccupancyLayout) -> Tensor:

@@ -58,9 +58,13 @@ class RadianceField(nn.Module):
         fused = None if torch.is_grad_enabled() else kernels.fused(positions.device)
         if fused is not None:
             return fused.field_density(positions, self.tensors())
-        unit = (contract(positions) + 2) / 4 if self.shape.is_contracted else (positions + 1) / 2
-        features = _chain(self.density_layers, kernels.hash_encode(unit, self.table, self.layout))
+        features = _chain(self.density_layers, self.encode(positions))
         return truncated_exp(features[:, 0]), features
+
+    def encode(self, positions: Tensor) -> Tensor:
+        """Hash-grid features [n, n_encoded] at positions [n, 3]."""
+        unit = (contract(positions) + 2) / 4 if self.shape.is_contracted else (positions + 1) / 2
+        return kernels.hash_encode(unit, self.table, self.layout)
 
     def color(self, features: Tensor, directions: Tensor) -> Tensor:
         """Colours [n, 3] in [0, 1] of geometry features [n, N_GEOMETRY] seen along unit directions [n, 3]."""

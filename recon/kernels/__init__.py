@@ -121,6 +121,17 @@ def march(
     return _backend(origins, directions).march(origins, directions, t_near, t_far, offsets, occupied, layout, lattice)
 
 
+def occupied_cells(densities: Tensor, is_possible: Tensor, *, side: float, threshold: float) -> Tensor:
+    """Which cells [cascades, r, r, r] (bool) of an occupancy grid rays must look at.
+
+    A possible cell counts when its density times its side (`side` in the first cascade, doubling with each) exceeds
+    `threshold`, or half the mean over visited possible cells if that is smaller, or when it was not visited yet (density < 0).
+    """
+    _check("densities", densities, (None, None, None, None))
+    _check("is_possible", is_possible, tuple(densities.shape), torch.bool)
+    return _backend(densities).occupied_cells(densities, is_possible, side, threshold)
+
+
 def render_weights(densities: Tensor, t_starts: Tensor, t_ends: Tensor, ray_indices: Tensor, n_rays: int) -> Tensor:
     """Weights [n_samples] of emission-absorption volume rendering (Max 1995; NeRF eq. 3).
 
@@ -192,6 +203,7 @@ __all__ = [
     "hash_encode",
     "march",
     "native_is_there",
+    "occupied_cells",
     "render_weights",
     "spherical_harmonics",
     "use",

@@ -142,9 +142,14 @@ class FieldTensors:
 
 @dataclass(frozen=True)
 class LossSettings:
-    """What is minimised: mean over channels of huber(error, delta) / delta, plus opacity_loss times the mean over rays of the
-    binary entropy of the opacity. Gradients of samples nearer than near_scale shrink by (t / near_scale)^2; 0: none do."""
+    """What is minimised over a batch of rays, and how its gradient is dampened near the cameras.
+
+    Mean over channels of huber(error, delta) / delta, plus `opacity_loss` times the mean over rays of the binary entropy of
+    the opacity, plus `distortion_loss` times the mean over rays of the distortion (see `recon.train.gradients`). Gradients of
+    samples nearer than `near_scale` shrink by (t / near_scale)^2; 0: none do.
+    """
 
     huber_delta: float
     opacity_loss: float
+    distortion_loss: float
     near_scale: float

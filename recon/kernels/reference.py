@@ -146,6 +146,15 @@ def march(
     return ray_indices, starts[ray_indices, step_indices], ends[ray_indices, step_indices]
 
 
+def occupied_cells(densities: Tensor, is_possible: Tensor, side: float, threshold: float) -> Tensor:
+    sides = side * 2.0 ** torch.arange(len(densities), device=densities.device)
+    thickness = densities * sides[:, None, None, None]
+    is_visited = densities >= 0
+    counted = is_visited & is_possible
+    mean = thickness[counted].double().mean() if bool(counted.any()) else thickness.new_zeros(())
+    return is_possible & ((thickness > min(0.5 * float(mean), threshold)) | ~is_visited)
+
+
 def render_weights(densities: Tensor, t_starts: Tensor, t_ends: Tensor, ray_indices: Tensor, n_rays: int) -> Tensor:
     optical = densities * (t_ends - t_starts)
     # one running sum over all samples, float64 so that subtracting the sum at each ray's start loses nothing

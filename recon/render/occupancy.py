@@ -3,10 +3,11 @@
 import torch
 from torch import Tensor
 
+from recon import kernels
 from recon.kernels import OccupancyLayout
 from recon.render.volume import DensityFn
 
-UNVISITED = -1.0  # density of a cell that has not been evaluated yet: counts as occupied
+UNVISITED = -1.0  # density of a cell that has not been evaluated yet; it counts as occupied
 
 
 class Occupancy:
@@ -25,7 +26,7 @@ class Occupancy:
 
     @property
     def occupied_fraction(self) -> float:
-        return float(self.occupied.float().mean())
+        return float(self.occupied.count_nonzero()) / self.occupied.numel()
 
     @torch.no_grad()
     def update(
@@ -34,8 +35,8 @@ class Occupancy:
         """Probe `n_cells` cells at random points and refresh `occupied`.
 
         Three quarters of the probes walk through the occupied cells in turn, so that emptied space is noticed within a known
-        number of updates; the rest fall anywhere possible, so that nothing stays lost. A cell is occupied when its density
-        times its side exceeds `threshold` (or half the mean over visited cells, if that is smaller: early training).
+        number of updates; the rest fall anywhere possible, so that nothing stays lost. `threshold`: see
+        `kernels.occupied_cells`.
         """
         cells = self._choose(n_cells, generator)
         if len(cells) == 0:
@@ -51,24 +52,26 @@ class Occupancy:
         self._refresh(threshold)
 
     def _choose(self, n_cells: int, generator: torch.Generator) -> Tensor:
-        occupied = self.occupied.view(-1).nonzero()[:, 0]
-        possible = self.is_possible.view(-1).nonzero()[:, 0]
-        if len(possible) == 0:
-            return possible
-        walk = (torch.arange(min(n_cells * 3 // 4, len(occupied))) + self._cursor) % max(len(occupied), 1)
-        self._cursor = (self._cursor + len(walk)) % max(len(occupied), 1)
-        anywhere = torch.randint(len(possible), (n_cells - len(walk),), generator=generator)
-        device = possible.device
-        return torch.cat([occupied[walk.to(device)], possible[anywhere.to(device)]])
+        total, device = self.occupied.numel(), self.occupied.device
+        anywhere = torch.randint(total, (n_cells,), generator=generator).to(device)
+        anywhere = anywhere[self.is_possible.view(-1)[anywhere]][: n_cells // 4]
+        return torch.cat([self._next_occupied(n_cells * 3 // 4), anywhere])
+
+    def _next_occupied(self, n: int) -> Tensor:
+        """The next n occupied cells (about; all, if there are fewer) after those of the last call, from the start again at the
+        end."""
+        flat = self.occupied.view(-1)
+        window = min(int(n / max(self.occupied_fraction, 1e-6)), len(flat))
+        found = flat[self._cursor : self._cursor + window].nonzero()[:, 0] + self._cursor
+        wrapped = self._cursor + window - len(flat)
+        if wrapped > 0:
+            found = torch.cat([found, flat[:wrapped].nonzero()[:, 0]])
+        self._cursor = (self._cursor + window) % len(flat)
+        return found
 
     def _refresh(self, threshold: float) -> None:
-        n_cascades = self.layout.n_cascades
-        sides = 2.0 / self.layout.resolution * 2.0 ** torch.arange(n_cascades, device=self.densities.device)
-        thickness = self.densities * sides[:, None, None, None]
-        visited = (self.densities != UNVISITED) & self.is_possible
-        mean = thickness[visited].mean() if bool(visited.any()) else thickness.new_zeros(())
-        dense = thickness > torch.clamp(0.5 * mean, max=threshold)
-        self.occupied = self.is_possible & (dense | (self.densities == UNVISITED))
+        side = 2.0 / self.layout.resolution
+        self.occupied = kernels.occupied_cells(self.densities, self.is_possible, side=side, threshold=threshold)
 
     def state(self) -> dict[str, Tensor | int]:
         """Everything needed to go on, for checkpoints."""

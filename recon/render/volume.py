@@ -26,12 +26,14 @@ class Samples:
     ray_indices: Tensor  # [n] int64
     t_starts: Tensor  # [n]
     t_ends: Tensor  # [n]
+    features: Tensor | None = None  # [n, k]: the field's encoding of the midpoints, where the sampler had to look
 
     def __len__(self) -> int:
         return len(self.ray_indices)
 
     def __getitem__(self, keep: Tensor) -> "Samples":
-        return Samples(self.ray_indices[keep], self.t_starts[keep], self.t_ends[keep])
+        features = None if self.features is None else self.features[keep]
+        return Samples(self.ray_indices[keep], self.t_starts[keep], self.t_ends[keep], features)
 
     @property
     def t(self) -> Tensor:
@@ -46,6 +48,7 @@ class RenderedRays:
     color: Tensor  # [n, 3], premultiplied by opacity
     opacity: Tensor  # [n]
     distance: Tensor  # [n] at half of the final opacity (median); 0 where no sample lies
+    weights: Tensor | None = None  # [n_samples] share of each sample in its ray's colour, where they were kept
 
 
 def sample_rays(
@@ -110,7 +113,7 @@ def render_rays(
     )
     with torch.no_grad():
         distance = median_distance(weights.detach(), samples, n)
-    return RenderedRays(summed[:, :3], summed[:, 3], distance)
+    return RenderedRays(summed[:, :3], summed[:, 3], distance, weights)
 
 
 @torch.no_grad()

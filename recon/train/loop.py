@@ -19,7 +19,8 @@ from recon.train.optimizer import SparseAdam
 from recon.train.schedule import Budget, learning_rate
 from recon.train.sightings import Sightings
 
-COARSE_STEPS = 256  # steps of the optimiser in which rays are sampled coarsely
+# (share of the budget, times the final step) with which rays are sampled: the field is fog at first and needs no fine sampling
+STRIDES = ((0.1, 4), (0.5, 2), (1.0, 1))
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Recipe:
     final_learning_rate_ratio: float
     huber_delta: float
     opacity_loss: float
+    distortion_loss: float
     sky_noise: float
     sighting_share: float
     occupancy_interval: int
@@ -69,6 +71,7 @@ class Training:
         self.sightings = sightings
         self.device = device
         self.optimizer = SparseAdam(list(field.parameters()), betas=(0.9, 0.99), epsilon=1e-15)
+        self.progress = 0.0  # share of the budget that is spent
         self.learning_rate = 0.0
         self.generator = torch.Generator().manual_seed(seed)
         self.step = 0
@@ -78,8 +81,9 @@ class Training:
     def advance(self, pixels: PixelSampler, budget: Budget) -> StepReport:
         """One optimisation step."""
         started = time.perf_counter()
+        self.progress = budget.progress(self.step, self.seconds)
         self.learning_rate = learning_rate(
-            budget.progress(self.step, self.seconds),
+            self.progress,
             peak=self.recipe.learning_rate,
             final_ratio=self.recipe.final_learning_rate_ratio,
         )
@@ -106,7 +110,12 @@ class Training:
             noise = torch.rand(len(seen.colors), 3, generator=self.generator).to(self.device)
             targets, backgrounds = torch.cat([targets, seen.colors]), torch.cat([backgrounds, noise])
         samples = self._sample(rays, spans)
-        settings = LossSettings(self.recipe.huber_delta, self.recipe.opacity_loss, self.scene.near_scale)
+        settings = LossSettings(
+            huber_delta=self.recipe.huber_delta,
+            opacity_loss=self.recipe.opacity_loss,
+            distortion_loss=self.recipe.distortion_loss,
+            near_scale=self.scene.near_scale,
+        )
         loss, color = add_gradients(self.field, rays, samples, targets=targets, backgrounds=backgrounds, loss=settings)
         self.optimizer.step(self.learning_rate)
         psnr = -10 * torch.log10((color - targets.detach())[:n].square().mean().clamp_min(1e-10))
@@ -138,8 +147,8 @@ class Training:
         return batch.colors * alpha + (1 - alpha) * noise, noise
 
     def _lattice(self) -> StepLattice:
-        """Coarse steps while the field is coarse: early rays cross much fog, and it needs no fine sampling."""
-        stride = 4 if self.step < COARSE_STEPS // 2 else 2 if self.step < COARSE_STEPS else 1
+        """Coarse steps first: early rays cross much fog, and what they cannot resolve yet need not be sampled."""
+        stride = next((stride for until, stride in STRIDES if self.progress < until), 1)
         return StepLattice(stride * self.lattice.step, stride * self.lattice.growth)
 
     def _update_occupancy(self) -> None:

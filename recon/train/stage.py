@@ -256,12 +256,11 @@ def _new_training(
     device: torch.device,
 ) -> Training:
     scene = normalize_scene(reconstruction, photos)
-    shape = {name: field[name] for name in FieldShape.__dataclass_fields__ if name in field}
-    layout = OccupancyLayout(scene.n_cascades, field["occupancy_resolution"])
     open_scene = not scene.is_bounded
-    lattice = StepLattice(
-        2 / field["steps_across_open" if open_scene else "steps_across"], field["step_growth"] if open_scene else 0.0
-    )
+    suited = {name: field.get(f"{name}_open", value) if open_scene else value for name, value in field.items()}
+    shape = {name: suited[name] for name in FieldShape.__dataclass_fields__ if name in suited}
+    layout = OccupancyLayout(scene.n_cascades, field["occupancy_resolution"])
+    lattice = StepLattice(2 / suited["steps_across"], field["step_growth"] if open_scene else 0.0)
     possible = _possible_cells(scene, photos, layout)
     sightings = None
     if model.is_dir():

@@ -46,26 +46,38 @@ def test_sightings_reach_their_points() -> None:
     torch.testing.assert_close(batch.colors[0], torch.tensor([1.0, 0.0, 0.2]))
 
 
-def test_lines_of_held_out_pictures_are_left_out(tmp_path: Path) -> None:
+def write_model(folder: Path, tracks: list[tuple[int, ...]]) -> None:
+    """Pictures a to e at x = 1 .. 5, and one point at (0, 0, 5 + i) for each track of picture numbers."""
     import pycolmap
 
     model = pycolmap.Reconstruction()
     model.add_camera_with_trivial_rig(
         pycolmap.Camera(model="PINHOLE", width=40, height=30, params=[30, 30, 20, 15], camera_id=1)
     )
-    for i, name in enumerate(("a.jpg", "b.jpg"), start=1):
-        image = pycolmap.Image(name=name, camera_id=1, image_id=i)
-        image.points2D = pycolmap.Point2DList([pycolmap.Point2D(np.array([20.0, 15.0]))])
+    for i, name in enumerate("abcde", start=1):
+        image = pycolmap.Image(name=f"{name}.jpg", camera_id=1, image_id=i)
+        image.points2D = pycolmap.Point2DList([pycolmap.Point2D(np.array([20.0, 15.0]))] * len(tracks))
         model.add_image_with_trivial_frame(
             image, pycolmap.Rigid3d(pycolmap.Rotation3d(np.eye(3)), np.array([-1.0 * i, 0, 0]))
         )
-    track = pycolmap.Track()
-    for i in (1, 2):
-        track.add_element(i, 0)
-    model.add_point3D(np.array([0.0, 0.0, 5.0]), track, np.array([9, 8, 7], np.uint8))
-    model.write(tmp_path)
+    for i, pictures in enumerate(tracks):
+        track = pycolmap.Track()
+        for picture in pictures:
+            track.add_element(picture, i)
+        model.add_point3D(np.array([0.0, 0.0, 5.0 + i]), track, np.array([9, 8, 7], np.uint8))
+    model.write(folder)
+
+
+def test_lines_of_held_out_pictures_are_left_out(tmp_path: Path) -> None:
+    write_model(tmp_path, [(1, 2, 3, 4)])
     assert len(lines_of_sight(tmp_path, {"a.jpg", "b.jpg"})) == 2
     only = lines_of_sight(tmp_path, {"b.jpg"})
     assert only.starts.tolist() == [pytest.approx([2.0, 0.0, 0.0])] and only.ends.tolist() == [[0.0, 0.0, 5.0]]
     assert only.colors.tolist() == [[9, 8, 7]]
     assert len(lines_of_sight(tmp_path, set())) == 0
+
+
+def test_points_that_few_pictures_saw_are_not_believed(tmp_path: Path) -> None:
+    write_model(tmp_path, [(1, 2), (1, 2, 3), (1, 2, 3, 4, 5)])
+    lines = lines_of_sight(tmp_path, {f"{name}.jpg" for name in "abcde"})
+    assert len(lines) == 5 and set(lines.ends[:, 2]) == {7.0}

@@ -73,6 +73,20 @@ def test_march(n_cascades: int, growth: float) -> None:
     torch.testing.assert_close(found[1].t_ends[keep[1]], found[0].t_ends[keep[0]], atol=2e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("threshold", [0.01, 1.0])
+def test_occupied_cells(threshold: float) -> None:
+    densities = torch.rand(3, 16, 16, 16) * 2
+    densities[torch.rand(densities.shape) < 0.2] = -1
+    possible = torch.rand(densities.shape) < 0.7
+    found = []
+    for backend in ("reference", "native"):
+        kernels.use(backend)
+        found.append(kernels.occupied_cells(densities, possible, side=0.125, threshold=threshold))
+    assert torch.equal(found[0], found[1])
+    assert not (found[0] & ~possible).any()
+    assert found[0][possible & (densities < 0)].all()
+
+
 def make_field(*, is_contracted: bool, width: int = 64) -> RadianceField:
     torch.manual_seed(3)
     field = RadianceField(FieldShape(4, 4, 12, 4, 64, width, is_contracted, has_sky=False))
@@ -100,7 +114,7 @@ def test_density(n: int, is_contracted: bool) -> None:
 )
 def test_training_gradients(n_rays: int, is_open: bool, near_scale: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """Loss, colours and the gradient of every parameter; no sample is cut off, so that both mean the same."""
-    monkeypatch.setattr(native.field_gradients, "__defaults__", (0.0,))
+    monkeypatch.setattr(native.field_gradients, "__defaults__", (0.0, None))
     field = make_field(is_contracted=is_open)
     rays, samples = rays_through_cube(n_rays), None
     layout = OccupancyLayout(2 if is_open else 1, 8)
@@ -120,7 +134,7 @@ def test_training_gradients(n_rays: int, is_open: bool, near_scale: float, monke
         kernels.use(backend)
         field.zero_grad(set_to_none=True)
         behind.grad = None
-        loss = LossSettings(huber_delta=0.1, opacity_loss=0.01, near_scale=near_scale)
+        loss = LossSettings(huber_delta=0.1, opacity_loss=0.01, distortion_loss=0.1, near_scale=near_scale)
         value, colors = add_gradients(field, rays, samples, targets=targets, backgrounds=behind, loss=loss)
         results.append((value, colors, [p.grad.clone() for p in (*field.parameters(), behind)]))
     assert results[1][0] == pytest.approx(results[0][0], rel=1e-4)
@@ -197,7 +211,7 @@ def test_same_threads_same_bits_other_threads_same_numbers() -> None:
     def gradients(n_threads: int) -> list[torch.Tensor]:
         native.set_n_threads(n_threads)
         field.zero_grad(set_to_none=True)
-        settings = LossSettings(0.1, 0.0, 0.0)
+        settings = LossSettings(0.1, 0.0, 0.0, 0.0)
         add_gradients(field, rays, samples, targets=targets, backgrounds=torch.zeros(500, 3), loss=settings)
         return [p.grad.clone() for p in field.parameters()]
 
@@ -214,7 +228,7 @@ def test_samples_can_be_empty() -> None:
     for backend in ("reference", "native"):
         kernels.use(backend)
         _, colors = add_gradients(
-            field, rays, nothing, targets=torch.rand(5, 3), backgrounds=behind, loss=LossSettings(0.1, 0.0, 0.0)
+            field, rays, nothing, targets=torch.rand(5, 3), backgrounds=behind, loss=LossSettings(0.1, 0.0, 0.0, 0.0)
         )
         torch.testing.assert_close(colors, behind)
 

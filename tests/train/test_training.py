@@ -42,7 +42,13 @@ def settings(**changes: object) -> dict:
         "preview_count": 1,
         "preview_size": 24,
     }
-    field |= {"n_levels": 4, "log2_table_size": 13, "finest_resolution": 128, "width": 32, "occupancy_resolution": 64}
+    field |= {
+        "n_levels": 4,
+        "log2_table_size_open": 13,
+        "finest_resolution_open": 128,
+        "width": 32,
+        "occupancy_resolution": 64,
+    }
     return {
         **train,
         **small,

@@ -16,7 +16,7 @@ from recon.kernels.layout import FieldTensors, HashLayout, LossSettings, Occupan
 from recon.kernels.native import library as lib
 
 OPAQUE_DEPTH = 7.0  # optical depth at which a rendered ray ends: 0.1 % of the light is left
-MIN_TRANSMITTANCE = 1e-4  # samples behind that much absorption neither add colour nor get a gradient
+MIN_TRANSMITTANCE = 1e-2  # samples behind that much absorption neither add colour nor get a gradient
 
 
 def why_missing() -> str | None:
@@ -101,6 +101,15 @@ def march(
         capacity = n
 
 
+def occupied_cells(densities: Tensor, is_possible: Tensor, side: float, threshold: float) -> Tensor:
+    densities, is_possible = _plain(densities), is_possible.contiguous()
+    occupied = torch.empty_like(is_possible)
+    n_cells = densities[0].numel()
+    pointers = map(_at, (densities, is_possible, occupied))
+    _library().recon_occupied_cells(len(densities), n_cells, *pointers, side, threshold)
+    return occupied
+
+
 def field_density(positions: Tensor, field: FieldTensors) -> tuple[Tensor, Tensor]:
     positions = _plain(positions)
     densities, geometry = torch.empty(len(positions)), torch.empty(len(positions), reference.N_GEOMETRY)
@@ -119,8 +128,11 @@ def march_visible(
     layout: OccupancyLayout,
     lattice: StepLattice,
     field: FieldTensors,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """`march`, ended on each ray where the field's own densities have let less than MIN_TRANSMITTANCE through."""
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """`march`, ended on each ray where the field's own densities have let less than MIN_TRANSMITTANCE through.
+
+    The fourth result is the encoding [n_samples, n_encoded] of the samples' midpoints, for `field_gradients`.
+    """
     tensors = [_plain(x) for x in (origins, directions, t_near, t_far, offsets)]
     occupied = occupied.contiguous()
     native, _keep = _field(field)
@@ -128,12 +140,14 @@ def march_visible(
     opaque = -math.log(MIN_TRANSMITTANCE)
     pointers = (*map(_at, tensors), _at(occupied))
     arguments = lib.RenderArguments(native, len(origins), *pointers, *grid, 1.0, opaque, None, None, None)
-    capacity = 64 * len(origins)
+    capacity, n_encoded = 64 * len(origins), field.layout.n_levels * field.layout.n_features
     while True:
         rays, starts, ends = torch.empty(capacity, dtype=torch.int64), torch.empty(capacity), torch.empty(capacity)
-        n = _library().recon_march_visible(ctypes.byref(arguments), _at(rays), _at(starts), _at(ends), capacity)
+        features = torch.empty(capacity, n_encoded)
+        results = (rays, starts, ends, features)
+        n = _library().recon_march_visible(ctypes.byref(arguments), *map(_at, results), capacity)
         if n <= capacity:
-            return rays[:n], starts[:n], ends[:n]
+            return rays[:n], starts[:n], ends[:n], features[:n]
         capacity = n
 
 
@@ -169,7 +183,9 @@ def field_gradients(
     field: FieldTensors,
     gradients: FieldTensors,
     loss: LossSettings,
+    features: Tensor,
     min_transmittance: float = MIN_TRANSMITTANCE,
+    phases: Tensor | None = None,  # [2] float64; out: seconds of the networks with compositing, and of the scatter
 ) -> tuple[float, Tensor, Tensor, Tensor]:
     rays, starts, ends = samples
     n_rays, n_samples = len(origins), len(rays)
@@ -177,24 +193,27 @@ def field_gradients(
     wanted = [_plain(x) for x in (targets, backgrounds)]
     intervals = [rays.contiguous(), _plain(starts), _plain(ends)]
     colors, opacities, grad_backgrounds = torch.empty(n_rays, 3), torch.empty(n_rays), torch.empty(n_rays, 3)
-    scratch = torch.empty(max(field.layout.n_levels * field.layout.n_features * n_samples, 1))
+    features = _plain(features)
+    grad_features = torch.empty_like(features)
     native, _keep = _field(field)
     arguments = lib.TrainArguments(
         native,
         n_rays,
         n_samples,
-        *map(_at, (*tensors, *intervals, *wanted)),
+        *map(_at, (*tensors, *intervals, *wanted, features)),
         loss.near_scale,
         loss.huber_delta,
         loss.opacity_loss,
+        loss.distortion_loss,
         min_transmittance,
-        _at(scratch),
+        _at(grad_features),
         _at(gradients.table),
         _pointers(gradients.density_layers),
         _pointers(gradients.color_layers),
         _at(grad_backgrounds),
         _at(colors),
         _at(opacities),
+        None if phases is None else _at(phases),
     )
     value = _library().recon_train(ctypes.byref(arguments))
     return value, grad_backgrounds, colors, opacities
@@ -225,6 +244,16 @@ def adam_step(
         epsilon,
         *corrections,
     )
+
+
+def gather_rows(table: Tensor, rows: Tensor) -> float:
+    """Read the rows (int32 [n]) of a table [.., 4] and sum them all: a ceiling for `hash_encode`."""
+    return _library().recon_gather(_at(table), _at(rows), len(rows))
+
+
+def scatter_rows(tables: list[Tensor], rows: Tensor) -> None:
+    """Add one to rows (int32 [n]) of tables [.., 4], one table a thread: a ceiling for the gradient of `hash_encode`."""
+    _library().recon_scatter(_pointers(tables), _at(rows), len(rows))
 
 
 # ---- marshalling ------------------------------------------------------------------------------------------------------

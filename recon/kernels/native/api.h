@@ -34,26 +34,34 @@ struct recon_train_args {
   const int64_t* ray_indices;                // [n_samples], ascending
   const float *t_starts, *t_ends;
   const float *targets, *backgrounds;        // [n_rays, 3]
-  float near_scale, huber_delta, opacity_loss, min_transmittance;
-  float* scratch;                            // [n_encoded, n_samples]
+  const float* features;                     // [n_samples, n_encoded]: the encoding of the samples' midpoints
+  float near_scale, huber_delta, opacity_loss, distortion_loss, min_transmittance;
+  float* grad_features;                      // scratch [n_encoded, n_samples]
   float* grad_table;                         // added to
   float* grad_density_layers[2];             // written
   float* grad_color_layers[3];
   float *grad_backgrounds, *colors, *opacities;
+  double* seconds;                           // null, or [2]: of the networks with compositing, of the scatter
 };
 
 RECON_API int recon_version();
 RECON_API int recon_n_threads();
 RECON_API void recon_set_n_threads(int n);
 RECON_API int64_t recon_march(const recon_march_args* args, int64_t* ray_indices, float* t_starts, float* t_ends, int64_t capacity);
-// The samples that light reaches: those of recon_march up to an optical depth of `opaque`.
+// The samples that light reaches, those of recon_march up to an optical depth of `opaque`, and their encoding [n, n_encoded].
 RECON_API int64_t recon_march_visible(const recon_render_args* args, int64_t* ray_indices, float* t_starts, float* t_ends,
-                                      int64_t capacity);
+                                      float* features, int64_t capacity);
 RECON_API void recon_render(const recon_render_args* args);
 RECON_API double recon_train(const recon_train_args* args);  // returns the loss
 RECON_API void recon_density(const recon::Field* field, int64_t n, const float* positions, float* densities, float* geometry);
 RECON_API void recon_encode(const recon::HashGrid* grid, const float* table, int64_t n, const float* positions, float* out);
 RECON_API void recon_encode_gradient(const recon::HashGrid* grid, int64_t n, const float* positions, const float* d_out,
                                      float* grad_table);
+// recon.kernels.occupied_cells over arrays [n_cascades, n_cells].
+RECON_API void recon_occupied_cells(int n_cascades, int64_t n_cells, const float* densities, const uint8_t* possible,
+                                    uint8_t* occupied, float side, float threshold);
+// Ceilings for bench.py: the sum over n random rows of a table, and the addition of one value to n random rows; row: 4 floats.
+RECON_API float recon_gather(const float* table, const int32_t* rows, int64_t n);
+RECON_API void recon_scatter(float* const* tables, const int32_t* rows, int64_t n);  // one table a thread
 RECON_API void recon_adam(int64_t n_rows, int row, float* parameters, float* gradients, float* mean, float* square,
                           float learning_rate, float beta1, float beta2, float epsilon, float correction1, float correction2);

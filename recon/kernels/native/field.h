@@ -94,6 +94,13 @@ struct DensityBlock {
       std::fill(x + k * stride + n, x + (k + 1) * stride, 0.0f);
     }
   }
+  // x from samples' feature vectors [n, n_encoded]
+  void transpose_features(const Field& field, const float* from) {
+    const int e = field.n_encoded();
+    for (int s = 0; s < n; ++s)
+      for (int k = 0; k < e; ++k) x[k * stride + s] = from[static_cast<size_t>(s) * e + k];
+    for (int k = 0; k < e; ++k) std::fill(x + k * stride + n, x + (k + 1) * stride, 0.0f);
+  }
   void forward(const Field& field) {
     layer(field.density_layers[0], field.width, field.n_encoded(), x, hidden, stride, stride);
     relu_rows(hidden, field.width, stride, stride);

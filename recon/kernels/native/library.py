@@ -6,7 +6,7 @@ from functools import cache
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
-VERSION = 3  # of api.h; a library built from other sources is not used
+VERSION = 7  # of api.h; a library built from other sources is not used
 
 
 class HashGrid(ctypes.Structure):
@@ -64,17 +64,27 @@ class TrainArguments(ctypes.Structure):
         ("n_samples", c_int64),
         *(
             (name, c_void_p)
-            for name in ("origins", "directions", "ray_indices", "t_starts", "t_ends", "targets", "backgrounds")
+            for name in (
+                "origins",
+                "directions",
+                "ray_indices",
+                "t_starts",
+                "t_ends",
+                "targets",
+                "backgrounds",
+                "features",
+            )
         ),
         ("near_scale", c_float),
         ("huber_delta", c_float),
         ("opacity_loss", c_float),
+        ("distortion_loss", c_float),
         ("min_transmittance", c_float),
-        ("scratch", c_void_p),
+        ("grad_features", c_void_p),
         ("grad_table", c_void_p),
         ("grad_density_layers", c_void_p * 2),
         ("grad_color_layers", c_void_p * 3),
-        *((name, c_void_p) for name in ("grad_backgrounds", "colors", "opacities")),
+        *((name, c_void_p) for name in ("grad_backgrounds", "colors", "opacities", "seconds")),
     )
 
 
@@ -102,12 +112,15 @@ def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
         "recon_n_threads": (c_int, []),
         "recon_set_n_threads": (None, [c_int]),
         "recon_march": (c_int64, [POINTER(MarchArguments), pointer, pointer, pointer, size]),
-        "recon_march_visible": (c_int64, [POINTER(RenderArguments), pointer, pointer, pointer, size]),
+        "recon_march_visible": (c_int64, [POINTER(RenderArguments), *[pointer] * 4, size]),
         "recon_render": (None, [POINTER(RenderArguments)]),
         "recon_train": (c_double, [POINTER(TrainArguments)]),
         "recon_density": (None, [POINTER(Field), size, pointer, pointer, pointer]),
         "recon_encode": (None, [POINTER(HashGrid), pointer, size, pointer, pointer]),
         "recon_encode_gradient": (None, [POINTER(HashGrid), size, pointer, pointer, pointer]),
+        "recon_occupied_cells": (None, [c_int, size, *[pointer] * 3, c_float, c_float]),
+        "recon_gather": (c_float, [pointer, pointer, size]),
+        "recon_scatter": (None, [pointer, pointer, size]),
         "recon_adam": (None, [size, c_int, *[pointer] * 4, *[c_float] * 6]),
     }
     for name, (result, arguments) in signatures.items():

@@ -5,12 +5,45 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <vector>
+
+#include "parallel.h"
 
 namespace recon {
+
+constexpr int kBrick = 8;  // cells an axis of a brick: large empty space is crossed brick by brick
 
 struct Occupancy {
   const uint8_t* cells;  // [n_cascades, r, r, r]
   int n_cascades, resolution;
+  std::vector<uint8_t> bricks;  // [n_cascades, r / kBrick, ..]: whether any cell is occupied; empty if r does not divide
+
+  Occupancy(const uint8_t* cells, int n_cascades, int resolution) : cells(cells), n_cascades(n_cascades), resolution(resolution) {
+    if (resolution % kBrick) return;
+    const int64_t r = resolution, b = r / kBrick;
+    bricks.assign(n_cascades * b * b * b, 0);
+    parallel(static_cast<int>(n_cascades * b), [&](int slab, int) {  // cascade * b + z of the brick
+      for (int64_t row = 0; row < kBrick * r; ++row) {
+        const uint8_t* from = cells + (slab * kBrick * r + row) * r;
+        uint8_t* to = bricks.data() + (slab * b + row % r / kBrick) * b;
+        for (int64_t x = 0; x < b; ++x) {
+          uint64_t any;
+          std::memcpy(&any, from + x * kBrick, sizeof any);
+          to[x] |= any != 0;
+        }
+      }
+    });
+  }
+  int64_t cell(int cascade, const int* c) const {
+    const int64_t r = resolution;
+    return ((cascade * r + c[2]) * r + c[1]) * r + c[0];
+  }
+  // cells an axis of the empty box around an empty cell
+  int empty_size(int cascade, const int* c) const {
+    if (bricks.empty()) return 1;
+    const int64_t b = resolution / kBrick;
+    return bricks[((cascade * b + c[2] / kBrick) * b + c[1] / kBrick) * b + c[0] / kBrick] ? 1 : kBrick;
+  }
 };
 
 struct Lattice {
@@ -61,15 +94,15 @@ int64_t walk(const Occupancy& grid, const RayLattice& lattice, const float* orig
         int cell[3];
         for (int a = 0; a < 3; ++a)
           cell[a] = std::min(std::max(static_cast<int>((p[a] * scale + 1) * (0.5f * r)), 0), r - 1);
-        int64_t flat = ((static_cast<int64_t>(cascade) * r + cell[2]) * r + cell[1]) * r + cell[0];
-        if (grid.cells[flat]) {
+        if (grid.cells[grid.cell(cascade, cell)]) {
           if (!sample(start, end)) return i + 1;
         } else {
           const float side = 2.0f / (r * scale);
+          const int size = grid.empty_size(cascade, cell);
           float t_exit = INFINITY;
           for (int a = 0; a < 3; ++a) {
             if (direction[a] == 0) continue;
-            float wall = (cell[a] + (direction[a] > 0) - 0.5f * r) * side;
+            float wall = (cell[a] / size * size + (direction[a] > 0 ? size : 0) - 0.5f * r) * side;
             t_exit = std::min(t_exit, (wall - origin[a]) / direction[a]);
           }
           int64_t jump = std::isfinite(t_exit) ? lattice.steps_before(t_exit, offset) : i;

@@ -17,23 +17,39 @@ constexpr int kFirstRound = 8; // samples a ray in the first round; doubled in e
 struct Sample {
   int ray;
   float t_start, t_end, weight;
+  int round, column;  // where its encoding lies
 };
 
 // The rays of one batch, round by round: collect a few samples of every living ray, encode them level by level, composite.
 class Batch {
  public:
-  Batch(const recon_render_args& a, int64_t begin, int n) : a_(a), begin_(begin), n_(n) {}
+  Batch(const recon_render_args& a, const Occupancy& grid, int64_t begin, int n) : a_(a), grid_(grid), begin_(begin), n_(n) {}
 
   void render() {
     go();
     finish();
   }
 
-  // The samples that light reaches, by ray, without looking at colours.
-  std::vector<Sample> visible() {
+  // Finds the samples that light reaches, without looking at colours; returns how many.
+  int64_t find_visible() {
+    keeps_rounds_ = true;
     go();
-    std::stable_sort(kept_.begin(), kept_.end(), [](const Sample& a, const Sample& b) { return a.ray < b.ray; });
-    return std::move(kept_);
+    return kept_.size();
+  }
+
+  // Writes what find_visible found, sorted by ray. `features` [n, n_encoded].
+  void write_visible(int64_t* ray_indices, float* t_starts, float* t_ends, float* features) const {
+    const int e = a_.field.n_encoded();
+    std::vector<int64_t> place(n_ + 1, 0);
+    for (const Sample& s : kept_) ++place[s.ray + 1];
+    for (int r = 0; r < n_; ++r) place[r + 1] += place[r];
+    for (const Sample& s : kept_) {
+      const int64_t at = place[s.ray]++;
+      ray_indices[at] = begin_ + s.ray, t_starts[at] = s.t_start, t_ends[at] = s.t_end;
+      const std::vector<float>& round = rounds_[s.round];
+      const size_t stride = round.size() / e;
+      for (int k = 0; k < e; ++k) features[at * e + k] = round[k * stride + s.column];
+    }
   }
 
  private:
@@ -49,15 +65,15 @@ class Batch {
 
   bool collect(int most) {
     samples_.clear();
-    const Occupancy grid{a_.occupied, a_.n_cascades, a_.resolution};
     for (int r = 0; r < n_; ++r) {
       if (next_[r] < 0) continue;
       const int64_t ray = begin_ + r;
       const RayLattice lattice({a_.step, a_.growth}, a_.t_near[ray]);
       int left = most;
-      next_[r] = walk(grid, lattice, a_.origins + 3 * ray, a_.directions + 3 * ray, a_.t_near[ray], a_.t_far[ray], a_.offsets ? a_.offsets[ray] : 0.5f, next_[r],
-                      [&](float start, float end) {
-                        samples_.push_back({r, start, end, 0});
+      const float offset = a_.offsets ? a_.offsets[ray] : 0.5f;
+      next_[r] = walk(grid_, lattice, a_.origins + 3 * ray, a_.directions + 3 * ray, a_.t_near[ray], a_.t_far[ray], offset,
+                      next_[r], [&](float start, float end) {
+                        samples_.push_back({r, start, end, 0, n_rounds_, static_cast<int>(samples_.size())});
                         return --left > 0;
                       });
     }
@@ -78,6 +94,8 @@ class Batch {
     const float* position[3] = {position_[0].data(), position_[1].data(), position_[2].data()};
     encode(a_.field.grid, a_.field.table, position, n, features_.data(), n);
     for (int64_t at = 0; at < n; at += kBlock) block(at, static_cast<int>(std::min<int64_t>(kBlock, n - at)));
+    if (keeps_rounds_) rounds_.push_back(std::move(features_));
+    ++n_rounds_;
     for (int r = 0; r < n_; ++r)
       if (optical_[r] > a_.opaque) next_[r] = -1;
   }
@@ -133,10 +151,13 @@ class Batch {
   }
 
   const recon_render_args& a_;
+  const Occupancy& grid_;
   int64_t begin_;
-  int n_;
+  int n_, n_rounds_ = 0;
+  bool keeps_rounds_ = false;
   std::vector<int64_t> next_;
   std::vector<float> optical_, color_sum_, seen_weight_, features_, position_[3];
+  std::vector<std::vector<float>> rounds_;  // the encodings of each round
   std::vector<Sample> samples_, kept_;
   std::vector<int> chosen_;
   DensityBlock density_;
@@ -150,32 +171,35 @@ using namespace recon;
 
 void recon_render(const recon_render_args* args) {
   const int64_t n = args->n_rays;
+  const Occupancy grid(args->occupied, args->n_cascades, args->resolution);
   parallel(static_cast<int>((n + kRays - 1) / kRays), [&](int i, int) {
     const int64_t begin = static_cast<int64_t>(i) * kRays;
-    Batch(*args, begin, static_cast<int>(std::min<int64_t>(kRays, n - begin))).render();
+    Batch(*args, grid, begin, static_cast<int>(std::min<int64_t>(kRays, n - begin))).render();
   });
 }
 
-int64_t recon_march_visible(const recon_render_args* args, int64_t* ray_indices, float* t_starts, float* t_ends, int64_t capacity) {
-  const int64_t n = args->n_rays;
-  const int rays = 128;
-  std::vector<std::vector<Sample>> found((n + rays - 1) / rays);
-  parallel(static_cast<int>(found.size()), [&](int i, int) {
-    const int64_t begin = static_cast<int64_t>(i) * rays;
-    found[i] = Batch(*args, begin, static_cast<int>(std::min<int64_t>(rays, n - begin))).visible();
+int64_t recon_march_visible(const recon_render_args* args, int64_t* ray_indices, float* t_starts, float* t_ends, float* features,
+                            int64_t capacity) {
+  const int64_t n = args->n_rays, rays = 256;
+  const int n_batches = static_cast<int>((n + rays - 1) / rays), e = args->field.n_encoded();
+  const Occupancy grid(args->occupied, args->n_cascades, args->resolution);
+  std::vector<Batch> batches;
+  for (int64_t begin = 0; begin < n; begin += rays)
+    batches.emplace_back(*args, grid, begin, static_cast<int>(std::min<int64_t>(rays, n - begin)));
+  std::vector<int64_t> first(n_batches + 1, 0);
+  parallel(n_batches, [&](int i, int) { first[i + 1] = batches[i].find_visible(); });
+  for (int i = 0; i < n_batches; ++i) first[i + 1] += first[i];
+  if (first[n_batches] > capacity) return first[n_batches];
+  parallel(n_batches, [&](int i, int) {
+    const int64_t at = first[i];
+    batches[i].write_visible(ray_indices + at, t_starts + at, t_ends + at, features + at * e);
   });
-  int64_t total = 0;
-  for (size_t i = 0; i < found.size(); ++i)
-    for (const Sample& s : found[i]) {
-      if (total < capacity) ray_indices[total] = i * rays + s.ray, t_starts[total] = s.t_start, t_ends[total] = s.t_end;
-      ++total;
-    }
-  return total;
+  return first[n_batches];
 }
 
 int64_t recon_march(const recon_march_args* args, int64_t* ray_indices, float* t_starts, float* t_ends, int64_t capacity) {
   const recon_march_args& a = *args;
-  const Occupancy grid{a.occupied, a.n_cascades, a.resolution};
+  const Occupancy grid(a.occupied, a.n_cascades, a.resolution);
   const int pieces = n_threads() * 8;
   std::vector<std::vector<Sample>> found(pieces);
   parallel(pieces, [&](int i, int) {
@@ -184,7 +208,7 @@ int64_t recon_march(const recon_march_args* args, int64_t* ray_indices, float* t
       const RayLattice lattice({a.step, a.growth}, a.t_near[r]);
       walk(grid, lattice, a.origins + 3 * r, a.directions + 3 * r, a.t_near[r], a.t_far[r], a.offsets[r], 0,
            [&](float start, float end) {
-             found[i].push_back({static_cast<int>(r), start, end, 0});
+             found[i].push_back({static_cast<int>(r), start, end, 0, 0, 0});
              return true;
            });
     }
@@ -197,6 +221,38 @@ int64_t recon_march(const recon_march_args* args, int64_t* ray_indices, float* t
     }
   }
   return total;
+}
+
+void recon_occupied_cells(int n_cascades, int64_t n_cells, const float* densities, const uint8_t* possible, uint8_t* occupied,
+                          float side, float threshold) {
+  const int slabs = 32;  // a cascade
+  std::vector<double> sums(n_cascades * slabs, 0);
+  std::vector<int64_t> counts(n_cascades * slabs, 0);
+  auto cells = [&](int slab, auto&& visit) {
+    const int cascade = slab / slabs, part = slab % slabs;
+    const float size = side * static_cast<float>(1 << cascade);
+    const int64_t base = cascade * n_cells;
+    for (int64_t i = base + n_cells * part / slabs; i < base + n_cells * (part + 1) / slabs; ++i) visit(i, size);
+  };
+  parallel(n_cascades * slabs, [&](int slab, int) {
+    double sum = 0;
+    int64_t count = 0;
+    cells(slab, [&](int64_t i, float size) {
+      const bool counted = possible[i] && densities[i] >= 0;
+      sum += counted ? densities[i] * size : 0.0f;
+      count += counted;
+    });
+    sums[slab] = sum, counts[slab] = count;
+  });
+  double sum = 0;
+  int64_t count = 0;
+  for (int slab = 0; slab < n_cascades * slabs; ++slab) sum += sums[slab], count += counts[slab];
+  const float limit = std::min(threshold, static_cast<float>(count ? 0.5 * sum / count : 0.0));
+  parallel(n_cascades * slabs, [&](int slab, int) {
+    cells(slab, [&](int64_t i, float size) {
+      occupied[i] = possible[i] & ((densities[i] * size > limit) | (densities[i] < 0));
+    });
+  });
 }
 
 void recon_density(const recon::Field* field, int64_t n, const float* positions, float* densities, float* geometry) {
@@ -247,6 +303,6 @@ void recon_encode_gradient(const recon::HashGrid* grid, int64_t n, const float* 
   parallel(grid->n_levels, [&](int level, int) { scatter_level(*grid, level, position, n, d_out, n, grad_table); });
 }
 
-int recon_version() { return 3; }
+int recon_version() { return 7; }
 int recon_n_threads() { return n_threads(); }
 void recon_set_n_threads(int n) { set_n_threads(n); }

@@ -1,5 +1,6 @@
-// One training step: features of all samples level by level, then blocks of whole rays through both networks, compositing, loss
-// and all of it backwards while the block is in cache, then the scatter of the feature gradients level by level.
+// One training step: blocks of whole rays from their encoded samples through both networks, compositing, loss and all of it
+// backwards while the block is in cache, then the scatter of the feature gradients level by level.
+#include <chrono>
 #include <cstring>
 
 #include "api.h"
@@ -32,7 +33,7 @@ struct Worker {
   DensityBlock density;
   ColorBlock color;
   Rows d_geometry_, d_hidden_, d_x_, d_rgb_, d_c2_, d_c1_, d_in_;
-  std::vector<float> transmittance, weight, near_scale, d_logit;
+  std::vector<float> transmittance, weight, near_scale, d_logit, d_weight;
   std::vector<int> alive, alive_ray;
 };
 
@@ -51,13 +52,8 @@ class Step {
 
   double run() {
     place_samples();
-    const int64_t n = a_.n_samples, chunk = 8192;
+    const int64_t n = a_.n_samples;
     const float* position[3] = {position_[0].data(), position_[1].data(), position_[2].data()};
-    parallel(static_cast<int>((n + chunk - 1) / chunk), [&](int i, int) {
-      const int64_t at = i * chunk, count = std::min(chunk, n - at);
-      const float* p[3] = {position[0] + at, position[1] + at, position[2] + at};
-      encode(field_.grid, field_.table, p, count, features() + at, n);
-    });
     cut_blocks();
     std::vector<Gradients> gradients(n_threads());
     for (auto& g : gradients) {
@@ -65,17 +61,20 @@ class Step {
       for (int i = 0; i < 3; ++i) g.color[i].assign(sizes_color_[i], 0);
     }
     std::vector<Worker> workers(n_threads());
+    const double started = now();
     parallel(static_cast<int>(blocks_.size()) - 1, [&](int i, int thread) {
       block(blocks_[i], blocks_[i + 1], workers[thread], gradients[thread]);
     });
+    const double composited = now();
     parallel(field_.grid.n_levels, [&](int i, int) {
-      scatter_level(field_.grid, i, position, n, features(), n, a_.grad_table);
+      scatter_level(field_.grid, i, position, n, a_.grad_features, n, a_.grad_table);
     });
+    if (a_.seconds) a_.seconds[0] = composited - started, a_.seconds[1] = now() - composited;
     return reduce(gradients);
   }
 
  private:
-  float* features() { return a_.scratch; }
+  static double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
   void place_samples() {
     const int64_t n = a_.n_samples;
@@ -107,7 +106,7 @@ class Step {
     const int64_t begin = first_[ray_begin];
     const int n = static_cast<int>(first_[ray_end] - begin);
     w.density.resize(field_, n);
-    w.density.copy_features(field_, features() + begin, a_.n_samples);
+    w.density.transpose_features(field_, a_.features + begin * field_.n_encoded());
     w.density.forward(field_);
     transmit(ray_begin, ray_end, w);
     keep_alive(w);
@@ -121,7 +120,7 @@ class Step {
     density_backward(w, g, d_geometry);
     const float* d_x = w.d_x_.resize(field_.n_encoded(), stride);
     for (int k = 0; k < field_.n_encoded(); ++k) {
-      float* row = features() + k * a_.n_samples + begin;
+      float* row = a_.grad_features + k * a_.n_samples + begin;
       std::fill(row, row + n, 0.0f);
       for (int c = 0; c < w.density.n; ++c) row[w.alive[c]] = d_x[k * stride + c];
     }
@@ -220,9 +219,10 @@ class Step {
       g.loss += a_.opacity_loss * per_ray * -(p * std::log(p) + (1 - p) * std::log1p(-p));
       const float d_opacity = p == opacity ? a_.opacity_loss * per_ray * (std::log1p(-p) - std::log(p)) : 0;
       a_.opacities[r] = opacity;
+      distort(r, begin, c_begin, c, w, g);
       for (int back = c - 1; back >= c_begin; --back) {
         const int64_t s = begin + w.alive[back];
-        float along = 0;
+        float along = w.d_weight[back];
         for (int k = 0; k < 3; ++k) {
           const float value = w.color.rgb[k * stride + back];
           along += value * grad[k];
@@ -236,6 +236,33 @@ class Step {
         w.d_logit[back] = d_sigma * slope * w.near_scale[back];
       }
     }
+  }
+
+  // The distortion loss of one ray (Barron et al. 2022, eq. 15) and its gradient with respect to each weight:
+  // sum_ij w_i w_j |s_i - s_j| + sum_i w_i^2 ds_i / 3, by running sums, over folded distances s = t / (1 + t).
+  void distort(int64_t r, int64_t begin, int c_begin, int c_end, Worker& w, Gradients& g) {
+    w.d_weight.resize(w.density.n);
+    const float per_ray = a_.distortion_loss / a_.n_rays;
+    float mass = 0, moment = 0;  // over the samples before this one
+    double loss = 0;
+    auto fold = [](float t) { return t / (1 + t); };
+    for (int c = c_begin; c < c_end; ++c) {
+      const int64_t s = begin + w.alive[c];
+      const float near = fold(a_.t_starts[s]), far = fold(a_.t_ends[s]), middle = 0.5f * (near + far), weight = w.weight[c];
+      w.d_weight[c] = 2 * (mass * middle - moment) + 2.0f / 3 * weight * (far - near);
+      loss += weight * (2 * (mass * middle - moment) + weight * (far - near) / 3);
+      mass += weight;
+      moment += weight * middle;
+    }
+    float mass_behind = 0, moment_behind = 0;
+    for (int c = c_end - 1; c >= c_begin; --c) {
+      const int64_t s = begin + w.alive[c];
+      const float middle = 0.5f * (fold(a_.t_starts[s]) + fold(a_.t_ends[s]));
+      w.d_weight[c] = per_ray * (w.d_weight[c] + 2 * (moment_behind - mass_behind * middle));
+      mass_behind += w.weight[c];
+      moment_behind += w.weight[c] * middle;
+    }
+    g.loss += per_ray * loss;
   }
 
   void color_backward(Worker& w, Gradients& g, float* d_geometry) {
@@ -294,22 +321,67 @@ class Step {
 
 double recon_train(const recon_train_args* args) { return recon::Step(*args).run(); }
 
+namespace recon {
+namespace {
+
+struct Adam {
+  float rate, beta1, beta2, epsilon, root;  // rate: learning rate over the first correction; root: of the inverse second one
+
+  // kLanes entries of whole rows; rows without a gradient stay as they are
+  void group(int row, float* parameters, float* gradients, float* mean, float* square) const {
+    const Floats g = load(gradients);
+    const Ints touched = spread(g != 0.0f, row);
+    const Floats m0 = load(mean), v0 = load(square), p0 = load(parameters);
+    const Floats m = beta1 * m0 + (1 - beta1) * g, v = beta2 * v0 + (1 - beta2) * g * g;
+    const Floats p = p0 - rate * m / (square_root(v) * root + epsilon);
+    store(mean, touched ? m : m0);
+    store(square, touched ? v : v0);
+    store(parameters, touched ? p : p0);
+    store(gradients, Floats{});
+  }
+  void entry(float& parameter, float& gradient, float& mean, float& square) const {
+    mean = beta1 * mean + (1 - beta1) * gradient;
+    square = beta2 * square + (1 - beta2) * gradient * gradient;
+    parameter -= rate * mean / (std::sqrt(square) * root + epsilon);
+    gradient = 0;
+  }
+
+ private:
+  // all lanes of a row set where any is; row: a power of two
+  static Ints spread(Ints mask, int row) {
+    const Ints lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    for (int step = 1; step < row; step *= 2) mask |= __builtin_shuffle(mask, lane ^ step);
+    return mask;
+  }
+};
+
+inline bool any_gradient(const float* gradients, int64_t n) {
+  bool any = false;
+  for (int64_t k = 0; k < n; ++k) any |= gradients[k] != 0;
+  return any;
+}
+
+}  // namespace
+}  // namespace recon
+
 void recon_adam(int64_t n_rows, int row, float* parameters, float* gradients, float* mean, float* square, float learning_rate,
                 float beta1, float beta2, float epsilon, float correction1, float correction2) {
-  const int pieces = recon::n_threads() * 8;
-  recon::parallel(pieces, [&](int i, int) {
-    for (int64_t r = n_rows * i / pieces; r < n_rows * (i + 1) / pieces; ++r) {
-      float* g = gradients + r * row;
-      bool touched = false;
-      for (int k = 0; k < row; ++k) touched |= g[k] != 0;
-      if (!touched) continue;
-      for (int k = 0; k < row; ++k) {
-        const int64_t at = r * row + k;
-        mean[at] = beta1 * mean[at] + (1 - beta1) * g[k];
-        square[at] = beta2 * square[at] + (1 - beta2) * g[k] * g[k];
-        parameters[at] -= learning_rate * (mean[at] / correction1) / (std::sqrt(square[at] / correction2) + epsilon);
-        g[k] = 0;
-      }
+  using namespace recon;
+  const Adam adam{learning_rate / correction1, beta1, beta2, epsilon, 1 / std::sqrt(correction2)};
+  const bool in_groups = row <= kLanes && kLanes % row == 0;
+  const int64_t n = n_rows * row, size = in_groups ? kLanes : row, n_groups = n / size;
+  const int pieces = n_threads() * 8;
+  parallel(pieces, [&](int i, int) {
+    for (int64_t g = n_groups * i / pieces; g < n_groups * (i + 1) / pieces; ++g) {
+      const int64_t at = g * size;
+      if (!any_gradient(gradients + at, size)) continue;
+      if (in_groups)
+        adam.group(row, parameters + at, gradients + at, mean + at, square + at);
+      else
+        for (int64_t k = at; k < at + size; ++k) adam.entry(parameters[k], gradients[k], mean[k], square[k]);
     }
   });
+  for (int64_t at = n_groups * size; at < n; at += row)  // the rows that do not fill a group
+    if (any_gradient(gradients + at, row))
+      for (int64_t k = at; k < at + row; ++k) adam.entry(parameters[k], gradients[k], mean[k], square[k]);
 }

@@ -1,6 +1,7 @@
 // Sixteen floats at a time, by the compiler's vector extensions: one register with AVX-512, two with AVX2, four with SSE or NEON.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 
@@ -36,6 +37,13 @@ inline float sum(Floats v) {
   std::memcpy(&b, reinterpret_cast<const char*>(&low) + sizeof a, sizeof b);
   a += b;
   return (a[0] + a[2]) + (a[1] + a[3]);
+}
+
+inline Floats square_root(Floats x) {
+  float v[kLanes];
+  store(v, x);
+  for (float& value : v) value = std::sqrt(value);
+  return load(v);
 }
 
 inline Floats relu(Floats x) { return x > 0.0f ? x : Floats{}; }

@@ -1,0 +1,18 @@
+"""What this machine can do, what the kernels make of it, and how cost grows. A fraction of a ceiling travels between machines."""
+
+from recon.bench.ceilings import Ceilings, measure_ceilings
+from recon.bench.growth import Growth, measure_growth
+from recon.bench.peers import measure_peers, why_no_peers
+from recon.bench.steps import KernelTime, measure_backends, measure_kernels
+
+__all__ = [
+    "Ceilings",
+    "Growth",
+    "KernelTime",
+    "measure_backends",
+    "measure_ceilings",
+    "measure_growth",
+    "measure_kernels",
+    "measure_peers",
+    "why_no_peers",
+]

@@ -1,0 +1,151 @@
+"""One training step, kernel by kernel, against the ceilings, and the native back end against the reference."""
+
+import statistics
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from recon import kernels
+from recon.bench.ceilings import Ceilings
+from recon.bench.timing import seconds, seconds_once
+from recon.field import FieldShape, RadianceField
+from recon.geometry import Rays
+from recon.kernels import LossSettings, OccupancyLayout, StepLattice, native
+from recon.render.volume import Samples, sample_rays, sample_visible
+from recon.train.gradients import add_gradients
+from recon.train.optimizer import SparseAdam
+
+LOSS = LossSettings(huber_delta=0.1, opacity_loss=1e-3, distortion_loss=1e-3, near_scale=0.0)
+
+
+@dataclass(frozen=True)
+class KernelTime:
+    """One kernel: its time, and what share of the machine's ceiling for such work it reaches (None: no single ceiling)."""
+
+    name: str
+    milliseconds: float
+    fraction: float | None
+    ceiling: str
+
+
+class Step:
+    """A field of a given size, rays through a ball, and samples near its surface: what a trained object looks like."""
+
+    def __init__(
+        self, *, n_samples: int = 1 << 16, n_levels: int = 8, log2_table_size: int = 17, samples_per_ray: int = 16
+    ) -> None:
+        torch.manual_seed(0)
+        shape = FieldShape(n_levels, 4, log2_table_size, 16, 2048, 64, is_contracted=False, has_sky=False)
+        self.field = RadianceField(shape)
+        n = n_samples // samples_per_ray
+        target = 0.5 * torch.nn.functional.normalize(torch.randn(n, 3), dim=-1)
+        origins = 2.0 * torch.nn.functional.normalize(target + 0.4 * torch.randn(n, 3), dim=-1)
+        distance = (target - origins).norm(dim=-1, keepdim=True)
+        self.rays = Rays(origins, (target - origins) / distance)
+        edges = distance + 2 / 512 * (torch.arange(samples_per_ray + 1) - 0.7 * samples_per_ray)
+        starts, ends = edges[:, :-1].reshape(-1), edges[:, 1:].reshape(-1)
+        self.samples = Samples(torch.arange(n).repeat_interleave(samples_per_ray), starts, ends)
+        self.colors = torch.rand(n, 3)
+        self.layout, self.lattice = OccupancyLayout(1, 128), StepLattice(2 / 512, 0.0)
+        self.occupied = self._ball()
+        self.optimizer = SparseAdam(list(self.field.parameters()), betas=(0.9, 0.99), epsilon=1e-15)
+        self._become_opaque()
+
+    def _become_opaque(self, steps: int = 40) -> None:
+        """A short training with random backgrounds, so that rays end at the surface as they do in a trained field."""
+        kernels.use("native", threads=torch.get_num_threads())
+        for _ in range(steps):
+            behind = torch.rand_like(self.colors)
+            add_gradients(self.field, self.rays, self.samples, targets=self.colors, backgrounds=behind, loss=LOSS)
+            self.optimizer.step(1e-2)
+
+    def _ball(self) -> torch.Tensor:
+        low, side = self.layout.cell_boxes(torch.arange(self.layout.resolution**3))
+        radius = (low + 0.5 * side[:, None]).norm(dim=-1)
+        return ((radius - 0.5).abs() < 0.03).view(self.layout.shape)
+
+    def positions(self) -> torch.Tensor:
+        """Midpoints [n, 3] of the samples."""
+        along = self.samples.t[:, None] * self.rays.directions[self.samples.ray_indices]
+        return self.rays.origins[self.samples.ray_indices] + along
+
+    def gradients(self) -> None:
+        """Forward, loss and backward over all samples."""
+        add_gradients(self.field, self.rays, self.samples, targets=self.colors, backgrounds=self.colors, loss=LOSS)
+
+    def march(self) -> Samples:
+        """The samples that a training step would draw."""
+        march: dict[str, Any] = {
+            "near": 0.1,
+            "offsets": torch.full((len(self.rays),), 0.5),
+            "occupied": self.occupied,
+            "layout": self.layout,
+            "lattice": self.lattice,
+        }
+        if kernels.fused(torch.device("cpu")) is None:
+            return sample_rays(self.rays, **march)
+        return sample_visible(self.rays, field=self.field.tensors(), **march)
+
+    def whole(self) -> None:
+        """March, gradients, optimiser: what training repeats."""
+        self.gradients()
+        self.optimizer.step(1e-3)
+        self.march()
+
+    @property
+    def network_flops(self) -> float:
+        """Floating-point operations of both networks, forward and backward (inputs without a gradient not counted)."""
+        density = [p.numel() for p in self.field.density_layers]
+        color = [p.numel() for p in self.field.color_layers]
+        harmonics = self.field.shape.width * 16  # the view direction gets no gradient
+        return 2.0 * len(self.samples) * (3 * (sum(density) + sum(color)) - harmonics)
+
+
+def measure_kernels(ceilings: Ceilings) -> list[KernelTime]:
+    """Every kernel of one step of 65,536 samples at the current thread count."""
+    kernels.use("native", threads=torch.get_num_threads())
+    step = Step()
+    field, samples = step.field, step.samples
+    unit, n = (step.positions() + 1) / 2, len(step.samples)
+    rows = 8 * n * field.layout.n_levels
+    features = native.hash_encode(unit, field.table.data, field.layout)
+    tensors = (step.rays.origins, step.rays.directions, (samples.ray_indices, samples.t_starts, samples.t_ends))
+    gradients, phases = field.gradient_tensors(), torch.zeros(7, 2, dtype=torch.float64)
+    for repeat in phases:
+        native.field_gradients(
+            *tensors, step.colors, step.colors, field.tensors(), gradients, LOSS, features, phases=repeat
+        )
+    networks, scatter = phases.median(0).values.tolist()
+    encode = seconds(lambda: native.hash_encode(unit, field.table.data, field.layout))
+    return [
+        KernelTime("hash encode", 1e3 * encode, rows / encode / ceilings.gather_rows_s["L3"], "gather L3"),
+        KernelTime(
+            "networks, compositing, loss, forward and backward",
+            1e3 * networks,
+            step.network_flops / networks / 1e9 / ceilings.gflops,
+            "sgemm",
+        ),
+        KernelTime("hash scatter", 1e3 * scatter, rows / scatter / ceilings.scatter_rows_s["L3"], "scatter L3"),
+        KernelTime("march with early end", 1e3 * seconds(step.march), None, ""),
+        KernelTime("sparse Adam", 1e3 * _adam_seconds(step), None, ""),
+    ]
+
+
+def _adam_seconds(step: Step) -> float:
+    """Of a step with fresh gradients: they are zero afterwards, and rows without a gradient cost nothing."""
+    found = []
+    for _ in range(5):
+        step.gradients()
+        found.append(seconds_once(lambda: step.optimizer.step(1e-3)))
+    return statistics.median(found)
+
+
+def measure_backends() -> dict[str, float]:
+    """Rays per second of whole steps at equal settings, by back end."""
+    found = {}
+    for backend in ("reference", "native"):
+        step = Step()
+        kernels.use(backend, threads=torch.get_num_threads())
+        found[backend] = len(step.rays) / seconds(step.whole, repeats=3)
+    return found
