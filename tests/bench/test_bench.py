@@ -1,0 +1,61 @@
+"""The benchmark runs, says why it skips, and its numbers hang together. No test looks at how fast anything is."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from recon import bench, kernels
+from recon.bench.steps import Step
+from recon.kernels import native
+
+ROOT = Path(__file__).resolve().parents[2]
+needs_native = pytest.mark.skipif(native.why_missing() is not None, reason=f"native kernels: {native.why_missing()}")
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "scripts/bench.py", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+
+
+def test_peers_are_skipped_with_a_reason(tmp_path: Path) -> None:
+    done = run("peers", f"nerfstudio={tmp_path}", f"out={tmp_path / 'out.json'}")
+    assert done.returncode == 0 and "skipped" in done.stdout and "ns-train does not exist" in done.stdout
+    assert not (tmp_path / "out.json").exists()
+
+
+@pytest.mark.parametrize("argument", ["fast=1", "peer", "out="])
+def test_a_wrong_argument_is_one_line(argument: str) -> None:
+    done = run(argument)
+    assert done.returncode == 2 and argument.split("=")[0] in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+@needs_native
+def test_gather_and_scatter_touch_every_row_they_are_given() -> None:
+    native.set_n_threads(2)
+    table = torch.arange(40, dtype=torch.float32).view(10, 4)
+    rows = torch.randint(10, (64,), dtype=torch.int32)
+    assert native.gather_rows(table, rows) == pytest.approx(float(table[rows.long()].sum()))
+    tables = [torch.zeros(10, 4), torch.zeros(10, 4)]
+    native.scatter_rows(tables, rows)
+    torch.testing.assert_close(sum(tables)[:, 0], torch.bincount(rows, minlength=10).float())
+
+
+@needs_native
+def test_rays_of_the_benchmark_end_at_their_surface() -> None:
+    step = Step(n_samples=1 << 12, log2_table_size=12)
+    marched = step.march()
+    assert 0 < len(marched) < len(step.samples)
+    kernels.use("reference")
+
+
+@needs_native
+@pytest.mark.slow
+def test_every_kernel_has_a_time() -> None:
+    ceilings = bench.measure_ceilings(2)
+    assert ceilings.gather_rows_s["L2"] > ceilings.gather_rows_s["DRAM"] > 0
+    times = bench.measure_kernels(ceilings)
+    assert all(time.milliseconds > 0 for time in times) and sum(time.fraction is not None for time in times) == 3
+    kernels.use("reference")
