@@ -1,6 +1,7 @@
 """Measure this machine and the kernels on it: ceilings, each kernel as a share of its ceiling, back ends, growth.
 
-python scripts/bench.py                                      prints tables, writes bench.json (about two minutes)
+usage:
+python scripts/bench.py                                      prints tables, writes bench.json (about half a minute)
 python scripts/bench.py out=numbers.json
 python scripts/bench.py peers data=capture/transforms.json nerfstudio=/path/to/its/venv seconds=300
 """

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-HYDRA = sorted(path.stem for path in (ROOT / "scripts").glob("*.py") if "from command import" in path.read_text())
-PLAIN = ["make_sample", "summary"]
+HYDRA = sorted(
+    path.stem for path in (ROOT / "scripts").glob("*.py") if "from command import command" in path.read_text()
+)
+PLAIN = ["bench", "make_sample", "summary"]
 LATER_STAGES = sorted({"evaluate", "export", "mesh", "render", "train"} & set(HYDRA))
 
 

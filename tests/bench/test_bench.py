@@ -46,9 +46,10 @@ def test_gather_and_scatter_touch_every_row_they_are_given() -> None:
 @needs_native
 def test_rays_of_the_benchmark_end_at_their_surface() -> None:
     step = Step(n_samples=1 << 12, log2_table_size=12)
-    marched = step.march()
-    assert 0 < len(marched) < len(step.samples)
+    kernels.use("native")
+    ended = len(step.march())
     kernels.use("reference")
+    assert 0 < ended < 0.8 * len(step.march())  # the reference looks behind the surface too
 
 
 @needs_native
