@@ -41,7 +41,20 @@ def parse(arguments: list[str]) -> dict[str, Any]:
         if key not in DEFAULTS or not value:
             raise UserError(f"{argument}: expected peers or one of {', '.join(f'{key}=...' for key in DEFAULTS)}.")
         settings[key] = value
+    settings["seconds"] = positive_number("seconds", settings["seconds"])
+    if not Path(settings["out"]).absolute().parent.is_dir():
+        raise UserError(f"out={settings['out']}: its folder does not exist. Make it, or name another file.")
     return settings
+
+
+def positive_number(name: str, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise UserError(f"{name}={text}: expected a positive number.")
+    return value
 
 
 def measure() -> dict[str, Any]:
@@ -85,10 +98,10 @@ def peers(settings: dict[str, Any]) -> dict[str, Any]:
         return {}
     if not Path(settings["data"]).is_file():
         raise UserError(f"data={settings['data']}: expected a transforms.json with its pictures.")
-    found = bench.measure_peers(nerfstudio, Path(settings["data"]), float(settings["seconds"]))
+    found = bench.measure_peers(nerfstudio, Path(settings["data"]), settings["seconds"])
     for name, values in found.items():
         print(f"  {name:10s} " + "  ".join(f"{key} {value:,.1f}" for key, value in values.items()))
-    return {"peers": found, "data": settings["data"], "seconds": float(settings["seconds"])}
+    return {"peers": found, "data": settings["data"], "seconds": settings["seconds"]}
 
 
 def machine() -> dict[str, Any]:

@@ -26,7 +26,9 @@ def test_peers_are_skipped_with_a_reason(tmp_path: Path) -> None:
     assert not (tmp_path / "out.json").exists()
 
 
-@pytest.mark.parametrize("argument", ["fast=1", "peer", "out="])
+@pytest.mark.parametrize(
+    "argument", ["fast=1", "peer", "out=", "seconds=soon", "seconds=-1", "out=no/such/folder/x.json"]
+)
 def test_a_wrong_argument_is_one_line(argument: str) -> None:
     done = run(argument)
     assert done.returncode == 2 and argument.split("=")[0] in done.stderr and len(done.stderr.splitlines()) == 1
