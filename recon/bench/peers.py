@@ -70,7 +70,8 @@ def _nerfacto(nerfstudio: Path, data: Path, folder: Path, seconds: float) -> dic
             process.wait()
     rays, psnr = (_scalars(folder, tag) for tag in ("Train Rays / Sec", "Train Metrics Dict/psnr"))
     if not rays:
-        raise UserError(f"nerfacto took no step in {seconds:g} s: {(folder / 'ns.log').read_text()[-300:]}")
+        said = (folder / "ns.log").read_text(errors="replace").strip().splitlines() or ["nothing"]
+        raise UserError(f"nerfacto took no step; it said last: {said[-1]}. Try {command[0]} nerfacto by hand.")
     return {"rays_per_second": median(rays), "psnr_train": median(psnr[-10:]) if psnr else 0.0, "steps": len(rays)}
 
 

@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from recon import bench, kernels
+from recon.bench import peers
 from recon.bench.steps import Step
+from recon.errors import UserError
 from recon.kernels import native
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,3 +64,33 @@ def test_every_kernel_has_a_time() -> None:
     times = bench.measure_kernels(ceilings)
     assert all(time.milliseconds > 0 for time in times) and sum(time.fraction is not None for time in times) == 3
     kernels.use("reference")
+
+
+def fake_nerfstudio(root: Path, program: str) -> Path:
+    (root / "bin").mkdir(parents=True)
+    script = root / "bin" / "ns-train"
+    script.write_text(f"#!{sys.executable}\n{program}")
+    script.chmod(0o755)
+    return root
+
+
+def test_nerfacto_that_does_not_start_is_quoted(tmp_path: Path) -> None:
+    peer = fake_nerfstudio(tmp_path / "venv", "import sys\nsys.exit('no kernel for this machine')\n")
+    with pytest.raises(UserError, match="it said last: no kernel for this machine"):
+        peers._nerfacto(peer, tmp_path / "transforms.json", tmp_path, 1.0)
+
+
+def test_nerfacto_is_read_while_it_runs_and_ended_in_time(tmp_path: Path) -> None:
+    program = """
+import sys, time
+from torch.utils.tensorboard import SummaryWriter
+writer = SummaryWriter(sys.argv[sys.argv.index("--output-dir") + 1] + "/run")
+for step, rays in enumerate((400, 500, 600)):
+    writer.add_scalar("Train Rays / Sec", rays, step)
+    writer.add_scalar("Train Metrics Dict/psnr", 12.5, step)
+writer.flush()
+time.sleep(300)
+"""
+    peer = fake_nerfstudio(tmp_path / "venv", program)
+    found = peers._nerfacto(peer, tmp_path / "transforms.json", tmp_path, 1.0)
+    assert found == {"rays_per_second": 500, "psnr_train": 12.5, "steps": 3}
