@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from recon.capture.keyframes import Spacing
+from recon.capture.mask_files import mask_folder
+from recon.capture.mask_function import load_mask_fn
 from recon.capture.photos import capture_photos
 from recon.capture.records import MIN_VIEWS, Capture, count_reasons
 from recon.capture.source import source_kind
@@ -26,12 +28,15 @@ def capture_frames(
     workspace: Workspace,
     *,
     source: str | Path | None,
-    target_count: int,
+    target_count: int | str,
+    min_count: int,
     max_count: int,
-    min_motion: float,
-    max_motion: float,
+    max_parallax: float,
+    min_overlap: float,
     max_size: int | None,
     jpeg_quality: int,
+    alpha: str,
+    mask_fn: str | None,
 ) -> Path:
     """Write the chosen images of `source` and `frames.json` into `workspace.frames`; what each setting means:
     conf/capture/default.yaml.
@@ -46,19 +51,38 @@ def capture_frames(
         )
     source = Path(source)
     kind = source_kind(source)
-    spacing = Spacing(target_count=target_count, max_count=max_count, min_motion=min_motion, max_motion=max_motion)
-    _check_settings(spacing, max_size=max_size, jpeg_quality=jpeg_quality)
-    settings = {"source": source, **vars(spacing), "max_size": max_size, "jpeg_quality": jpeg_quality}
-    key = fingerprint(settings, [source])
+    spacing = Spacing(
+        target_count=None if target_count == "auto" else target_count,  # type: ignore[arg-type]  # checked below
+        min_count=min_count,
+        max_count=max_count,
+        max_parallax=max_parallax,
+        min_overlap=min_overlap,
+    )
+    _check_settings(spacing, max_size=max_size, jpeg_quality=jpeg_quality, alpha=alpha)
+    function, function_file = (None, None) if mask_fn is None else load_mask_fn(mask_fn)
+    settings = {
+        "source": source,
+        **vars(spacing),
+        "max_size": max_size,
+        "jpeg_quality": jpeg_quality,
+        "alpha": alpha,
+        "mask_fn": mask_fn,
+    }
+    inputs = [path for path in (source, mask_folder(source), function_file) if path is not None and path.exists()]
+    key = fingerprint(settings, inputs)
     if is_finished(workspace.frames, key):
         say("capture: up to date")
         return workspace.frames
     started = time.monotonic()
     with replace_folder(workspace.frames) as folder:
         if kind == "video":
-            capture = capture_video(source, folder, spacing=spacing, max_size=max_size, jpeg_quality=jpeg_quality)
+            capture = capture_video(
+                source, folder, spacing=spacing, max_size=max_size, jpeg_quality=jpeg_quality, mask_fn=function
+            )
         else:
-            capture = capture_photos(source, folder, max_size=max_size, jpeg_quality=jpeg_quality)
+            capture = capture_photos(
+                source, folder, max_size=max_size, jpeg_quality=jpeg_quality, alpha=alpha, mask_fn=function
+            )
         _check_enough(capture)
         write_json(folder / workspace.frames_json.name, capture.as_json())
         seconds = time.monotonic() - started
@@ -68,25 +92,29 @@ def capture_frames(
     return workspace.frames
 
 
-def _check_settings(spacing: Spacing, *, max_size: int | None, jpeg_quality: int) -> None:
+def _check_settings(spacing: Spacing, *, max_size: int | None, jpeg_quality: int, alpha: str) -> None:
     """Settings a person typed: of the right kind and possible."""
+    wanted = spacing.min_count if spacing.target_count is None else spacing.target_count
     for name, number, low, high in (
-        ("target_count", spacing.target_count, MIN_VIEWS, 100_000),
+        ("target_count", wanted, MIN_VIEWS, 100_000),
+        ("min_count", spacing.min_count, MIN_VIEWS, 100_000),
         ("max_count", spacing.max_count, MIN_VIEWS, 100_000),
         ("jpeg_quality", jpeg_quality, 1, 100),
         ("max_size", 16384 if max_size is None else max_size, 64, 16384),
     ):
         if not isinstance(number, int) or not low <= number <= high:
-            raise UserError(f"capture.{name}={number}: expected a whole number from {low} to {high}.")
-    for name, fraction in (("min_motion", spacing.min_motion), ("max_motion", spacing.max_motion)):
-        if not isinstance(fraction, (int, float)) or not 0 < fraction <= 1:
-            raise UserError(f"capture.{name}={fraction}: expected a fraction of the image's longest side, 0 to 1.")
-    for low_name, high_name in (("min_motion", "max_motion"), ("target_count", "max_count")):
-        low_value, high_value = getattr(spacing, low_name), getattr(spacing, high_name)
-        if low_value > high_value:
-            raise UserError(
-                f"capture.{low_name}={low_value} is over capture.{high_name}={high_value}: set capture.{high_name} too."
-            )
+            automatic = "auto or " if name == "target_count" else ""
+            raise UserError(f"capture.{name}={number}: expected {automatic}a whole number from {low} to {high}.")
+    for name, fraction in (("max_parallax", spacing.max_parallax), ("min_overlap", spacing.min_overlap)):
+        if not isinstance(fraction, (int, float)) or not 0 < fraction < 1:
+            raise UserError(f"capture.{name}={fraction}: expected a fraction between 0 and 1.")
+    if wanted > spacing.max_count:
+        name = "min_count" if spacing.target_count is None else "target_count"
+        raise UserError(
+            f"capture.{name}={wanted} is over capture.max_count={spacing.max_count}: set capture.max_count too."
+        )
+    if alpha not in ("mask", "empty"):
+        raise UserError(f"capture.alpha={alpha}: expected mask or empty.")
 
 
 def _check_enough(capture: Capture) -> None:

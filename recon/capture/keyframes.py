@@ -1,4 +1,4 @@
-"""Which frames of a video to keep: the sharpest of each window of equal motion."""
+"""Which frames of a video to keep: the sharpest of each window of equal change of view."""
 
 import math
 from collections.abc import Sequence
@@ -6,9 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from recon.capture.motion import Motion
+
+# Frames closer than this part of a step are interchangeable: at most one of them is kept.
+_FINEST = 0.25
+# Candidates for each frame that may be kept, so that windows of any width have a choice.
+_CHOICE = 4
 # Frames this close to the sharpest of their window are as good; the one nearest the window's middle keeps spacing even.
 _AS_SHARP = 0.9
-# Below this part of the sharpness of the frame kept in its window, a frame is called blurred.
+# Below this part of the sharpness of the frame kept near it, a frame is called blurred.
 _BLURRED = 0.75
 # Two frames differ by less than this (mean grey levels) and do not move: the camera stored one picture twice.
 _DUPLICATE = 0.35
@@ -16,72 +22,89 @@ _DUPLICATE = 0.35
 
 @dataclass(frozen=True)
 class Spacing:
-    """How many frames to keep and how far apart. Motions are fractions of the image's longest side."""
+    """How many frames to keep and how far apart neighbours should be."""
 
-    target_count: int
+    target_count: int | None  # None: from the motion
+    min_count: int
     max_count: int
-    min_motion: float
-    max_motion: float
+    max_parallax: float  # fraction of the longest side
+    min_overlap: float  # share of the picture
+
+    def steps(self, motion: Motion) -> float:
+        """How many views this far apart a stretch of the video wants: the more of what parallax and overlap ask."""
+        return max(motion.parallax / self.max_parallax, motion.turnover / -math.log(self.min_overlap))
+
+    def n_candidates(self, cell_steps: float) -> int:
+        """How many frames to hold ready while the length of the video is unknown, one for every `cell_steps`."""
+        fewest = self.min_count if self.target_count is None else self.target_count
+        return _CHOICE * (fewest if cell_steps < _FINEST else self.max_count)
 
 
 @dataclass(frozen=True)
 class FrameScore:
-    """What the first pass over a video measures of one frame."""
+    """What the pass over a video measures of one frame."""
 
     source_index: int
     time_s: float
     sharpness: float
-    travel: float  # motion since the first frame, see `recon.capture.motion`
+    exposure: float  # mean linear level, 0 to 1
     change: float  # mean absolute difference to the frame before, grey levels; infinite for the first
+    motion: Motion  # since the first frame
+    progress: float  # steps since the first frame, see `Spacing.steps`
 
 
-def choose_keyframes(scores: Sequence[FrameScore], spacing: Spacing) -> list[str | None]:
+def choose_keyframes(
+    scores: Sequence[FrameScore], spacing: Spacing, *, candidates: frozenset[int] | None = None
+) -> list[str | None]:
     """For each frame None (kept) or why it is dropped.
 
-    The path of travel is cut into equal windows and each gives its sharpest frame, so a standing camera yields few
-    frames and a fast one many.
+    The path of progress is cut into equal windows and each gives its sharpest frame, so a standing camera yields few
+    frames, a turning one as many as overlap needs, and a fast one many. Only `candidates` (positions in `scores`; None:
+    all) can be kept.
     """
-    travel = np.array([score.travel for score in scores])
-    n_windows = count_windows(float(travel[-1]), spacing)
-    width = float(travel[-1]) / n_windows
-    windows = np.zeros(len(travel), np.int64) if width == 0 else np.minimum(travel / width, n_windows - 1).astype(int)
-    reasons: list[str | None] = [None] * len(scores)
+    allowed = np.array(sorted(range(len(scores)) if candidates is None else candidates))
+    progress = np.array([score.progress for score in scores])
+    n_windows = count_windows(float(progress[-1]), spacing)
+    width = float(progress[-1]) / n_windows
+    windows = np.zeros(len(allowed), int)
+    if width > 0:
+        windows = np.minimum(progress[allowed] / width, n_windows - 1).astype(int)
+    kept = []
     for window in np.unique(windows).tolist():
-        members = np.flatnonzero(windows == window).tolist()
-        kept = members[_best_of([scores[i] for i in members], center=(window + 0.5) * width)]
-        for i in members:
-            if i != kept:
-                reasons[i] = _why_dropped(scores[i], scores[kept], min_motion=spacing.min_motion)
-    return reasons
+        members = allowed[windows == window].tolist()
+        kept.append(members[_best_of([scores[i] for i in members], center=(window + 0.5) * width)])
+    nearest = np.abs(progress[:, None] - progress[kept]).argmin(1)
+    reasons = [_why_dropped(score, scores[kept[k]]) for score, k in zip(scores, nearest, strict=True)]
+    return [None if i in set(kept) else reason for i, reason in enumerate(reasons)]
 
 
-def count_windows(total_travel: float, spacing: Spacing) -> int:
-    """How many windows of equal motion the path is cut into.
+def count_windows(n_steps: float, spacing: Spacing) -> int:
+    """How many windows the path is cut into: the number asked, or one a step within the limits.
 
-    `target_count`; more where windows would be wider than `max_motion`, at most `max_count`; fewer where they would be
-    narrower than `min_motion`.
+    Never so many that frames would be closer than a quarter of a step.
 
-    >>> spacing = Spacing(target_count=90, max_count=300, min_motion=0.005, max_motion=0.08)
-    >>> count_windows(4.5, spacing), count_windows(0.1, spacing), count_windows(16.0, spacing)
-    (90, 20, 200)
+    >>> spacing = Spacing(target_count=None, min_count=60, max_count=300, max_parallax=0.03, min_overlap=0.85)
+    >>> [count_windows(n_steps, spacing) for n_steps in (96.0, 30.0, 5.0, 1000.0)]
+    [96, 60, 20, 300]
     """
-    at_least = min(math.ceil(total_travel / spacing.max_motion), spacing.max_count)
-    at_most = int(total_travel / spacing.min_motion + 1e-9)
-    return max(1, min(max(spacing.target_count, at_least), at_most))
+    wanted = spacing.target_count
+    if wanted is None:
+        wanted = min(max(math.ceil(n_steps), spacing.min_count), spacing.max_count)
+    return max(1, min(wanted, int(n_steps / _FINEST + 1e-9)))
 
 
 def _best_of(members: Sequence[FrameScore], *, center: float) -> int:
     """Position of the frame to keep: among the sharpest, the one nearest `center`; the earliest of equals."""
     sharpest = max(score.sharpness for score in members)
     good = [i for i, score in enumerate(members) if score.sharpness >= _AS_SHARP * sharpest]
-    return min(good, key=lambda i: (abs(members[i].travel - center), i))
+    return min(good, key=lambda i: (abs(members[i].progress - center), i))
 
 
-def _why_dropped(score: FrameScore, kept: FrameScore, *, min_motion: float) -> str:
+def _why_dropped(score: FrameScore, kept: FrameScore) -> str:
     if score.change < _DUPLICATE:
         return "duplicate"
     if score.sharpness < _BLURRED * kept.sharpness:
         return "blurred"
-    if abs(score.travel - kept.travel) < min_motion:
+    if abs(score.progress - kept.progress) < _FINEST:
         return "too little motion"
     return "not needed"

@@ -2,9 +2,9 @@
 
 import re
 import shutil
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,9 +12,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from recon.capture.mask_files import masks_of_photos, read_mask_file
+from recon.capture.mask_function import MaskFn
+from recon.capture.masks import opaque, save_mask, shrink_mask, write_masks
+from recon.capture.notes import exposure_of
+from recon.capture.one_size import Photo, size_hw_of, to_one_size
 from recon.capture.records import Capture, FrameRecord, is_one_camera
 from recon.capture.sharpness import measure_sharpness
-from recon.console import progress, say
+from recon.console import progress, warn
 from recon.errors import UserError
 from recon.formats.images import (
     ImageHeader,
@@ -23,6 +28,7 @@ from recon.formats.images import (
     read_header,
     read_image,
     resize_image,
+    turned,
     write_image,
 )
 
@@ -31,63 +37,50 @@ _THUMBNAIL_SIZE = 64
 # Duplicates: thumbnails differ by less than this, on average and anywhere (grey levels). Saving again at a lower
 # quality changes 0.4 and 4, a second shot from a tripod about as much; a step of the camera across texture 7 and 80.
 _SAME_MEAN, _SAME_MAX = 1.0, 10.0
-_TRANSPOSED_TAG = 6  # EXIF: turn by 90 degrees
-_COPIED_MODES = {"JPEG": ("RGB", "L"), "PNG": ("RGB", "RGBA", "L")}
+# Pillow's mode and whether alpha is kept: files whose bytes are what would be written.
+_COPIED_MODES = {
+    "JPEG": (("RGB", False), ("L", False)),
+    "PNG": (("RGB", False), ("L", False), ("RGBA", True)),
+}
+_INVERSE = {6: 8, 8: 6}  # EXIF orientations whose undoing is another one
 
 
-@dataclass(frozen=True)
-class _Photo:
-    """One file and how to read it."""
-
-    path: Path
-    header: ImageHeader
-    orientation: int  # EXIF code to apply: the file's own unless the photo is turned to match the others
-
-    @property
-    def is_turned(self) -> bool:
-        return self.orientation != self.header.orientation
-
-
-def capture_photos(source: Path, folder: Path, *, max_size: int | None, jpeg_quality: int) -> Capture:
-    """Write the photos of `source` into `folder` at working size and say what became of each."""
+def capture_photos(
+    source: Path, folder: Path, *, max_size: int | None, jpeg_quality: int, alpha: str, mask_fn: MaskFn | None
+) -> Capture:
+    """Write the photos of `source`, and their masks, into `folder` at working size and say what became of each."""
     paths = list_images(source)
-    photos = _to_one_size(source, [(path, header) for path, header in zip(paths, _headers(paths), strict=True)])
-    full_hw = _size_hw(photos[0])
+    headers, problems = _headers(paths)
+    photos = {photo.path: photo for photo in to_one_size(source, list(headers.items()))}
+    full_hw = size_hw_of(next(iter(photos.values())))
     size_hw = fit_within(full_hw, max_size)
-    names = ordered_names([path.stem for path in paths])
-    thumbnails: list[NDArray[np.int16]] = []
+    seen: list[NDArray[np.int16]] = []  # thumbnails
     frames = []
-    with progress("reading photos", len(photos)) as bar:
-        for index, (photo, name) in enumerate(zip(photos, names, strict=True)):
-            image = read_image(photo.path, orientation=photo.orientation)
-            thumbnail = _thumbnail(image)
-            is_duplicate = any(_looks_same(thumbnail, other) for other in thumbnails)
-            written = None if is_duplicate else _write(photo, image, folder, name, size_hw, quality=jpeg_quality)
-            if not is_duplicate:
-                thumbnails.append(thumbnail)
-            focal_px = photo.header.focal_px
-            frames.append(
-                FrameRecord(
-                    name=name,
-                    image=written,
-                    source_index=index,
-                    source_name=photo.path.name,
-                    time_s=None,
-                    sharpness=round(measure_sharpness(_gray(image, _SCORE_SIZE)), 4),
-                    kept=not is_duplicate,
-                    reason="duplicate" if is_duplicate else None,
-                    exif_focal_px=focal_px and round(focal_px * max(size_hw) / max(full_hw), 3),
-                    rotated_by_orientation=photo.orientation if photo.is_turned else None,
-                )
-            )
+    with progress("reading photos", len(paths)) as bar:
+        for index, (path, name) in enumerate(zip(paths, ordered_names([p.stem for p in paths]), strict=True)):
+            image = _read(photos[path], problems) if path in photos else None
+            record = _dropped(name, index, path, "damaged")
+            if image is not None:
+                record = _taken(record, photos[path], image, seen)
+                if record.kept:
+                    if alpha == "mask" and image.shape[2] == 4:
+                        image = _alpha_to_mask(image, folder, name, size_hw)
+                    record = replace(record, image=_write(photos[path], image, folder, name, size_hw, jpeg_quality))
+                if record.exif_focal_px is not None:
+                    focal_px = record.exif_focal_px * max(size_hw) / max(full_hw)
+                    record = replace(record, exif_focal_px=round(focal_px, 3))
+            frames.append(record)
             bar.advance()
-    headers = [photo.header for photo in photos]
+    if problems:
+        _say_damaged(source, problems, len(paths))
+    files = masks_of_photos(source, paths)
+    read_fn = partial(_given_mask, files, {path.name: photo for path, photo in photos.items()}) if files else None
     return Capture(
         source=source,
         kind="photos",
         size_hw=size_hw,
-        shared_camera=is_one_camera([h.camera for h in headers], [h.focal_px for h in headers]),
-        frames=tuple(frames),
+        shared_camera=is_one_camera([h.camera for h in headers.values()], [h.focal_px for h in headers.values()]),
+        frames=tuple(write_masks(frames, folder, read_fn=read_fn, mask_fn=mask_fn)),
     )
 
 
@@ -109,84 +102,100 @@ def ordered_names(stems: Sequence[str]) -> list[str]:
     return [f"{index:05d}_{stem}" for index, stem in enumerate(plain)]
 
 
-# ---- one size ------------------------------------------------------------------------------------------------------
+# ---- one photo -----------------------------------------------------------------------------------------------------
 
 
-def _headers(paths: Sequence[Path]) -> list[ImageHeader]:
-    """Headers of all photos; one error that names every file that is not an image."""
-    headers, problems = [], []
+def _headers(paths: Sequence[Path]) -> tuple[dict[Path, ImageHeader], list[str]]:
+    """Headers of the photos that have one, and what is wrong with the others; `UserError` when all are damaged."""
+    headers, problems = {}, []
     for path in paths:
         try:
-            headers.append(read_header(path))
+            headers[path] = read_header(path)
         except UserError as error:
             problems.append(str(error))
-    if len(problems) == 1:
-        raise UserError(problems[0])
-    if problems:
+    if not headers:
         raise UserError(f"{len(problems)} of {len(paths)} images cannot be read: {' | '.join(problems[:5])}")
-    return headers
+    return headers, problems
 
 
-def _to_one_size(source: Path, photos: Sequence[tuple[Path, ImageHeader]]) -> list[_Photo]:
-    """Photos of one size. Those filmed upright among landscape ones (or the reverse) are turned to match the majority.
-
-    A phone turned by 90 degrees is the same camera: its sensor, and so its focal length and principal point, have not
-    changed, only the EXIF tag has. Read with the majority's tag, all photos show the sensor in the same way.
-    """
-    counts = Counter(header.size_hw for _, header in photos)
-    size_hw = max(counts, key=lambda size: (counts[size], size))
-    transposed_hw = (size_hw[1], size_hw[0])
-    odd = [(path, header) for path, header in photos if header.size_hw not in (size_hw, transposed_hw)]
-    if odd:
-        raise UserError(_why_not_one_size(source, counts, size_hw, odd))
-    tags = Counter(header.orientation for _, header in photos if header.size_hw == size_hw)
-    majority_tag = max(tags, key=lambda tag: (tags[tag], -tag))
-    result = []
-    for path, header in photos:
-        photo = _Photo(path, header, header.orientation)
-        if header.size_hw != size_hw:
-            photo = _Photo(path, header, majority_tag)
-            if _size_hw(photo) != size_hw:  # no tag says how the camera was held
-                photo = _Photo(path, header, _TRANSPOSED_TAG if header.orientation < 5 else 1)
-        result.append(photo)
-    n_turned = sum(photo.is_turned for photo in result)
-    if n_turned:
-        h, w = size_hw
-        say(f"capture: {n_turned} of {len(result)} photos are turned by 90 degrees to share the {w}x{h} camera")
-    return result
+def _read(photo: Photo, problems: list[str]) -> NDArray[np.uint8] | None:
+    """Its pixels; None, with the reason in `problems`, where they are damaged."""
+    try:
+        return read_image(photo.path, orientation=photo.orientation)
+    except UserError as error:
+        problems.append(str(error))
+        return None
 
 
-def _size_hw(photo: _Photo) -> tuple[int, int]:
-    """Size after the orientation that will be applied, which may not be the file's own."""
-    h, w = photo.header.size_hw
-    return (h, w) if (photo.orientation >= 5) == (photo.header.orientation >= 5) else (w, h)
+def _say_damaged(source: Path, problems: Sequence[str], n_photos: int) -> None:
+    more = f" | and {len(problems) - 5} more" if len(problems) > 5 else ""
+    warn(f"{source}: {len(problems)} of {n_photos} photos are left out: {' | '.join(problems[:5])}{more}")
 
 
-def _why_not_one_size(
-    source: Path, counts: Counter[tuple[int, int]], size_hw: tuple[int, int], odd: Sequence[tuple[Path, ImageHeader]]
-) -> str:
-    listed = ", ".join(f"{count} of {w}x{h}" for (h, w), count in counts.most_common(4))
-    names = ", ".join(path.name for path, _ in odd[:5]) + (f" and {len(odd) - 5} more" if len(odd) > 5 else "")
-    return (
-        f"capture.source={source}: photos have different sizes ({listed}); expected one, "
-        f"{size_hw[1]}x{size_hw[0]}, as from one camera. Remove or re-export: {names}"
+def _dropped(name: str, index: int, path: Path, reason: str) -> FrameRecord:
+    return FrameRecord(
+        name=name,
+        image=None,
+        source_index=index,
+        source_name=path.name,
+        time_s=None,
+        sharpness=0.0,
+        kept=False,
+        reason=reason,
+        exposure=0.0,
     )
+
+
+def _taken(record: FrameRecord, photo: Photo, image: NDArray[np.uint8], seen: list[NDArray[np.int16]]) -> FrameRecord:
+    """The record of a photo that was read: kept unless it shows what one of `seen` shows; else it joins them."""
+    thumbnail, gray = _thumbnail(image), _gray(image, _SCORE_SIZE)
+    is_duplicate = any(_looks_same(thumbnail, other) for other in seen)
+    if not is_duplicate:
+        seen.append(thumbnail)
+    return replace(
+        record,
+        sharpness=round(measure_sharpness(gray), 4),
+        exposure=round(exposure_of(gray), 4),
+        kept=not is_duplicate,
+        reason="duplicate" if is_duplicate else None,
+        exif_focal_px=photo.header.focal_px,
+        rotated_by_orientation=photo.orientation if photo.is_turned else None,
+    )
+
+
+def _alpha_to_mask(image: NDArray[np.uint8], folder: Path, name: str, size_hw: tuple[int, int]) -> NDArray[np.uint8]:
+    """Write the alpha of a picture [h, w, 4] as its mask, where it hides anything; the colours [h, w, 3]."""
+    counts = opaque(image[..., 3])
+    if not counts.all():
+        save_mask(folder, name, shrink_mask(counts, size_hw))
+    return np.ascontiguousarray(image[..., :3])
+
+
+def _given_mask(files: Mapping[str, Path], photos: Mapping[str, Photo], frame: FrameRecord) -> NDArray[np.bool_] | None:
+    """The mask file of a photo, turned as the photo is."""
+    assert frame.source_name is not None
+    if frame.source_name not in files:
+        return None
+    seen, photo = read_mask_file(files[frame.source_name]), photos[frame.source_name]
+    stored = turned(seen, _INVERSE.get(photo.header.orientation, photo.header.orientation))
+    return turned(stored, photo.orientation)
 
 
 # ---- pixels --------------------------------------------------------------------------------------------------------
 
 
 def _write(
-    photo: _Photo, image: NDArray[np.uint8], folder: Path, name: str, size_hw: tuple[int, int], *, quality: int
+    photo: Photo, image: NDArray[np.uint8], folder: Path, name: str, size_hw: tuple[int, int], quality: int
 ) -> str:
     """Copy the file where nothing changes, else write the pixels (png where there is alpha); the file name."""
     header = photo.header
     is_same = image.shape[:2] == size_hw and photo.orientation == header.orientation == 1
-    if is_same and header.mode in _COPIED_MODES.get(header.format, ()):
+    has_alpha = image.shape[2] == 4
+    if is_same and (header.mode, has_alpha) in _COPIED_MODES.get(header.format, ()):
         file_name = f"{name}.{'png' if header.format == 'PNG' else 'jpg'}"
         shutil.copyfile(photo.path, folder / file_name)
         return file_name
-    file_name = f"{name}.{'png' if image.shape[2] == 4 else 'jpg'}"
+    file_name = f"{name}.{'png' if has_alpha else 'jpg'}"
     resized = image if image.shape[:2] == size_hw else resize_image(image, size_hw)
     write_image(folder / file_name, resized, quality=quality)
     return file_name

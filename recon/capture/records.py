@@ -24,6 +24,11 @@ class FrameRecord:
     sharpness: float
     kept: bool
     reason: str | None  # why dropped
+    exposure: float  # mean linear light, 0 to 1
+    notes: tuple[str, ...] = ()  # "exposure jump", "blur run": see `recon.capture.notes`
+    parallax: float | None = None  # of kept video frames: since the kept one before, fraction of the longest side
+    overlap: float | None = None  # likewise, share of the picture
+    mask: str | None = None  # file in frames/, white where the picture counts
     exif_focal_px: float | None = None  # in the written size; in the file only where photos do not share a camera
     rotated_by_orientation: int | None = None  # EXIF code used instead of the photo's own, see `recon.capture.photos`
 

@@ -1,74 +1,80 @@
-"""A video to its key frames: one pass that scores small pictures, one that writes the chosen ones at working size."""
+"""A video to its key frames in one pass: small pictures are scored, large ones of the best so far wait on disk."""
 
-from contextlib import closing
+import shutil
+from collections.abc import Mapping, Sequence
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
+from recon.capture.candidates import Candidates
 from recon.capture.keyframes import FrameScore, Spacing, choose_keyframes
+from recon.capture.mask_files import masks_of_video, read_mask_file
+from recon.capture.mask_function import MaskFn
+from recon.capture.masks import write_masks
 from recon.capture.motion import MotionMeter
+from recon.capture.notes import exposure_of, note_frames
 from recon.capture.records import Capture, FrameRecord
 from recon.capture.sharpness import measure_sharpness
 from recon.console import progress
-from recon.formats.images import write_image
-from recon.formats.video import read_frames, read_video_info
+from recon.formats.video import decode_frames, read_video_info
 
 # Frames are scored at this longest side: small enough to be quick, large enough to see a pixel or two of motion blur.
 _SCORE_SIZE = 640
 
 
-def capture_video(source: Path, folder: Path, *, spacing: Spacing, max_size: int | None, jpeg_quality: int) -> Capture:
-    """Write the key frames of `source` into `folder` and say what became of every frame."""
-    scores = score_frames(source)
-    reasons = choose_keyframes(scores, spacing)
-    chosen = {score.source_index for score, reason in zip(scores, reasons, strict=True) if reason is None}
-    size_hw = _write_frames(source, folder, chosen, max_size=max_size, jpeg_quality=jpeg_quality)
+def capture_video(
+    source: Path, folder: Path, *, spacing: Spacing, max_size: int | None, jpeg_quality: int, mask_fn: MaskFn | None
+) -> Capture:
+    """Write the key frames of `source`, and their masks, into `folder` and say what became of every frame."""
+    candidates = Candidates(folder / "candidates", capacity_fn=spacing.n_candidates, jpeg_quality=jpeg_quality)
+    scores = score_frames(source, spacing, candidates=candidates, max_size=max_size)
+    reasons = choose_keyframes(scores, spacing, candidates=candidates.finish())
+    chosen = [i for i, reason in enumerate(reasons) if reason is None]
+    for i in chosen:
+        candidates.file(i).rename(folder / f"{_name(i)}.jpg")
+    shutil.rmtree(folder / "candidates")
+    files = masks_of_video(source, len(scores))
+    frames = _records(scores, reasons)
     span_s = scores[-1].time_s - scores[0].time_s
     fps = (len(scores) - 1) / span_s if span_s > 0 else None
     return Capture(
         source=source,
         kind="video",
-        size_hw=size_hw,
+        size_hw=candidates.size_hw,
         shared_camera=True,
-        frames=tuple(_record(score, reason) for score, reason in zip(scores, reasons, strict=True)),
+        frames=tuple(
+            write_masks(frames, folder, read_fn=partial(_given_mask, files) if files else None, mask_fn=mask_fn)
+        ),
         fps=fps,
         duration_s=span_s + (1 / fps if fps else 0.0),
     )
 
 
-def score_frames(source: Path) -> list[FrameScore]:
-    """Sharpness, travel and change of every frame of a video, in one pass over small grey pictures."""
+def score_frames(source: Path, spacing: Spacing, *, candidates: Candidates, max_size: int | None) -> list[FrameScore]:
+    """Scores of every frame of a video, from small grey pictures; offers each frame to `candidates` on the way."""
     info = read_video_info(source)
-    meter, scores, previous = MotionMeter(), [], None
+    meter, previous = MotionMeter(), None
+    scores: list[FrameScore] = []
+    steps = 0.0
     with progress("choosing frames", info.n_frames) as bar:
-        for frame in read_frames(source, max_size=_SCORE_SIZE):
-            gray = np.asarray(cv2.cvtColor(frame.image, cv2.COLOR_RGB2GRAY), np.uint8)
+        for frame in decode_frames(source):
+            gray = np.asarray(cv2.cvtColor(frame.image_fn(_SCORE_SIZE), cv2.COLOR_RGB2GRAY), np.uint8)
             change = np.inf if previous is None else float(np.abs(gray.astype(np.int16) - previous).mean())
+            motion, sharpness = meter.advance(gray), measure_sharpness(gray)
+            steps += spacing.steps(motion - scores[-1].motion) if scores else 0.0
             scores.append(
-                FrameScore(frame.source_index, frame.time_s, measure_sharpness(gray), meter.advance(gray), change)
+                FrameScore(frame.source_index, frame.time_s, sharpness, exposure_of(gray), change, motion, steps)
+            )
+            candidates.offer(
+                frame.source_index, progress=steps, sharpness=sharpness, image_fn=partial(frame.image_fn, max_size)
             )
             previous = gray
             bar.advance()
     return scores
-
-
-def _write_frames(
-    source: Path, folder: Path, chosen: set[int], *, max_size: int | None, jpeg_quality: int
-) -> tuple[int, int]:
-    """Decode again and write the chosen frames; their size."""
-    last, size_hw = max(chosen), (0, 0)
-    # The first pass has warned of damage already.
-    frames = read_frames(source, max_size=max_size, on_damage=lambda message: None)
-    with closing(frames), progress("writing frames", len(chosen)) as bar:
-        for frame in frames:
-            if frame.source_index in chosen:
-                write_image(folder / f"{_name(frame.source_index)}.jpg", frame.image, quality=jpeg_quality)
-                size_hw = frame.image.shape[:2]
-                bar.advance()
-            if frame.source_index == last:
-                break
-    return size_hw
 
 
 def _name(source_index: int) -> str:
@@ -76,15 +82,30 @@ def _name(source_index: int) -> str:
     return f"frame_{source_index:05d}" if source_index < 100_000 else f"frame_z{source_index:09d}"
 
 
-def _record(score: FrameScore, reason: str | None) -> FrameRecord:
-    name = _name(score.source_index)
-    return FrameRecord(
-        name=name,
-        image=f"{name}.jpg" if reason is None else None,
-        source_index=score.source_index,
-        source_name=None,
-        time_s=round(score.time_s, 6),
-        sharpness=round(score.sharpness, 4),
-        kept=reason is None,
-        reason=reason,
-    )
+def _given_mask(files: Mapping[int, Path], frame: FrameRecord) -> NDArray[np.bool_] | None:
+    return read_mask_file(files[frame.source_index]) if frame.source_index in files else None
+
+
+def _records(scores: Sequence[FrameScore], reasons: Sequence[str | None]) -> list[FrameRecord]:
+    kept = [score for score, reason in zip(scores, reasons, strict=True) if reason is None]
+    moved = {b.source_index: b.motion - a.motion for a, b in pairwise(kept)}
+    result = []
+    for score, reason, notes in zip(scores, reasons, note_frames(scores), strict=True):
+        name, motion = _name(score.source_index), moved.get(score.source_index)
+        result.append(
+            FrameRecord(
+                name=name,
+                image=f"{name}.jpg" if reason is None else None,
+                source_index=score.source_index,
+                source_name=None,
+                time_s=round(score.time_s, 6),
+                sharpness=round(score.sharpness, 4),
+                kept=reason is None,
+                reason=reason,
+                exposure=round(score.exposure, 4),
+                notes=notes,
+                parallax=None if motion is None else round(motion.parallax, 4),
+                overlap=None if motion is None else round(motion.overlap, 3),
+            )
+        )
+    return result

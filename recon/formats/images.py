@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,9 +50,8 @@ def read_image(path: Path, *, orientation: int | None = None) -> NDArray[np.uint
     with _opened(path) as image:
         try:
             image.load()
-            turn = _TRANSPOSE.get(_orientation(image) if orientation is None else orientation)
-            pixels = _eight_bit(image, path)
-            return np.array(pixels if turn is None else pixels.transpose(turn))
+            pixels = np.array(_eight_bit(image, path))
+            return turned(pixels, _orientation(image) if orientation is None else orientation)
         except _DAMAGE as error:
             raise UserError(
                 f"{path}: the image is damaged or cut off ({error}). Copy it again from the camera or remove it."
@@ -103,6 +103,12 @@ def resize_image(image: NDArray[np.uint8], size_hw: tuple[int, int]) -> NDArray[
     return np.asarray(Image.fromarray(image).resize((w, h), Image.Resampling.LANCZOS, reducing_gap=3.0))
 
 
+def turned(values: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """The array [h, w, ...] as stored turned to be seen as the EXIF `orientation` 1..8 says."""
+    mirrored, quarter_turns = _TURNS[orientation]
+    return np.ascontiguousarray(np.rot90(values[:, ::-1] if mirrored else values, quarter_turns))
+
+
 def fit_within(size_hw: tuple[int, int], max_size: int | None) -> tuple[int, int]:
     """The size with its longest side shrunk to `max_size`, never enlarged; None keeps it.
 
@@ -134,14 +140,16 @@ def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
 
 # ---- reading -------------------------------------------------------------------------------------------------------
 
-_TRANSPOSE = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
+# Mirrored left-right first, then quarter turns to the left.
+_TURNS = {
+    1: (False, 0),
+    2: (True, 0),
+    3: (False, 2),
+    4: (True, 2),
+    5: (True, 1),
+    6: (False, 3),
+    7: (True, 3),
+    8: (False, 1),
 }
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +17,7 @@ import av
 import numpy as np
 from av.error import FFmpegError
 from av.stream import Disposition
-from av.video.reformatter import ColorRange, Colorspace, Interpolation
+from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
 from recon.console import warn
@@ -49,6 +50,16 @@ class Frame(NamedTuple):
     image: NDArray[np.uint8]  # [h, w, 3]
 
 
+class DecodedFrame(NamedTuple):
+    """One decoded frame that is not converted yet."""
+
+    source_index: int
+    time_s: float
+    image_fn: Callable[
+        [int | None], NDArray[np.uint8]
+    ]  # the image [h, w, 3], its longest side at most the number given
+
+
 def read_video_info(path: Path) -> VideoInfo:
     """Read the header and decode the first frame. `UserError` if there is none to decode."""
     with _opened(path) as (container, stream):
@@ -71,19 +82,28 @@ def read_frames(
 
     A damaged or cut-off file yields the frames it has, and `on_damage` is told once at the end.
     """
+    for frame in decode_frames(path, on_damage=on_damage):
+        yield Frame(frame.source_index, frame.time_s, frame.image_fn(max_size))
+
+
+def decode_frames(path: Path, *, on_damage: Callable[[str], None] = warn) -> Generator[DecodedFrame]:
+    """As `read_frames`, for a caller that looks at a small picture first and wants the large one of a few frames.
+
+    Decoding a 4K frame costs less than converting it, so images are made when asked for, while the frame is current.
+    """
     problems: list[str] = []
     index, time_s, first_pts = 0, 0.0, None
     with _opened(path) as (container, stream):
         rate = stream.average_rate or stream.guessed_rate or 30
         duration_s = container.duration / av.time_base if container.duration else None
-        convert = _Converter(stream, max_size)
+        convert = _Converter(stream)
         for frame in _decode(container, stream, problems=problems):
             if frame.pts is None or frame.time_base is None:
                 time_s = index / float(rate)
             else:
                 first_pts = frame.pts if first_pts is None else first_pts
                 time_s = float((frame.pts - first_pts) * frame.time_base)
-            yield Frame(index, time_s, convert(frame))
+            yield DecodedFrame(index, time_s, partial(convert, frame))
             index += 1
     if index == 0:
         raise _no_frames(path)
@@ -256,19 +276,21 @@ _INTERPOLATION = Interpolation.AREA.value | Interpolation.FULL_CHR_H_INT.value |
 
 
 class _Converter:
-    """Turns decoded frames into upright RGB of one size, that of the first."""
+    """Turns decoded frames into upright RGB; all of one `max_size` have the size of the first."""
 
-    def __init__(self, stream: Any, max_size: int | None) -> None:
-        self._stream, self._max_size = stream, max_size
-        self._stored_hw: tuple[int, int] | None = None
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._stored: dict[int | None, tuple[tuple[int, int], VideoReformatter]] = {}
 
-    def __call__(self, frame: Any) -> NDArray[np.uint8]:
-        if self._stored_hw is None:
-            self._stored_hw = fit_within(_square_pixels_hw(frame, self._stream), self._max_size)
-        h, w = self._stored_hw
+    def __call__(self, frame: Any, max_size: int | None) -> NDArray[np.uint8]:
+        if max_size not in self._stored:
+            size_hw = fit_within(_square_pixels_hw(frame, self._stream), max_size)
+            self._stored[max_size] = size_hw, VideoReformatter()  # keeps its scaling tables from frame to frame
+        (h, w), reformatter = self._stored[max_size]
         transfer = _TRANSFER.get(int(frame.color_trc or 0))
         matrix = _MATRIX.get(int(frame.colorspace), Colorspace.ITU709 if frame.height >= 720 else Colorspace.ITU601)
-        rgb = frame.reformat(
+        rgb: Any = reformatter.reformat(
+            frame,
             width=w,
             height=h,
             format="rgb48le" if transfer else "rgb24",

@@ -31,7 +31,7 @@ def extract(
     options.sift.max_num_features = max_features
     with progress("features", len(frames.frames)) as bar:
         for group in frames.camera_groups():
-            reader = _reader(group[0])
+            reader = _reader(group[0], folder)
             for start in range(0, len(group), _CHUNK):
                 chunk = group[start : start + _CHUNK]
                 _extract_chunk(database, folder, chunk, reader, options)
@@ -58,10 +58,12 @@ def _extract_chunk(
     )
 
 
-def _reader(frame: FrameImage) -> pycolmap.ImageReaderOptions:
+def _reader(frame: FrameImage, folder: Path) -> pycolmap.ImageReaderOptions:
     """How the group's camera starts: at its prior focal length, else COLMAP's 1.2 times the longer side."""
     reader = pycolmap.ImageReaderOptions()
     reader.camera_model = MAPPING_CAMERA
+    if frame.mask is not None:
+        reader.mask_path = folder / Path(frame.mask).parent  # where COLMAP looks for <name>.png; all frames have one
     if frame.focal_px is not None:
         h, w = frame.size_hw
         reader.camera_params = f"{frame.focal_px},{w / 2},{h / 2},0"

@@ -22,6 +22,7 @@ class FrameImage:
     time_s: float | None
     focal_px: float | None  # prior from EXIF or the capture's settings
     size_hw: tuple[int, int]
+    mask: str | None = None  # path relative to the frames folder, white where the picture counts
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def read_frames_json(workspace: Workspace) -> FrameSet:
             f"{file}: {len(frames)} frames kept, poses need at least {MIN_FRAMES} (20 or more is usual). "
             "Film longer, add photos, or raise capture.target_count."
         )
-    missing = _missing(workspace.frames, frame_set.images)
+    missing = _missing(workspace.frames, [*frame_set.images, *(f.mask for f in frames if f.mask)])
     if missing:
         raise UserError(f"{workspace.frames}: {missing[0]} and {len(missing) - 1} more are missing. Run capture again.")
     return frame_set
@@ -72,7 +73,9 @@ def _frame(frame: dict[str, Any], prior: float | None, folder: Path) -> FrameIma
     path = folder / frame["image"]
     size_hw = image_size_hw(path) if path.is_file() else (0, 0)
     focal_px = frame.get("exif_focal_px") or prior
-    return FrameImage(str(frame["name"]), str(frame["image"]), frame.get("time_s"), focal_px, size_hw)
+    return FrameImage(
+        str(frame["name"]), str(frame["image"]), frame.get("time_s"), focal_px, size_hw, frame.get("mask")
+    )
 
 
 def _missing(folder: Path, images: Iterable[str]) -> list[str]:

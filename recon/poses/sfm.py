@@ -14,13 +14,13 @@ import pycolmap
 from recon.console import say, warn
 from recon.errors import UserError
 from recon.formats import cameras_json, colmap
-from recon.geometry.reconstruction import Reconstruction
+from recon.geometry.reconstruction import Reconstruction, View
 from recon.geometry.transforms import Similarity
 from recon.poses import diagnosis
 from recon.poses.align import find_up, world_from_capture
 from recon.poses.colmap_log import colmap_log
 from recon.poses.features import extract
-from recon.poses.frames import FrameSet, read_frames_json
+from recon.poses.frames import FrameImage, FrameSet, read_frames_json
 from recon.poses.mapping import Mapped, map_frames, refine_lens, triangulation_angles_deg
 from recon.poses.pairs import choose_pairs, match
 from recon.poses.scale import apply_known_distance, scale_settings
@@ -191,7 +191,12 @@ def _named(captured: Reconstruction, frames: FrameSet, folder: Path) -> Reconstr
     """Views with the names and times that capture gave them, in order of capture."""
     by_image = {view.image: view for view in captured.views}
     posed = [(by_image[folder / f.image], f) for f in frames.frames if folder / f.image in by_image]
-    return replace(captured, views=tuple(replace(view, name=f.name, time_s=f.time_s) for view, f in posed))
+    return replace(captured, views=tuple(_as_captured(view, f, folder) for view, f in posed))
+
+
+def _as_captured(view: View, frame: FrameImage, folder: Path) -> View:
+    mask = None if frame.mask is None else folder / frame.mask
+    return replace(view, name=frame.name, time_s=frame.time_s, mask=mask)
 
 
 def _position_error(model: pycolmap.Reconstruction, captured: Reconstruction) -> float:

@@ -1,0 +1,117 @@
+"""Masks of kept frames: from files beside the source, the alpha of photos and a person's own function, to frames/masks/.
+
+A mask is white (not 0) where the picture counts. A pixel of working size counts only where all that it covers counts, in
+every mask there is for it. Conventions: docs/conventions.md.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from recon.capture.mask_files import FOLDER, ReadFn, read_mask_file
+from recon.capture.mask_function import MaskFn, called
+from recon.capture.records import FrameRecord
+from recon.console import progress, warn
+from recon.errors import UserError
+from recon.formats.images import image_size_hw, read_image, write_image
+
+_OPAQUE = 250  # alpha from here on counts: below, the edge of a cut-out mixes in what was cut away
+_SAME_ASPECT = 0.02
+_LEAST_VISIBLE = 0.02  # masks that hide more than the rest are inverted, or of another capture
+
+
+def opaque(alpha: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Where a picture with alpha [h, w] counts."""
+    return alpha >= _OPAQUE
+
+
+def shrink_mask(counts: NDArray[np.bool_], size_hw: tuple[int, int]) -> NDArray[np.bool_]:
+    """The mask at another size: True only where everything under the pixel counts. [h, w]"""
+    h, w = size_hw
+    if counts.shape == size_hw:
+        return counts
+    hidden = np.where(counts, 0.0, 1.0).astype(np.float32)
+    is_smaller = h <= counts.shape[0] and w <= counts.shape[1]
+    resized = cv2.resize(hidden, (w, h), interpolation=cv2.INTER_AREA if is_smaller else cv2.INTER_NEAREST)
+    return np.asarray(resized < 1e-4)
+
+
+def save_mask(folder: Path, name: str, counts: NDArray[np.bool_]) -> None:
+    """Write frames/masks/<name>.png."""
+    (folder / FOLDER).mkdir(exist_ok=True)
+    write_image(_file(folder, name), np.where(counts, 255, 0).astype(np.uint8))
+
+
+def write_masks(
+    frames: Sequence[FrameRecord], folder: Path, *, read_fn: ReadFn | None, mask_fn: MaskFn | None
+) -> list[FrameRecord]:
+    """Add the given masks to those already in `folder`/masks; the records with their `mask`.
+
+    Where any kept frame has a mask all get one, as structure from motion leaves out pictures without: white ones.
+    """
+    kept = [frame for frame in frames if frame.kept]
+    visible = {}
+    with progress("masks", len(kept)) as bar:
+        for frame in kept if read_fn or mask_fn else _with_mask(kept, folder):
+            counts = _counts(frame, folder, read_fn, mask_fn)
+            if counts is not None:
+                save_mask(folder, frame.name, counts)
+                visible[frame.name] = float(counts.mean())
+            bar.advance()
+    if not visible:
+        return list(frames)
+    _check_visible(list(visible.values()))
+    without = [frame for frame in kept if frame.name not in visible]
+    if without:
+        warn(f"{len(without)} of {len(kept)} kept frames have no mask: all of them counts ({without[0].name}, ...)")
+    for frame in without:
+        assert frame.image is not None
+        save_mask(folder, frame.name, np.ones(image_size_hw(folder / frame.image), bool))
+    return [replace(frame, mask=f"{FOLDER}/{frame.name}.png") if frame.kept else frame for frame in frames]
+
+
+def _with_mask(frames: Iterable[FrameRecord], folder: Path) -> list[FrameRecord]:
+    return [frame for frame in frames if _file(folder, frame.name).exists()]
+
+
+def _file(folder: Path, name: str) -> Path:
+    return folder / FOLDER / f"{name}.png"
+
+
+def _counts(
+    frame: FrameRecord, folder: Path, read_fn: ReadFn | None, mask_fn: MaskFn | None
+) -> NDArray[np.bool_] | None:
+    """Where a kept frame counts by all its masks [h, w]; None where it has none."""
+    assert frame.image is not None
+    size_hw = image_size_hw(folder / frame.image)
+    parts = []
+    if _file(folder, frame.name).exists():
+        parts.append(read_mask_file(_file(folder, frame.name)))
+    given = read_fn(frame) if read_fn else None
+    if given is not None:
+        _check_aspect(frame, given.shape, size_hw)
+        parts.append(shrink_mask(given, size_hw))
+    if mask_fn is not None:
+        parts.append(called(mask_fn, read_image(folder / frame.image)[..., :3], frame.name))
+    return np.logical_and.reduce(parts) if parts else None
+
+
+def _check_aspect(frame: FrameRecord, mask_hw: tuple[int, ...], size_hw: tuple[int, int]) -> None:
+    (mask_h, mask_w), (h, w) = mask_hw, size_hw
+    if abs(mask_w * h / (mask_h * w) - 1) > _SAME_ASPECT:
+        raise UserError(
+            f"the mask of {frame.source_name or frame.name} is {mask_w}x{mask_h}; expected the shape of the upright "
+            f"picture, {w}x{h} here. Make masks from the picture as a viewer shows it."
+        )
+
+
+def _check_visible(shares: Sequence[float]) -> None:
+    if float(np.mean(shares)) < _LEAST_VISIBLE:
+        raise UserError(
+            f"the masks hide {1 - np.mean(shares):.0%} of the pictures: masks are white where the picture counts and "
+            "black where it does not. Invert them."
+        )
