@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 # decides how well views overlap. A few moving cars or people stay below it.
 _PERCENTILE = 75
 # Focal lengths tried, in longest sides: from an action camera to a portrait lens. The turning field depends on it so
-# weakly that the nearest of these is within a percent of the flow.
+# weakly that the nearest of these is within 4 % of the flow.
 _FOCALS = (0.5, 0.7, 1.0, 1.4, 2.0)
 _ROUNDS = 6  # of reweighting; the fit has settled by then
 _BORDER_SAMPLES = 9  # points a side

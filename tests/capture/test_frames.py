@@ -3,6 +3,7 @@
 import inspect
 import json
 import os
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,14 @@ from recon.workspace import Workspace, read_metrics
 H, W = 90, 160
 SETTINGS: dict[str, Any] = {
     "target_count": 12,
+    "min_count": 10,
     "max_count": 40,
-    "min_motion": 0.005,
-    "max_motion": 0.2,
+    "max_parallax": 0.03,
+    "min_overlap": 0.85,
     "max_size": 1280,
     "jpeg_quality": 95,
+    "alpha": "mask",
+    "mask_fn": None,
 }
 
 
@@ -134,6 +138,40 @@ def test_truncated_video_is_used_as_far_as_it_goes(
     assert "cut off" in json.loads((workspace.frames / "stage.json").read_text())["warnings"][0]
 
 
+def test_the_number_of_frames_follows_from_the_motion(workspace: Workspace, clip: Path) -> None:
+    """A pan over one and a half widths: no parallax, so only overlap asks, one view for every 16 % of the width."""
+    report = capture(workspace, clip, target_count="auto", min_count=3)
+    kept = [frame for frame in report["frames"] if frame["kept"]]
+    assert 9 <= len(kept) <= 11
+    assert all(frame["overlap"] > 0.75 and frame["parallax"] < 0.01 for frame in kept[1:])
+    assert kept[0]["overlap"] is None
+    assert len([f for f in capture(workspace, clip, target_count="auto")["frames"] if f["kept"]]) >= 10  # min_count
+
+
+def test_exposure_jumps_and_blur_are_noted(workspace: Workspace, tmp_path: Path, views: list[np.ndarray]) -> None:
+    filmed = [view for i, view in enumerate(views) if i % 4 != 3]
+    filmed[20:26] = [cv2.blur(view, (9, 9)) for view in filmed[20:26]]
+    filmed[34:] = [(view * 0.6).astype(np.uint8) for view in filmed[34:]]
+    frames = capture(workspace, video.write_video(tmp_path / "noted.mp4", filmed, fps=20, crf=6))["frames"]
+    assert [f["source_index"] for f in frames if "exposure jump" in f["notes"]] == [34]
+    assert [f["source_index"] for f in frames if "blur run" in f["notes"]] == list(range(20, 26))
+    assert frames[34]["exposure"] == pytest.approx(frames[33]["exposure"] * 0.6**2.2, rel=0.1)
+
+
+def test_memory_and_disk_do_not_grow_with_the_video(tmp_path: Path, views: list[np.ndarray]) -> None:
+    def peak_of(n_rounds: int) -> int:
+        frames = [view for _ in range(n_rounds) for view in (*views, *views[::-1])]
+        path = video.write_video(tmp_path / f"{n_rounds}.mp4", frames, fps=20, crf=25)
+        tracemalloc.start()
+        capture(Workspace(tmp_path / f"run{n_rounds}"), path)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return peak
+
+    peak_of(1)  # what is loaded once
+    assert peak_of(6) < peak_of(1) + 25 * H * W * 3  # 600 frames more
+
+
 def test_noise_is_still_a_capture(workspace: Workspace, tmp_path: Path) -> None:
     """That noise makes no scene is for the poses stage to say."""
     rng = np.random.default_rng(0)
@@ -180,11 +218,12 @@ def test_two_lenses_do_not_share_a_camera(workspace: Workspace, tmp_path: Path, 
     assert focals[2] == pytest.approx(focals[0] / 2, rel=1e-4)
 
 
-def test_alpha_is_kept(workspace: Workspace, tmp_path: Path, views: list[np.ndarray]) -> None:
+def test_empty_alpha_is_kept(workspace: Workspace, tmp_path: Path, views: list[np.ndarray]) -> None:
     alpha = np.tile(np.linspace(0, 255, W).astype(np.uint8), (H, 1))
     folder = photo_folder(tmp_path / "photos", [np.dstack([view, alpha]) for view in views[:4]])
-    report = capture(workspace, folder, max_size=80)
+    report = capture(workspace, folder, max_size=80, alpha="empty")
     assert images.read_image(workspace.frames / report["frames"][0]["image"]).shape == (45, 80, 4)
+    assert report["frames"][0]["mask"] is None
 
 
 def test_duplicates_are_dropped(workspace: Workspace, tmp_path: Path, views: list[np.ndarray]) -> None:
@@ -283,17 +322,28 @@ def test_images_of_two_sizes(workspace: Workspace, tmp_path: Path, views: list[n
     assert "IMG_14.png" in message and "IMG_8.png" not in message
 
 
-def test_every_damaged_photo_is_named(workspace: Workspace, tmp_path: Path, views: list[np.ndarray]) -> None:
-    folder = photo_folder(tmp_path / "photos", views[:4])
+def test_damaged_photos_are_named_and_left_out(
+    workspace: Workspace, tmp_path: Path, views: list[np.ndarray], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = photo_folder(tmp_path / "photos", views[:6], "jpg")
     (folder / "a.jpg").write_text("text")
     (folder / "b.png").touch()
-    message = refused(workspace, folder, "2 of 6 images cannot be read")
-    assert "a.jpg" in message and "b.png" in message
-    (folder / "a.jpg").unlink()
-    (folder / "b.png").unlink()
-    data = (folder / "IMG_9.png").read_bytes()
-    (folder / "IMG_9.png").write_bytes(data[: len(data) // 2])
-    refused(workspace, folder, "IMG_9.png.*cut off")
+    data = (folder / "IMG_9.jpg").read_bytes()
+    (folder / "IMG_9.jpg").write_bytes(data[: len(data) // 2])
+    frames = capture(workspace, folder)["frames"]
+    assert [f["source_name"] for f in frames if f["reason"] == "damaged"] == ["a.jpg", "b.png", "IMG_9.jpg"]
+    assert sum(f["kept"] for f in frames) == 5
+    said = capsys.readouterr().out
+    assert said.count("warning:") == 1 and "3 of 8 photos are left out" in said
+    assert all(name in said for name in ("a.jpg", "b.png", "IMG_9.jpg", "cut off"))
+
+
+def test_damaged_photos_alone_are_refused(workspace: Workspace, tmp_path: Path, views: list[np.ndarray]) -> None:
+    folder = photo_folder(tmp_path / "photos", views[:2], "jpg")
+    for file in folder.iterdir():
+        file.write_text("text")
+    message = refused(workspace, folder, "2 of 2 images cannot be read")
+    assert "IMG_8.jpg" in message and "IMG_9.jpg" in message
 
 
 def test_tripod_video(workspace: Workspace, tmp_path: Path, views: list[np.ndarray]) -> None:
@@ -313,8 +363,11 @@ def test_unknown_suffix(workspace: Workspace, tmp_path: Path) -> None:
         ({"target_count": "many"}, r"capture\.target_count=many"),
         ({"target_count": 50}, r"over capture\.max_count=40"),
         ({"max_size": 8}, r"capture\.max_size=8"),
-        ({"min_motion": 0.0}, r"capture\.min_motion"),
-        ({"min_motion": 0.5}, r"over capture\.max_motion"),
+        ({"target_count": "auto", "min_count": 50}, r"min_count=50 is over capture\.max_count=40"),
+        ({"max_parallax": 0.0}, r"capture\.max_parallax"),
+        ({"min_overlap": 1.5}, r"capture\.min_overlap"),
+        ({"alpha": "black"}, r"capture\.alpha=black"),
+        ({"mask_fn": "no function"}, r"capture\.mask_fn=no function"),
         ({"jpeg_quality": 400}, r"capture\.jpeg_quality"),
     ],
 )
