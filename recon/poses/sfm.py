@@ -113,6 +113,9 @@ def pose_frames(
             model, lens = refine_lens(mapped.model, camera_model=camera_model)
             mapped = replace(mapped, model=model)
             reconstruction, up = _to_world(mapped.model, frames, workspace, scratch, given_scale, seed)
+            lens_problem = diagnosis.check_lens(reconstruction.views[0].camera)
+            if lens_problem is not None:
+                raise UserError(f"poses: {lens_problem}")
             _write_model(mapped.model, reconstruction.world_from_capture, temporary / "colmap")
         shutil.rmtree(scratch)
         cameras_json.write(temporary / "cameras.json", reconstruction, root=workspace.root)

@@ -71,16 +71,26 @@ def render(lens: Camera, world_from_camera: np.ndarray, walls: list[np.ndarray])
     return cv2.resize(image, lens.size_hw[::-1], interpolation=cv2.INTER_AREA).clip(0, 255).astype(np.uint8)
 
 
-def write_frames(workspace: Workspace, images: list[np.ndarray], *, kind: str = "video", **extra: object) -> None:
-    """`frames/` as the capture stage leaves it."""
+def write_frames(
+    workspace: Workspace,
+    images: list[np.ndarray],
+    *,
+    kind: str = "video",
+    masks: list[np.ndarray] | None = None,
+    **extra: object,
+) -> None:
+    """`frames/` as the capture stage leaves it; `masks` are bool [h, w], True where a picture counts."""
     workspace.frames.mkdir(parents=True)
     frames = []
     for i, image in enumerate(images):
         Image.fromarray(image).save(workspace.frames / f"{i:05d}.png")
         frames.append(
             {"name": f"{i:05d}", "image": f"{i:05d}.png", "source_index": i, "time_s": i / 5, "sharpness": 1.0}
-            | {"kept": True}
+            | {"kept": True, "mask": f"masks/{i:05d}.png" if masks else None}
         )
+        if masks:
+            (workspace.frames / "masks").mkdir(exist_ok=True)
+            Image.fromarray(np.where(masks[i], 255, 0).astype(np.uint8)).save(workspace.frames / f"masks/{i:05d}.png")
     h, w = images[0].shape[:2]
     value = {"source": "room", "kind": kind, "shared_camera": True, "size_hw": [h, w], "focal_prior_px": None}
     workspace.frames_json.write_text(json.dumps({**value, "frames": frames, **extra}))
