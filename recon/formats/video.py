@@ -4,7 +4,7 @@ Frames come out upright (the display matrix that phones write is applied), with 
 the depth and colour space of the file, with the exact time stamps of the container. One pass, one frame in memory.
 """
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -29,6 +29,7 @@ from recon.workspace import replace_file
 VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi")
 # Allow lists: FFmpeg probes by content, and a playlist named .mp4 could otherwise make it open other files or sites.
 _READ_OPTIONS = {"format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi", "protocol_whitelist": "file"}
+_GAP_FRAMES = 4  # a camera that drops a frame or two has not lost the file
 _CODEC_OPTIONS = {"max_pixels": str(MAX_PIXELS)}
 
 
@@ -93,6 +94,7 @@ def decode_frames(path: Path, *, on_damage: Callable[[str], None] = warn) -> Gen
     """
     problems: list[str] = []
     index, time_s, first_pts = 0, 0.0, None
+    times_s: list[float] = []
     with _opened(path) as (container, stream):
         rate = stream.average_rate or stream.guessed_rate or 30
         duration_s = container.duration / av.time_base if container.duration else None
@@ -103,6 +105,7 @@ def decode_frames(path: Path, *, on_damage: Callable[[str], None] = warn) -> Gen
             else:
                 first_pts = frame.pts if first_pts is None else first_pts
                 time_s = float((frame.pts - first_pts) * frame.time_base)
+            times_s.append(time_s)
             yield DecodedFrame(index, time_s, partial(convert, frame))
             index += 1
     if index == 0:
@@ -111,6 +114,8 @@ def decode_frames(path: Path, *, on_damage: Callable[[str], None] = warn) -> Gen
     # A container's duration counts sound too, which may run on a little.
     if duration_s is not None and ended < 0.95 * duration_s - 0.25:
         problems.append(f"it ends after {ended:.1f} of {duration_s:.1f} s")
+    if not problems and (gap := _gap(times_s)) is not None:
+        problems.append(f"nothing between {gap[0]:.2f} and {gap[1]:.2f} s")
     if problems:
         on_damage(f"{path}: the video is damaged or cut off ({problems[0]}); using the {index} frames that decode")
 
@@ -231,6 +236,20 @@ def _decode(container: Any, stream: Any, *, problems: list[str]) -> Iterator[Any
     # A decoder drops what refers to damaged pictures without a word. A few packets hold no picture of their own.
     if n_frames < 0.97 * n_packets - 2:
         problems.append(f"{n_packets - n_frames} of {n_packets} frames do not decode")
+
+
+def _gap(times_s: Sequence[float]) -> tuple[float, float] | None:
+    """Where an otherwise steady video lacks frames, which some readers skip without a word; None: nowhere.
+
+    Phones film at a varying rate: of them nothing can be said.
+    """
+    steps = np.diff(times_s)
+    if len(steps) < 2:
+        return None
+    usual = float(np.median(steps))
+    is_steady = float(np.mean(np.abs(steps - usual) < 0.2 * usual)) > 0.9
+    longest = int(np.argmax(steps))
+    return (times_s[longest], times_s[longest + 1]) if is_steady and steps[longest] > _GAP_FRAMES * usual else None
 
 
 # ---- from stored frames to upright RGB -----------------------------------------------------------------------------

@@ -4,9 +4,11 @@ import inspect
 import json
 import os
 import tracemalloc
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -146,6 +148,65 @@ def test_the_number_of_frames_follows_from_the_motion(workspace: Workspace, clip
     assert all(frame["overlap"] > 0.75 and frame["parallax"] < 0.03 for frame in kept[1:])
     assert kept[0]["overlap"] is None
     assert len([f for f in capture(workspace, clip, target_count="auto")["frames"] if f["kept"]]) >= 10  # min_count
+
+
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+def test_videos_held_upright_come_out_upright(
+    workspace: Workspace, tmp_path: Path, views: list[np.ndarray], degrees: int
+) -> None:
+    path = tmp_path / "phone.mp4"
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream("libx264", rate=20, options={"crf": "6"})
+        stream.height, stream.width, stream.pix_fmt = H, W, "yuv420p"
+        stream.set_display_rotation(degrees)
+        for view in views:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(view, format="rgb24")))
+        container.mux(stream.encode())
+    report = capture(workspace, path)
+    seen = [np.rot90(view, degrees // 90) for view in views]
+    assert report["size_hw"] == list(seen[0].shape[:2])
+    kept = [frame for frame in report["frames"] if frame["kept"]]
+    assert len(kept) >= 10
+    for frame in kept:
+        image = images.read_image(workspace.frames / frame["image"]).astype(int)
+        assert np.argmin([np.abs(image - view).mean() for view in seen]) == frame["source_index"]
+
+
+def test_frames_at_uneven_times_keep_their_times(workspace: Workspace, tmp_path: Path, views: list[np.ndarray]) -> None:
+    """A phone in the dark: twenty frames a second, then five, and a stretch in which the recording froze."""
+    shown = [*views[:20], *[views[20]] * 12, *views[21:60]]
+    times_ms = np.cumsum([0, *[50] * 19, *[50] * 12, *[200] * 39])
+    path = tmp_path / "uneven.mkv"
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream("libx264", rate=20, options={"crf": "6"})
+        stream.height, stream.width, stream.pix_fmt = H, W, "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 1000)
+        for view, time_ms in zip(shown, times_ms, strict=True):
+            frame = av.VideoFrame.from_ndarray(view, format="rgb24")
+            frame.pts, frame.time_base = int(time_ms), Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    frames = capture(workspace, path)["frames"]
+    assert np.allclose([frame["time_s"] for frame in frames], times_ms / 1000, atol=1e-6)
+    kept = np.array([frame["source_index"] for frame in frames if frame["kept"]])
+    assert ((kept >= 20) & (kept < 32)).sum() <= 1 and len(kept) >= 10
+    assert sum(frame["reason"] == "duplicate" for frame in frames[20:32]) >= 10
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_photos_of_any_orientation_come_out_as_seen(
+    workspace: Workspace, tmp_path: Path, views: list[np.ndarray], orientation: int
+) -> None:
+    (tmp_path / "photos").mkdir()
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    for i, view in enumerate(views[:3]):
+        Image.fromarray(view).save(tmp_path / "photos" / f"{i}.png", exif=exif)
+    for view, frame in zip(views, capture(workspace, tmp_path / "photos")["frames"], strict=False):
+        written = workspace.frames / frame["image"]
+        with Image.open(written) as image:
+            assert image.getexif().get(ExifTags.Base.Orientation, 1) == 1  # applied, so no other tool turns it again
+        assert np.abs(images.read_image(written).astype(int) - images.turned(view, orientation)).mean() < 3
 
 
 def test_exposure_jumps_and_blur_are_noted(workspace: Workspace, tmp_path: Path, views: list[np.ndarray]) -> None:

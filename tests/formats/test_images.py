@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import ExifTags, Image
@@ -81,6 +82,31 @@ def test_sixteen_bits_scale_to_eight(tmp_path: Path, suffix: str) -> None:
     read = images.read_image(tmp_path / f"a{suffix}")
     assert read.shape == (H, W, 3)
     assert np.abs(read[..., 0] - values / 257.0).max() <= 0.5 + 1e-9
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_sixteen_bits_of_colour_scale_to_eight(tmp_path: Path, picture: np.ndarray, suffix: str) -> None:
+    deep = picture.astype(np.uint16) * 257 + np.random.default_rng(0).integers(-100, 100, picture.shape)
+    cv2.imwrite(str(tmp_path / f"a{suffix}"), deep.clip(0, 65535).astype(np.uint16)[..., ::-1])
+    assert np.abs(images.read_image(tmp_path / f"a{suffix}").astype(int) - picture).max() <= 1
+
+
+def test_cmyk_jpeg_keeps_its_colours(tmp_path: Path, picture: np.ndarray) -> None:
+    Image.fromarray(picture).convert("CMYK").save(tmp_path / "a.jpg", quality=98, subsampling=0)
+    read = images.read_image(tmp_path / "a.jpg")
+    assert images.read_header(tmp_path / "a.jpg").mode == "CMYK"
+    assert read.shape == (H, W, 3) and np.abs(read.astype(int) - picture).mean() < 4
+
+
+def test_grey_jpeg_becomes_rgb(tmp_path: Path, picture: np.ndarray) -> None:
+    Image.fromarray(picture[..., 1]).save(tmp_path / "a.jpg", quality=98)
+    read = images.read_image(tmp_path / "a.jpg")
+    assert read.shape == (H, W, 3) and np.abs(read.astype(int) - picture[..., 1:2]).mean() < 4
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_turning_arrays_is_turning_pictures(picture: np.ndarray, orientation: int) -> None:
+    assert np.array_equal(images.turned(picture, orientation), UPRIGHT_FROM_STORED[orientation](picture))
 
 
 @pytest.mark.parametrize("mode", ["L", "1", "P", "CMYK", "LA"])

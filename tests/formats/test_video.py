@@ -212,6 +212,70 @@ def test_hdr_video_is_tone_mapped(tmp_path: Path) -> None:
     assert image.dtype == np.uint8 and 236 < image.mean() < 248 and np.ptp(image.mean((0, 1))) < 4
 
 
+# sRGB colours whose linear light stays below the knee of the tone curve. [5, 3]
+COLORS = np.array([[180, 60, 50], [60, 170, 80], [50, 80, 190], [128, 128, 128], [200, 190, 40]])
+
+
+def hdr_signal(srgb: np.ndarray, transfer: str) -> np.ndarray:
+    """BT.2020 signal in [0, 1] of colours [n, 3] (sRGB codes) whose white is diffuse white: the reader, backwards."""
+    encoded = srgb / 255.0
+    linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+    bt2020_from_bt709 = np.array([[0.6274, 0.3293, 0.0433], [0.0691, 0.9195, 0.0114], [0.0164, 0.0880, 0.8956]])
+    linear = linear @ bt2020_from_bt709.T
+    if transfer == "pq":  # SMPTE ST 2084, diffuse white at 203 nits
+        root = (203.0 * linear / 10000.0) ** 0.1593017578125
+        return ((0.8359375 + 18.8515625 * root) / (1 + 18.6875 * root)) ** 78.84375
+    scene = linear * (np.exp((0.75 - 0.55991073) / 0.17883277) + 0.28466892) / 12  # ARIB STD-B67
+    return np.where(
+        scene <= 1 / 12,
+        np.sqrt(3 * scene),
+        0.17883277 * np.log(np.maximum(12 * scene - 0.28466892, 1e-9)) + 0.55991073,
+    )
+
+
+def encode_hdr(path: Path, transfer: str, *, degrees: int = 0) -> Path:
+    """Five upright bands of `COLORS` from left to right, ten bits, BT.2020."""
+    bands = (hdr_signal(COLORS, transfer) * 65535).round().astype(np.uint16)
+    image = np.ascontiguousarray(np.broadcast_to(bands.repeat(20, axis=0), (54, 100, 3)))
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream("libx264", rate=10, options={"crf": "4"})
+        stream.height, stream.width, stream.pix_fmt = 54, 100, "yuv444p10le"
+        context = stream.codec_context
+        context.color_trc, context.color_primaries = {"pq": 16, "hlg": 18}[transfer], 9
+        context.colorspace, context.color_range = 9, 1
+        stream.set_display_rotation(degrees)
+        frame = av.VideoFrame.from_ndarray(image, format="rgb48le").reformat(
+            format="yuv444p10le",
+            src_colorspace=Colorspace.BT2020,
+            dst_colorspace=Colorspace.BT2020,
+            src_color_range=ColorRange.JPEG,
+            dst_color_range=ColorRange.MPEG,
+        )
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+@pytest.mark.parametrize("transfer", ["pq", "hlg"])
+def test_colours_of_hdr_video_come_out_as_they_were(tmp_path: Path, transfer: str) -> None:
+    image = read_all(encode_hdr(tmp_path / "a.mp4", transfer))[0].image
+    assert np.abs(image[27, 10::20].astype(int) - COLORS).max() <= 6
+
+
+def test_hdr_video_held_upright(tmp_path: Path) -> None:
+    image = read_all(encode_hdr(tmp_path / "a.mp4", "hlg", degrees=90))[0].image
+    assert image.shape == (100, 54, 3)
+    assert np.abs(image[90::-20, 27].astype(int) - COLORS).max() <= 6
+
+
+def test_one_decoded_frame_gives_several_sizes(tmp_path: Path) -> None:
+    path = encode(tmp_path / "a.mp4", [picture(i) for i in range(3)], setup=lambda s: s.set_display_rotation(90))
+    for frame in video.decode_frames(path):
+        small, large = frame.image_fn(49), frame.image_fn(None)
+        assert (small.shape, large.shape) == ((49, 27, 3), (W, H, 3))
+        assert np.abs(corners(small) - corners(large)).max() <= 8
+
+
 # ---- bad input -----------------------------------------------------------------------------------------------------
 
 
@@ -233,6 +297,24 @@ def test_truncated_video_yields_the_frames_it_has(tmp_path: Path, name: str) -> 
     assert 3 < len(frames) < 27
     assert len(told) == 1 and f"using the {len(frames)} frames" in told[0]
     assert read_all(path, on_damage=told.append) and len(told) == 1  # the whole file is not complained about
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+def test_damage_in_the_middle_costs_only_the_frames_there(tmp_path: Path, name: str) -> None:
+    rng = np.random.default_rng(1)
+    noise = [rng.integers(0, 255, (H, W, 3), dtype=np.uint8) for _ in range(40)]
+    path = encode(tmp_path / name, noise, setup=lambda s: setattr(s.codec_context, "gop_size", 5))
+    whole = read_all(path)
+    data = bytearray(path.read_bytes())
+    start = int(0.5 * len(data))
+    data[start : start + len(data) // 12] = bytes(len(data) // 12)
+    path.write_bytes(data)
+    told: list[str] = []
+    frames = read_all(path, on_damage=told.append)
+    assert 24 <= len(frames) < 40 and len(told) == 1 and "damaged" in told[0]
+    by_time = {round(frame.time_s, 3): frame.image for frame in whole}
+    intact = [np.array_equal(by_time[round(frame.time_s, 3)], frame.image) for frame in frames]
+    assert all(intact[:15]) and all(intact[-10:])
 
 
 def test_recording_without_index_says_so(tmp_path: Path) -> None:

@@ -1,9 +1,18 @@
-"""A model that fits through a lens that does not exist is wrong, and said to be."""
+"""Captures that fit a wrong model, or none, are told apart from good ones, and said to be."""
 
+from pathlib import Path
+
+import cv2
+import numpy as np
 import pytest
 
+from recon.errors import UserError
 from recon.geometry import Camera
+from recon.poses import pose_frames
 from recon.poses.diagnosis import check_lens
+from recon.workspace import Workspace
+from tests.poses import room
+from tests.poses.test_sfm import SETTINGS
 
 H, W = 540, 960
 
@@ -37,3 +46,18 @@ def test_real_lenses_pass(camera: Camera) -> None:
 def test_impossible_lenses_are_named(camera: Camera, named: str) -> None:
     problem = check_lens(camera)
     assert problem is not None and named in problem and "model is wrong" in problem
+
+
+def test_a_person_walking_past_a_tripod_is_no_camera_motion(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    still = room.render(room.camera((180, 260)), room.walk(3)[0], room.textures(0)).astype(float)
+    person = cv2.resize(rng.integers(0, 255, (30, 12, 3), dtype=np.uint8), (40, 100), interpolation=cv2.INTER_CUBIC)
+    frames = []
+    for i in range(12):
+        frame = np.clip(still + rng.normal(0, 2, still.shape), 0, 255).astype(np.uint8)
+        frame[60:160, 18 * i : 18 * i + 40] = person
+        frames.append(frame)
+    room.write_frames(Workspace(tmp_path), frames)
+    with pytest.raises(UserError, match="does not move"):
+        pose_frames(Workspace(tmp_path), **SETTINGS)
+    assert not Workspace(tmp_path).poses.exists()
