@@ -91,12 +91,6 @@ def images_of_two_sizes(folder: Path) -> Path:
     return photos(folder / "photos", [picture(i, 60, 80 if i < 7 else 90) for i in range(12)])
 
 
-def image_that_is_text(folder: Path) -> Path:
-    made = photos(folder / "photos", [picture(i) for i in range(12)])
-    (made / "photo_03.png").write_text("this is no picture")
-    return made
-
-
 @pytest.mark.parametrize(
     ("make", "said"),
     [
@@ -109,7 +103,6 @@ def image_that_is_text(folder: Path) -> Path:
         (one_image, "photos"),
         (twelve_identical_images, "photos"),
         (images_of_two_sizes, "80x60"),
-        (image_that_is_text, "photo_03.png"),
     ],
 )
 def test_source(run_script: Run, tmp_path: Path, workspace: Path, make: Callable[[Path], Path], said: str) -> None:
@@ -128,6 +121,15 @@ def test_a_failed_rerun_keeps_what_was_there(run_script: Run, tmp_path: Path, wo
     assert run_script("capture", f"capture.source={one_image(tmp_path)}", f"workspace={workspace}").code == 2
     assert sorted(path.name for path in (workspace / "frames").iterdir()) == before
     assert_nothing_half_written(workspace)
+
+
+def test_a_photo_that_is_text_is_named_and_left_out(run_script: Run, tmp_path: Path, workspace: Path) -> None:
+    source = photos(tmp_path / "photos", [picture(i) for i in range(5)])
+    (source / "photo_03.png").write_text("this is no picture")
+    ended = run_script("capture", f"capture.source={source}", f"workspace={workspace}")
+    assert ended.code == 0 and "warning:" in ended.out and "photo_03.png" in ended.out
+    record = json.loads((workspace / "frames/frames.json").read_text())
+    assert [frame["reason"] for frame in record["frames"]] == [None, None, None, "damaged", None]
 
 
 def test_truncated_video_gives_the_frames_it_has(run_script: Run, tmp_path: Path, workspace: Path) -> None:

@@ -1,13 +1,20 @@
 """Video or photos -> frames: sharp, well-spaced, upright images of one working size.
 
-frames      the stage: `capture_frames`
-source      what a person gave: a video, a folder of photos, or a mistake to explain
-video       a video to its key frames, in two passes
-photos      a folder of photos: one size, names in order, duplicates out
-keyframes   which frames to keep: the sharpest of each window of equal motion
-motion      how far the picture has moved (sparse optical flow)
-sharpness   how sharp a picture is
-records     what `frames.json` says
+frames          the stage: `capture_frames`
+source          what a person gave: a video, a folder of photos, or a mistake to explain
+video           a video to its key frames, in one pass
+photos          a folder of photos: names in order, duplicates and damaged ones out
+one_size        photos held upright among landscape ones are turned to share one camera
+candidates      pictures that may be kept, on disk while the video is being decoded
+keyframes       which frames to keep: the sharpest of each window of equal change of view
+motion          how the view has changed: followed corners, summed over the video
+flow            parallax and turnover of one field of displacements
+sharpness       how sharp a picture is
+notes           exposure jumps and runs of blur, noted and not dropped
+masks           masks of kept frames, at working size
+mask_files      mask files beside the source
+mask_function   a person's own mask function
+records         what `frames.json` says
 """
 
 from recon.capture.frames import capture_frames

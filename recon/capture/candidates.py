@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from recon.formats.images import write_image
 
-_FIRST_CELL = 1 / 32  # steps: far below what tells two views apart
+_FIRST_CELL = 1 / 8  # steps: half of what tells two views apart, see `recon.capture.keyframes`
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The capture stage: a video or a folder of photos becomes `frames/` and `frames/frames.json`."""
 
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from recon.capture.photos import capture_photos
 from recon.capture.records import MIN_VIEWS, Capture, count_reasons
 from recon.capture.source import source_kind
 from recon.capture.video import capture_video
-from recon.console import say
+from recon.console import say, warn
 from recon.errors import UserError
 from recon.workspace import (
     Workspace,
@@ -22,6 +23,8 @@ from recon.workspace import (
     write_json,
     write_metrics,
 )
+
+_LITTLE_OVERLAP = 0.6  # with less, hardly a third is shared with the next but one, and matching needs such pairs
 
 
 def capture_frames(
@@ -84,11 +87,12 @@ def capture_frames(
                 source, folder, max_size=max_size, jpeg_quality=jpeg_quality, alpha=alpha, mask_fn=function
             )
         _check_enough(capture)
+        _report(capture)
+        _warn_of_gaps(capture)
         write_json(folder / workspace.frames_json.name, capture.as_json())
         seconds = time.monotonic() - started
         mark_finished(folder, key, settings=settings, seconds=seconds)
     write_metrics(workspace, "capture", _metrics(capture, seconds))
-    _report(capture)
     return workspace.frames
 
 
@@ -144,9 +148,23 @@ def _metrics(capture: Capture, seconds: float) -> dict[str, Any]:
 def _report(capture: Capture) -> None:
     h, w = capture.size_hw
     dropped = count_reasons(capture.frames)
+    noted = ", ".join(f"{count} {note}" for note, count in Counter(n for f in capture.frames for n in f.notes).items())
     noun = "frames" if capture.kind == "video" else "photos"
     focal = f", focal length about {capture.focal_prior_px:.0f} px (EXIF)" if capture.focal_prior_px else ""
     say(
         f"capture: kept {len(capture.kept)} of {len(capture.frames)} {noun} at {w}x{h}{focal}"
         + (f"; dropped {dropped}" if dropped else "")
+        + (f"; noted {noted}" if noted else "")
     )
+
+
+def _warn_of_gaps(capture: Capture) -> None:
+    """Neighbours that share little may not be linked by structure from motion."""
+    wide = [frame for frame in capture.kept if frame.overlap is not None and frame.overlap < _LITTLE_OVERLAP]
+    if wide:
+        worst = min(wide, key=lambda frame: frame.overlap or 0.0)
+        warn(
+            f"{len(wide)} of {len(capture.kept)} kept frames share less than {_LITTLE_OVERLAP:.0%} of the picture with "
+            f"the one before ({worst.name}: {worst.overlap:.0%}): film slower, or raise capture.target_count and "
+            "capture.max_count"
+        )

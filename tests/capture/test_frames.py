@@ -209,6 +209,15 @@ def test_photos_of_any_orientation_come_out_as_seen(
         assert np.abs(images.read_image(written).astype(int) - images.turned(view, orientation)).mean() < 3
 
 
+def test_too_few_frames_for_the_motion_are_warned_of(
+    workspace: Workspace, clip: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capture(workspace, clip)
+    assert "warning" not in capsys.readouterr().out
+    capture(workspace, clip, target_count=3)
+    assert "of 3 kept frames share less than 60% of the picture" in capsys.readouterr().out
+
+
 def test_exposure_jumps_and_blur_are_noted(workspace: Workspace, tmp_path: Path, views: list[np.ndarray]) -> None:
     filmed = [view for i, view in enumerate(views) if i % 4 != 3]
     filmed[20:26] = [cv2.blur(view, (9, 9)) for view in filmed[20:26]]
