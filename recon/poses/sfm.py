@@ -21,7 +21,8 @@ from recon.poses.align import find_up, world_from_capture
 from recon.poses.colmap_log import colmap_log
 from recon.poses.features import extract
 from recon.poses.frames import FrameSet, read_frames_json
-from recon.poses.mapping import Mapped, map_frames, refine_lens, triangulation_angles_deg
+from recon.poses.lens import refine_lens
+from recon.poses.mapping import Mapped, map_frames, triangulation_angles_deg
 from recon.poses.pairs import choose_pairs, match
 from recon.poses.scale import apply_known_distance, scale_settings
 from recon.workspace import (
