@@ -1,10 +1,29 @@
 """The lens of a mapped model: adjusted with the whole model, and no richer than the pictures support."""
 
 import copy
+from dataclasses import dataclass
 
 import pycolmap
 
 from recon.poses.features import MAPPING_CAMERA
+
+
+@dataclass(frozen=True)
+class Family:
+    """COLMAP lens models of one projection: each later one has the parameters of the earlier ones and more."""
+
+    mapping: str  # maps most stably while little is known: one focal length, one coefficient
+    richest: str  # what the winner is refined to where the pictures support it
+    models: tuple[str, ...]
+
+
+FAMILIES = {
+    "perspective": Family(MAPPING_CAMERA, "OPENCV", ("SIMPLE_PINHOLE", "PINHOLE", "SIMPLE_RADIAL", "RADIAL", "OPENCV")),
+    "fisheye": Family(
+        "SIMPLE_RADIAL_FISHEYE", "OPENCV_FISHEYE", ("SIMPLE_RADIAL_FISHEYE", "RADIAL_FISHEYE", "OPENCV_FISHEYE")
+    ),
+}
+LENS_MODELS = tuple(model for family in FAMILIES.values() for model in family.models)
 
 # Fewer pictures or points than these cannot tell a lens with six more parameters from a bent scene.
 _MIN_OBSERVATIONS_FOR_OPENCV = 5000
@@ -13,11 +32,17 @@ _MIN_IMAGES_FOR_OPENCV = 10
 _CLEARLY_LOWER = 0.99
 
 
+def family_of(model: str) -> str:
+    """The name of the family that a COLMAP lens model belongs to."""
+    return next(name for name, family in FAMILIES.items() if model in family.models)
+
+
 def refine_lens(model: pycolmap.Reconstruction, *, camera_model: str) -> tuple[pycolmap.Reconstruction, str]:
     """The model adjusted as a whole, with a richer lens where the pictures support it, and the name of the lens.
 
-    `camera_model` "auto" tries OpenCV's four coefficients and two focal lengths for cameras that enough pictures and
-    points share, and keeps them only when they lower the reprojection error clearly: unneeded freedom bends the model.
+    `camera_model` "auto" tries OpenCV's four coefficients and two focal lengths (of the family that was mapped with) for
+    cameras that enough pictures and points share, and keeps them only when they lower the reprojection error clearly:
+    unneeded freedom bends the model.
     A COLMAP model name fixes the lens.
     """
     if camera_model != "auto":
@@ -34,15 +59,16 @@ def refine_lens(model: pycolmap.Reconstruction, *, camera_model: str) -> tuple[p
         for camera_id, counts in observations.items()
         if len(counts) >= _MIN_IMAGES_FOR_OPENCV and sum(counts) >= _MIN_OBSERVATIONS_FOR_OPENCV
     ]
+    family = FAMILIES[family_of(next(iter(model.cameras.values())).model_name)]
     if not supported:
-        return model, MAPPING_CAMERA
+        return model, family.mapping
     richer = copy.deepcopy(model)
     for camera_id in supported:
-        _change_lens(richer.camera(camera_id), "OPENCV")
+        _change_lens(richer.camera(camera_id), family.richest)
     adjust(richer)
     if richer.compute_mean_reprojection_error() > _CLEARLY_LOWER * model.compute_mean_reprojection_error():
-        return model, MAPPING_CAMERA
-    return richer, "OPENCV"
+        return model, family.mapping
+    return richer, family.richest
 
 
 def adjust(model: pycolmap.Reconstruction) -> None:
@@ -57,11 +83,13 @@ def adjust(model: pycolmap.Reconstruction) -> None:
         config.add_image(image_id)
     config.fix_gauge(pycolmap.BundleAdjustmentGauge.TWO_CAMS_FROM_WORLD)
     pycolmap.create_default_bundle_adjuster(options, config, model).solve()
+    # A fisheye sees beyond 90 degrees, where COLMAP has no error to report: one such observation makes the mean 1e150.
+    pycolmap.ObservationManager(model).filter_observations_with_negative_depth()
     model.update_point_3d_errors()
 
 
 def _change_lens(camera: pycolmap.Camera, target: str) -> None:
-    """Re-express a SIMPLE_RADIAL camera in a model with more parameters, the new ones zero."""
+    """Re-express a camera of a family's mapping model in another model of the family, new parameters zero."""
     f, cx, cy, k = camera.params
     params = {
         "SIMPLE_PINHOLE": [f, cx, cy],
@@ -69,6 +97,9 @@ def _change_lens(camera: pycolmap.Camera, target: str) -> None:
         "SIMPLE_RADIAL": [f, cx, cy, k],
         "RADIAL": [f, cx, cy, k, 0.0],
         "OPENCV": [f, f, cx, cy, k, 0.0, 0.0, 0.0],
+        "SIMPLE_RADIAL_FISHEYE": [f, cx, cy, k],
+        "RADIAL_FISHEYE": [f, cx, cy, k, 0.0],
+        "OPENCV_FISHEYE": [f, f, cx, cy, k, 0.0, 0.0, 0.0],
     }[target]
     camera.model = getattr(pycolmap.CameraModelId, target)
     camera.params = params

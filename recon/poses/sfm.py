@@ -21,7 +21,8 @@ from recon.poses.align import find_up, world_from_capture
 from recon.poses.colmap_log import colmap_log
 from recon.poses.features import extract
 from recon.poses.frames import FrameSet, read_frames_json
-from recon.poses.lens import refine_lens
+from recon.poses.lens import LENS_MODELS, refine_lens
+from recon.poses.lens_family import settle_family
 from recon.poses.mapping import Mapped, map_frames, triangulation_angles_deg
 from recon.poses.pairs import choose_pairs, match
 from recon.poses.scale import apply_known_distance, scale_settings
@@ -95,6 +96,7 @@ def pose_frames(
                 seed=seed,
             )
             match(database, frames, chosen, folder=scratch, threads=threads)
+            settle_family(database, camera_model=camera_model, seed=seed)
             statistics = diagnosis.pair_statistics(database, frames, chosen)
             problem = diagnosis.check_motion(statistics)
             if problem is not None:
@@ -140,7 +142,7 @@ def _check(**choices: str) -> None:
     allowed = {
         "pairs": ("auto", "sequential", "exhaustive", "retrieval"),
         "mapper": ("auto", "incremental", "global"),
-        "camera_model": ("auto", "SIMPLE_PINHOLE", "PINHOLE", "SIMPLE_RADIAL", "RADIAL", "OPENCV"),
+        "camera_model": ("auto", *LENS_MODELS),
     }
     for key, value in choices.items():
         if value not in allowed[key]:
