@@ -37,14 +37,21 @@ def family_of(model: str) -> str:
     return next(name for name, family in FAMILIES.items() if model in family.models)
 
 
-def refine_lens(model: pycolmap.Reconstruction, *, camera_model: str) -> tuple[pycolmap.Reconstruction, str]:
+def refine_lens(
+    model: pycolmap.Reconstruction, *, camera_model: str, is_exact: bool
+) -> tuple[pycolmap.Reconstruction, str]:
     """The model adjusted as a whole, with a richer lens where the pictures support it, and the name of the lens.
 
     `camera_model` "auto" tries OpenCV's four coefficients and two focal lengths (of the family that was mapped with) for
     cameras that enough pictures and points share, and keeps them only when they lower the reprojection error clearly:
     unneeded freedom bends the model.
-    A COLMAP model name fixes the lens.
+    A COLMAP model name fixes the lens. An exact lens is a pinhole and stays as it is.
     """
+    if is_exact:
+        for camera in model.cameras.values():
+            _change_lens(camera, "SIMPLE_PINHOLE")
+        adjust(model, is_lens_exact=True)
+        return model, "SIMPLE_PINHOLE"
     if camera_model != "auto":
         for camera in model.cameras.values():
             _change_lens(camera, camera_model)
@@ -71,9 +78,11 @@ def refine_lens(model: pycolmap.Reconstruction, *, camera_model: str) -> tuple[p
     return richer, family.richest
 
 
-def adjust(model: pycolmap.Reconstruction) -> None:
-    """Bundle adjustment of poses, points and lenses; the principal points stay at the centre."""
+def adjust(model: pycolmap.Reconstruction, *, is_lens_exact: bool = False) -> None:
+    """Bundle adjustment of poses, points and lenses; the principal points stay at the centre, rigs as they are given."""
     options = pycolmap.BundleAdjustmentOptions()
+    options.refine_focal_length = options.refine_extra_params = not is_lens_exact
+    options.refine_sensor_from_rig = False
     options.print_summary = False
     options.ceres.loss_function_type = pycolmap.LossFunctionType.SOFT_L1
     options.ceres.solver_options.function_tolerance = 1e-6

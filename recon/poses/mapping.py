@@ -48,7 +48,7 @@ def map_frames(
         started = time.perf_counter()
         folder = scratch / name
         folder.mkdir()
-        models = _MAPPERS[name](database, image_folder, folder, len(frames.frames), seed, threads)
+        models = _MAPPERS[name](database, image_folder, folder, frames, seed, threads)
         largest = max(models, key=_rank, default=None)
         registered = 0 if largest is None else largest.num_reg_images()
         attempts.append(
@@ -67,12 +67,16 @@ def _rank(model: pycolmap.Reconstruction) -> tuple[int, int]:
 
 
 def _incremental(
-    database: Path, images: Path, folder: Path, n: int, seed: int, threads: int | None
+    database: Path, images: Path, folder: Path, frames: FrameSet, seed: int, threads: int | None
 ) -> Sequence[pycolmap.Reconstruction]:
     options = pycolmap.IncrementalPipelineOptions()
     options.random_seed = seed
     options.num_threads = threads or -1
-    options.min_model_size = min(10, max(3, n // 2))  # small captures make small models
+    n, n_moments = len(frames.frames), len(frames.moments()) if frames.rig else len(frames.frames)
+    options.min_model_size = min(10, max(3, n_moments // 2))  # small captures make small models
+    options.ba_refine_focal_length = options.ba_refine_extra_params = not frames.is_lens_exact
+    options.mapper.abs_pose_refine_focal_length = options.mapper.abs_pose_refine_extra_params = not frames.is_lens_exact
+    options.ba_refine_sensor_from_rig = False  # rigs are given, not estimated
     with progress("incremental mapping", n) as bar:
         models = pycolmap.incremental_mapping(
             database,
@@ -87,13 +91,19 @@ def _incremental(
 
 
 def _global(
-    database: Path, images: Path, folder: Path, n: int, seed: int, threads: int | None
+    database: Path, images: Path, folder: Path, frames: FrameSet, seed: int, threads: int | None
 ) -> Sequence[pycolmap.Reconstruction]:
     options = pycolmap.GlobalPipelineOptions()
     options.random_seed = seed
     options.num_threads = threads or -1
     options.mapper.global_positioning.use_gpu = False
     options.mapper.bundle_adjustment.ceres.use_gpu = False
+    options.mapper.bundle_adjustment.refine_focal_length = not frames.is_lens_exact
+    options.mapper.bundle_adjustment.refine_extra_params = not frames.is_lens_exact
+    options.mapper.refine_sensor_from_rig = False  # rigs are given, not estimated
+    options.mapper.rotation_averaging.refine_sensor_from_rig = False
+    options.mapper.global_positioning.refine_sensor_from_rig = False
+    options.mapper.bundle_adjustment.refine_sensor_from_rig = False
     with progress("global mapping", None):
         models = pycolmap.global_mapping(database, images, folder, options)
     return list(models.values())

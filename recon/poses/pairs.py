@@ -9,6 +9,7 @@ import pycolmap
 from recon.console import progress
 from recon.poses.frames import FrameSet
 from recon.poses.retrieval import global_descriptors, similar_pairs
+from recon.poses.rig import rig_pairs
 
 Pair = tuple[int, int]  # places in the order of capture, i < j
 _CHUNK = 64  # pairs a call, for the progress bar
@@ -29,13 +30,16 @@ def choose_pairs(
 
     `auto`: a video is matched along time (`overlap` frames ahead) and where it returns to a place (`loop_neighbours`
     most similar frames further away); photos are matched all with all up to `exhaustive_up_to` of them, beyond that
-    each with its `retrieval_neighbours` most similar ones.
+    each with its `retrieval_neighbours` most similar ones. Of a rig, moments count, and similar directions are matched.
     """
-    n = len(frames.frames)
+    n = len(frames.frames) if frames.rig is None else len(frames.moments())
     kind = pairs
     if pairs == "auto":
         by_kind = "exhaustive" if n <= exhaustive_up_to else "retrieval"
         kind = "sequential" if frames.kind == "video" else by_kind
+    if frames.rig is not None:
+        neighbours = loop_neighbours if kind == "sequential" else retrieval_neighbours
+        return kind, rig_pairs(database, frames, kind=kind, overlap=overlap, neighbours=neighbours, seed=seed)
     if kind == "exhaustive":
         return kind, list(combinations(range(n), 2))
     descriptors = global_descriptors(database, frames.images, seed=seed)

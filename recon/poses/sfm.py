@@ -25,6 +25,7 @@ from recon.poses.lens import LENS_MODELS, refine_lens
 from recon.poses.lens_family import settle_family
 from recon.poses.mapping import Mapped, map_frames, triangulation_angles_deg
 from recon.poses.pairs import choose_pairs, match
+from recon.poses.rig import write_rig
 from recon.poses.scale import apply_known_distance, scale_settings
 from recon.workspace import (
     Workspace,
@@ -67,6 +68,11 @@ def pose_frames(
     _check(pairs=pairs, mapper=mapper, camera_model=camera_model)
     given_scale = scale_settings(scale)
     frames = read_frames_json(workspace)
+    if frames.is_lens_exact and camera_model != "auto":
+        raise UserError(
+            f"poses.camera_model={camera_model}: the frames are views cut from panoramas, exact pinholes without anything "
+            "to estimate; expected auto. Leave poses.camera_model out."
+        )
     key = fingerprint(settings, [workspace.frames])
     if is_finished(workspace.poses, key):
         say("poses: up to date")
@@ -85,6 +91,8 @@ def pose_frames(
                 image_size=image_size,
                 threads=threads,
             )
+            if frames.rig is not None:
+                write_rig(database, frames)
             matched_by, chosen = choose_pairs(
                 database,
                 frames,
@@ -96,7 +104,8 @@ def pose_frames(
                 seed=seed,
             )
             match(database, frames, chosen, folder=scratch, threads=threads)
-            settle_family(database, camera_model=camera_model, seed=seed)
+            if not frames.is_lens_exact:
+                settle_family(database, camera_model=camera_model, seed=seed)
             statistics = diagnosis.pair_statistics(database, frames, chosen)
             problem = diagnosis.check_motion(statistics)
             if problem is not None:
@@ -113,7 +122,7 @@ def pose_frames(
             )
             angle = _accept(mapped, frames, statistics, min_registered)
             assert mapped is not None  # _accept raised otherwise
-            model, lens = refine_lens(mapped.model, camera_model=camera_model)
+            model, lens = refine_lens(mapped.model, camera_model=camera_model, is_exact=frames.is_lens_exact)
             mapped = replace(mapped, model=model)
             reconstruction, up = _to_world(mapped.model, frames, workspace, scratch, given_scale, seed)
             _write_model(mapped.model, reconstruction.world_from_capture, temporary / "colmap")
