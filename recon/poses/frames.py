@@ -26,6 +26,7 @@ class FrameImage:
     time_s: float | None
     focal_px: float | None  # prior from EXIF or the capture's settings
     size_hw: tuple[int, int]
+    mask: str | None = None  # path relative to the frames folder, white where the picture counts
     sensor: str = ""  # which camera of the rig took it
     rig_frame: str = ""  # the moment of the rig
 
@@ -99,7 +100,14 @@ def _frame(frame: dict[str, Any], prior: float | None, folder: Path) -> FrameIma
     focal_px = frame.get("exif_focal_px") or prior
     sensor, rig_frame = str(frame.get("sensor") or ""), str(frame.get("rig_frame") or "")
     return FrameImage(
-        str(frame["name"]), str(frame["image"]), frame.get("time_s"), focal_px, size_hw, sensor, rig_frame
+        name=str(frame["name"]),
+        image=str(frame["image"]),
+        time_s=frame.get("time_s"),
+        focal_px=focal_px,
+        size_hw=size_hw,
+        mask=frame.get("mask"),
+        sensor=sensor,
+        rig_frame=rig_frame,
     )
 
 

@@ -84,7 +84,7 @@ def adjust(model: pycolmap.Reconstruction, *, is_lens_exact: bool = False) -> No
     options.refine_focal_length = options.refine_extra_params = not is_lens_exact
     options.refine_sensor_from_rig = False
     options.print_summary = False
-    options.ceres.loss_function_type = pycolmap.LossFunctionType.SOFT_L1
+    options.ceres.loss_function_type = pycolmap.LossFunctionType.CAUCHY
     options.ceres.solver_options.function_tolerance = 1e-6
     options.ceres.solver_options.max_num_iterations = 50
     config = pycolmap.BundleAdjustmentConfig()
