@@ -1,7 +1,7 @@
 """What the poses stage needs of `frames/frames.json`: the kept frames and which of them share a camera."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +39,17 @@ class FrameSet:
     frames: tuple[FrameImage, ...]
     is_camera_shared: bool
     is_lens_exact: bool = False  # a pinhole whose focal length is known, principal point at the centre
+    is_focal_known: bool = False  # the focal lengths are measured, and are not estimated
     rig: Mapping[str, Array] | None = None  # rig_from_camera [4, 4] of each sensor, where frames are taken by a rig
 
     @property
     def images(self) -> list[str]:
         return [frame.image for frame in self.frames]
+
+    def with_focal(self, focal_px: float) -> "FrameSet":
+        """The same frames, taken with a measured focal length (pixels of the frames)."""
+        frames = tuple(replace(frame, focal_px=focal_px) for frame in self.frames)
+        return replace(self, frames=frames, is_focal_known=True)
 
     def camera_groups(self) -> list[tuple[FrameImage, ...]]:
         """Frames that share one camera: all of a video; photos of one size and focal length; else each its own.

@@ -116,8 +116,7 @@ class Ladder:
         return Mapped(model, quality, lens, name, self.given.database)
 
     def _polish(self, model: pycolmap.Reconstruction) -> tuple[pycolmap.Reconstruction, str]:
-        exact = self.given.frames.is_lens_exact
-        return polish(model, self.given.database, camera_model=self.settings.camera_model, is_lens_exact=exact)
+        return polish(model, self.given.database, self.given.frames, camera_model=self.settings.camera_model)
 
     def _record(self, name: str, mapped: Mapped | None, models: Models, seconds: float) -> None:
         registered = mapped.model.num_reg_images() if mapped else 0

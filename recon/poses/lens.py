@@ -38,14 +38,14 @@ def family_of(model: str) -> str:
 
 
 def refine_lens(
-    model: pycolmap.Reconstruction, *, camera_model: str, is_exact: bool
+    model: pycolmap.Reconstruction, *, camera_model: str, is_exact: bool, is_focal_fixed: bool
 ) -> tuple[pycolmap.Reconstruction, str]:
     """The model adjusted as a whole, with a richer lens where the pictures support it, and the name of the lens.
 
     `camera_model` "auto" tries OpenCV's four coefficients and two focal lengths (of the family that was mapped with) for
     cameras that enough pictures and points share, and keeps them only when they lower the reprojection error clearly:
     unneeded freedom bends the model.
-    A COLMAP model name fixes the lens. An exact lens is a pinhole and stays as it is.
+    A COLMAP model name fixes the lens. An exact lens is a pinhole and stays as it is; a fixed focal length is kept.
     """
     if is_exact:
         for camera in model.cameras.values():
@@ -55,9 +55,9 @@ def refine_lens(
     if camera_model != "auto":
         for camera in model.cameras.values():
             _change_lens(camera, camera_model)
-        adjust(model)
+        adjust(model, is_focal_fixed=is_focal_fixed)
         return model, camera_model
-    adjust(model)
+    adjust(model, is_focal_fixed=is_focal_fixed)
     observations: dict[int, list[int]] = {}
     for image in (model.image(image_id) for image_id in model.reg_image_ids()):
         observations.setdefault(image.camera_id, []).append(image.num_points3D)
@@ -72,16 +72,20 @@ def refine_lens(
     richer = copy.deepcopy(model)
     for camera_id in supported:
         _change_lens(richer.camera(camera_id), family.richest)
-    adjust(richer)
+    adjust(richer, is_focal_fixed=is_focal_fixed)
     if richer.compute_mean_reprojection_error() > _CLEARLY_LOWER * model.compute_mean_reprojection_error():
         return model, family.mapping
     return richer, family.richest
 
 
-def adjust(model: pycolmap.Reconstruction, *, is_lens_exact: bool = False) -> None:
-    """Bundle adjustment of poses, points and lenses; the principal points stay at the centre, rigs as they are given."""
+def adjust(model: pycolmap.Reconstruction, *, is_lens_exact: bool = False, is_focal_fixed: bool = False) -> None:
+    """Bundle adjustment of poses, points and lenses; the principal points stay at the centre, rigs as they are given.
+
+    `is_lens_exact` keeps the lens as it is, `is_focal_fixed` the focal length only.
+    """
     options = pycolmap.BundleAdjustmentOptions()
-    options.refine_focal_length = options.refine_extra_params = not is_lens_exact
+    options.refine_extra_params = not is_lens_exact
+    options.refine_focal_length = not (is_lens_exact or is_focal_fixed)
     options.refine_sensor_from_rig = False
     options.print_summary = False
     options.ceres.loss_function_type = pycolmap.LossFunctionType.CAUCHY

@@ -25,8 +25,13 @@ class Mapping:
 
     @property
     def is_lens_free(self) -> bool:
-        """Whether focal length and distortion are estimated."""
+        """Whether distortion is estimated."""
         return not self.frames.is_lens_exact
+
+    @property
+    def is_focal_free(self) -> bool:
+        """Whether the focal length is estimated."""
+        return not (self.frames.is_lens_exact or self.frames.is_focal_known)
 
 
 def map_incrementally(
@@ -41,7 +46,7 @@ def map_incrementally(
     options.random_seed = given.seed
     options.num_threads = given.threads or -1
     options.min_model_size = min(10, max(3, n // 2))  # small captures make small models
-    options.ba_refine_focal_length = options.ba_refine_extra_params = given.is_lens_free
+    options.ba_refine_focal_length, options.ba_refine_extra_params = given.is_focal_free, given.is_lens_free
     options.ba_refine_sensor_from_rig = False  # rigs are given, not estimated
     options.multiple_models = start is None
     # The final adjustment is ours (polish); on the way half as many and half as exact ones serve as well.
@@ -49,7 +54,8 @@ def map_incrementally(
     options.ba_global_max_refinements, options.ba_local_max_refinements = 2, 1
     options.ba_global_function_tolerance = options.ba_local_function_tolerance = 1e-4
     mapper = options.mapper
-    mapper.abs_pose_refine_focal_length = mapper.abs_pose_refine_extra_params = given.is_lens_free
+    mapper.abs_pose_refine_focal_length = given.is_focal_free
+    mapper.abs_pose_refine_extra_params = given.is_lens_free
     # Drives straight ahead have no sideways pair and few wide angles to begin with; polish and the gate reject bad starts.
     mapper.init_max_forward_motion, mapper.init_min_tri_angle = 1.0, 8.0
     if is_relaxed:
@@ -81,7 +87,8 @@ def map_globally(given: Mapping) -> Models:
     options.num_threads = given.threads or -1
     mapper = options.mapper
     mapper.global_positioning.use_gpu = mapper.bundle_adjustment.ceres.use_gpu = False
-    mapper.bundle_adjustment.refine_focal_length = mapper.bundle_adjustment.refine_extra_params = given.is_lens_free
+    mapper.bundle_adjustment.refine_focal_length = given.is_focal_free
+    mapper.bundle_adjustment.refine_extra_params = given.is_lens_free
     mapper.refine_sensor_from_rig = mapper.rotation_averaging.refine_sensor_from_rig = False  # rigs are given
     mapper.global_positioning.refine_sensor_from_rig = mapper.bundle_adjustment.refine_sensor_from_rig = False
     with progress("global mapping", None):

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pycolmap
 
+from recon.poses.frames import FrameSet
 from recon.poses.lens import adjust, refine_lens
 from recon.poses.quality import agreement
 
@@ -20,15 +21,17 @@ _MIN_POINTS = 15  # a pose with fewer is a guess
 
 
 def polish(
-    model: pycolmap.Reconstruction, database: Path, *, camera_model: str, is_lens_exact: bool
+    model: pycolmap.Reconstruction, database: Path, frames: FrameSet, *, camera_model: str
 ) -> tuple[pycolmap.Reconstruction, str]:
     """The adjusted model (`model` itself is changed on the way) and the name of its lens."""
     drop_wrong_frames(model, database)
     keep_long_tracks(model)
-    adjust(model, is_lens_exact=is_lens_exact)
+    adjust(model, is_lens_exact=frames.is_lens_exact, is_focal_fixed=frames.is_focal_known)
     pycolmap.ObservationManager(model).filter_all_points3D(_MAX_ERROR_PX, _MIN_ANGLE_DEG)
     drop_wrong_frames(model, database)
-    return refine_lens(model, camera_model=camera_model, is_exact=is_lens_exact)
+    return refine_lens(
+        model, camera_model=camera_model, is_exact=frames.is_lens_exact, is_focal_fixed=frames.is_focal_known
+    )
 
 
 def drop_wrong_frames(model: pycolmap.Reconstruction, database: Path) -> int:

@@ -21,6 +21,7 @@ _MIN_AGREEMENT = 0.6
 _MAX_REPROJECTION = 0.0012  # of the longer side
 _MIN_TRACK = 2.8
 _FOCAL_RATIOS = 0.3, 4.0  # of the longer side: 118 degrees across to 14
+_MAX_DISTORTION = 1.0  # action cameras have 0.3
 # Below this the depth of most points is a guess: COLMAP itself drops points under 1.5 degrees.
 MIN_MEDIAN_ANGLE_DEG = 2.0
 
@@ -73,8 +74,16 @@ def judge(model: pycolmap.Reconstruction, database: Path, frames: FrameSet, *, m
         (quality.median_angle_deg < MIN_MEDIAN_ANGLE_DEG, f"rays meet at {quality.median_angle_deg:.1f} degrees"),
         (quality.parts > 1, f"it falls into {quality.parts} parts that share too few points"),
         (not all(low < focal < high for focal in focals), "the focal length is implausible"),
+        (not is_lens_plausible(model), "the lens distortion is implausible"),
     )
     return Quality(**{**vars(quality), "problems": tuple(text for is_wrong, text in checks if is_wrong)})
+
+
+def is_lens_plausible(model: pycolmap.Reconstruction) -> bool:
+    """Whether no distortion coefficient is beyond `_MAX_DISTORTION`: such lenses fold the picture over."""
+    return all(
+        abs(camera.params[i]) < _MAX_DISTORTION for camera in model.cameras.values() for i in camera.extra_params_idxs()
+    )
 
 
 def agreement(model: pycolmap.Reconstruction, database: Path) -> dict[int, tuple[int, int]]:

@@ -48,6 +48,7 @@ def pose_frames(
     retrieval_neighbours: int,
     mapper: str,
     camera_model: str,
+    focal_px: float | None,
     retry_below: float,
     min_registered: float,
     seed: int,
@@ -68,6 +69,8 @@ def pose_frames(
             f"poses.camera_model={camera_model}: the frames are views cut from panoramas, exact pinholes without anything "
             "to estimate; expected auto. Leave poses.camera_model out."
         )
+    if focal_px is not None:
+        frames = frames.with_focal(_focal(focal_px))
     ladder = LadderSettings(
         feature_settings(frames, max_features=max_features, image_size=image_size),
         PairSettings(pairs, overlap, loop_neighbours, exhaustive_up_to, retrieval_neighbours),
@@ -109,6 +112,12 @@ def _check(**choices: str) -> None:
     for key, value in choices.items():
         if value not in allowed[key]:
             raise UserError(f"poses.{key}={value}: expected one of {', '.join(allowed[key])}.")
+
+
+def _focal(value: Any) -> float:
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 16 <= value <= 1e6:
+        raise UserError(f"poses.focal_px={value}: expected the focal length in pixels of the frames, e.g. 860.")
+    return float(value)
 
 
 def _to_world(

@@ -17,6 +17,7 @@ from recon.console import say
 from recon.errors import UserError
 from recon.poses import diagnosis
 from recon.poses.colmap_log import colmap_log
+from recon.poses.focal import FACTORS, is_focal_told
 from recon.poses.frames import FrameSet
 from recon.poses.ladder import Ladder, LadderSettings, Mapped
 from recon.poses.pairs import way_of
@@ -59,9 +60,12 @@ def find_structure(
     """
     folder = workspace.sfm
     matching_key = fingerprint(
-        {**asdict(settings.features), **asdict(settings.pairs), "seed": seed}, [workspace.frames]
+        {**asdict(settings.features), **asdict(settings.pairs), "seed": seed, "known": frames.is_focal_known},
+        [workspace.frames],
     )
-    key = fingerprint({"settings": asdict(settings), "min_registered": min_registered, "matching": matching_key}, [])
+    focals = sorted({frame.focal_px for frame in frames.frames if frames.is_focal_known and frame.focal_px})
+    choice = {"settings": asdict(settings), "min_registered": min_registered, "focal_px": focals}
+    key = fingerprint({**choice, "matching": matching_key}, [])
     if is_finished(folder, key):
         report = read_json(folder / _REPORT, made_by="python scripts/poses.py")
         return Structure(pycolmap.Reconstruction(folder / _MODEL), report)
@@ -141,4 +145,11 @@ def _accept(
             f"poses: the camera barely moved against the size of the scene (rays to a point meet at {angle:.1f} "
             f"degrees in the median, {MIN_MEDIAN_ANGLE_DEG:g} are needed), so depth is unknown. Move sideways while "
             "filming, by a tenth of the distance to the scene between frames."
+        )
+    if not (frames.is_focal_known or frames.is_lens_exact or is_focal_told(mapped.model)):
+        focal = mapped.model.cameras[min(mapped.model.cameras)].mean_focal_length()
+        raise UserError(
+            "poses: the camera moved straight ahead and did not turn, so the pictures do not tell its focal length (from "
+            f"{FACTORS[0] * focal:.0f} to {FACTORS[1] * focal:.0f} pixels all fit), and with it how deep the scene is. Film "
+            "from the side or with turns, or give the focal length in pixels of the frames: poses.focal_px=..."
         )

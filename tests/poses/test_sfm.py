@@ -25,6 +25,7 @@ SETTINGS: dict[str, Any] = {
     "retrieval_neighbours": 5,
     "mapper": "auto",
     "camera_model": "auto",
+    "focal_px": None,
     "retry_below": 0.9,
     "min_registered": 0.6,
     "seed": 0,
