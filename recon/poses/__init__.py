@@ -9,6 +9,8 @@ pairs       which pairs are matched, and matching them
 mapping     the mappers in turn, the lens, the quality of a model
 diagnosis   why a capture cannot be posed, in words
 align       up, ground, centre
+exchange    our poses for other programs
+video_frames  every frame of a video whose poses are given
 scale       metres from a known distance
 colmap_log  COLMAP's chatter goes to a file
 """

@@ -19,6 +19,7 @@ from recon.geometry.transforms import Similarity
 from recon.poses import diagnosis
 from recon.poses.align import find_up, world_from_capture
 from recon.poses.colmap_log import colmap_log
+from recon.poses.exchange import write_exchange
 from recon.poses.features import extract
 from recon.poses.frames import FrameSet, read_frames_json
 from recon.poses.mapping import Mapped, map_frames, refine_lens, triangulation_angles_deg
@@ -116,6 +117,7 @@ def pose_frames(
             _write_model(mapped.model, reconstruction.world_from_capture, temporary / "colmap")
         shutil.rmtree(scratch)
         cameras_json.write(temporary / "cameras.json", reconstruction, root=workspace.root)
+        write_exchange(temporary, reconstruction, root=workspace.root)
         report = {
             **_quality(mapped, frames, reconstruction),
             "median_triangulation_angle_deg": angle,

@@ -19,6 +19,9 @@ from recon.workspace import Workspace, read_metrics
 UP = np.array([0.0, 0.0, 1.0])
 SETTINGS: dict[str, Any] = {
     "images": None,
+    "intrinsics": None,
+    "time_tolerance_s": None,
+    "unit_m": None,
     "align": "auto",
     "scale": {"known_distance_m": None, "known_distance_error_m": 0.01, "between": None, "points": None},
 }
