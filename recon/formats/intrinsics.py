@@ -19,7 +19,7 @@ from recon.geometry.transforms import Array
 
 Intrinsics = str | Sequence[float]  # as a person gives them: a file, relative to the data set, or the numbers
 _COUNTS = (4, 8, 9)
-_MAX_RMS_PX = 1.0  # beyond this a lens with k3 is too far from one without
+_MAX_RMS = 0.001  # of the longer side, 0.64 px of 640: beyond this a lens with k3 is too far from one without
 
 
 def read_intrinsics(given: Intrinsics | None, folder: Path, *, names: Sequence[str]) -> tuple[float, ...] | None:
@@ -67,7 +67,7 @@ def write_intrinsics(file: Path, camera: Camera) -> None:
 def without_k3(camera: Camera, k3: float, label: str) -> Camera:
     """The OPENCV camera nearest, over the picture, to `camera` with a third radial coefficient `k3`.
 
-    Warns of the error that is left. Raises `UserError` where it is more than a pixel (root mean square).
+    Warns of the error that is left. Raises `UserError` where it is too large (root mean square).
     """
     given = np.array([camera.fx, camera.fy, camera.cx, camera.cy, *camera.distortion])
     plane = _plane_in_picture(camera, k3)
@@ -76,7 +76,7 @@ def without_k3(camera: Camera, k3: float, label: str) -> Camera:
     fitted = least_squares(lambda numbers: (_project(numbers, plane) - pixels).ravel(), given, x_scale=scale)
     error = np.linalg.norm(fitted.fun.reshape(-1, 2), axis=1)
     rms, worst = float(np.sqrt((error**2).mean())), float(error.max())
-    if rms > _MAX_RMS_PX:
+    if rms > _MAX_RMS * max(camera.size_hw):
         raise UserError(
             f"{label}: the lens has a third radial coefficient (k3={k3:g}) that k1 k2 p1 p2 do not stand for: {rms:.1f} px "
             "are left (root mean square). Undistort the pictures, or calibrate with k1 k2 p1 p2 only."

@@ -60,7 +60,7 @@ def read(path: Path, *, images: str | None = None) -> Reconstruction:
     for i, frame in enumerate(frames):
         image = find_image(file, frame, i, also=places)
         if image is None and images is not None:
-            image = find_picture(places[-1] / PurePosixPath(frame["file_path"]).name)
+            image = find_picture(places[-1] / PurePosixPath(_file_path(frame)).name)
         (missing.append(str(frame["file_path"])) if image is None else found.append((i, frame, image)))
     if missing:
         warn(
@@ -69,12 +69,13 @@ def read(path: Path, *, images: str | None = None) -> Reconstruction:
         )
     if not found:
         raise UserError(f"{file}: none of its {len(frames)} listed pictures exists. Put them beside the file.")
-    names = unique_names([str(frame["file_path"]) for _, frame, _ in found])
+    names = unique_names(_short_paths(file, found))
+    folded: dict[tuple[Camera, float], Camera] = {}
     views = [
         View(
             name=name,
             image=image,
-            camera=_camera(file, {**value, **frame}, image),
+            camera=_camera(file, {**value, **frame}, image, folded),
             world_from_camera=pose(file, frame, i),
             time_s=_number_or_none(frame.get("time", frame.get("timestamp"))),
             mask=_mask(file, frame, places),
@@ -144,6 +145,19 @@ def find_image(file: Path, frame: Any, index: int, *, also: Sequence[Path] = ())
     return find_picture(inside(file, frame["file_path"], also=also))
 
 
+def _file_path(frame: Mapping[str, Any]) -> str:
+    """A frame's path with the slashes of this system: Windows writes the other ones."""
+    return str(frame["file_path"]).replace("\\", "/")
+
+
+def _short_paths(file: Path, found: Sequence[tuple[int, Mapping[str, Any], Path]]) -> list[str]:
+    """What names are made of: the paths in the file; where any leads out of its folder, paths from the common folder."""
+    if all(image.is_relative_to(os.path.abspath(file.parent)) for _, _, image in found):
+        return [_file_path(frame) for _, frame, _ in found]
+    common = os.path.commonpath([image.parent for _, _, image in found])
+    return [image.relative_to(common).as_posix() for _, _, image in found]
+
+
 def pose(file: Path, frame: Mapping[str, Any], index: int) -> Array:
     """`world_from_camera` [4, 4] with OpenCV axes of a frame's `transform_matrix`; checked and made exactly rigid."""
     label = f"{file}: frame {index} ({frame.get('file_path')})"
@@ -159,7 +173,8 @@ def pose(file: Path, frame: Mapping[str, Any], index: int) -> Array:
 # ---- parts ---------------------------------------------------------------------------------------------------------
 
 
-def _camera(file: Path, value: Mapping[str, Any], image: Path) -> Camera:
+def _camera(file: Path, value: Mapping[str, Any], image: Path, folded: dict[tuple[Camera, float], Camera]) -> Camera:
+    """The camera of a frame; `folded` remembers what became of lenses with k3, so that each is fitted and told once."""
     label = f"{file}: frame {value.get('file_path')}"
     size_hw = image_size_hw(image)
     if "w" in value and "h" in value:
@@ -178,7 +193,8 @@ def _camera(file: Path, value: Mapping[str, Any], image: Path) -> Camera:
         raise UserError(f"{label}: {error}. Correct the intrinsics.") from error
     k3 = number(label, value, "k3") if model != "OPENCV_FISHEYE" and "k3" in value else 0.0
     if k3 != 0:
-        camera = without_k3(replace(camera, model="OPENCV", distortion=distortion or (0.0,) * 4), k3, label)
+        key = replace(camera, model="OPENCV", distortion=distortion or (0.0,) * 4), k3
+        camera = folded[key] = folded.get(key) or without_k3(*key, label)
     return camera_for_image(camera, image, label)
 
 
@@ -236,7 +252,7 @@ def _picture_folders(file: Path, images: str | None) -> list[Path]:
         return run_folder
     if not (file.parent / images).is_dir():
         raise UserError(f"dataset.images={images}: no such folder in {file.parent}.")
-    return [*run_folder, file.parent / images]
+    return [*run_folder, Path(os.path.abspath(file.parent / images))]
 
 
 def _mask(file: Path, frame: Mapping[str, Any], folders: Sequence[Path]) -> Path | None:
