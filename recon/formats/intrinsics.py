@@ -32,6 +32,8 @@ def read_intrinsics(given: Intrinsics | None, folder: Path, *, names: Sequence[s
         return None if file is None else _of_file(file)
     if isinstance(given, str):
         return _of_file(folder / given)
+    if not isinstance(given, Sequence):
+        raise UserError(f"dataset.intrinsics={given}: expected a file, or numbers like [fx,fy,cx,cy].")
     return _counted([finite(str(number), "dataset.intrinsics") for number in given], "dataset.intrinsics")
 
 

@@ -4,7 +4,9 @@ Pictures belong to poses by time: `rgb.txt` lists `timestamp path`, or the file 
 nanoseconds as EuRoC has them). Poses between two entries are interpolated. See docs/conventions.md.
 """
 
+import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -37,26 +39,15 @@ def read(
     time_tolerance_s: a picture without a pose this near in time is skipped, with one warning for all.
     Raises `UserError` naming file, line and column for anything that is not what it should be.
     """
-    file = _trajectory(path)
-    if time_tolerance_s is None or time_tolerance_s < 0:
+    if isinstance(time_tolerance_s, bool) or not isinstance(time_tolerance_s, (int, float)) or time_tolerance_s < 0:
         raise UserError(f"dataset.time_tolerance_s={time_tolerance_s}: expected seconds, 0 or more, e.g. 0.02.")
-    times, positions, rotations = _read_trajectory(file)
-    pictures = _pictures(file, images)
-    posed = [(t, picture, _pose_at(t, times, positions, rotations, time_tolerance_s)) for t, picture in pictures]
-    found = [(t, picture, pose) for t, picture, pose in posed if pose is not None]
-    if not found:
-        raise UserError(
-            f"{file}: no picture is within {time_tolerance_s:g} s of a pose; poses are from {times[0]:.3f} to "
-            f"{times[-1]:.3f} s, pictures from {pictures[0][0]:.3f} to {pictures[-1][0]:.3f} s. Bring them to one clock, "
-            "or raise dataset.time_tolerance_s."
-        )
-    if len(found) < len(posed):
-        warn(f"{file}: {len(posed) - len(found)} of {len(posed)} pictures have no pose within {time_tolerance_s:g} s.")
+    file = Path(os.path.abspath(_trajectory(path)))
     numbers = read_intrinsics(intrinsics, file.parent, names=_INTRINSICS)
     if numbers is None:
         raise UserError(
             f"{file}: no intrinsics beside it ({', '.join(_INTRINSICS)}). Give them: dataset.intrinsics=[fx,fy,cx,cy]"
         )
+    found = _posed(file, _pictures(file, images), time_tolerance_s)
     camera = shared_camera(numbers, [picture for _, picture, _ in found], str(file))
     names = unique_names([picture.relative_to(file.parent).as_posix() for _, picture, _ in found])
     views = zip(names, found, strict=True)
@@ -90,6 +81,24 @@ def _trajectory(path: Path) -> Path:
     if found is None:
         raise UserError(
             f"{path}: no trajectory there; expected {', '.join(_TRAJECTORIES)}. Name it in dataset.path=..."
+        )
+    return found
+
+
+def _posed(file: Path, pictures: Sequence[_Timed], tolerance_s: float) -> list[tuple[float, Path, Array]]:
+    """The pictures that have a pose near enough in time, with it; the others are skipped with one warning."""
+    times, positions, rotations = _read_trajectory(file)
+    posed = [(t, picture, _pose_at(t, times, positions, rotations, tolerance_s)) for t, picture in pictures]
+    found = [(t, picture, pose) for t, picture, pose in posed if pose is not None]
+    if not found:
+        raise UserError(
+            f"{file}: no picture is within {tolerance_s:g} s of a pose; poses are from {times[0]:.3f} to {times[-1]:.3f} s, "
+            f"pictures from {pictures[0][0]:.3f} to {pictures[-1][0]:.3f} s. Bring them to one clock, or raise "
+            "dataset.time_tolerance_s."
+        )
+    if len(found) < len(posed):
+        warn(
+            f"{file}: {len(posed) - len(found)} of {len(posed)} pictures have no pose within {tolerance_s:g} s and are skipped."
         )
     return found
 

@@ -1,6 +1,7 @@
 """Intrinsics apart from poses: OpenCV's pixel convention, files and numbers, and lenses with a third coefficient."""
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -57,13 +58,14 @@ def test_numbers_win_over_files_and_files_may_hold_a_matrix(tmp_path: Path) -> N
     ("given", "message"),
     [
         ([1.0, 2.0, 3.0], "found 3"),
+        (500, "expected a file, or numbers"),
         ([1.0, 2.0, 3.0, float("nan")], r"dataset\.intrinsics: expected a finite number"),
         ("nowhere.txt", "does not exist"),
         ("text.txt", "line 2, column 3"),
         ("empty.txt", "holds no numbers"),
     ],
 )
-def test_bad_input_is_named(tmp_path: Path, given: str | list[float], message: str) -> None:
+def test_bad_input_is_named(tmp_path: Path, given: Any, message: str) -> None:
     (tmp_path / "text.txt").write_text("# fx fy cx cy\n500 500 wide 240\n")
     (tmp_path / "empty.txt").write_text("# nothing\n")
     with pytest.raises(UserError, match=message):

@@ -98,8 +98,9 @@ def test_missing_parts_say_what_to_give(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no trajectory"):
         tum.read(tmp_path, **OPTIONS)
     tum.write(tmp_path, made(tmp_path))
-    with pytest.raises(UserError, match="time_tolerance_s"):
-        tum.read(tmp_path, **{**OPTIONS, "time_tolerance_s": None})
+    for tolerance in (None, -1.0, "short"):
+        with pytest.raises(UserError, match="time_tolerance_s"):
+            tum.read(tmp_path, **{**OPTIONS, "time_tolerance_s": tolerance})
     with pytest.raises(UserError, match=r"dataset\.images"):
         tum.read(tmp_path, **{**OPTIONS, "images": "nowhere"})
     (tmp_path / "calibration.txt").unlink()

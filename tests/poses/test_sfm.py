@@ -9,6 +9,7 @@ import pycolmap
 import pytest
 
 from recon.errors import UserError
+from recon.formats import colmap, transforms_json
 from recon.formats.cameras_json import read_reconstruction
 from recon.geometry import align_points
 from recon.poses import pose_frames
@@ -76,7 +77,8 @@ def test_world_is_upright_metric_and_on_the_ground(posed: tuple[Workspace, list[
 def test_everything_is_written_and_nothing_else(posed: tuple[Workspace, list[np.ndarray]]) -> None:
     workspace, _ = posed
     names = {path.name for path in workspace.poses.iterdir()}
-    assert names == {"cameras.json", "points.ply", "colmap", "colmap.log", "report.json", "stage.json"}
+    expected = {"cameras.json", "points.ply", "transforms.json", "colmap", "colmap.log", "report.json", "stage.json"}
+    assert names == expected
     report = json.loads((workspace.poses / "report.json").read_text())
     assert report["registered"] == report["total"] == 10 and report["reprojection_error_px"] < 1
     assert report["method"] == "incremental" and report["mean_track_length"] > 2
@@ -85,6 +87,17 @@ def test_everything_is_written_and_nothing_else(posed: tuple[Workspace, list[np.
     view = read_reconstruction(workspace).views[3]
     center = model.find_image_with_name("00003.png").projection_center()
     np.testing.assert_allclose(center, view.world_from_camera[:3, 3], atol=1e-9)
+
+
+def test_what_is_written_for_other_programs_reads_back(posed: tuple[Workspace, list[np.ndarray]]) -> None:
+    workspace, _ = posed
+    ours = read_reconstruction(workspace)
+    for read in (transforms_json.read(workspace.poses), colmap.read(workspace.poses, images=None)):
+        assert [(view.name, view.camera) for view in read.views] == [(view.name, view.camera) for view in ours.views]
+        poses = [np.stack([view.world_from_camera for view in capture.views]) for capture in (read, ours)]
+        np.testing.assert_allclose(*poses, atol=1e-9)
+        assert read.points is not None and ours.points is not None
+        assert len(read.points.positions) == len(ours.points.positions)
 
 
 def test_a_rerun_is_skipped(posed: tuple[Workspace, list[np.ndarray]]) -> None:
