@@ -8,6 +8,14 @@ transforms_json     instant-ngp and nerfstudio captures
 blender             Blender synthetic scenes
 colmap              COLMAP models, text and binary
 llff                LLFF captures
+tum                 TUM RGB-D trajectories, pictures found by time
+kitti               KITTI odometry
+seven_scenes        7-Scenes
+csv_poses           a plain table of poses
+polycam             raw exports of Polycam
+record3d            raw captures of Record3D
+intrinsics          intrinsics apart from poses: a text file or a setting
+text_tables         plain text tables of numbers
 given_poses         what every reader of given poses checks
 meshes              triangle meshes: mesh_ply, mesh_obj, mesh_glb
 points_ply          sparse coloured points

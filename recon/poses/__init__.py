@@ -10,6 +10,8 @@ mapping     the mappers in turn, the quality of a model
 lens        the lens of a model, as rich as the pictures support
 diagnosis   why a capture cannot be posed, in words
 align       up, ground, centre
+exchange    our poses for other programs
+video_frames  every frame of a video whose poses are given
 scale       metres from a known distance
 colmap_log  COLMAP's chatter goes to a file
 """

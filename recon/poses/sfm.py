@@ -16,6 +16,7 @@ from recon.formats import cameras_json, colmap
 from recon.geometry.reconstruction import Reconstruction, View
 from recon.geometry.transforms import Similarity
 from recon.poses.align import find_up, world_from_capture
+from recon.poses.exchange import write_exchange
 from recon.poses.features import feature_settings
 from recon.poses.frames import FrameImage, FrameSet, read_frames_json
 from recon.poses.ladder import LadderSettings
@@ -88,6 +89,7 @@ def pose_frames(
         reconstruction, up = _to_world(structure.model, frames, workspace, temporary, given_scale, seed)
         _write_model(structure.model, reconstruction.world_from_capture, temporary / "colmap")
         cameras_json.write(temporary / "cameras.json", reconstruction, root=workspace.root)
+        write_exchange(temporary, reconstruction, root=workspace.root)
         report = {
             **structure.report,
             "camera": _camera(reconstruction),

@@ -84,12 +84,10 @@ def frames(workspace: Workspace) -> str | None:
     summary = f"{len(kept)} of {len(records)} frames kept"
     dropped = "; dropped: " + ", ".join(f"{n} {reason}" for reason, n in reasons.most_common()) if reasons else ""
     sharpness = [float(record.get("sharpness") or 0) for record in records]
-    chart = bars(sharpness, [bool(r.get("kept")) for r in records], "sharpness of each frame") if records else ""
+    chart = bars(sharpness, [bool(r.get("kept")) for r in records], "sharpness of each frame") if any(sharpness) else ""
     sheet = _contact_sheet((str(r["name"]), workspace.frames / Path(r["image"]).name) for r in spread(kept, MAX_FRAMES))
-    return (
-        f"<p>{escape(summary + dropped)}.</p>{figure(chart, 'sharpness of each frame in order; kept ones in colour')}"
-        f"<br>{sheet}"
-    )
+    shown = figure(chart, "sharpness of each frame in order; kept ones in colour") if chart else ""
+    return f"<p>{escape(summary + dropped)}.</p>{shown}<br>{sheet}"
 
 
 def _given_photos(workspace: Workspace) -> str | None:

@@ -9,6 +9,7 @@ import pycolmap
 import pytest
 
 from recon.errors import UserError
+from recon.formats import colmap, transforms_json
 from recon.formats.cameras_json import read_reconstruction
 from recon.geometry import align_points
 from recon.poses import pose_frames
@@ -77,7 +78,7 @@ def test_world_is_upright_metric_and_on_the_ground(posed: tuple[Workspace, list[
 def test_everything_is_written_and_nothing_else(posed: tuple[Workspace, list[np.ndarray]]) -> None:
     workspace, _ = posed
     names = {path.name for path in workspace.poses.iterdir()}
-    assert names == {"cameras.json", "points.ply", "colmap", "report.json", "stage.json"}
+    assert names == {"cameras.json", "points.ply", "transforms.json", "colmap", "report.json", "stage.json"}
     kept = {path.name for path in workspace.sfm.iterdir()}
     assert kept == {"database.db", "matching.txt", "model", "report.json", "colmap.log", "stage.json"}
     report = json.loads((workspace.poses / "report.json").read_text())
