@@ -46,6 +46,7 @@ def import_dataset(
     scale: the settings of conf/scale/default.yaml.
     Raises `UserError` naming the file and frame for everything that is wrong with the data.
     """
+    workspace.poses_failed.unlink(missing_ok=True)
     settings = {"format": format, "path": path, "images": images, "align": align, "scale": dict(scale)}
     if format not in _READERS:
         raise UserError(f"dataset.format={format}: expected one of {', '.join(_READERS)}.")

@@ -1,11 +1,11 @@
 """The poses stage for captured frames: structure from motion, aligned with gravity, in metres where scale is known."""
 
 import math
-import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from recon.geometry.transforms import Similarity
 from recon.poses import diagnosis
 from recon.poses.align import find_up, world_from_capture
 from recon.poses.colmap_log import colmap_log
+from recon.poses.doctor import ATTEMPTS, examined
 from recon.poses.features import extract
 from recon.poses.frames import FrameSet, read_frames_json
 from recon.poses.mapping import Mapped, map_frames, refine_lens, triangulation_angles_deg
@@ -59,8 +60,10 @@ def pose_frames(
     """Find the pose of every kept frame in `frames/`; writes `poses/` and returns its path.
 
     Settings: conf/poses/default.yaml and conf/scale/default.yaml. Raises `UserError`, with the likely cause, when less
-    than `min_registered` of the frames get a pose or the frames show no parallax.
+    than `min_registered` of the frames get a pose or the frames show no parallax; `poses_failed.json` then holds what was
+    found, and an older `poses/` stays.
     """
+    workspace.poses_failed.unlink(missing_ok=True)
     settings = {key: value for key, value in locals().items() if key not in ("workspace", "threads")}
     _check(pairs=pairs, mapper=mapper, camera_model=camera_model)
     given_scale = scale_settings(scale)
@@ -70,9 +73,12 @@ def pose_frames(
         say("poses: up to date")
         return workspace.poses
     started = time.perf_counter()
-    with replace_folder(workspace.poses) as temporary:
-        scratch = temporary / "scratch"
-        scratch.mkdir()
+    with (
+        replace_folder(workspace.poses) as temporary,
+        TemporaryDirectory(prefix="scratch", dir=temporary) as name,
+        examined(workspace, frames, database=Path(name) / "database.db", folder=temporary),
+    ):
+        scratch = Path(name)
         with colmap_log(temporary / "colmap.log"):
             database = scratch / "database.db"
             extract(
@@ -108,13 +114,13 @@ def pose_frames(
                 seed=seed,
                 threads=threads,
             )
+            write_json(scratch / ATTEMPTS, attempts)
             angle = _accept(mapped, frames, statistics, min_registered)
             assert mapped is not None  # _accept raised otherwise
             model, lens = refine_lens(mapped.model, camera_model=camera_model)
             mapped = replace(mapped, model=model)
             reconstruction, up = _to_world(mapped.model, frames, workspace, scratch, given_scale, seed)
             _write_model(mapped.model, reconstruction.world_from_capture, temporary / "colmap")
-        shutil.rmtree(scratch)
         cameras_json.write(temporary / "cameras.json", reconstruction, root=workspace.root)
         report = {
             **_quality(mapped, frames, reconstruction),

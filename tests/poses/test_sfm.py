@@ -76,7 +76,7 @@ def test_world_is_upright_metric_and_on_the_ground(posed: tuple[Workspace, list[
 def test_everything_is_written_and_nothing_else(posed: tuple[Workspace, list[np.ndarray]]) -> None:
     workspace, _ = posed
     names = {path.name for path in workspace.poses.iterdir()}
-    assert names == {"cameras.json", "points.ply", "colmap", "colmap.log", "report.json", "stage.json"}
+    assert names == {"cameras.json", "points.ply", "colmap", "colmap.log", "doctor.json", "report.json", "stage.json"}
     report = json.loads((workspace.poses / "report.json").read_text())
     assert report["registered"] == report["total"] == 10 and report["reprojection_error_px"] < 1
     assert report["method"] == "incremental" and report["mean_track_length"] > 2
@@ -87,13 +87,25 @@ def test_everything_is_written_and_nothing_else(posed: tuple[Workspace, list[np.
     np.testing.assert_allclose(center, view.world_from_camera[:3, 3], atol=1e-9)
 
 
+def test_a_good_capture_is_told_so(posed: tuple[Workspace, list[np.ndarray]]) -> None:
+    workspace, _ = posed
+    found = json.loads((workspace.doctor_json).read_text())
+    assert [advice["severity"] for advice in found["advice"]] == ["good"] and found["stretches"] == []
+    assert found["failure"] is None and found["unit"] == "m" and found["links"]["parts"] == [10]
+    assert all(frame["registered"] and frame["state"] == "posed" for frame in found["frames"])
+    assert all(frame["points"] > 200 and frame["error_px"] < 1 for frame in found["frames"])
+    assert sum(map(sum, found["coverage"]["points"])) > 300
+
+
 def test_a_rerun_is_skipped(posed: tuple[Workspace, list[np.ndarray]]) -> None:
     workspace, truth = posed
+    workspace.poses_failed.write_text("what another attempt left")
     before = workspace.cameras_json.stat().st_mtime_ns
     scale = {**SETTINGS["scale"], "between": ["00000", "00009"]}
     scale["known_distance_m"] = float(np.linalg.norm(truth[0][:3, 3] - truth[-1][:3, 3]))
     pose_frames(workspace, **{**SETTINGS, "scale": scale})
     assert workspace.cameras_json.stat().st_mtime_ns == before
+    assert not workspace.poses_failed.exists()
 
 
 @pytest.mark.slow
@@ -131,6 +143,32 @@ def test_a_camera_on_a_tripod_says_so(tmp_path: Path) -> None:
     noisy = [np.clip(still + rng.normal(0, 2, still.shape), 0, 255).astype(np.uint8) for _ in range(12)]
     room.write_frames(workspace, noisy)
     fails(workspace, "does not move")
+    found = json.loads(workspace.poses_failed.read_text())
+    assert "does not move" in found["failure"] and found["failure"] == found["advice"][0]["text"]
+    assert not found["is_mapped"] and found["pairs"]["motion"] < 0.0015
+    assert {frame["state"] for frame in found["frames"]} == {"linked"} and found["links"]["parts"] == [12]
+
+
+@pytest.mark.slow
+def test_what_lies_beyond_a_gap_is_named(tmp_path: Path) -> None:
+    """Filming stops, and goes on where nothing of the first part is in the picture."""
+    workspace = Workspace(tmp_path)
+    other_side = [room.look_at(np.array([1.6 * s, 1.2, 0.1]), np.array([0.5 * s, -1.6, -0.8]), room.UP)
+                  for s in np.linspace(-1, 1, 12)]  # fmt: skip
+    room.film(workspace, [*room.walk(30)[:5], *other_side], room.camera())
+    pose_frames(workspace, **{**SETTINGS, "mapper": "incremental"})
+    found = json.loads((workspace.doctor_json).read_text())
+    (stretch,) = found["stretches"]
+    assert (stretch["first"], stretch["last"]) == (0, 4)
+    assert (stretch["effect"], stretch["cause"]) == ("no pose", "overlap")
+    assert found["links"]["parts"] == [12, 5]
+    assert found["advice"][0]["text"].startswith("frames 00000 to 00004 (00:00.0 to 00:00.8): no pose: little overlap")
+    with pytest.raises(UserError, match="only 12 of 17 frames"):
+        pose_frames(workspace, **{**SETTINGS, "mapper": "incremental", "min_registered": 0.9})
+    assert (workspace.doctor_json).exists(), "the good poses stay"
+    failed = json.loads(workspace.poses_failed.read_text())
+    assert [attempt["registered"] for attempt in failed["attempts"]] == [12]
+    assert [frame["state"] for frame in failed["frames"]] == ["no pose"] * 5 + ["posed"] * 12
 
 
 def test_turning_on_the_spot_says_so(tmp_path: Path) -> None:
