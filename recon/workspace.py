@@ -40,6 +40,10 @@ class Workspace:
         return self.frames / "frames.json"
 
     @property
+    def sfm(self) -> Path:
+        return self.root / "sfm"
+
+    @property
     def poses(self) -> Path:
         return self.root / "poses"
 

@@ -11,7 +11,7 @@ BELOW = {
     "geometry": set[str](),
     "kernels": set[str](),
     "formats": {"geometry"},
-    "capture": {"formats"},
+    "capture": {"geometry", "formats"},
     "poses": {"geometry", "formats"},
     "dataset": {"geometry", "formats", "kernels"},
     "mesh": {"geometry", "formats"},

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from recon.capture.keyframes import Spacing
+from recon.capture.panorama import WHOLE_QUALITY, count_panoramas, cut_views, find_projection, plan_views
 from recon.capture.photos import capture_photos
 from recon.capture.records import MIN_VIEWS, Capture, count_reasons
 from recon.capture.source import source_kind
@@ -32,6 +33,10 @@ def capture_frames(
     max_motion: float,
     max_size: int | None,
     jpeg_quality: int,
+    projection: str,
+    panorama_views: int,
+    panorama_fov_deg: float,
+    panorama_poles: str,
 ) -> Path:
     """Write the chosen images of `source` and `frames.json` into `workspace.frames`; what each setting means:
     conf/capture/default.yaml.
@@ -48,18 +53,33 @@ def capture_frames(
     kind = source_kind(source)
     spacing = Spacing(target_count=target_count, max_count=max_count, min_motion=min_motion, max_motion=max_motion)
     _check_settings(spacing, max_size=max_size, jpeg_quality=jpeg_quality)
-    settings = {"source": source, **vars(spacing), "max_size": max_size, "jpeg_quality": jpeg_quality}
+    plan = plan_views(n_around=panorama_views, fov_deg=panorama_fov_deg, poles=panorama_poles)
+    settings = {
+        "source": source,
+        **vars(spacing),
+        "max_size": max_size,
+        "jpeg_quality": jpeg_quality,
+        "projection": projection,
+        "panorama_views": panorama_views,
+        "panorama_fov_deg": panorama_fov_deg,
+        "panorama_poles": panorama_poles,
+    }
     key = fingerprint(settings, [source])
     if is_finished(workspace.frames, key):
         say("capture: up to date")
         return workspace.frames
     started = time.monotonic()
+    is_panorama = find_projection(source, kind, projection) == "equirectangular"
     with replace_folder(workspace.frames) as folder:
+        size, quality = (plan.whole_size(max_size), WHOLE_QUALITY) if is_panorama else (max_size, jpeg_quality)
         if kind == "video":
-            capture = capture_video(source, folder, spacing=spacing, max_size=max_size, jpeg_quality=jpeg_quality)
+            steps = plan.spacing(spacing) if is_panorama else spacing
+            capture = capture_video(source, folder, spacing=steps, max_size=size, jpeg_quality=quality)
         else:
-            capture = capture_photos(source, folder, max_size=max_size, jpeg_quality=jpeg_quality)
+            capture = capture_photos(source, folder, max_size=size, jpeg_quality=quality)
         _check_enough(capture)
+        if is_panorama:
+            capture = cut_views(capture, folder, plan, jpeg_quality=jpeg_quality)
         write_json(folder / workspace.frames_json.name, capture.as_json())
         seconds = time.monotonic() - started
         mark_finished(folder, key, settings=settings, seconds=seconds)
@@ -104,8 +124,9 @@ def _check_enough(capture: Capture) -> None:
 
 def _metrics(capture: Capture, seconds: float) -> dict[str, Any]:
     return {
-        "frames_read": len(capture.frames),
-        "frames_kept": len(capture.kept),
+        "frames_read": count_panoramas(capture.frames),
+        "frames_kept": count_panoramas(capture.kept),
+        "views_per_frame": 1 if capture.rig is None else len(capture.rig),
         "seconds": seconds,
         "size_hw": capture.size_hw,
         "fps": capture.fps,
@@ -118,7 +139,10 @@ def _report(capture: Capture) -> None:
     dropped = count_reasons(capture.frames)
     noun = "frames" if capture.kind == "video" else "photos"
     focal = f", focal length about {capture.focal_prior_px:.0f} px (EXIF)" if capture.focal_prior_px else ""
+    if capture.rig is not None:
+        noun = "panoramas"
+        focal = f", {len(capture.rig)} views each, focal length {capture.exact_focal_px:.2f} px (exact)"
     say(
-        f"capture: kept {len(capture.kept)} of {len(capture.frames)} {noun} at {w}x{h}{focal}"
+        f"capture: kept {count_panoramas(capture.kept)} of {count_panoramas(capture.frames)} {noun} at {w}x{h}{focal}"
         + (f"; dropped {dropped}" if dropped else "")
     )

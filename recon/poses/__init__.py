@@ -6,7 +6,8 @@ frames      the kept frames and which of them share a camera
 features    SIFT into a COLMAP database
 retrieval   global descriptors from the capture's own features: which frames look alike
 pairs       which pairs are matched, and matching them
-mapping     the mappers in turn, the lens, the quality of a model
+mapping     the mappers in turn, the quality of a model
+lens        the lens of a model, as rich as the pictures support
 diagnosis   why a capture cannot be posed, in words
 align       up, ground, centre
 scale       metres from a known distance

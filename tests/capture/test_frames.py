@@ -26,6 +26,10 @@ SETTINGS: dict[str, Any] = {
     "max_motion": 0.2,
     "max_size": 1280,
     "jpeg_quality": 95,
+    "projection": "auto",
+    "panorama_views": 5,
+    "panorama_fov_deg": 90,
+    "panorama_poles": "none",
 }
 
 

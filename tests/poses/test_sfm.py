@@ -76,10 +76,12 @@ def test_world_is_upright_metric_and_on_the_ground(posed: tuple[Workspace, list[
 def test_everything_is_written_and_nothing_else(posed: tuple[Workspace, list[np.ndarray]]) -> None:
     workspace, _ = posed
     names = {path.name for path in workspace.poses.iterdir()}
-    assert names == {"cameras.json", "points.ply", "colmap", "colmap.log", "doctor.json", "report.json", "stage.json"}
+    assert names == {"cameras.json", "points.ply", "colmap", "doctor.json", "report.json", "stage.json"}
+    kept = {path.name for path in workspace.sfm.iterdir()}
+    assert kept == {"database.db", "matching.txt", "model", "report.json", "colmap.log", "stage.json"}
     report = json.loads((workspace.poses / "report.json").read_text())
     assert report["registered"] == report["total"] == 10 and report["reprojection_error_px"] < 1
-    assert report["method"] == "incremental" and report["mean_track_length"] > 2
+    assert report["method"] == "first pairs" and report["problems"] == [] and report["mean_track_length"] > 2.8
     assert read_metrics(workspace)["poses"]["registered"] == 10
     model = pycolmap.Reconstruction(workspace.poses / "colmap")
     view = read_reconstruction(workspace).views[3]
@@ -89,7 +91,7 @@ def test_everything_is_written_and_nothing_else(posed: tuple[Workspace, list[np.
 
 def test_a_good_capture_is_told_so(posed: tuple[Workspace, list[np.ndarray]]) -> None:
     workspace, _ = posed
-    found = json.loads((workspace.doctor_json).read_text())
+    found = json.loads(workspace.doctor_json.read_text())
     assert [advice["severity"] for advice in found["advice"]] == ["good"] and found["stretches"] == []
     assert found["failure"] is None and found["unit"] == "m" and found["links"]["parts"] == [10]
     assert all(frame["registered"] and frame["state"] == "posed" for frame in found["frames"])
@@ -97,15 +99,33 @@ def test_a_good_capture_is_told_so(posed: tuple[Workspace, list[np.ndarray]]) ->
     assert sum(map(sum, found["coverage"]["points"])) > 300
 
 
-def test_a_rerun_is_skipped(posed: tuple[Workspace, list[np.ndarray]]) -> None:
-    workspace, truth = posed
-    workspace.poses_failed.write_text("what another attempt left")
-    before = workspace.cameras_json.stat().st_mtime_ns
-    scale = {**SETTINGS["scale"], "between": ["00000", "00009"]}
-    scale["known_distance_m"] = float(np.linalg.norm(truth[0][:3, 3] - truth[-1][:3, 3]))
+def rerun(workspace: Workspace, distance_m: float) -> None:
+    scale = {**SETTINGS["scale"], "known_distance_m": distance_m, "between": ["00000", "00009"]}
     pose_frames(workspace, **{**SETTINGS, "scale": scale})
+
+
+def test_a_rerun_is_skipped_and_another_scale_costs_no_mapping(posed: tuple[Workspace, list[np.ndarray]]) -> None:
+    workspace, truth = posed
+    distance = float(np.linalg.norm(truth[0][:3, 3] - truth[-1][:3, 3]))
+    before = workspace.cameras_json.stat().st_mtime_ns
+    workspace.poses_failed.write_text("what another attempt left")
+    rerun(workspace, distance)
     assert workspace.cameras_json.stat().st_mtime_ns == before
     assert not workspace.poses_failed.exists()
+    mapped, centers = (workspace.sfm / "stage.json").stat().st_mtime_ns, read_reconstruction(workspace).centers
+    rerun(workspace, 2 * distance)
+    np.testing.assert_allclose(read_reconstruction(workspace).centers, 2 * centers, atol=1e-9)
+    assert (workspace.sfm / "stage.json").stat().st_mtime_ns == mapped
+    rerun(workspace, distance)
+
+
+def test_a_stopped_run_keeps_its_matches(posed: tuple[Workspace, list[np.ndarray]], capsys: Any) -> None:
+    workspace, truth = posed
+    (workspace.sfm / "stage.json").unlink()
+    before = read_reconstruction(workspace).centers
+    rerun(workspace, float(np.linalg.norm(truth[0][:3, 3] - truth[-1][:3, 3])))
+    assert "going on with the features" in capsys.readouterr().out
+    np.testing.assert_allclose(read_reconstruction(workspace).centers, before, atol=1e-6)
 
 
 @pytest.mark.slow

@@ -33,7 +33,8 @@ def run_with_poses(root: Path, *, n: int = 12, failure: str | None = None, lost:
     options.camera_params = [600.0, 320.0, 240.0, 0.0]
     workspace.poses.joinpath("colmap").mkdir(parents=True)
     workspace.frames.mkdir()
-    with pycolmap.Database.open(root / "database.db") as database:
+    workspace.sfm.mkdir()
+    with pycolmap.Database.open(workspace.sfm / "database.db") as database:
         model = pycolmap.synthesize_dataset(options, database)
     images = sorted(image.name for image in model.images.values())
     for image in images[n - lost :]:
@@ -45,7 +46,7 @@ def run_with_poses(root: Path, *, n: int = 12, failure: str | None = None, lost:
     records = [{"name": f.name, "image": f.image, "time_s": f.time_s, "sharpness": 0.4, "kept": True} for f in frames]
     write_json(workspace.frames_json, {"kind": "video", "shared_camera": True, "frames": records})
     value = diagnose(
-        workspace, FrameSet("video", frames, True), database=root / "database.db", model=None if failure else model,
+        workspace, FrameSet("video", frames, True), model=None if failure else model,
         unit="units", failure=failure,
     )  # fmt: skip
     if failure is not None:

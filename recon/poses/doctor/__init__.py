@@ -1,6 +1,6 @@
 """The doctor: what is strong and weak about a posed capture, why, and what to do about it.
 
-examine     around the poses stage: writes doctor.json, or poses_failed.json when it fails
+examine     writes doctor.json, or poses_failed.json when the poses stage fails
 matching    features and matches of every frame, from the COLMAP database
 model       poses, points and errors of every frame, from the COLMAP model
 brightness  exposure of every frame against the one before
@@ -12,6 +12,6 @@ coverage    the scene from above: seen by how many frames, from how different di
 advice      all that as sentences
 """
 
-from recon.poses.doctor.examine import ATTEMPTS, diagnose, examined
+from recon.poses.doctor.examine import ATTEMPTS, diagnose, examine, failure_told
 
-__all__ = ["ATTEMPTS", "diagnose", "examined"]
+__all__ = ["ATTEMPTS", "diagnose", "examine", "failure_told"]

@@ -31,23 +31,24 @@ _RETURNS_KEPT = 60  # pairs that close loops: a few show where, a walk round a t
 
 
 @contextmanager
-def examined(workspace: Workspace, frames: FrameSet, *, database: Path, folder: Path) -> Iterator[None]:
-    """Around the poses stage, which works in `folder` and matches in `database` (both may end half made).
+def failure_told(workspace: Workspace, frames: FrameSet, *, models: Path) -> Iterator[None]:
+    """Around what may fail: a `UserError` is written to `poses_failed.json` and raised on.
 
-    At the end `folder` holds colmap/ and cameras.json, and doctor.json is written beside them. A `UserError` on the way
-    is written to `poses_failed.json` and raised on.
+    `models` is where mapping leaves its models and ATTEMPTS; the matches are those in `sfm/`. Any of it may be missing.
     """
     try:
         yield
     except UserError as error:
-        model = largest_model(folder)
-        value = diagnose(workspace, frames, database=database, model=model, unit="units", failure=str(error))
-        write_json(workspace.poses_failed, {**value, "attempts": _attempts(folder)})
+        value = diagnose(workspace, frames, model=largest_model(models), unit="units", failure=str(error))
+        write_json(workspace.poses_failed, {**value, "attempts": _attempts(models)})
         raise
+
+
+def examine(workspace: Workspace, frames: FrameSet, *, folder: Path) -> None:
+    """Write doctor.json beside the colmap/ and cameras.json of `folder`."""
+    scale = read_json(folder / workspace.cameras_json.name, made_by="python scripts/poses.py")["scale"]
     model = pycolmap.Reconstruction(folder / "colmap")
-    scale = read_json(folder / "cameras.json", made_by="python scripts/poses.py")["scale"]
-    unit = "m" if scale else "units"
-    value = diagnose(workspace, frames, database=database, model=model, unit=unit, failure=None)
+    value = diagnose(workspace, frames, model=model, unit="m" if scale else "units", failure=None)
     write_json(folder / workspace.doctor_json.name, value)
 
 
@@ -55,7 +56,6 @@ def diagnose(
     workspace: Workspace,
     frames: FrameSet,
     *,
-    database: Path,
     model: pycolmap.Reconstruction | None,
     unit: str,
     failure: str | None,
@@ -65,7 +65,7 @@ def diagnose(
     `model` is in the world frame unless the stage failed, when it is the largest there was; `unit` is what its lengths
     are called.
     """
-    findings = _findings(workspace, frames, database, model)
+    findings = _findings(workspace, frames, model)
     coverage = measure_coverage(findings.model) if failure is None else None
     stretches = find_stretches(findings)
     advice = give_advice(findings, stretches, frames.frames, coverage=coverage, unit=unit, failure=failure)
@@ -73,7 +73,7 @@ def diagnose(
         "format": FORMAT,
         "version": VERSION,
         "failure": failure,
-        "kind": frames.kind,
+        "kind": "video" if findings.is_video else "photos",
         "unit": unit,
         "is_mapped": bool(findings.model.is_registered.any()),
         "advice": [asdict(a) for a in advice],
@@ -85,12 +85,11 @@ def diagnose(
     }
 
 
-def _findings(
-    workspace: Workspace, frames: FrameSet, database: Path, reconstruction: pycolmap.Reconstruction | None
-) -> Findings:
-    matching, model = read_matching(database, frames), read_model(reconstruction, frames)
+def _findings(workspace: Workspace, frames: FrameSet, reconstruction: pycolmap.Reconstruction | None) -> Findings:
+    matching = read_matching(workspace.sfm / "database.db", frames)
+    model = read_model(reconstruction, frames)
     return Findings(
-        is_video=frames.kind == "video",
+        is_video=frames.kind == "video" and frames.rig is None,  # the next frame of a rig looks another way
         sharpness=_sharpness(workspace, frames),
         matching=matching,
         brightness=measure_brightness(workspace.frames, frames, matching),
@@ -109,8 +108,8 @@ def _sharpness(workspace: Workspace, frames: FrameSet) -> Floats:
 
 def _attempts(folder: Path) -> list[Any]:
     """What mapping tried before the stage failed, where it got that far."""
-    file = next(iter(sorted(folder.rglob(ATTEMPTS))), None)
-    return [] if file is None else list(read_json(file, made_by="python scripts/poses.py"))
+    file = folder / ATTEMPTS
+    return list(read_json(file, made_by="python scripts/poses.py")) if file.exists() else []
 
 
 # ---- plain values --------------------------------------------------------------------------------------------------
