@@ -48,6 +48,14 @@ class Workspace:
         return self.root / "poses"
 
     @property
+    def doctor_json(self) -> Path:
+        return self.poses / "doctor.json"
+
+    @property
+    def poses_failed(self) -> Path:
+        return self.root / "poses_failed.json"
+
+    @property
     def cameras_json(self) -> Path:
         return self.poses / "cameras.json"
 

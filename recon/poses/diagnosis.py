@@ -16,7 +16,7 @@ _STILL = 0.0015
 # 1 whatever the focal length. Measured on turning 0.000 to 0.001, on walks and drives 0.015 and more.
 _TURNING = 0.006
 _Geometry = pycolmap.TwoViewGeometryConfiguration
-_NO_PARALLAX = {int(kind) for kind in (_Geometry.PLANAR, _Geometry.PANORAMIC, _Geometry.PLANAR_OR_PANORAMIC)}
+NO_PARALLAX = {int(kind) for kind in (_Geometry.PLANAR, _Geometry.PANORAMIC, _Geometry.PLANAR_OR_PANORAMIC)}
 
 
 _STILL_MESSAGE = (
@@ -58,7 +58,7 @@ def pair_statistics(database: Path, frames: FrameSet, pairs: list[Pair]) -> Pair
         moved = keypoints[a][matches[:, 0], :2] - keypoints[b][matches[:, 1], :2]
         motions.append(float(np.median(np.linalg.norm(moved, axis=1))) / diagonals[images[a]])
         linked |= {images[a], images[b]}
-        if int(geometry.config) in _NO_PARALLAX:
+        if int(geometry.config) in NO_PARALLAX:
             flat += 1
             turning += _only_turned(geometry.H)
     return PairStatistics(

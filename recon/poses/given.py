@@ -70,6 +70,7 @@ def import_dataset(
     scale: the settings of conf/scale/default.yaml.
     Raises `UserError` naming the file and frame for everything that is wrong with the data.
     """
+    workspace.poses_failed.unlink(missing_ok=True)
     settings = {"format": format, "path": path, "align": align, "unit_m": unit_m, "scale": dict(scale)}
     if format not in _FORMATS:
         raise UserError(f"dataset.format={format}: expected one of {', '.join(_FORMATS)}.")

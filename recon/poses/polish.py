@@ -11,7 +11,7 @@ import pycolmap
 
 from recon.poses.frames import FrameSet
 from recon.poses.lens import adjust, refine_lens
-from recon.poses.quality import agreement
+from recon.poses.quality import agreement, parts
 
 _LONG = 3  # frames of a point that is believed
 _ENOUGH_POINTS = 50  # a frame with fewer believed points keeps its others too
@@ -29,6 +29,7 @@ def polish(
     adjust(model, is_lens_exact=frames.is_lens_exact, is_focal_fixed=frames.is_focal_known)
     pycolmap.ObservationManager(model).filter_all_points3D(_MAX_ERROR_PX, _MIN_ANGLE_DEG)
     drop_wrong_frames(model, database)
+    keep_largest_part(model)
     return refine_lens(
         model, camera_model=camera_model, is_exact=frames.is_lens_exact, is_focal_fixed=frames.is_focal_known
     )
@@ -47,6 +48,13 @@ def drop_wrong_frames(model: pycolmap.Reconstruction, database: Path) -> int:
     for frame_id in wrong:
         model.deregister_frame(frame_id)
     return len(wrong)
+
+
+def keep_largest_part(model: pycolmap.Reconstruction) -> None:
+    """Take frames out that too few shared points tie to the others: where they stand is a guess."""
+    for frame_id, part in zip(list(model.reg_frame_ids()), parts(model).tolist(), strict=True):
+        if part > 0:
+            model.deregister_frame(frame_id)
 
 
 def keep_long_tracks(model: pycolmap.Reconstruction) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pycolmap
+from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
@@ -57,7 +58,7 @@ def judge(model: pycolmap.Reconstruction, database: Path, frames: FrameSet, *, m
         mean_track_length=model.compute_mean_track_length(),
         n_points=model.num_points3D(),
         median_angle_deg=float(np.median(triangulation_angles_deg(model))) if model.num_points3D() else 0.0,
-        parts=count_parts(model),
+        parts=int(parts(model).max(initial=-1)) + 1,
         problems=(),
     )
     longest = max(max(frame.size_hw) for frame in frames.frames)
@@ -131,9 +132,13 @@ def _epipolar_errors(
     return np.nan_to_num(errors, nan=np.inf)
 
 
-def count_parts(model: pycolmap.Reconstruction) -> int:
-    """Into how many pieces the frames fall when only frames with `MIN_SHARED_POINTS` in common hold each other."""
-    return int(connected_components(shared_points(model) >= MIN_SHARED_POINTS, directed=False)[0])
+def parts(model: pycolmap.Reconstruction) -> NDArray[np.int64]:
+    """Which piece each posed frame is in [n], 0 is the largest: only frames with `MIN_SHARED_POINTS` in common hold each other."""
+    labels = connected_components(shared_points(model) >= MIN_SHARED_POINTS, directed=False)[1]
+    sizes = np.bincount(labels) if len(labels) else np.zeros(0, np.int64)
+    rank = np.empty(len(sizes), np.int64)
+    rank[np.argsort(-sizes, kind="stable")] = np.arange(len(sizes))
+    return rank[labels]
 
 
 def shared_points(model: pycolmap.Reconstruction) -> Array:

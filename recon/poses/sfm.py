@@ -16,6 +16,7 @@ from recon.formats import cameras_json, colmap
 from recon.geometry.reconstruction import Reconstruction, View
 from recon.geometry.transforms import Similarity
 from recon.poses.align import find_up, world_from_capture
+from recon.poses.doctor import examine, failure_told
 from recon.poses.exchange import write_exchange
 from recon.poses.features import feature_settings
 from recon.poses.frames import FrameImage, FrameSet, read_frames_json
@@ -60,8 +61,9 @@ def pose_frames(
 
     Settings: conf/poses/default.yaml and conf/scale/default.yaml. Another scale costs nothing: the model in `sfm/` stays.
     Raises `UserError`, with the likely cause, when less than `min_registered` of the frames get a pose or the frames show
-    no parallax; an older `poses/` stays then.
+    no parallax; an older `poses/` stays then, and `poses_failed.json` holds what was found.
     """
+    workspace.poses_failed.unlink(missing_ok=True)
     _check(pairs=pairs, mapper=mapper, camera_model=camera_model)
     given_scale = scale_settings(scale)
     frames = read_frames_json(workspace)
@@ -85,7 +87,7 @@ def pose_frames(
         say("poses: up to date")
         return workspace.poses
     started = time.perf_counter()
-    with replace_folder(workspace.poses) as temporary:
+    with replace_folder(workspace.poses) as temporary, failure_told(workspace, frames, models=workspace.sfm):
         reconstruction, up = _to_world(structure.model, frames, workspace, temporary, given_scale, seed)
         _write_model(structure.model, reconstruction.world_from_capture, temporary / "colmap")
         cameras_json.write(temporary / "cameras.json", reconstruction, root=workspace.root)
@@ -98,6 +100,7 @@ def pose_frames(
             "unregistered": sorted({f.name for f in frames.frames} - {v.name for v in reconstruction.views}),
         }
         write_json(temporary / "report.json", report)
+        examine(workspace, frames, folder=temporary)
         _say_report(report, workspace)
         mark_finished(temporary, key, settings={"scale": given_scale}, seconds=time.perf_counter() - started)
     metrics = ("registered", "total", "reprojection_error_px", "mean_track_length", "n_points", "seconds")

@@ -17,6 +17,7 @@ from recon.console import say
 from recon.errors import UserError
 from recon.poses import diagnosis
 from recon.poses.colmap_log import colmap_log
+from recon.poses.doctor import ATTEMPTS, failure_told
 from recon.poses.focal import FACTORS, is_focal_told
 from recon.poses.frames import FrameSet
 from recon.poses.ladder import Ladder, LadderSettings, Mapped
@@ -72,7 +73,11 @@ def find_structure(
     _keep_matching(folder, matching_key)
     (folder / STAGE_MARK).unlink(missing_ok=True)
     started = time.perf_counter()
-    with colmap_log(folder / _LOG), TemporaryDirectory(dir=folder, prefix="scratch") as scratch:
+    with (
+        colmap_log(folder / _LOG),
+        TemporaryDirectory(dir=folder, prefix="scratch") as scratch,
+        failure_told(workspace, frames, models=Path(scratch)),
+    ):
         mapped, report = _reconstruct(workspace, frames, settings, Path(scratch), min_registered, seed, threads)
     report["seconds"] = time.perf_counter() - started
     with replace_folder(folder / _MODEL) as temporary:
@@ -111,6 +116,7 @@ def _reconstruct(
     if problem is not None:
         raise UserError(f"{workspace.frames}: {problem}")
     mapped = ladder.climb()
+    write_json(scratch / ATTEMPTS, ladder.report())
     _accept(mapped, frames, statistics, min_registered)
     assert mapped is not None  # _accept raised otherwise
     report = {

@@ -14,7 +14,6 @@ from recon.errors import UserError
 from recon.formats import cameras_json
 from recon.formats.images import read_image
 from recon.render.pictures import GAP
-from recon.view.camera_map import camera_map
 from recon.view.charts import bars, line_chart
 from recon.view.page import figure, image, section, table, text, tiles
 from recon.workspace import Workspace, read_json, read_metrics, stage_warnings
@@ -106,29 +105,6 @@ def _contact_sheet(named: Iterable[tuple[str, Path]]) -> str:
         if (pixels := _first([file])) is not None
     )
     return f"<div class='grid sheet'>{''.join(figures)}</div>"
-
-
-def cameras(workspace: Workspace) -> str | None:
-    """Cameras and points from above and from the side."""
-    if not workspace.cameras_json.exists():
-        return None
-    reconstruction = cameras_json.read_reconstruction(workspace)
-    aligned, scale = reconstruction.is_up_aligned, reconstruction.scale
-    note = "z is up" if aligned else "up is unknown: seen along the axes of the capture"
-    length = (
-        f"1 unit = {scale.metres_per_unit:.4g} m ± {100 * scale.relative_error:.2g} % ({scale.source})"
-        if scale
-        else "scale unknown: lengths are in scene units"
-    )
-    maps = (
-        camera_map(reconstruction, axes=(0, 1), title="from above (x right, y up)"),
-        camera_map(reconstruction, axes=(0, 2), title="from the side (x right, z up)"),
-    )
-    cards = "".join(f"<div class=card>{svg}</div>" for svg in maps)
-    return (
-        f"<div class='grid two'>{cards}</div>"
-        f"<p class=soft>Blue: training cameras, orange: held out; {escape(f'{note}; {length}')}.</p>"
-    )
 
 
 def training(workspace: Workspace) -> str | None:
