@@ -141,6 +141,7 @@ def pose(file: Path, frame: Mapping[str, Any], index: int) -> Array:
 
 def _camera(file: Path, value: Mapping[str, Any], image: Path) -> Camera:
     label = f"{file}: frame {value.get('file_path')}"
+    model, distortion = _distortion(label, value)  # first: panoramas have no focal length to ask for
     size_hw = image_size_hw(image)
     if "w" in value and "h" in value:
         size_hw = (int(_number(label, value, "h")), int(_number(label, value, "w")))
@@ -152,7 +153,6 @@ def _camera(file: Path, value: Mapping[str, Any], image: Path) -> Camera:
     else:
         raise UserError(f"{label}: no focal length; expected 'fl_x' or 'camera_angle_x'. Export it with intrinsics.")
     fy = _number(label, value, "fl_y") if "fl_y" in value else fx
-    model, distortion = _distortion(label, value)
     cx = _number(label, value, "cx") if "cx" in value else w / 2
     cy = _number(label, value, "cy") if "cy" in value else h / 2
     try:
@@ -166,6 +166,11 @@ def _distortion(label: str, value: Mapping[str, Any]) -> tuple[str, tuple[float,
     """Our camera model and its coefficients; OPENCV when the file has coefficients but names no model."""
     name = "OPENCV_FISHEYE" if value.get("is_fisheye") else str(value.get("camera_model", "OPENCV")).upper()
     name = _MODEL_NAMES.get(name, name)
+    if name in ("EQUIRECTANGULAR", "SPHERICAL"):
+        raise UserError(
+            f"{label}: panoramas with given poses are not read; expected perspective or fisheye pictures. Let the poses be "
+            "found: capture.source=FOLDER_OF_PANORAMAS capture.projection=equirectangular, or export cube views."
+        )
     if name not in N_DISTORTION:
         raise UserError(
             f"{label}: camera model {name!r} is not read; expected one of {', '.join(N_DISTORTION)}. Undistort the "

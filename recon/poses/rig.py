@@ -75,10 +75,11 @@ def rig_pairs(
     if kind != "exhaustive":
         moment_of = {i: moment for moment, members in enumerate(moments) for i in members}
         gap = overlap + 1 if kind == "sequential" else 1
+        min_gap = (gap - 1) * max(map(len, moments)) + 1  # in views: leaves no view of a moment far enough out
         descriptors = global_descriptors(database, frames.images, seed=seed)
         pairs |= {
             (i, j)
-            for i, j in similar_pairs(descriptors, neighbours=neighbours, min_gap=gap * len(moments[0]))
+            for i, j in similar_pairs(descriptors, neighbours=neighbours, min_gap=min_gap)
             if abs(moment_of[i] - moment_of[j]) >= gap
         }
     return sorted(pairs)

@@ -21,7 +21,7 @@ from recon.poses.align import find_up, world_from_capture
 from recon.poses.colmap_log import colmap_log
 from recon.poses.features import extract
 from recon.poses.frames import FrameSet, read_frames_json
-from recon.poses.lens import LENS_MODELS, refine_lens
+from recon.poses.lens import LENS_MODELS, family_of, refine_lens
 from recon.poses.lens_family import settle_family
 from recon.poses.mapping import Mapped, map_frames, triangulation_angles_deg
 from recon.poses.pairs import choose_pairs, match
@@ -37,6 +37,8 @@ from recon.workspace import (
     write_metrics,
 )
 
+# Focal length over the longer side: less is 118 degrees across for a perspective lens, 287 for a fisheye.
+_PLAUSIBLE_FOCAL = {"perspective": 0.3, "fisheye": 0.2}
 # Below this the depth of most points is a guess: COLMAP itself drops points under 1.5 degrees.
 _MIN_MEDIAN_ANGLE_DEG = 2.0
 
@@ -260,5 +262,5 @@ def _say_report(report: dict[str, Any], workspace: Workspace) -> None:
         names = report["unregistered"]
         warn(f"{len(names)} frames have no pose and are left out: {', '.join(names[:8])}{', ...' * (len(names) > 8)}")
     ratio = camera["focal_px"] / max(camera["size_hw"])
-    if not 0.3 < ratio < 4:
+    if not _PLAUSIBLE_FOCAL[family_of(report["lens"])] < ratio < 4:
         warn(f"focal length {camera['focal_px']:.0f} px is implausible for this picture size: check the model's shape")
