@@ -18,6 +18,7 @@ from recon.poses.lens import FAMILIES, family_of
 
 # Focal length over the longer side. Fisheyes: 0.25 is 230 degrees across, 0.6 is 95; beyond, the families look alike.
 _RATIOS = {"perspective": (0.45, 0.7, 1.2), "fisheye": (0.25, 0.29, 0.33, 0.38, 0.44, 0.51, 0.6)}
+_TYPICAL_FISHEYE = 0.38
 _N_PAIRS, _N_MATCHES = 8, 300  # votes: more change the shares by under 0.01
 _MIN_MATCHES = 30
 _MAX_ERROR = 0.003  # of the longer side: 4 pixels of 1280
@@ -45,7 +46,9 @@ def settle_family(database: Path, *, camera_model: str, seed: int) -> str:
     if named == "perspective":
         return named
     cameras, pairs = _read(database, seed)
-    if not pairs:
+    if not pairs:  # nothing to vote with; mapping will hardly succeed, but a named lens is kept to
+        if named is not None:
+            _become_fisheye(database, cameras.values(), _TYPICAL_FISHEYE)
         return named or "perspective"
     with progress("lens", sum(map(len, _RATIOS.values()))) as bar:
         votes = {}

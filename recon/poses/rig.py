@@ -33,8 +33,7 @@ def write_rig(database: Path, frames: FrameSet) -> None:
         rig.add_ref_sensor(_sensor(cameras[first]))
         for name in others:
             sensor_from_first = invert_rigid(frames.rig[name]) @ frames.rig[first]
-            if name in cameras:
-                rig.add_sensor(_sensor(cameras[name]), pycolmap.Rigid3d(sensor_from_first[:3]))
+            rig.add_sensor(_sensor(cameras[name]), pycolmap.Rigid3d(sensor_from_first[:3]))
         rig.rig_id = opened.write_rig(rig)
         for members in frames.moments():
             moment = pycolmap.Frame()

@@ -98,6 +98,13 @@ def test_a_named_model_decides(tmp_path: Path) -> None:
     assert camera_in(database).model_name == "SIMPLE_RADIAL_FISHEYE"
 
 
+def test_a_named_fisheye_is_one_without_any_match(tmp_path: Path) -> None:
+    for model, name in (("auto", "SIMPLE_RADIAL"), ("OPENCV_FISHEYE", "SIMPLE_RADIAL_FISHEYE")):
+        database = database_of(tmp_path / f"{model}.db", FISHEYE["130 degrees"], n_images=1)
+        settle_family(database, camera_model=model, seed=0)
+        assert camera_in(database).model_name == name
+
+
 def test_every_model_has_one_family() -> None:
     assert len(set(LENS_MODELS)) == len(LENS_MODELS) == sum(len(family.models) for family in FAMILIES.values())
     for name, family in FAMILIES.items():
