@@ -99,7 +99,7 @@ def find_projection(source: Path, kind: str, wanted: str) -> Projection:
             "an equirectangular 2:1 picture, or set capture.projection=perspective if it is none."
         )
     if found and other is None:
-        (h, w), _ = found[0][1], found[0]
+        h, w = found[0][1]
         raise UserError(
             f"capture.source={source}: {w}x{h} is exactly 2:1, which a 360-degree panorama is, but the file does not say "
             "that it is one. Set capture.projection=equirectangular if it is, capture.projection=perspective if not."

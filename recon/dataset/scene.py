@@ -14,6 +14,7 @@ from recon.dataset.photos import Photo
 from recon.geometry import Reconstruction, Similarity, View
 from recon.geometry.transforms import Array
 
+_WIDE = 0.25  # cosine: a view whose corners are over 75 degrees off the axis is bounded by a cone, not by a pyramid
 MIN_CASCADES, MAX_CASCADES = 2, 6  # of open scenes: beyond 2 to 32 times the half side of the content lies the sky
 
 
@@ -150,11 +151,19 @@ def project(view: View, positions: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _in_view(view: View, positions: Tensor, radius: Tensor) -> Tensor:
-    """Whether balls of `radius` [n] about positions [n, 3] touch the view's pyramid (four planes through its corners)."""
+    """Whether balls of `radius` [n] about positions [n, 3] touch the view's pyramid (four planes through its corners).
+
+    Corners of a fisheye may look sideways or back, where planes through them bound nothing: a cone about the axis does.
+    """
     h, w = view.camera.size_hw
     corners = view.camera.unproject(torch.tensor([[0.0, 0.0], [w, 0.0], [w, h], [0.0, h]]))
     rotation = torch.from_numpy(view.world_from_camera[:3, :3]).float()
     center = torch.from_numpy(view.world_from_camera[:3, 3]).float()
+    if corners[:, 2].min() < _WIDE:
+        in_camera = (positions - center) @ rotation
+        distance = in_camera.norm(dim=-1).clamp_min(1e-9)
+        widest = torch.acos(corners[:, 2].min()) + torch.asin((radius / distance).clamp(max=1.0))
+        return torch.acos((in_camera[:, 2] / distance).clamp(-1.0, 1.0)) <= widest
     normals = torch.nn.functional.normalize(torch.linalg.cross(corners, corners.roll(-1, 0)), dim=-1)  # point inwards
     distance = ((positions - center) @ rotation) @ normals.T  # [n, 4]
     return (distance > -radius[:, None]).all(-1)

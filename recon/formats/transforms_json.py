@@ -176,6 +176,7 @@ def pose(file: Path, frame: Mapping[str, Any], index: int) -> Array:
 def _camera(file: Path, value: Mapping[str, Any], image: Path, folded: dict[tuple[Camera, float], Camera]) -> Camera:
     """The camera of a frame; `folded` remembers what became of lenses with k3, so that each is fitted and told once."""
     label = f"{file}: frame {value.get('file_path')}"
+    model, distortion = _distortion(label, value)  # first: panoramas have no focal length to ask for
     size_hw = image_size_hw(image)
     if "w" in value and "h" in value:
         size_hw = (int(number(label, value, "h")), int(number(label, value, "w")))
@@ -184,7 +185,6 @@ def _camera(file: Path, value: Mapping[str, Any], image: Path, folded: dict[tupl
     if fx is None:
         raise UserError(f"{label}: no focal length; expected 'fl_x' or 'camera_angle_x'. Export it with intrinsics.")
     fy = _focal(label, value, "y", h) if "fl_y" in value or "fl_x" not in value else fx
-    model, distortion = _distortion(label, value)
     cx = number(label, value, "cx") if "cx" in value else w / 2
     cy = number(label, value, "cy") if "cy" in value else h / 2
     try:
@@ -216,6 +216,11 @@ def _distortion(label: str, value: Mapping[str, Any]) -> tuple[str, tuple[float,
     name = "OPENCV_FISHEYE" if value.get("is_fisheye") else str(value.get("camera_model", "OPENCV")).upper()
     name = next((lens for key, lens in _OTHER_LENSES.items() if value.get(key)), name)
     name = _MODEL_NAMES.get(name, name)
+    if name in ("EQUIRECTANGULAR", "SPHERICAL"):
+        raise UserError(
+            f"{label}: panoramas with given poses are not read; expected perspective or fisheye pictures. Let the poses be "
+            "found: capture.source=FOLDER_OF_PANORAMAS capture.projection=equirectangular, or export cube views."
+        )
     if name not in N_DISTORTION:
         raise UserError(
             f"{label}: camera model {name!r} is not read; expected one of {', '.join(N_DISTORTION)}. Undistort the "

@@ -7,7 +7,9 @@ features    SIFT into a COLMAP database
 retrieval   global descriptors from the capture's own features: which frames look alike
 pairs       which pairs are matched, and matching them
 mapping     the mappers in turn, the quality of a model
-lens        the lens of a model, as rich as the pictures support
+lens_family perspective or fisheye, as the matches have it
+lens        families of lenses; the lens of a model, as rich as the pictures support
+rig         views of one panorama: one pose for all, and which of them are matched
 diagnosis   why a capture cannot be posed, in words
 align       up, ground, centre
 exchange    our poses for other programs

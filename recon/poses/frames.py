@@ -124,9 +124,8 @@ def _rig(file: Path, rig: Any, frames: tuple[FrameImage, ...]) -> dict[str, Arra
     used = {frame.sensor for frame in frames}
     unknown = sorted(used - set(rig))
     if unknown or not all(frame.rig_frame for frame in frames):
-        raise UserError(
-            f"{file}: the rig lacks the sensor {unknown or 'or moment of a frame'}. Make it with: {_MADE_BY}"
-        )
+        what = f"the sensor {unknown[0]!r} is not in its rig" if unknown else "a frame names no moment of its rig"
+        raise UserError(f"{file}: {what}. Make it with: {_MADE_BY}")
     poses = {str(name): np.array(pose, dtype=np.float64) for name, pose in rig.items() if name in used}
     return {name: rigid_matrix(pose, f"{file}: rig: {name}") for name, pose in poses.items()}
 

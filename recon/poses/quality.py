@@ -12,6 +12,7 @@ from scipy.sparse.csgraph import connected_components
 
 from recon.geometry.transforms import Array
 from recon.poses.frames import FrameSet
+from recon.poses.lens import family_of
 
 MAX_ERROR = 0.0016  # of the longer side, two pixels of 1280: matches further from their epipolar line disagree
 MIN_SHARED_POINTS = 15  # two frames that see fewer points in common do not hold each other
@@ -21,7 +22,8 @@ MIN_SHARED_POINTS = 15  # two frames that see fewer points in common do not hold
 _MIN_AGREEMENT = 0.6
 _MAX_REPROJECTION = 0.0012  # of the longer side
 _MIN_TRACK = 2.8
-_FOCAL_RATIOS = 0.3, 4.0  # of the longer side: 118 degrees across to 14
+# Of the longer side, by family of lenses: 0.3 is 118 degrees across for a perspective lens, 0.2 is 287 for a fisheye.
+_FOCAL_RATIOS = {"perspective": (0.3, 4.0), "fisheye": (0.2, 4.0)}
 _MAX_DISTORTION = 1.0  # action cameras have 0.3
 # Below this the depth of most points is a guess: COLMAP itself drops points under 1.5 degrees.
 MIN_MEDIAN_ANGLE_DEG = 2.0
@@ -62,8 +64,6 @@ def judge(model: pycolmap.Reconstruction, database: Path, frames: FrameSet, *, m
         problems=(),
     )
     longest = max(max(frame.size_hw) for frame in frames.frames)
-    focals = [camera.mean_focal_length() / max(camera.width, camera.height) for camera in model.cameras.values()]
-    low, high = _FOCAL_RATIOS
     checks = (
         (quality.registered < min_registered * quality.total, f"{quality.registered} of {quality.total} frames posed"),
         (quality.agreement < _MIN_AGREEMENT, f"only {quality.agreement:.0%} of the matches fit the poses"),
@@ -74,17 +74,20 @@ def judge(model: pycolmap.Reconstruction, database: Path, frames: FrameSet, *, m
         (quality.mean_track_length < _MIN_TRACK, f"points are seen by {quality.mean_track_length:.1f} frames only"),
         (quality.median_angle_deg < MIN_MEDIAN_ANGLE_DEG, f"rays meet at {quality.median_angle_deg:.1f} degrees"),
         (quality.parts > 1, f"it falls into {quality.parts} parts that share too few points"),
-        (not all(low < focal < high for focal in focals), "the focal length is implausible"),
-        (not is_lens_plausible(model), "the lens distortion is implausible"),
+        (not all(map(_is_focal_plausible, model.cameras.values())), "the focal length is implausible"),
+        (not all(map(_is_distortion_plausible, model.cameras.values())), "the lens distortion is implausible"),
     )
     return Quality(**{**vars(quality), "problems": tuple(text for is_wrong, text in checks if is_wrong)})
 
 
-def is_lens_plausible(model: pycolmap.Reconstruction) -> bool:
-    """Whether no distortion coefficient is beyond `_MAX_DISTORTION`: such lenses fold the picture over."""
-    return all(
-        abs(camera.params[i]) < _MAX_DISTORTION for camera in model.cameras.values() for i in camera.extra_params_idxs()
-    )
+def _is_focal_plausible(camera: pycolmap.Camera) -> bool:
+    low, high = _FOCAL_RATIOS[family_of(camera.model_name)]
+    return low < camera.mean_focal_length() / max(camera.width, camera.height) < high
+
+
+def _is_distortion_plausible(camera: pycolmap.Camera) -> bool:
+    """Whether no coefficient is beyond `_MAX_DISTORTION`: such lenses fold the picture over."""
+    return all(abs(camera.params[i]) < _MAX_DISTORTION for i in camera.extra_params_idxs())
 
 
 def agreement(model: pycolmap.Reconstruction, database: Path) -> dict[int, tuple[int, int]]:

@@ -33,8 +33,7 @@ def write_rig(database: Path, frames: FrameSet) -> None:
         rig.add_ref_sensor(_sensor(cameras[first]))
         for name in others:
             sensor_from_first = invert_rigid(frames.rig[name]) @ frames.rig[first]
-            if name in cameras:
-                rig.add_sensor(_sensor(cameras[name]), pycolmap.Rigid3d(sensor_from_first[:3]))
+            rig.add_sensor(_sensor(cameras[name]), pycolmap.Rigid3d(sensor_from_first[:3]))
         rig.rig_id = opened.write_rig(rig)
         for members in frames.moments():
             moment = pycolmap.Frame()
@@ -75,10 +74,11 @@ def rig_pairs(
     if kind != "exhaustive":
         moment_of = {i: moment for moment, members in enumerate(moments) for i in members}
         gap = overlap + 1 if kind == "sequential" else 1
+        min_gap = (gap - 1) * max(map(len, moments)) + 1  # in views: leaves no view of a moment far enough out
         descriptors = global_descriptors(database, frames.images, seed=seed)
         pairs |= {
             (i, j)
-            for i, j in similar_pairs(descriptors, neighbours=neighbours, min_gap=gap * len(moments[0]))
+            for i, j in similar_pairs(descriptors, neighbours=neighbours, min_gap=min_gap)
             if abs(moment_of[i] - moment_of[j]) >= gap
         }
     return sorted(pairs)

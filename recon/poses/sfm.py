@@ -189,6 +189,5 @@ def _say_report(report: dict[str, Any], workspace: Workspace) -> None:
     if report["unregistered"]:
         names = report["unregistered"]
         warn(f"{len(names)} frames have no pose and are left out: {', '.join(names[:8])}{', ...' * (len(names) > 8)}")
-    ratio = camera["focal_px"] / max(camera["size_hw"])
-    if not 0.3 < ratio < 4:
-        warn(f"focal length {camera['focal_px']:.0f} px is implausible for this picture size: check the model's shape")
+    if report["problems"]:
+        warn(f"the poses may be wrong: {'; '.join(report['problems'])}")

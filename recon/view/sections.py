@@ -80,13 +80,20 @@ def frames(workspace: Workspace) -> str | None:
     records = read_json(workspace.frames_json, made_by="python scripts/capture.py").get("frames", [])
     kept = [record for record in records if record.get("kept") and record.get("image")]
     reasons = Counter(str(record.get("reason")) for record in records if not record.get("kept"))
-    summary = f"{len(kept)} of {len(records)} frames kept"
+    summary = f"{_moments(kept)} of {_moments(records)} frames kept"
+    if _moments(kept) < len(kept):
+        summary += f", as {len(kept)} views of panoramas"
     dropped = "; dropped: " + ", ".join(f"{n} {reason}" for reason, n in reasons.most_common()) if reasons else ""
     sharpness = [float(record.get("sharpness") or 0) for record in records]
     chart = bars(sharpness, [bool(r.get("kept")) for r in records], "sharpness of each frame") if any(sharpness) else ""
     sheet = _contact_sheet((str(r["name"]), workspace.frames / Path(r["image"]).name) for r in spread(kept, MAX_FRAMES))
     shown = figure(chart, "sharpness of each frame in order; kept ones in colour") if chart else ""
     return f"<p>{escape(summary + dropped)}.</p>{shown}<br>{sheet}"
+
+
+def _moments(records: list[dict[str, Any]]) -> int:
+    """How many frames of the source they come from: a panorama gives several."""
+    return len({record.get("rig_frame") or record.get("name") for record in records})
 
 
 def _given_photos(workspace: Workspace) -> str | None:

@@ -8,10 +8,18 @@ import pytest
 import torch
 
 from recon.dataset import Photo, PixelSampler, is_possible, load_photos, normalize_scene
-from recon.dataset.scene import focus_of, project, silhouette_box
+from recon.dataset.scene import _in_view, focus_of, project, silhouette_box
 from recon.errors import UserError
 from recon.formats.images import write_image
-from recon.geometry import Camera, Reconstruction, Similarity, View, look_at
+from recon.geometry import (
+    Camera,
+    Reconstruction,
+    Similarity,
+    View,
+    look_at,
+    pixel_centers,
+    rays_through_pixels,
+)
 from tests.worlds import Solid, room_reconstruction
 
 CAMERA = Camera("PINHOLE", (60, 80), 90.0, 90.0, 40.0, 30.0)
@@ -31,8 +39,6 @@ def silhouette_photos(n: int) -> list[Photo]:
     """A sphere of radius 0.5 about CENTER, cut out exactly."""
     photos = []
     solid = Solid("sphere", center=tuple(CENTER), half=(0.5, 0.5, 0.5), density=1e4)
-    from recon.geometry import pixel_centers, rays_through_pixels
-
     for view in ring_views(n):
         rays = rays_through_pixels(
             CAMERA, torch.from_numpy(view.world_from_camera).float(), pixel_centers((60, 80)).view(-1, 2)
@@ -40,6 +46,17 @@ def silhouette_photos(n: int) -> list[Photo]:
         alpha = (solid.opacity(rays) > 0.5).view(60, 80).numpy()
         photos.append(Photo(view, np.dstack([np.full((60, 80, 3), 200, np.uint8), alpha.astype(np.uint8) * 255]), None))
     return photos
+
+
+def test_a_fisheye_sees_all_along_its_rays_and_nothing_behind() -> None:
+    fisheye = Camera("OPENCV_FISHEYE", (60, 80), 24.0, 24.0, 40.0, 30.0, (0.0, 0.0, 0.0, 0.0))  # corners at 119 degrees
+    view = replace(ring_views(5)[2], camera=fisheye)
+    pixels = pixel_centers((60, 80)).view(-1, 2).double()
+    rays = rays_through_pixels(fisheye, torch.from_numpy(view.world_from_camera), pixels)
+    positions = (rays.origins + 3 * rays.directions).float()
+    assert _in_view(view, positions, torch.full((len(positions),), 1e-4)).all()
+    behind = torch.from_numpy(view.world_from_camera[:3, 3] - 3 * view.world_from_camera[:3, 2]).float()[None]
+    assert not _in_view(view, behind, torch.tensor([0.1])).any() and _in_view(view, behind, torch.tensor([3.1])).all()
 
 
 def test_focus_is_where_the_cameras_look() -> None:

@@ -205,7 +205,11 @@ BAD = {
     "not a matrix": lambda v: v["frames"][1].update(transform_matrix="identity"),
     "finite number": lambda v: v.update(fl_x="wide"),
     "positive": lambda v: v.update(fl_x=-3.0),
-    "camera model": lambda v: v.update(camera_model="EQUIRECTANGULAR"),
+    "camera model 'FOV'": lambda v: v.update(camera_model="FOV"),
+    "panoramas with given poses.*capture.projection": lambda v: (
+        v.pop("fl_x"),
+        v.update(camera_model="EQUIRECTANGULAR"),
+    ),
     "k3": lambda v: v.update(k1=0.1, k3=4000.0),
     "k4": lambda v: v.update(k1=0.1, k4=0.1),
     "FTHETA": lambda v: v.update(ftheta_p0=1.0),
