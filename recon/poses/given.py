@@ -1,7 +1,9 @@
 """The poses stage for data sets that come with poses: read, checked, turned upright, and written like our own."""
 
+import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,12 @@ import numpy as np
 from recon.console import say, warn
 from recon.errors import UserError
 from recon.formats import blender, cameras_json, colmap, llff, transforms_json
-from recon.geometry.reconstruction import Reconstruction
+from recon.geometry.reconstruction import Reconstruction, held_out
 from recon.geometry.transforms import Similarity, rotation_between
 from recon.poses.align import find_up
+from recon.poses.colmap_log import colmap_log
+from recon.poses.given_points import find_points
+from recon.poses.pictures import has_transparency
 from recon.poses.scale import apply_known_distance, scale_settings
 from recon.workspace import (
     Workspace,
@@ -26,6 +31,17 @@ from recon.workspace import (
 )
 
 _UPRIGHT_WITHIN_DEG = 30.0
+_METRICS = (
+    "registered",
+    "total",
+    "reprojection_error_px",
+    "mean_track_length",
+    "n_points",
+    "seconds",
+    "method",
+    "camera",
+    "scale",
+)
 
 
 def import_dataset(
@@ -35,7 +51,14 @@ def import_dataset(
     path: str | None,
     images: str | None,
     align: str,
+    triangulate: str,
+    refine: bool,
+    refine_intrinsics: bool,
     scale: Mapping[str, Any],
+    image_size: int | None,
+    max_features: int,
+    seed: int,
+    threads: int | None,
 ) -> Path:
     """Read given poses into `poses/` and return its path. Pictures stay where they are.
 
@@ -43,14 +66,14 @@ def import_dataset(
     images: name of the picture folder, relative to the data set, where it is not found by itself (colmap, llff).
     align: "auto" keeps the given world where its +z is within 30 degrees of the cameras' up and turns it upright
     otherwise; "keep" never turns, "up" always does.
-    scale: the settings of conf/scale/default.yaml.
+    triangulate: "always" finds sparse points in the pictures that are not held out, which also tells whether the poses fit
+    them; "auto" leaves it where pictures have silhouettes, "never" always.
+    refine: adjust the poses to the pictures; refine_intrinsics: and focal lengths and distortion.
+    scale: the settings of conf/scale/default.yaml; image_size, max_features: of features, as in conf/poses/default.yaml.
     Raises `UserError` naming the file and frame for everything that is wrong with the data.
     """
-    settings = {"format": format, "path": path, "images": images, "align": align, "scale": dict(scale)}
-    if format not in _READERS:
-        raise UserError(f"dataset.format={format}: expected one of {', '.join(_READERS)}.")
-    if align not in ("auto", "keep", "up"):
-        raise UserError(f"dataset.align={align}: expected auto, keep or up.")
+    settings = {key: value for key, value in locals().items() if key not in ("workspace", "threads")}
+    _check(format=format, align=align, triangulate=triangulate, refine=refine, refine_intrinsics=refine_intrinsics)
     given_scale = scale_settings(scale)
     source = _source(path, format)
     started = time.perf_counter()
@@ -60,19 +83,71 @@ def import_dataset(
     if is_finished(workspace.poses, key):
         say("poses: up to date")
         return workspace.poses
-    turned, how = _upright(given, align)
-    reconstruction = apply_known_distance(turned, **given_scale)
-    report = _report(reconstruction, given, format, how, time.perf_counter() - started)
-    if format == "llff":
-        report["depth_bounds"] = llff.read_bounds(source)
     with replace_folder(workspace.poses) as temporary:
+        found, why_not = None, _why_no_points(given, triangulate, refine)
+        if why_not is None:
+            with _scratch(temporary) as scratch, colmap_log(temporary / "colmap.log"):
+                found = find_points(
+                    given,
+                    scratch=scratch,
+                    is_refined=refine,
+                    intrinsics=refine_intrinsics,
+                    max_features=max_features,
+                    image_size=image_size,
+                    seed=seed,
+                    threads=threads,
+                )
+        turned, how = _upright(found.reconstruction if found else given, align)
+        reconstruction = apply_known_distance(turned, **given_scale)
         cameras_json.write(temporary / "cameras.json", reconstruction, root=workspace.root)
+        if found:
+            found.write(temporary / "colmap", reconstruction)
+        report = {
+            **_report(reconstruction, given, format, how),
+            **(found.report() if found else {"triangulation": why_not}),
+            "seconds": time.perf_counter() - started,
+        }
+        if format == "llff":
+            report["depth_bounds"] = llff.read_bounds(source)
         write_json(temporary / "report.json", report)
         _say_report(report, source, workspace)
         mark_finished(temporary, key, settings=settings, seconds=time.perf_counter() - started)
-    metrics = ("registered", "total", "reprojection_error_px", "n_points", "seconds", "method", "camera", "scale")
-    write_metrics(workspace, "poses", {k: report[k] for k in metrics})
+    write_metrics(workspace, "poses", {k: report[k] for k in _METRICS})
     return workspace.poses
+
+
+def _check(*, refine: bool, refine_intrinsics: bool, **choices: str) -> None:
+    for name, allowed in _CHOICES.items():
+        if choices[name] not in allowed:
+            raise UserError(f"dataset.{name}={choices[name]}: expected one of {', '.join(allowed)}.")
+    for name, flag in (("refine", refine), ("refine_intrinsics", refine_intrinsics)):
+        if not isinstance(flag, bool):
+            raise UserError(f"dataset.{name}={flag}: expected true or false.")
+    if refine and choices["triangulate"] == "never":
+        raise UserError("dataset.refine=true needs points: set dataset.triangulate to auto or always.")
+    if refine_intrinsics and not refine:
+        raise UserError("dataset.refine_intrinsics=true works on refined poses only: set dataset.refine=true too.")
+
+
+def _why_no_points(given: Reconstruction, triangulate: str, refine: bool) -> str | None:
+    """Why no points are triangulated, in words; None when they are."""
+    taught = [view for view, out in zip(given.views, held_out(given.views), strict=True) if not out]
+    if triangulate == "never":
+        return "dataset.triangulate=never"
+    if len(taught) < 3:
+        return "fewer than 3 pictures are not held out"
+    # Silhouettes say where an object is at no cost; a hundred pictures of one take minutes to match for little.
+    if triangulate == "auto" and not refine and has_transparency(taught):
+        return "pictures have silhouettes"
+    return None
+
+
+@contextmanager
+def _scratch(folder: Path) -> Iterator[Path]:
+    scratch = folder / "scratch"
+    scratch.mkdir()
+    yield scratch
+    shutil.rmtree(scratch)
 
 
 def _source(path: str | None, format: str) -> Path:
@@ -97,6 +172,11 @@ _READERS: dict[str, Callable[[Path, str | None], Reconstruction]] = {
     "colmap": _read_colmap,
     "llff": lambda path, images: llff.read(path, images=images),
 }
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "format": tuple(_READERS),
+    "align": ("auto", "keep", "up"),
+    "triangulate": ("auto", "always", "never"),
+}
 
 
 def _inputs(source: Path) -> list[Path]:
@@ -118,14 +198,13 @@ def _upright(given: Reconstruction, align: str) -> tuple[Reconstruction, str]:
     return replace(given.transformed(turn), is_up_aligned=True), f"turned upright by {tilt:.0f} degrees ({up.source})"
 
 
-def _report(
-    reconstruction: Reconstruction, given: Reconstruction, format: str, how: str, seconds: float
-) -> dict[str, Any]:
+def _report(reconstruction: Reconstruction, given: Reconstruction, format: str, how: str) -> dict[str, Any]:
     cameras = list(dict.fromkeys(view.camera for view in reconstruction.views))
     return {
         "registered": len(reconstruction.views),
         "total": len(given.views),
         "reprojection_error_px": None,
+        "mean_track_length": None,
         "n_points": 0 if reconstruction.points is None else len(reconstruction.points.positions),
         "method": f"given ({format})",
         "camera": {
@@ -136,7 +215,6 @@ def _report(
         },
         "up": how,
         "scale": reconstruction.scale and vars(reconstruction.scale),
-        "seconds": seconds,
     }
 
 
@@ -144,9 +222,24 @@ def _say_report(report: dict[str, Any], source: Path, workspace: Workspace) -> N
     camera = report["camera"]
     say(
         f"poses: {report['registered']} given poses from {source}, {report['n_points']} points, focal "
-        f"{camera['focal_px']:.0f} px, {report['up']} -> {workspace.poses}"
+        f"{camera['focal_px']:.0f} px, {report['up']}, {report['seconds']:.0f} s -> {workspace.poses}"
     )
+    if isinstance(report["triangulation"], str):
+        say(f"poses: no points triangulated ({report['triangulation']})")
+    else:
+        _say_triangulation(report, report["triangulation"])
     if report["scale"] is None:
         say("poses: scale unknown (lengths are in the data set's units): set scale.known_distance_m=... for metres")
     if report["registered"] < 3:
         warn(f"only {report['registered']} posed pictures: a scene needs 20 or more to come out well")
+
+
+def _say_triangulation(report: dict[str, Any], found: dict[str, Any]) -> None:
+    if found["n_points"] == 0:
+        warn("no points could be triangulated from the pictures: training does without lines of sight.")
+        return
+    say(
+        f"poses: {found['n_points']} points triangulated from {found['pictures']} pictures, reprojection error "
+        f"{report['reprojection_error_px']:.2f} px, mean track {report['mean_track_length']:.1f}; matches are "
+        f"{found['epipolar_error_px']:.2f} px off the given poses in the median, {found['fitting_matches']:.0%} fit"
+    )
