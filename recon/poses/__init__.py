@@ -1,16 +1,23 @@
 """Poses: where every frame was taken, with which lens, in an upright world.
 
-sfm         the stage for captured frames: features -> pairs -> mapping -> alignment -> poses/
-given       the stage for data sets that come with poses
-frames      the kept frames and which of them share a camera
-features    SIFT into a COLMAP database
-retrieval   global descriptors from the capture's own features: which frames look alike
-pairs       which pairs are matched, and matching them
-mapping     the mappers in turn, the lens, the quality of a model
-diagnosis   why a capture cannot be posed, in words
-align       up, ground, centre
-scale       metres from a known distance
-colmap_log  COLMAP's chatter goes to a file
+sfm            the stage for captured frames: features -> pairs -> mapping -> alignment -> poses/
+given          the stage for data sets that come with poses
+given_points   its points: matched, checked, triangulated
+given_matches  features and matches of views whose cameras are known
+frusta         which of those views look at common space
+pictures       pictures as COLMAP can read them
+agreement      do given poses fit the pictures, and which mistake explains it when not
+triangulate    points from matches and fixed poses
+refine         given poses adjusted to the pictures
+frames         the kept frames and which of them share a camera
+features       SIFT into a COLMAP database
+retrieval      global descriptors from the capture's own features: which frames look alike
+pairs          which pairs are matched, and matching them
+mapping        the mappers in turn, the lens, the quality of a model
+diagnosis      why a capture cannot be posed, in words
+align          up, ground, centre
+scale          metres from a known distance
+colmap_log     COLMAP's chatter goes to a file
 """
 
 from recon.formats.cameras_json import read_reconstruction

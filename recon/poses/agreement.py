@@ -17,10 +17,10 @@ from recon.poses.given_matches import GivenMatches
 from recon.poses.pairs import Pair
 
 _MAX_PAIRS, _MAX_MATCHES = 300, 100  # looked at, at random: a median needs no more
-_FITS = 0.004  # of the diagonal: 4 px of a picture of 800x600
+_FITS, _FITS_WELL = 0.015, 0.004  # of the diagonal: 15 and 4 px of a picture of 800x600
 _FAR_DEG = 0.5  # rays that meet at less cannot tell front from back
 _MIN_FITTING = 0.5
-_EXACT_PX = 2.5  # above, sightings are off by more than the field resolves
+_EXACT = 0.0025  # of the diagonal, 2.5 px of a picture of 800x600: above, sightings miss what the field resolves
 _MIN_PAIRS_SHARE = 0.1
 _FLIP = np.diag([1.0, -1.0, -1.0, 1.0])
 
@@ -33,8 +33,9 @@ class Agreement:
     verified_pairs: int
     tried_pairs: int
     median_px: float | None  # distance to the epipolar line; None without matches
-    fitting: float  # share within 0.4 % of the diagonal and in front of both cameras
-    cause: str | None  # what explains poor fit, and what to do
+    is_exact: bool  # whether that is under 0.25 % of the diagonal
+    fitting: float  # share within 1.5 % of the diagonal and in front of both cameras
+    cause: str | None  # what explains a poor fit, and what to do
 
     def warning(self) -> str | None:
         """In plain words what looks wrong; None when nothing does."""
@@ -45,17 +46,18 @@ class Agreement:
             )
         if self.fitting < _MIN_FITTING:
             why = self.cause or (
-                "no usual mistake of convention explains it. Do the poses belong to these pictures, in this order? "
-                "Without poses: dataset=capture finds them."
+                "No usual mistake of convention explains it: check that poses and pictures belong together, in this order. "
+                "dataset.refine=true mends noise, dataset=capture finds poses anew."
             )
             return (
                 f"the given poses do not fit the pictures: {self.fitting:.0%} of the matched features agree with them, "
-                f"{self.median_px:.0f} px off in the median. {why}"
+                f"{self.median_px:.1f} px off in the median. {why}"
             )
-        if self.median_px > _EXACT_PX:
+        if not self.is_exact:
+            what = self.cause or "It blurs the result; dataset.refine=true adjusts the poses to the pictures."
             return (
                 f"the given poses are inexact: matched features are {self.median_px:.1f} px off in the median (under 1 is "
-                "good), which blurs the result. dataset.refine=true adjusts them to the pictures."
+                f"good). {what}"
             )
         return None
 
@@ -68,8 +70,8 @@ class _Pairs:
     second: Array  # [m] of the other
     rays: Array  # [m, 3] of the first
     others: Array  # [m, 3] of the second
-    focal_px: Array  # [m]
-    fits_px: Array  # [m]
+    focal_px: Array  # [m] of the second
+    diagonal_px: Array  # [m] of its picture
 
 
 _Change = Callable[[Array], Array]  # poses [n, 4, 4] in order of capture -> poses
@@ -77,10 +79,9 @@ _FLIPPED = (
     "They fit with the camera axes y and z flipped: OpenGL axes were given for OpenCV ones, or the reverse. Multiply every "
     "pose from the right by diag(1, -1, -1, 1)."
 )
-_INVERTED = "They fit when inverted: camera_from_world was given for world_from_camera. Invert every matrix."
-_BOTH = (
-    "They fit when inverted and with the camera axes y and z flipped: camera_from_world was given, in the other "
-    "convention. Invert every matrix, then multiply it from the right by diag(1, -1, -1, 1)."
+_INVERTED = (
+    "They fit when inverted: camera_from_world was given for world_from_camera. Invert every matrix; should the next run "
+    "find flipped axes, follow that too."
 )
 _QUARTER = (
     "They fit with the cameras turned by a quarter about the optical axis, as when pictures were rotated after the poses "
@@ -94,9 +95,7 @@ _FOCAL = "They fit with {:g} times the focal length: the intrinsics are for pict
 _MISTAKES: tuple[tuple[str, _Change, float], ...] = (
     (_FLIPPED, lambda poses: poses @ _FLIP, 1.0),
     (_INVERTED, invert_rigid, 1.0),
-    (_INVERTED, lambda poses: invert_rigid(poses @ _FLIP) @ _FLIP, 1.0),  # the same, read as OpenGL
-    (_BOTH, lambda poses: invert_rigid(poses) @ _FLIP, 1.0),
-    (_BOTH, lambda poses: invert_rigid(poses @ _FLIP), 1.0),
+    (_INVERTED, lambda poses: invert_rigid(poses) @ _FLIP, 1.0),  # of OpenGL axes
     (_QUARTER, lambda poses: poses @ _roll(90), 1.0),
     (_QUARTER, lambda poses: poses @ _roll(-90), 1.0),
     (_HALF, lambda poses: poses @ _roll(180), 1.0),
@@ -116,16 +115,28 @@ def check(matches: GivenMatches, poses: Array, places: Array, *, seed: int) -> A
     verified = matches.verified()
     tried, found = len(matches.pairs), len(verified)
     if found == 0:
-        return Agreement(0, 0, tried, None, 0.0, None)
+        return Agreement(0, 0, tried, None, False, 0.0, None)
     pairs = _draw(matches, verified, np.random.default_rng(seed))
-    errors, fitting = _score(pairs, poses[places], 1.0)
+    errors, in_front = _errors_px(pairs, poses[places], 1.0)
+    is_exact = bool(np.median(errors / pairs.diagonal_px) < _EXACT)
+    fitting = _share(pairs, errors, in_front, _FITS)
     cause = None
-    if fitting < _MIN_FITTING:
-        shares = [_score(pairs, change(poses)[places], factor)[1] for _, change, factor in _MISTAKES]
-        best = int(np.argmax(shares))
-        if shares[best] >= max(_MIN_FITTING, 1.5 * fitting):
-            cause = _MISTAKES[best][0]
-    return Agreement(len(pairs.first), found, tried, float(np.median(errors)), fitting, cause)
+    if fitting < _MIN_FITTING or not is_exact:
+        cause = _likely_cause(pairs, poses, places, at_least=1.5 * _share(pairs, errors, in_front, _FITS_WELL))
+    return Agreement(len(pairs.first), found, tried, float(np.median(errors)), is_exact, fitting, cause)
+
+
+def _likely_cause(pairs: _Pairs, poses: Array, places: Array, *, at_least: float) -> str | None:
+    """The mistake without which most matches, and a share of `at_least`, fit well; None where there is none."""
+    shares = [
+        _share(pairs, *_errors_px(pairs, change(poses)[places], factor), _FITS_WELL) for _, change, factor in _MISTAKES
+    ]
+    best = int(np.argmax(shares))
+    return _MISTAKES[best][0] if shares[best] >= max(_MIN_FITTING, at_least) else None
+
+
+def _share(pairs: _Pairs, errors: Array, in_front: Array, limit: float) -> float:
+    return float(((errors < limit * pairs.diagonal_px) & in_front).mean())
 
 
 def _draw(matches: GivenMatches, verified: dict[Pair, NDArray[np.uint32]], rng: np.random.Generator) -> _Pairs:
@@ -142,13 +153,13 @@ def _draw(matches: GivenMatches, verified: dict[Pair, NDArray[np.uint32]], rng: 
         )
         camera, ones = views[b].camera, np.ones(len(taken))
         diagonal = float(np.hypot(*camera.size_hw))
-        parts.append((a * ones, b * ones, ray, other, camera.fx * ones, _FITS * diagonal * ones))
-    first, second, rays, others, focal_px, fits_px = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    return _Pairs(first.astype(int), second.astype(int), rays, others, focal_px, fits_px)
+        parts.append((a * ones, b * ones, ray, other, camera.fx * ones, diagonal * ones))
+    first, second, *rest = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    return _Pairs(first.astype(int), second.astype(int), *rest)
 
 
-def _score(pairs: _Pairs, poses: Array, focal_factor: float) -> tuple[Array, float]:
-    """Distances to the epipolar lines [m], pixels, and the share that fits, under `poses` of the matched views."""
+def _errors_px(pairs: _Pairs, poses: Array, focal_factor: float) -> tuple[Array, Array]:
+    """Under `poses` of the matched views: distances to the epipolar lines [m], and whether in front of both cameras [m]."""
     scaling = np.array([1.0, 1.0, focal_factor])
     rays, others = (_unit(values * scaling) for values in (pairs.rays, pairs.others))
     first, second = poses[pairs.first], poses[pairs.second]
@@ -157,8 +168,8 @@ def _score(pairs: _Pairs, poses: Array, focal_factor: float) -> tuple[Array, flo
     baseline = second[:, :3, 3] - first[:, :3, 3]
     normal = _unit(np.cross(baseline, rays)), _unit(np.cross(baseline, others))
     sines = np.abs((normal[0] * others).sum(1)), np.abs((normal[1] * rays).sum(1))
-    errors = focal_factor * pairs.focal_px * np.arcsin(np.clip(np.maximum(*sines), 0, 1))
-    return errors, float(((errors < pairs.fits_px) & _in_front(rays, others, baseline)).mean())
+    errors = pairs.focal_px * np.arcsin(np.clip(np.maximum(*sines), 0, 1))
+    return errors, _in_front(rays, others, baseline)
 
 
 def _in_front(rays: Array, others: Array, baseline: Array) -> Array:

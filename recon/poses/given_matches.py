@@ -115,7 +115,9 @@ def _extract(
     with progress("features", len(names)) as bar:
         for group in ([name for name in names if name not in masked], sorted(masked)):
             reader = pycolmap.ImageReaderOptions()
-            reader.mask_path = str(masks) if group and group[0] in masked else ""  # where it is set, none may be missing
+            reader.mask_path = (
+                str(masks) if group and group[0] in masked else ""
+            )  # where it is set, none may be missing
             for chunk in (group[start : start + _CHUNK] for start in range(0, len(group), _CHUNK)):
                 pycolmap.extract_features(
                     database,

@@ -20,6 +20,13 @@ UP = np.array([0.0, 0.0, 1.0])
 SETTINGS: dict[str, Any] = {
     "images": None,
     "align": "auto",
+    "triangulate": "never",
+    "refine": False,
+    "refine_intrinsics": False,
+    "image_size": None,
+    "max_features": 1000,
+    "seed": 0,
+    "threads": 1,
     "scale": {"known_distance_m": None, "known_distance_error_m": 0.01, "between": None, "points": None},
 }
 
@@ -98,7 +105,7 @@ def test_reruns_skip_until_the_file_changes(tmp_path: Path) -> None:
     ("change", "message"),
     [
         ({"format": "bundler"}, "expected one of"),
-        ({"align": "sideways"}, "auto, keep or up"),
+        ({"align": "sideways"}, "auto, keep, up"),
         ({"path": None}, r"dataset\.path"),
         ({"path": "nowhere"}, "does not exist"),
     ],
