@@ -16,6 +16,8 @@ from recon.geometry.transforms import Array
 from recon.poses.given_matches import GivenMatches
 from recon.poses.pairs import Pair
 
+Flags = NDArray[np.bool_]
+
 _MAX_PAIRS, _MAX_MATCHES = 300, 100  # looked at, at random: a median needs no more
 _FITS, _FITS_WELL = 0.015, 0.004  # of the diagonal: 15 and 4 px of a picture of 800x600
 _FAR_DEG = 0.5  # rays that meet at less cannot tell front from back
@@ -135,7 +137,7 @@ def _likely_cause(pairs: _Pairs, poses: Array, places: Array, *, at_least: float
     return _MISTAKES[best][0] if shares[best] >= max(_MIN_FITTING, at_least) else None
 
 
-def _share(pairs: _Pairs, errors: Array, in_front: Array, limit: float) -> float:
+def _share(pairs: _Pairs, errors: Array, in_front: Flags, limit: float) -> float:
     return float(((errors < limit * pairs.diagonal_px) & in_front).mean())
 
 
@@ -158,7 +160,7 @@ def _draw(matches: GivenMatches, verified: dict[Pair, NDArray[np.uint32]], rng: 
     return _Pairs(first.astype(int), second.astype(int), *rest)
 
 
-def _errors_px(pairs: _Pairs, poses: Array, focal_factor: float) -> tuple[Array, Array]:
+def _errors_px(pairs: _Pairs, poses: Array, focal_factor: float) -> tuple[Array, Flags]:
     """Under `poses` of the matched views: distances to the epipolar lines [m], and whether in front of both cameras [m]."""
     scaling = np.array([1.0, 1.0, focal_factor])
     rays, others = (_unit(values * scaling) for values in (pairs.rays, pairs.others))
@@ -172,7 +174,7 @@ def _errors_px(pairs: _Pairs, poses: Array, focal_factor: float) -> tuple[Array,
     return errors, _in_front(rays, others, baseline)
 
 
-def _in_front(rays: Array, others: Array, baseline: Array) -> Array:
+def _in_front(rays: Array, others: Array, baseline: Array) -> Flags:
     """Whether the rays [m, 3] from the origin and others [m, 3] from `baseline` [m, 3] come nearest before both cameras."""
     cosine = (rays * others).sum(1)
     along, back = (rays * baseline).sum(1), (others * baseline).sum(1)

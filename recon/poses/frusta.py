@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from recon.geometry import View
 from recon.geometry.transforms import Array
@@ -91,7 +92,7 @@ def _samples(view: View, depth: float, points: Array | None) -> Array:
     return np.concatenate([center + factor * depth * directions for factor in _DEPTHS])
 
 
-def _sees(view: View, places: Array, rays: Array) -> Array:
+def _sees(view: View, places: Array, rays: Array) -> NDArray[np.bool_]:
     """Whether each place [m, 3] lies in the picture, seen at most so obliquely to the given unit rays [m, 3]: [m] bool."""
     rotation, center = view.world_from_camera[:3, :3], view.world_from_camera[:3, 3]
     offset = places - center

@@ -31,6 +31,7 @@ from recon.workspace import (
 )
 
 _UPRIGHT_WITHIN_DEG = 30.0
+_ENOUGH = 200  # pictures: a few minutes on two cores; more give more points of the same places
 _METRICS = (
     "registered",
     "total",
@@ -67,7 +68,7 @@ def import_dataset(
     align: "auto" keeps the given world where its +z is within 30 degrees of the cameras' up and turns it upright
     otherwise; "keep" never turns, "up" always does.
     triangulate: "always" finds sparse points in the pictures that are not held out, which also tells whether the poses fit
-    them; "auto" leaves it where pictures have silhouettes, "never" always.
+    them; "auto" leaves it where pictures have silhouettes and takes 200 pictures at most, "never" always.
     refine: adjust the poses to the pictures; refine_intrinsics: and focal lengths and distortion.
     scale: the settings of conf/scale/default.yaml; image_size, max_features: of features, as in conf/poses/default.yaml.
     Raises `UserError` naming the file and frame for everything that is wrong with the data.
@@ -92,6 +93,7 @@ def import_dataset(
                     scratch=scratch,
                     is_refined=refine,
                     intrinsics=refine_intrinsics,
+                    at_most=_ENOUGH if triangulate == "auto" else None,
                     max_features=max_features,
                     image_size=image_size,
                     seed=seed,

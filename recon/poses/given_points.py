@@ -61,6 +61,7 @@ def find_points(
     scratch: Path,
     is_refined: bool,
     intrinsics: bool,
+    at_most: int | None,
     max_features: int,
     image_size: int | None,
     seed: int,
@@ -69,12 +70,15 @@ def find_points(
     """Match the pictures, check the poses against them (a warning says what looks wrong), triangulate.
 
     is_refined: first adjust the poses, and lenses where `intrinsics` says so; held-out pictures are then read too, but only to
-    find their own poses against the finished points.
+    find their own poses against the finished points. Otherwise `at_most` so many pictures are used, evenly over the capture.
     Points that the data set brings stay; the model holds ours.
     """
     pycolmap.set_random_seed(seed)
     is_out = held_out(given.views)
     used = [i for i, out in enumerate(is_out) if is_refined or not out]
+    if at_most is not None and not is_refined and len(used) > at_most:
+        say(f"poses: {at_most} of {len(used)} pictures are matched for points; dataset.triangulate=always takes all")
+        used = [used[k] for k in np.linspace(0, len(used) - 1, at_most).round().astype(int)]
     taught = [place for place, i in enumerate(used) if not is_out[i]]
     views = [given.views[i] for i in used]
     own = None if given.points is None else given.points.positions

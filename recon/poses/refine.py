@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pycolmap
+from numpy.typing import NDArray
 
 from recon.console import warn
 from recon.geometry import Camera, Similarity, View, align_points, invert_rigid
@@ -125,7 +126,7 @@ def locate(
                 continue
             mine, theirs = (pairs[:, 0], pairs[:, 1]) if place == a else (pairs[:, 1], pairs[:, 0])
             seen = points[b if place == a else a][theirs]
-            pixels.append(keypoints[place][mine[seen >= 0]])
+            pixels.append(keypoints[place][mine[seen >= 0]].astype(np.float64))
             point_ids.extend(seen[seen >= 0])
         positions = np.array([model.point3D(int(i)).xyz for i in point_ids]).reshape(-1, 3)
         pose = _resection(matches.views[place], np.concatenate([np.zeros((0, 2)), *pixels]), positions, seed)
@@ -134,7 +135,7 @@ def locate(
     return located
 
 
-def _points_seen(image: pycolmap.Image) -> Array:
+def _points_seen(image: pycolmap.Image) -> NDArray[np.int64]:
     """The point that each feature of an image became [n], -1 where none."""
     return np.array([int(p.point3D_id) if p.has_point3D() else -1 for p in image.points2D], np.int64)
 

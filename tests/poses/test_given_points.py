@@ -83,9 +83,9 @@ def to_walls(positions: np.ndarray) -> np.ndarray:
 
 
 def find(given: Reconstruction, scratch: Path, **changed: Any) -> Any:
-    settings = {"is_refined": False, "intrinsics": False, "max_features": 1500, "image_size": None, "seed": 0}
+    settings = {"is_refined": False, "intrinsics": False, "at_most": None, "max_features": 1500, "image_size": None}
     scratch.mkdir()
-    return find_points(given, scratch=scratch, threads=2, **{**settings, **changed})
+    return find_points(given, scratch=scratch, seed=0, threads=2, **{**settings, **changed})
 
 
 def test_points_lie_on_the_walls_of_a_turned_and_scaled_world(given: Reconstruction, tmp_path: Path) -> None:
@@ -151,6 +151,16 @@ def test_held_out_pictures_teach_nothing(given: Reconstruction, tmp_path: Path) 
         for name, capture in (("a", given), ("b", replace(given, views=tuple(black))))
     )
     np.testing.assert_array_equal(np.sort(before.positions, 0), np.sort(after.positions, 0))
+
+
+def test_a_part_of_the_pictures_is_enough(given: Reconstruction, tmp_path: Path) -> None:
+    found = find(given, tmp_path / "scratch", at_most=5)
+    assert found.places == (1, 3, 5, 6, 9) and found.model.num_points3D() > 50
+    found.write(tmp_path / "colmap", given)
+    taught = {given.views[i].image for i in found.places}
+    lines = lines_of_sight(tmp_path / "colmap", taught, {view.image for view in given.views} - taught)
+    everything = lines_of_sight(tmp_path / "colmap", {view.image for view in given.views}, set())
+    assert 0 < len(lines) == len(everything)
 
 
 def test_own_points_stay(given: Reconstruction, tmp_path: Path) -> None:
