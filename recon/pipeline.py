@@ -42,7 +42,8 @@ def pose(workspace: Workspace, settings: Settings) -> None:
         if is_capture:
             pose_frames(workspace, **settings.poses, scale=settings.scale)
         else:
-            import_dataset(workspace, **settings.dataset, scale=settings.scale)
+            features = {key: settings.poses[key] for key in ("image_size", "max_features", "seed", "threads")}
+            import_dataset(workspace, **settings.dataset, **features, scale=settings.scale)
 
 
 def train(workspace: Workspace, settings: Settings) -> None:

@@ -44,7 +44,7 @@ def fields_of(noun: type, *given: str) -> set[str]:
 
 EXPECTED = {
     "capture": settings_of(capture_frames),
-    "dataset": settings_of(import_dataset, "scale"),
+    "dataset": settings_of(import_dataset, "scale", "image_size", "max_features", "seed", "threads"),
     "poses": settings_of(pose_frames, "scale"),
     "scale": settings_of(apply_known_distance, "position_error"),
     "field": fields_of(FieldShape, "is_contracted", "has_sky")

@@ -3,36 +3,29 @@
 import hashlib
 import json
 import math
+import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from recon.console import say, warn
 from recon.errors import UserError
-from recon.formats import (
-    blender,
-    cameras_json,
-    colmap,
-    csv_poses,
-    kitti,
-    llff,
-    polycam,
-    record3d,
-    seven_scenes,
-    transforms_json,
-    tum,
-)
+from recon.formats import cameras_json, llff
 from recon.formats.intrinsics import Intrinsics
-from recon.geometry.reconstruction import Reconstruction, Scale
+from recon.geometry.reconstruction import Reconstruction, Scale, held_out
 from recon.geometry.transforms import Similarity, rotation_between
 from recon.poses.align import find_up
+from recon.poses.colmap_log import colmap_log
 from recon.poses.exchange import picture_folder, write_exchange
+from recon.poses.given_formats import FORMATS, Options, check_used
+from recon.poses.given_points import GivenPoints, find_points
+from recon.poses.pictures import has_transparency
 from recon.poses.scale import apply_known_distance, scale_settings
-from recon.poses.video_frames import extract_frames
 from recon.workspace import (
     Workspace,
     fingerprint,
@@ -44,6 +37,23 @@ from recon.workspace import (
 )
 
 _UPRIGHT_WITHIN_DEG = 30.0
+_ENOUGH = 200  # pictures: a few minutes on two cores; more give more points of the same places
+_METRICS = (
+    "registered",
+    "total",
+    "reprojection_error_px",
+    "mean_track_length",
+    "n_points",
+    "seconds",
+    "method",
+    "camera",
+    "scale",
+)
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "format": tuple(FORMATS),
+    "align": ("auto", "keep", "up"),
+    "triangulate": ("auto", "always", "never"),
+}
 
 
 def import_dataset(
@@ -56,48 +66,112 @@ def import_dataset(
     time_tolerance_s: float | None,
     unit_m: float | None,
     align: str,
+    triangulate: str,
+    refine: bool,
+    refine_intrinsics: bool,
     scale: Mapping[str, Any],
+    image_size: int | None,
+    max_features: int | None,
+    seed: int,
+    threads: int | None,
 ) -> Path:
     """Read given poses into `poses/` and return its path. Pictures stay where they are; a video's go to `frames/`.
 
-    format: a key of `_FORMATS`; path: the folder of the data set or its file.
+    format: a key of `FORMATS`; path: the folder of the data set or its file.
     images: name of the picture folder (or video), relative to the data set, where it is not found by itself.
     intrinsics: `fx fy cx cy [k1 k2 p1 p2 [k3]]`, OpenCV's convention, or a file of them, where the data set has none.
     time_tolerance_s: how far in time a pose may be from its picture.
     unit_m: metres in a unit of the given poses; None: unknown.
     align: "auto" keeps the given world where its +z is within 30 degrees of the cameras' up and turns it upright
     otherwise; "keep" never turns, "up" always does.
-    scale: the settings of conf/scale/default.yaml.
+    triangulate: "always" finds sparse points in the pictures that are not held out, which also tells whether the poses fit
+    them; "auto" leaves it where pictures have silhouettes and takes 200 pictures at most, "never" always.
+    refine: adjust the poses to the pictures; refine_intrinsics: and focal lengths and distortion.
+    scale: the settings of conf/scale/default.yaml; image_size, max_features: of features, as in conf/poses/default.yaml.
     Raises `UserError` naming the file and frame for everything that is wrong with the data.
     """
     workspace.poses_failed.unlink(missing_ok=True)
-    settings = {"format": format, "path": path, "align": align, "unit_m": unit_m, "scale": dict(scale)}
-    if format not in _FORMATS:
-        raise UserError(f"dataset.format={format}: expected one of {', '.join(_FORMATS)}.")
-    _check_used(format, images=images, intrinsics=intrinsics, time_tolerance_s=time_tolerance_s)
-    if align not in ("auto", "keep", "up"):
-        raise UserError(f"dataset.align={align}: expected auto, keep or up.")
+    settings = {key: value for key, value in locals().items() if key not in ("workspace", "threads")}
+    _check(format=format, align=align, triangulate=triangulate, refine=refine, refine_intrinsics=refine_intrinsics)
+    check_used(format, images=images, intrinsics=intrinsics, time_tolerance_s=time_tolerance_s)
     given_scale = scale_settings(scale)
     source = _source(path, format)
     started = time.perf_counter()
-    given = _FORMATS[format].read(source, _Options(images, intrinsics, time_tolerance_s, workspace))
+    given = FORMATS[format].read(source, Options(images, intrinsics, time_tolerance_s, workspace))
     bounds = {"depth_bounds": llff.read_bounds(source)} if format == "llff" else {}
     key = fingerprint({**settings, **bounds, "given": _digest(given)}, [])
     if is_finished(workspace.poses, key):
         say("poses: up to date")
         return workspace.poses
-    turned, how = _upright(given, align)
-    reconstruction = apply_known_distance(_in_metres(turned, unit_m), **given_scale)
-    report = {**_report(reconstruction, given, format, how, time.perf_counter() - started), **bounds}
     with replace_folder(workspace.poses) as temporary:
+        found, why_not = None, _why_no_points(given, triangulate, refine)
+        if why_not is None:
+            found = _find_points(
+                given,
+                temporary,
+                is_refined=refine,
+                intrinsics=refine_intrinsics,
+                at_most=_ENOUGH if triangulate == "auto" else None,
+                features={"max_features": max_features, "image_size": image_size},
+                seed=seed,
+                threads=threads,
+            )
+        turned, how = _upright(found.reconstruction if found else given, align)
+        reconstruction = apply_known_distance(_in_metres(turned, unit_m), **given_scale)
         cameras_json.write(temporary / "cameras.json", reconstruction, root=workspace.root)
+        if found:
+            found.write(temporary / "colmap", reconstruction)
         write_exchange(temporary, reconstruction, root=workspace.root)
+        report = {
+            **_report(reconstruction, given, format, how),
+            **(found.report() if found else {"triangulation": why_not}),
+            **bounds,
+            "seconds": time.perf_counter() - started,
+        }
         write_json(temporary / "report.json", report)
         _say_report(report, source, workspace)
         mark_finished(temporary, key, settings=settings, seconds=time.perf_counter() - started)
-    metrics = ("registered", "total", "reprojection_error_px", "n_points", "seconds", "method", "camera", "scale")
-    write_metrics(workspace, "poses", {k: report[k] for k in metrics})
+    write_metrics(workspace, "poses", {k: report[k] for k in _METRICS})
     return workspace.poses
+
+
+def _find_points(given: Reconstruction, folder: Path, **how: Any) -> GivenPoints:
+    with _scratch(folder) as scratch, colmap_log(folder / "colmap.log"):
+        return find_points(given, scratch=scratch, **how)
+
+
+def _check(*, refine: bool, refine_intrinsics: bool, **choices: str) -> None:
+    for name, allowed in _CHOICES.items():
+        if choices[name] not in allowed:
+            raise UserError(f"dataset.{name}={choices[name]}: expected one of {', '.join(allowed)}.")
+    for name, flag in (("refine", refine), ("refine_intrinsics", refine_intrinsics)):
+        if not isinstance(flag, bool):
+            raise UserError(f"dataset.{name}={flag}: expected true or false.")
+    if refine and choices["triangulate"] == "never":
+        raise UserError("dataset.refine=true needs points: set dataset.triangulate to auto or always.")
+    if refine_intrinsics and not refine:
+        raise UserError("dataset.refine_intrinsics=true works on refined poses only: set dataset.refine=true too.")
+
+
+def _why_no_points(given: Reconstruction, triangulate: str, refine: bool) -> str | None:
+    """Why no points are triangulated, in words; None when they are."""
+    taught = [view for view, out in zip(given.views, held_out(given.views), strict=True) if not out]
+    if triangulate == "never":
+        return "dataset.triangulate=never"
+    if len(taught) < 3:
+        return "fewer than 3 pictures are not held out"
+    # Silhouettes say where an object is at no cost; a hundred pictures of one take minutes to match for little.
+    if triangulate == "auto" and not refine and has_transparency(taught):
+        return "pictures have silhouettes"
+    return None
+
+
+@contextmanager
+def _scratch(folder: Path) -> Iterator[Path]:
+    scratch = folder / "scratch"
+    scratch.mkdir()
+    yield scratch
+    shutil.rmtree(scratch)
 
 
 def _source(path: str | None, format: str) -> Path:
@@ -107,69 +181,6 @@ def _source(path: str | None, format: str) -> Path:
     if not source.exists():
         raise UserError(f"dataset.path={path} does not exist.")
     return source.resolve()
-
-
-# ---- formats -------------------------------------------------------------------------------------------------------
-
-
-class _Options(NamedTuple):
-    """What a reader may need beside the path of the data set."""
-
-    images: str | None
-    intrinsics: Intrinsics | None
-    time_tolerance_s: float | None
-    workspace: Workspace
-
-
-class _Format(NamedTuple):
-    """How a format is read, and which of the options it knows."""
-
-    read: Callable[[Path, _Options], Reconstruction]
-    options: tuple[str, ...] = ()
-
-
-def _read_colmap(path: Path, options: _Options) -> Reconstruction:
-    folder, images = path if path.is_dir() else path.parent, options.images
-    if images is not None and not (folder / images).is_dir():
-        raise UserError(f"dataset.images={images}: no such folder in {folder}.")
-    return colmap.read(path, images=folder / images if images is not None else None)
-
-
-def _read_kitti(path: Path, options: _Options) -> Reconstruction:
-    pictures, times_s = kitti.find_pictures(path, options.images), None
-    if pictures.is_file():  # a video
-        times_s = extract_frames(options.workspace, pictures)
-        pictures = options.workspace.frames.resolve()
-    return kitti.read(path, pictures=pictures, intrinsics=options.intrinsics, times_s=times_s)
-
-
-def _read_tum(path: Path, options: _Options) -> Reconstruction:
-    images, intrinsics, time_tolerance_s, _ = options
-    return tum.read(path, images=images, intrinsics=intrinsics, time_tolerance_s=time_tolerance_s)
-
-
-_FORMATS = {
-    "transforms": _Format(lambda path, options: transforms_json.read(path, images=options.images), ("images",)),
-    "blender": _Format(lambda path, options: blender.read(path)),
-    "colmap": _Format(_read_colmap, ("images",)),
-    "llff": _Format(lambda path, options: llff.read(path, images=options.images), ("images",)),
-    "tum": _Format(_read_tum, ("images", "intrinsics", "time_tolerance_s")),
-    "kitti": _Format(_read_kitti, ("images", "intrinsics")),
-    "seven_scenes": _Format(
-        lambda path, options: seven_scenes.read(path, intrinsics=options.intrinsics), ("intrinsics",)
-    ),
-    "csv": _Format(lambda path, options: csv_poses.read(path, intrinsics=options.intrinsics), ("intrinsics",)),
-    "polycam": _Format(lambda path, options: polycam.read(path)),
-    "record3d": _Format(lambda path, options: record3d.read(path)),
-}
-
-
-def _check_used(format: str, **options: Any) -> None:
-    """A setting that the format has no use for is a mistake, not to be passed over."""
-    for name, value in options.items():
-        if value is not None and name not in _FORMATS[format].options:
-            users = [key for key, its in _FORMATS.items() if name in its.options]
-            raise UserError(f"dataset.{name}={value}: dataset={format} does not use it, only {', '.join(users)}.")
 
 
 def _digest(given: Reconstruction) -> str:
@@ -206,14 +217,13 @@ def _upright(given: Reconstruction, align: str) -> tuple[Reconstruction, str]:
     return replace(given.transformed(turn), is_up_aligned=True), f"turned upright by {tilt:.0f} degrees ({up.source})"
 
 
-def _report(
-    reconstruction: Reconstruction, given: Reconstruction, format: str, how: str, seconds: float
-) -> dict[str, Any]:
+def _report(reconstruction: Reconstruction, given: Reconstruction, format: str, how: str) -> dict[str, Any]:
     cameras = list(dict.fromkeys(view.camera for view in reconstruction.views))
     return {
         "registered": len(reconstruction.views),
         "total": len(given.views),
         "reprojection_error_px": None,
+        "mean_track_length": None,
         "n_points": 0 if reconstruction.points is None else len(reconstruction.points.positions),
         "method": f"given ({format})",
         "camera": {
@@ -225,7 +235,6 @@ def _report(
         "up": how,
         "scale": reconstruction.scale and vars(reconstruction.scale),
         "colmap_image_path": str(picture_folder(reconstruction)),
-        "seconds": seconds,
     }
 
 
@@ -233,8 +242,12 @@ def _say_report(report: dict[str, Any], source: Path, workspace: Workspace) -> N
     camera = report["camera"]
     say(
         f"poses: {report['registered']} given poses from {source}, {report['n_points']} points, focal "
-        f"{camera['focal_px']:.0f} px, {report['up']} -> {workspace.poses}"
+        f"{camera['focal_px']:.0f} px, {report['up']}, {report['seconds']:.0f} s -> {workspace.poses}"
     )
+    if isinstance(report["triangulation"], str):
+        say(f"poses: no points triangulated ({report['triangulation']})")
+    else:
+        _say_triangulation(report, report["triangulation"])
     if report["scale"] is None:
         say(
             "poses: scale unknown (lengths are in the data set's units): set scale.known_distance_m=..., or "
@@ -242,3 +255,14 @@ def _say_report(report: dict[str, Any], source: Path, workspace: Workspace) -> N
         )
     if report["registered"] < 3:
         warn(f"only {report['registered']} posed pictures: a scene needs 20 or more to come out well")
+
+
+def _say_triangulation(report: dict[str, Any], found: dict[str, Any]) -> None:
+    if found["n_points"] == 0:
+        warn("no points could be triangulated from the pictures: training does without lines of sight.")
+        return
+    say(
+        f"poses: {found['n_points']} points triangulated from {found['pictures']} pictures, reprojection error "
+        f"{report['reprojection_error_px']:.2f} px, mean track {report['mean_track_length']:.1f}; matches are "
+        f"{found['epipolar_error_px']:.2f} px off the given poses in the median, {found['fitting_matches']:.0%} fit"
+    )

@@ -86,7 +86,8 @@ def train_field(
     chosen_device = choose_device(device)
     chosen_backend = kernels.use(backend, chosen_device)
     key = fingerprint(
-        {"field": field, "recipe": recipe, "seed": seed, "size": max_image_size}, [workspace.cameras_json]
+        {"field": field, "recipe": recipe, "seed": seed, "size": max_image_size},
+        [workspace.cameras_json, workspace.poses / "colmap/points3D.bin"],
     )
     full_key = fingerprint({"key": key, "max_seconds": max_seconds, "max_steps": max_steps}, [])
     if is_finished(workspace.field, full_key) and workspace.checkpoint.exists():
@@ -264,8 +265,12 @@ def _new_training(
     possible = _possible_cells(scene, photos, layout)
     sightings = None
     if model.is_dir():
-        pictures = {photo.view.image.name for photo in photos}  # held-out pictures must not teach anything
-        lines = lines_of_sight(model, pictures, seed=seed)
+        is_out = held_out(reconstruction.views)  # held-out pictures must not teach anything
+        taught, others = (
+            [view.image for view, out in zip(reconstruction.views, is_out, strict=True) if out is kind]
+            for kind in (False, True)
+        )
+        lines = lines_of_sight(model, taught, others, seed=seed)
         possible &= ~free_cells(scene, lines, layout)
         sightings = Sightings(lines, scene, device) if len(lines) and recipe.sighting_share > 0 else None
     return Training(

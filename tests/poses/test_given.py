@@ -26,6 +26,13 @@ SETTINGS: dict[str, Any] = {
     "time_tolerance_s": None,
     "unit_m": None,
     "align": "auto",
+    "triangulate": "never",
+    "refine": False,
+    "refine_intrinsics": False,
+    "image_size": None,
+    "max_features": 1000,
+    "seed": 0,
+    "threads": 1,
     "scale": {"known_distance_m": None, "known_distance_error_m": 0.01, "between": None, "points": None},
 }
 
@@ -181,7 +188,7 @@ def test_a_video_of_another_length_than_the_poses(tmp_path: Path) -> None:
         ({"intrinsics": [1, 2, 3, 4]}, "does not use it, only tum, kitti"),
         ({"format": "blender", "images": "pictures"}, "does not use it, only transforms"),
         ({"time_tolerance_s": 0.1}, "only tum"),
-        ({"align": "sideways"}, "auto, keep or up"),
+        ({"align": "sideways"}, "auto, keep, up"),
         ({"path": None}, r"dataset\.path"),
         ({"path": "nowhere"}, "does not exist"),
     ],
