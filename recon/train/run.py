@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from recon.console import Bar, progress, say
-from recon.dataset import Photo, PixelSampler
+from recon.dataset import PixelSampler
+from recon.formats.photos import Photo
 from recon.train.checkpoint import save_checkpoint
 from recon.train.loop import StepReport, Training
 from recon.train.metrics import psnr
@@ -131,7 +132,7 @@ class Run:
         trained, scores = self._trained(), []
         for photo in self.preview_photos:
             rendered = trained.render(photo.view.camera, photo.view.world_from_camera)
-            truth = over_white(photo.pixels)
+            truth = photo.over(1.0)
             scores.append(psnr(torch.from_numpy(truth), torch.from_numpy(rendered.color)))
             monitor.held_out(self.training.step, photo.view.name, photo=truth, rendered=rendered)
         if scores:
@@ -154,12 +155,3 @@ class Run:
             "backend": backend,
             "n_cascades": self.training.occupancy.layout.n_cascades,
         }
-
-
-def over_white(pixels: np.ndarray) -> np.ndarray:
-    """A picture [h, w, 3] in [0, 1] of uint8 pixels [h, w, 3 or 4], transparency over white."""
-    color = pixels[..., :3].astype(np.float32) / 255
-    if pixels.shape[2] == 3:
-        return color
-    alpha = pixels[..., 3:].astype(np.float32) / 255
-    return color * alpha + 1 - alpha

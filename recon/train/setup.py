@@ -1,12 +1,12 @@
 """Before the first step: from posed photos to a field, an occupancy grid and lines of sight, ready to be trained."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from recon.dataset import Photo, Scene, free_cells, is_possible, lines_of_sight, normalize_scene
+from recon.dataset import Outline, Scene, free_cells, is_possible, lines_of_sight, normalize_scene
 from recon.errors import UserError
 from recon.field import FieldShape, RadianceField
 from recon.geometry import Reconstruction
@@ -20,7 +20,7 @@ SILHOUETTE_CELLS, FRUSTUM_CELLS = 64, 32  # an axis, of the grid on which `is_po
 
 def new_training(
     reconstruction: Reconstruction,
-    photos: list[Photo],
+    outlines: Sequence[Outline],
     field: Mapping[str, Any],
     recipe: Recipe,
     *,
@@ -28,17 +28,20 @@ def new_training(
     seed: int,
     device: torch.device,
 ) -> Training:
-    """The training of `photos` at step 0. `model`: the folder of the COLMAP model, whose lines of sight are used if it exists."""
-    scene = normalize_scene(reconstruction, photos)
+    """The training at step 0 on the photos with these outlines.
+
+    `model`: the folder of the COLMAP model; its lines of sight are used where it exists.
+    """
+    scene = normalize_scene(reconstruction, outlines)
     open_scene = not scene.is_bounded
     suited = {name: field.get(f"{name}_open", value) if open_scene else value for name, value in field.items()}
     shape = {name: suited[name] for name in FieldShape.__dataclass_fields__ if name in suited}
     layout = OccupancyLayout(scene.n_cascades, field["occupancy_resolution"])
     lattice = StepLattice(2 / suited["steps_across"], field["step_growth"] if open_scene else 0.0)
-    possible = _possible_cells(scene, photos, layout)
+    possible = _possible_cells(scene, outlines, layout)
     sightings = None
     if model.is_dir():
-        pictures = {photo.view.image.name for photo in photos}  # held-out pictures must not teach anything
+        pictures = {outline.view.image.name for outline in outlines}  # held-out pictures must not teach anything
         lines = lines_of_sight(model, pictures, seed=seed)
         possible &= ~free_cells(scene, lines, layout)
         sightings = Sightings(lines, scene, device) if len(lines) and recipe.sighting_share > 0 else None
@@ -54,14 +57,14 @@ def new_training(
     )
 
 
-def _possible_cells(scene: Scene, photos: list[Photo], layout: OccupancyLayout) -> torch.Tensor:
+def _possible_cells(scene: Scene, outlines: Sequence[Outline], layout: OccupancyLayout) -> torch.Tensor:
     """Cells [cascades, r, r, r] (bool) that some camera sees and no silhouette rules out, judged on coarser cells."""
     if layout.resolution % SILHOUETTE_CELLS:
         raise UserError(f"field.occupancy_resolution={layout.resolution}: expected a multiple of {SILHOUETTE_CELLS}.")
     coarse = OccupancyLayout(layout.n_cascades, SILHOUETTE_CELLS if scene.has_alpha else FRUSTUM_CELLS)
     low, side = coarse.cell_boxes(torch.arange(coarse.n_cascades * coarse.resolution**3))
     # the ball around a cell: nothing visible in it may be lost
-    possible = is_possible(scene, photos, low + 0.5 * side[:, None], 0.87 * side).view(coarse.shape)
+    possible = is_possible(scene, outlines, low + 0.5 * side[:, None], 0.87 * side).view(coarse.shape)
     for axis in (1, 2, 3):
         possible = possible.repeat_interleave(layout.resolution // coarse.resolution, axis)
     return possible

@@ -8,8 +8,10 @@ import torch
 
 from recon import kernels
 from recon.console import say
-from recon.dataset import Photo, PixelSampler, load_photo, load_photos
+from recon.dataset import PixelPool, PixelSampler
 from recon.errors import UserError
+from recon.formats.images import fit_within
+from recon.formats.photos import Photo, read_photo
 from recon.geometry import Reconstruction, View, held_out
 from recon.train.checkpoint import load_checkpoint
 from recon.train.loop import Recipe, Training
@@ -33,6 +35,7 @@ def train_field(
     max_seconds: float | None,
     max_steps: int | None,
     max_image_size: int | None,
+    image_memory_mb: float,
     checkpoint_seconds: float,
     preview_count: int,
     preview_size: int,
@@ -56,23 +59,28 @@ def train_field(
     (workspace.field / STAGE_MARK).unlink(missing_ok=True)
 
     views, is_out = reconstruction.views, held_out(reconstruction.views)
-    photos = load_photos([v for v, out in zip(views, is_out, strict=True) if not out], max_size=max_image_size)
+    shown = [v for v, out in zip(views, is_out, strict=True) if not out]
     previews = [v for v, out in zip(views, is_out, strict=True) if out]
-    if len(photos) < 2:
-        raise UserError(f"training needs at least 2 posed photos that are not held out, found {len(photos)}.")
+    if len(shown) < 2:
+        raise UserError(f"training needs at least 2 posed photos that are not held out, found {len(shown)}.")
+    saved = _saved(workspace, key)
+    n_drawn = saved["totals"]["rays"] if saved else 0
+    pool = PixelPool(shown, max_size=max_image_size, memory_mb=image_memory_mb, seed=seed, n_drawn=n_drawn)
     torch.manual_seed(seed)
     model = workspace.poses / "colmap"
     training = new_training(
-        reconstruction, photos, field, Recipe(**recipe), model=model, seed=seed, device=chosen_device
+        reconstruction, pool.outlines, field, Recipe(**recipe), model=model, seed=seed, device=chosen_device
     )
-    curve, totals = _resume(workspace, training, key)
+    curve, totals = _resume(training, saved)
+    del saved  # as large as the field with its moments
     budget_text = " or ".join(f"{v:g} {n}" for v, n in ((max_seconds, "s"), (max_steps, "steps")) if v is not None)
     say(
-        f"train: {len(photos)} photos, {'object with silhouette' if training.scene.has_alpha else 'open scene'}, "
+        f"train: {len(shown)} photos ({pool.share:.0%} of their pixels at a time, {pool.megabytes:,.0f} MB), "
+        f"{'object with silhouette' if training.scene.has_alpha else 'open scene'}, "
         f"{training.occupancy.layout.n_cascades} cascade(s), backend {chosen_backend} on {chosen_device}, for {budget_text}"
     )
     run = Run(workspace, training, curve, totals, budget, key, _previews(previews, preview_size, preview_count))
-    pixels = PixelSampler(photos, training.scene.scene_from_world, chosen_device)
+    pixels = PixelSampler(pool, training.scene.scene_from_world, chosen_device)
     with Monitor(workspace.field, resume_step=training.step or None) as monitor:
         if training.step == 0:
             monitor.config(config_text)
@@ -90,22 +98,29 @@ def train_field(
     return workspace.field
 
 
-def _resume(workspace: Workspace, training: Training, key: str) -> tuple[Curve, Totals]:
-    """Load the last checkpoint into `training` when it was made with the same settings."""
+def _saved(workspace: Workspace, key: str) -> dict[str, Any] | None:
+    """The last checkpoint when it was made with the same settings."""
     if not workspace.checkpoint.exists():
-        return Curve(), Totals()
+        return None
     state = load_checkpoint(workspace.checkpoint)
-    if state["key"] != key:
-        say("train: settings or poses changed since the last checkpoint: training anew")
-        for events in workspace.field.glob("events.out.tfevents.*"):
-            events.unlink()
+    if state["key"] == key:
+        return state
+    say("train: settings or poses changed since the last checkpoint: training anew")
+    for events in workspace.field.glob("events.out.tfevents.*"):
+        events.unlink()
+    return None
+
+
+def _resume(training: Training, saved: dict[str, Any] | None) -> tuple[Curve, Totals]:
+    """Bring `training` to where the checkpoint was."""
+    if saved is None:
         return Curve(), Totals()
-    training.load_state(state["training"])
+    training.load_state(saved["training"])
     say(f"train: going on from step {training.step} ({training.seconds:.0f} s)")
-    return Curve(**state["curve"]), Totals(**state["totals"])
+    return Curve(**saved["curve"]), Totals(**saved["totals"])
 
 
 def _previews(views: list[View], size: int, count: int) -> tuple[list[Photo], int]:
     """At most two held-out photos, small, and how often they are shown."""
     chosen = views[:: max(len(views) // 2, 1)][:2] if count else []
-    return [load_photo(view, max_size=size) for view in chosen], count
+    return [read_photo(view, fit_within(view.camera.size_hw, size)) for view in chosen], count
