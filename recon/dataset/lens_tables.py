@@ -35,8 +35,8 @@ class LensTables:
         starts = torch.tensor([0, *(len(table.directions) for table in tables)]).cumsum(0)
         self._directions = torch.cat([table.directions for table in tables])
         self._starts = starts[index]
-        self._sizes = torch.tensor([table.size for table in tables])[index]
-        self._nodes_per_pixel = torch.tensor([table.nodes_per_pixel for table in tables])[index]
+        self._sizes = torch.tensor([table.size for table in tables])[index].T.contiguous()
+        self._nodes_per_pixel = torch.tensor([table.nodes_per_pixel for table in tables])[index].T.contiguous()
 
     @staticmethod
     def of(cameras: Sequence[Camera]) -> "LensTables":
@@ -46,15 +46,21 @@ class LensTables:
 
     def directions(self, cameras: Tensor, pixels: Tensor) -> Tensor:
         """Unit directions [n, 3] in the camera frame of pixels [n, 2], each of the camera with the given index [n]."""
-        at = (pixels - 0.5) * self._nodes_per_pixel[cameras]
-        sizes = self._sizes[cameras]
-        first = torch.minimum(at.floor().long() - 1, sizes - 4).clamp_min(0)  # of four nodes: inside the picture
-        weights = _cubic_weights(at - first)  # [n, 2, 4]
-        columns = first[:, :1] + torch.arange(4)
-        rows = (first[:, 1:] + torch.arange(4)) * sizes[:, :1] + self._starts[cameras, None]
-        nodes = (rows[:, :, None] + columns[:, None, :]).view(-1, 16)
-        products = (weights[:, 1, :, None] * weights[:, 0, None, :]).view(-1, 16)
-        summed = torch.nn.functional.embedding_bag(nodes, self._directions, per_sample_weights=products, mode="sum")
+        # Axes come first below, pixels last: short inner axes would make each of these operations several times slower.
+        sizes = self._sizes.index_select(1, cameras)  # [2, n]
+        at = (pixels.T - 0.5) * self._nodes_per_pixel.index_select(1, cameras)
+        first = torch.minimum(at.long() - 1, sizes - 4).clamp_min(0)  # of four nodes: inside the picture
+        x_weights, y_weights = _cubic_weights(at - first).unbind(1)  # [4, n] each
+        corner = self._starts.index_select(0, cameras) + first[1] * sizes[0] + first[0]
+        four = torch.arange(4)
+        nodes = corner + four[:, None, None] * sizes[0] + four[None, :, None]  # [4, 4, n]
+        weights = y_weights[:, None] * x_weights[None]
+        summed = torch.nn.functional.embedding_bag(
+            nodes.view(16, -1).T.contiguous(),
+            self._directions,
+            per_sample_weights=weights.view(16, -1).T.contiguous(),
+            mode="sum",
+        )
         return torch.nn.functional.normalize(summed, dim=-1)
 
 
@@ -94,6 +100,7 @@ def _error_px(camera: Camera, table: _Table) -> float:
 
 
 def _cubic_weights(t: Tensor) -> Tensor:
-    """Weights [.., 4] of nodes 0, 1, 2, 3 in the cubic polynomial through them at t [..]."""
+    """Weights [4, ..] of nodes 0, 1, 2, 3 in the cubic polynomial through them at t [..]."""
     a, b, c, d = t, t - 1, t - 2, t - 3
-    return torch.stack([-b * c * d / 6, a * c * d / 2, -a * b * d / 2, a * b * c / 6], -1)
+    ab, cd = a * b, c * d
+    return torch.stack([b * cd / -6, a * cd / 2, ab * d / -2, ab * c / 6])

@@ -98,8 +98,8 @@ class PixelPool:
         return Pixels(
             photos=photos,
             positions=rows - self._starts[photos] if self._positions is None else self._positions[rows].long(),
-            colors=self._colors[rows],
-            alphas=None if self._alphas is None else self._alphas[rows],
+            colors=self._colors.index_select(0, rows),
+            alphas=None if self._alphas is None else self._alphas.index_select(0, rows),
         )
 
     # ---- filling ---------------------------------------------------------------------------------------------------

@@ -40,11 +40,12 @@ class PixelSampler:
     def sample(self, n: int, generator: torch.Generator) -> RayBatch:
         """Draw n pixels, with replacement."""
         drawn = self.pool.draw(n, generator)
-        width = self._widths[drawn.photos]
+        width = self._widths.index_select(0, drawn.photos)
         pixels = torch.stack([drawn.positions % width, drawn.positions // width], -1) + 0.5
-        directions = (self._rotations[drawn.photos] @ self._in_camera(drawn.photos, pixels)[:, :, None])[:, :, 0]
+        rotations = self._rotations.index_select(0, drawn.photos)
+        directions = torch.einsum("nij,nj->ni", rotations, self._in_camera(drawn.photos, pixels))
         return RayBatch(
-            rays=Rays(self._centers[drawn.photos].to(self.device), directions.to(self.device)),
+            rays=Rays(self._centers.index_select(0, drawn.photos).to(self.device), directions.to(self.device)),
             colors=drawn.colors.float().div_(255).to(self.device),
             alphas=None if drawn.alphas is None else drawn.alphas.float().div_(255).to(self.device),
             photo_indices=drawn.photos.to(self.device),
@@ -54,6 +55,6 @@ class PixelSampler:
         """Unit directions [n, 3] in the frames of the pixels' cameras."""
         if self._lenses is not None:
             return self._lenses.directions(photos, pixels)
-        intrinsics = self._intrinsics[photos]
+        intrinsics = self._intrinsics.index_select(0, photos)
         plane = (pixels - intrinsics[:, 2:]) / intrinsics[:, :2]
         return torch.nn.functional.normalize(torch.cat([plane, torch.ones_like(plane[:, :1])], -1), dim=-1)
