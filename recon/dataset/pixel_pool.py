@@ -17,14 +17,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from recon.console import progress
-from recon.dataset.outlines import Outline, outline_of
+from recon.dataset.outlines import Outline
+from recon.dataset.pixel_picks import Picked, n_picked, pick_pixels
 from recon.errors import UserError
 from recon.formats.images import fit_within, read_header
-from recon.formats.photos import read_photo
 from recon.geometry import View
 
 OPAQUE_MODES = ("RGB", "L", "CMYK", "YCbCr", "1", "I;16")  # of a picture file: three bytes a pixel suffice
@@ -44,18 +43,6 @@ class Pixels:
     alphas: Tensor | None  # [n] uint8
 
 
-@dataclass(frozen=True)
-class _Picked:
-    """Pixels of one picture on their way into the pool."""
-
-    view: View  # with the camera of the resized picture
-    positions: NDArray[np.int32]  # [m]
-    colors: NDArray[np.uint8]  # [m, 3]
-    alphas: NDArray[np.uint8] | None  # [m]; None: the picture is opaque
-    has_channel: bool  # the file has an alpha channel, be it opaque
-    outline: Outline
-
-
 class PixelPool:
     """Draws pixels of `views`, whose longer side is shrunk to `max_size` (None: never), from at most `memory_mb` MiB of them.
 
@@ -67,14 +54,14 @@ class PixelPool:
     ) -> None:
         self._files, self._max_size, self._seed = list(views), max_size, seed
         self._drawn = n_drawn
-        sizes = np.array([int(np.prod(fit_within(view.camera.size_hw, max_size))) for view in views])
+        sizes = [int(np.prod(fit_within(view.camera.size_hw, max_size))) for view in views]
         self.share = _share_that_fits(sizes, views, memory_mb)
-        rows = sizes if self.share == 1 else np.floor(sizes * self.share).astype(int) + 1
-        self._interval = max(int(REUSE * rows.sum() / len(views)), 1)  # drawn pixels between two replacements
+        rows = [n_picked(size, self.share) for size in sizes]
+        self._interval = max(int(REUSE * sum(rows) / len(views)), 1)  # drawn pixels between two replacements
         self._refreshed = 0 if self.share == 1 else n_drawn // self._interval
-        self._fill(int(rows.sum()))
+        self._fill(sum(rows))
         self._worker = ThreadPoolExecutor(1, "pictures")
-        self._coming: deque[Future[_Picked]] = deque()
+        self._coming: deque[Future[Picked]] = deque()
         if self.share < 1:
             for ahead in range(READ_AHEAD):
                 self._send_for(self._refreshed + ahead)
@@ -134,11 +121,11 @@ class PixelPool:
         self._starts = torch.tensor(starts)
         self._colors = self._colors[: starts[-1]]
 
-    def _read_all(self, rounds: list[int]) -> Iterator[_Picked]:
+    def _read_all(self, rounds: list[int]) -> Iterator[Picked]:
         """All pictures in order, read by a few threads that are never more than a few pictures ahead."""
         n_threads = min(os.cpu_count() or 1, 4)
         with ThreadPoolExecutor(n_threads, "pictures") as threads:
-            waiting: deque[Future[_Picked]] = deque()
+            waiting: deque[Future[Picked]] = deque()
             for photo, turn in enumerate(rounds):
                 waiting.append(threads.submit(self._pick, photo, turn))
                 if len(waiting) > n_threads:
@@ -146,29 +133,11 @@ class PixelPool:
             while waiting:
                 yield waiting.popleft().result()
 
-    def _pick(self, photo: int, turn: int) -> _Picked:
-        """Read picture `photo` and choose its pixels of round `turn`."""
-        view = self._files[photo]
-        picture = read_photo(view, fit_within(view.camera.size_hw, self._max_size))
-        n_pixels = int(np.prod(picture.view.camera.size_hw))
-        usable = None if picture.mask is None else np.flatnonzero(picture.mask).astype(np.int32)
-        n_usable = n_pixels if usable is None else len(usable)
-        chosen = np.arange(n_usable, dtype=np.int32)
-        if self.share < 1:
-            rng = np.random.default_rng((self._seed, turn, photo))
-            chosen = spread(n_usable, min(int(n_usable * self.share) + 1, n_usable), rng)
-        positions = chosen if usable is None else usable[chosen]
-        alpha = picture.alpha
-        return _Picked(
-            view=picture.view,
-            positions=positions,
-            colors=picture.pixels.reshape(n_pixels, -1)[positions, :3],
-            alphas=None if alpha is None else alpha.reshape(-1)[positions],
-            has_channel=picture.pixels.shape[2] == 4,
-            outline=outline_of(picture),
-        )
+    def _pick(self, photo: int, turn: int) -> Picked:
+        rng = np.random.default_rng((self._seed, turn, photo))
+        return pick_pixels(self._files[photo], max_size=self._max_size, share=self.share, rng=rng)
 
-    def _write(self, start: int, picked: _Picked) -> None:
+    def _write(self, start: int, picked: Picked) -> None:
         rows = slice(start, start + len(picked.positions))
         self._colors[rows] = torch.from_numpy(picked.colors)
         if self._positions is not None:
@@ -199,23 +168,18 @@ class PixelPool:
         self._send_for(self._refreshed + READ_AHEAD - 1)
 
 
-def spread(n: int, m: int, rng: np.random.Generator) -> NDArray[np.int32]:
-    """m of n positions in order, one at random in each of m equal stretches: each position is equally likely."""
-    return np.minimum((np.arange(m) + rng.random(m)) * (n / max(m, 1)), n - 1).astype(np.int32)
-
-
-def _share_that_fits(sizes: NDArray, views: Sequence[View], memory_mb: float) -> float:
+def _share_that_fits(sizes: Sequence[int], views: Sequence[View], memory_mb: float) -> float:
     """The share of every picture's pixels that `memory_mb` MiB hold."""
+    n_pixels, budget = sum(sizes), memory_mb * 2**20
     bytes_each = 3 if read_header(views[0].image).mode in OPAQUE_MODES else 4
     has_masks = any(view.mask is not None for view in views)
-    budget = memory_mb * 2**20
-    if sizes.sum() * (bytes_each + INDEX_BYTES * has_masks) <= budget:
+    if n_pixels * (bytes_each + INDEX_BYTES * has_masks) <= budget:
         return 1.0
-    share = (budget / (bytes_each + INDEX_BYTES) - len(sizes)) / sizes.sum()
+    share = (budget / (bytes_each + INDEX_BYTES) - len(sizes)) / n_pixels  # one more of each picture: see `n_picked`
     if share < MIN_SHARE:
-        needed = (MIN_SHARE * sizes.sum() + len(sizes)) * (bytes_each + INDEX_BYTES) / 2**20
+        needed = (MIN_SHARE * n_pixels + len(sizes)) * (bytes_each + INDEX_BYTES) / 2**20
         raise UserError(
-            f"train.image_memory_mb={memory_mb:g}: too little for {len(sizes)} pictures with {sizes.sum() / 1e6:,.1f} "
-            f"million pixels; expected at least {np.ceil(needed):.0f}."
+            f"train.image_memory_mb={memory_mb:g}: too little for {len(sizes)} pictures with {n_pixels / 1e6:,.1f} million "
+            f"pixels; expected at least {np.ceil(needed):.0f}."
         )
-    return float(share)
+    return share

@@ -10,8 +10,9 @@ import pytest
 import torch
 from scipy.stats import chi2
 
-from recon.dataset import PixelPool, pixel_pool
-from recon.dataset.pixel_pool import REUSE, Pixels, spread
+from recon.dataset import PixelPool, pixel_picks
+from recon.dataset.pixel_picks import spread
+from recon.dataset.pixel_pool import REUSE, Pixels
 from recon.errors import UserError
 from recon.formats.images import write_image
 from recon.geometry import Camera, View
@@ -132,14 +133,14 @@ def test_nothing_depends_on_how_fast_pictures_are_read(views: list[View], monkey
         return [pool.draw(1500, generator) for _ in range(12)]
 
     fast = draws()
-    read: Callable[..., object] = pixel_pool.read_photo
+    read: Callable[..., object] = pixel_picks.read_photo
     delays = iter(np.random.default_rng(0).uniform(0, 0.02, 1000))
 
     def late(*arguments: object) -> object:
         time.sleep(next(delays))
         return read(*arguments)
 
-    monkeypatch.setattr(pixel_pool, "read_photo", late)
+    monkeypatch.setattr(pixel_picks, "read_photo", late)
     assert all(same(a, b) for a, b in zip(fast, draws(), strict=True))
 
 
