@@ -18,8 +18,8 @@ BELOW = {
     "export": {"geometry", "formats"},
     "field": {"geometry", "kernels"},
     "render": {"geometry", "kernels"},
-    "train": {"geometry", "kernels", "dataset", "field", "render"},
-    "bench": {"geometry", "kernels", "dataset", "field", "render", "train"},
+    "train": {"geometry", "formats", "kernels", "dataset", "field", "render"},
+    "bench": {"geometry", "formats", "kernels", "dataset", "field", "render", "train"},
     "view": {"geometry", "formats", "dataset", "render", "train"},
 }
 

@@ -1,6 +1,7 @@
 """Bytes on disk <-> arrays and geometry nouns. Each module is one kind of file and reads nothing it was not given.
 
 images              photographs: jpg, png, webp, tiff; EXIF orientation and focal length
+photos              the picture of a posed view with its mask, checked against its camera
 video               mp4, mov, mkv, webm, avi in; H.264 mp4 out
 high_dynamic_range  HLG and PQ video frames to ordinary sRGB
 cameras_json        our own posed-capture file
