@@ -52,15 +52,32 @@ inline void corners(const HashGrid& grid, int level, const float* const position
   for (int lane = 0; lane < kGroup; lane += kLanes) corners<kDense>(grid, level, p, lane, c);
 }
 
+// Calls visit(first sample, count, corners) group by group. The next group's rows are on their way meanwhile: a level's table lies
+// in a far cache, and waiting for it costs more than asking early for what is near already.
+template <bool kDense, typename Visit>
+inline void each_group(const HashGrid& grid, int level, const float* rows, const float* const position[3], int64_t n,
+                       Visit&& visit) {
+  Corners groups[2];
+  auto prepare = [&](int64_t at, Corners& c) {
+    corners<kDense>(grid, level, position, at, static_cast<int>(std::min<int64_t>(kGroup, n - at)), c);
+    if (kDense) return;
+    for (int corner = 0; corner < 8; ++corner)
+      for (int i = 0; i < kGroup; ++i) __builtin_prefetch(rows + c.at[corner][i]);
+  };
+  if (n > 0) prepare(0, groups[0]);
+  for (int64_t at = 0; at < n; at += kGroup) {
+    const int now = at / kGroup % 2;
+    if (at + kGroup < n) prepare(at + kGroup, groups[1 - now]);
+    visit(at, static_cast<int>(std::min<int64_t>(kGroup, n - at)), groups[now]);
+  }
+}
+
 template <bool kDense>
 void encode_level(const HashGrid& grid, int level, const float* table, const float* const position[3], int64_t n, float* out,
                   int64_t stride) {
   const int n_features = grid.n_features;
   const float* rows = table + grid.offsets[level] * n_features;
-  Corners c;
-  for (int64_t at = 0; at < n; at += kGroup) {
-    const int count = static_cast<int>(std::min<int64_t>(kGroup, n - at));
-    corners<kDense>(grid, level, position, at, count, c);
+  each_group<kDense>(grid, level, rows, position, n, [&](int64_t at, int count, const Corners& c) {
     if (n_features == 4) {
       for (int i = 0; i < count; ++i) {
         Floats4 v = {};
@@ -76,7 +93,7 @@ void encode_level(const HashGrid& grid, int level, const float* table, const flo
           out[f * stride + at + i] = v;
         }
     }
-  }
+  });
 }
 
 template <bool kDense>
@@ -84,10 +101,7 @@ void scatter(const HashGrid& grid, int level, const float* const position[3], in
              float* grad_table) {
   const int n_features = grid.n_features;
   float* rows = grad_table + grid.offsets[level] * n_features;
-  Corners c;
-  for (int64_t at = 0; at < n; at += kGroup) {
-    const int count = static_cast<int>(std::min<int64_t>(kGroup, n - at));
-    corners<kDense>(grid, level, position, at, count, c);
+  each_group<kDense>(grid, level, rows, position, n, [&](int64_t at, int count, const Corners& c) {
     if (n_features == 4) {
       for (int i = 0; i < count; ++i) {
         const float* d = d_out + at + i;
@@ -104,7 +118,7 @@ void scatter(const HashGrid& grid, int level, const float* const position[3], in
           for (int f = 0; f < n_features; ++f)
             rows[c.at[corner][i] + f] += c.weight[corner][i] * d_out[f * stride + at + i];
     }
-  }
+  });
 }
 
 }  // namespace
