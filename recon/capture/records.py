@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from recon.formats.exif_gps import GpsFix
+
 MIN_VIEWS = 3  # fewer cannot fix a scene and its cameras
 _SAME_FOCAL = 0.015  # 35 mm equivalents are whole numbers: 26 or 27 is no other lens
 
@@ -26,6 +28,7 @@ class FrameRecord:
     reason: str | None  # why dropped
     exif_focal_px: float | None = None  # in the written size; in the file only where photos do not share a camera
     rotated_by_orientation: int | None = None  # EXIF code used instead of the photo's own, see `recon.capture.photos`
+    gps: GpsFix | None = None  # EXIF position of the photo
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,9 @@ from recon.formats import blender, cameras_json, colmap, llff, transforms_json
 from recon.geometry.reconstruction import Reconstruction
 from recon.geometry.transforms import Similarity, rotation_between
 from recon.poses.align import find_up
-from recon.poses.scale import apply_known_distance, scale_settings
+from recon.poses.gps import gps_of
+from recon.poses.metric import apply_scale
+from recon.poses.scale import scale_settings
 from recon.workspace import (
     Workspace,
     fingerprint,
@@ -61,8 +63,11 @@ def import_dataset(
         say("poses: up to date")
         return workspace.poses
     turned, how = _upright(given, align)
-    reconstruction = apply_known_distance(turned, **given_scale)
+    reconstruction, scale_sources = apply_scale(
+        turned, given_scale, gps=gps_of(turned, workspace), position_error=0.0, given_format=format, seed=0
+    )
     report = _report(reconstruction, given, format, how, time.perf_counter() - started)
+    report["scale_sources"] = scale_sources
     if format == "llff":
         report["depth_bounds"] = llff.read_bounds(source)
     with replace_folder(workspace.poses) as temporary:
@@ -147,6 +152,8 @@ def _say_report(report: dict[str, Any], source: Path, workspace: Workspace) -> N
         f"{camera['focal_px']:.0f} px, {report['up']} -> {workspace.poses}"
     )
     if report["scale"] is None:
-        say("poses: scale unknown (lengths are in the data set's units): set scale.known_distance_m=... for metres")
+        say(
+            "poses: scale unknown (lengths are in the data set's units): set scale.known_distance_m=... for metres"
+        )
     if report["registered"] < 3:
         warn(f"only {report['registered']} posed pictures: a scene needs 20 or more to come out well")

@@ -17,13 +17,15 @@ from recon.formats import cameras_json, colmap
 from recon.geometry.reconstruction import Reconstruction
 from recon.geometry.transforms import Similarity
 from recon.poses import diagnosis
-from recon.poses.align import find_up, world_from_capture
+from recon.poses.align import Up, find_up, world_from_capture
 from recon.poses.colmap_log import colmap_log
 from recon.poses.features import extract
 from recon.poses.frames import FrameSet, read_frames_json
+from recon.poses.gps import gps_of
 from recon.poses.mapping import Mapped, map_frames, refine_lens, triangulation_angles_deg
+from recon.poses.metric import apply_scale
 from recon.poses.pairs import choose_pairs, match
-from recon.poses.scale import apply_known_distance, scale_settings
+from recon.poses.scale import ScaleSettings, scale_settings
 from recon.workspace import (
     Workspace,
     fingerprint,
@@ -112,7 +114,7 @@ def pose_frames(
             assert mapped is not None  # _accept raised otherwise
             model, lens = refine_lens(mapped.model, camera_model=camera_model)
             mapped = replace(mapped, model=model)
-            reconstruction, up = _to_world(mapped.model, frames, workspace, scratch, given_scale, seed)
+            reconstruction, up, scale_sources = _to_world(mapped.model, frames, workspace, scratch, given_scale, seed)
             _write_model(mapped.model, reconstruction.world_from_capture, temporary / "colmap")
         shutil.rmtree(scratch)
         cameras_json.write(temporary / "cameras.json", reconstruction, root=workspace.root)
@@ -124,6 +126,7 @@ def pose_frames(
             "attempts": attempts,
             "up": vars(up),
             "scale": reconstruction.scale and vars(reconstruction.scale),
+            "scale_sources": scale_sources,
             "seconds": time.perf_counter() - started,
             "unregistered": sorted({f.name for f in frames.frames} - {v.name for v in reconstruction.views}),
         }
@@ -173,18 +176,20 @@ def _to_world(
     frames: FrameSet,
     workspace: Workspace,
     scratch: Path,
-    scale: dict[str, Any],
+    scale: ScaleSettings,
     seed: int,
-) -> tuple[Reconstruction, Any]:
-    """The model as our noun with +z up, on the ground, in metres when a distance is known; and how up was found."""
+) -> tuple[Reconstruction, Up, list[dict[str, Any]]]:
+    """The model as our noun with +z up, on the ground, in metres where the scale is known; how up and scale were found."""
     folder = scratch / "winner"
     folder.mkdir()
     model.write(folder)
     captured = _named(colmap.read(folder, images=workspace.frames), frames, workspace.frames)
-    up = find_up(captured, seed=seed)
+    gps = gps_of(captured, workspace)
+    up = find_up(captured, seed=seed, gps=gps)
     aligned = replace(captured.transformed(world_from_capture(captured, up)), is_up_aligned=True)
     error = _position_error(model, captured)
-    return apply_known_distance(aligned, **scale, position_error=error), up
+    metric, sources = apply_scale(aligned, scale, gps=gps, position_error=error, given_format=None, seed=seed)
+    return metric, up, sources
 
 
 def _named(captured: Reconstruction, frames: FrameSet, folder: Path) -> Reconstruction:
@@ -241,7 +246,9 @@ def _say_report(report: dict[str, Any], workspace: Workspace) -> None:
     )
     scale = report["scale"]
     if scale is None:
-        say("poses: scale unknown (lengths are in arbitrary units): set scale.known_distance_m=... for metres")
+        say(
+            "poses: scale unknown (lengths are in arbitrary units): set scale.known_distance_m=... for metres"
+        )
     else:
         say(f"poses: metres, from the {scale['source']} (+-{scale['relative_error']:.1%})")
     if report["unregistered"]:

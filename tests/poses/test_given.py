@@ -15,12 +15,13 @@ from recon.formats.cameras_json import read_reconstruction
 from recon.geometry import Camera, Points, Reconstruction, Similarity, View, look_at
 from recon.poses import import_dataset
 from recon.workspace import Workspace, read_metrics
+from tests.poses.scale_defaults import SCALE
 
 UP = np.array([0.0, 0.0, 1.0])
 SETTINGS: dict[str, Any] = {
     "images": None,
     "align": "auto",
-    "scale": {"known_distance_m": None, "known_distance_error_m": 0.01, "between": None, "points": None},
+    "scale": SCALE,
 }
 
 
