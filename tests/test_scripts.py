@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 HYDRA = sorted(
     path.stem for path in (ROOT / "scripts").glob("*.py") if "from command import command" in path.read_text()
 )
-PLAIN = ["bench", "make_sample", "summary"]
+PLAIN = ["bench", "make_marker", "make_sample", "summary"]
 LATER_STAGES = sorted({"evaluate", "export", "mesh", "render", "train"} & set(HYDRA))
 
 

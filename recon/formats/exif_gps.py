@@ -19,12 +19,13 @@ _SIGNS = {"N": 1.0, "S": -1.0, "E": 1.0, "W": -1.0}
 def read_gps(path: Path) -> GpsFix | None:
     """The position in a picture's EXIF; None where there is none, or none that can be believed.
 
-    Phones write latitude and longitude 0 before their first fix: (0, 0) exactly counts as none.
+    Phones write latitude and longitude 0 before their first fix: (0, 0) exactly counts as none. PNG counts as none too:
+    no camera writes it, and finding its EXIF would mean decoding every picture of a data set.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of odd metadata elsewhere in the file
         try:
-            with Image.open(path, formats=("JPEG", "PNG", "WEBP", "TIFF")) as image:
+            with Image.open(path, formats=("JPEG", "WEBP", "TIFF")) as image:
                 return parse_gps(image.getexif().get_ifd(ExifTags.IFD.GPSInfo))
         except FileNotFoundError as error:
             raise UserError(f"{path}: there is no such image file. Check the path.") from error

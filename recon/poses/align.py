@@ -5,7 +5,7 @@ Three witnesses, each with an error; the surest decides, the others are reported
 cameras              people hold cameras upright, so the horizontal axes of the pictures are level: up is the direction
                      most perpendicular to all camera x axes
 dominant plane       a large plane of points within 15 degrees of that is taken to be level (floor, road, tables, ceiling)
-vanishing directions straight edges of the pictures that meet in one direction within 15 degrees of it are vertical
+vanishing directions straight edges of the pictures that meet in one direction near it are vertical
                      (`recon.poses.vanishing`)
 GPS                  photos with heights, taken over an area wide against GPS noise (drones); `recon.poses.gps`
 
@@ -36,6 +36,7 @@ _CLEAR_STEP = 5.0  # standard deviations
 _HOLDING_ERROR_DEG = 1.5  # people roll a camera to one side and do not notice
 _SHAKES_TOGETHER = 5.0  # so many neighbouring frames share one wobble of the hand
 _PLANE_ERROR_DEG = 1.2  # streets have gradients of two parts in a hundred
+_MAX_REACH_DEG = 40.0
 _HANDED = 0.3  # share of the cameras' -y axes along up below which they may as well be upside down
 
 
@@ -81,18 +82,20 @@ def find_up(reconstruction: Reconstruction, *, seed: int, gps: Mapping[str, GpsF
     from_gps = gps_up(reconstruction.views, gps or {}, seed=seed)
     if from_gps is not None:
         found["GPS"] = from_gps
-    prior = _surest(found)[1]
     notes: dict[str, dict[str, Any]] = {}
-    if reconstruction.points is not None and len(reconstruction.points.positions) >= 100:
-        points = _near(reconstruction.points.positions)
-        normal, share = _level_plane(points, prior, np.random.default_rng(seed))
-        if share >= _MIN_PLANE_SHARE:
-            found["dominant plane"] = (normal, _PLANE_ERROR_DEG)
-            notes["dominant plane"] = {"share_of_points": share}
-    vertical = find_vertical(reconstruction.views, prior, max_tilt_deg=MAX_TILT_DEG, seed=seed)
+    _, prior, prior_error_deg = _surest(found)
+    # Cameras that all look one way, and down, are off by their pitch: edges are looked for farther away then.
+    reach_deg = float(np.clip(2 * prior_error_deg, MAX_TILT_DEG, _MAX_REACH_DEG))
+    vertical = find_vertical(reconstruction.views, prior, max_tilt_deg=reach_deg, seed=seed)
     if vertical is not None:
         found["vanishing directions"] = (vertical.direction, vertical.error_deg)
         notes["vanishing directions"] = {"segments": vertical.n_segments, "sharpness": vertical.sharpness}
+    if reconstruction.points is not None and len(reconstruction.points.positions) >= 100:
+        points = _near(reconstruction.points.positions)
+        normal, share = _level_plane(points, _surest(found)[1], np.random.default_rng(seed))
+        if share >= _MIN_PLANE_SHARE:
+            found["dominant plane"] = (normal, _PLANE_ERROR_DEG)
+            notes["dominant plane"] = {"share_of_points": share}
     source, direction, error_deg = _surest(found)
     estimates: dict[str, dict[str, Any]] = {}
     for name, (other, other_error_deg) in found.items():

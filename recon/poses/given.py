@@ -152,8 +152,6 @@ def _say_report(report: dict[str, Any], source: Path, workspace: Workspace) -> N
         f"{camera['focal_px']:.0f} px, {report['up']} -> {workspace.poses}"
     )
     if report["scale"] is None:
-        say(
-            "poses: scale unknown (lengths are in the data set's units): set scale.known_distance_m=... for metres"
-        )
+        say("poses: scale unknown (lengths are in the data set's units): set scale.known_distance_m=... for metres")
     if report["registered"] < 3:
         warn(f"only {report['registered']} posed pictures: a scene needs 20 or more to come out well")

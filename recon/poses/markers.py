@@ -19,6 +19,7 @@ from recon.errors import UserError
 from recon.formats.images import read_image
 from recon.geometry.reconstruction import Reconstruction, View
 from recon.geometry.transforms import Array
+from recon.poses.marker_corners import refine_corners
 from recon.poses.marker_dictionaries import AUTO, dictionary
 from recon.poses.measurement import Measurement
 from recon.poses.scale import ScaleSettings
@@ -29,6 +30,8 @@ _MAX_MISS_PX = 3.0  # rms at which the square no longer fits: a mistaken code, a
 _OUTLIER_PX = 3.0
 _MAX_TRIAL_VIEWS = 40  # to find the dictionary
 _LEAST_CORNER_ERROR_PX = 0.05  # sub-pixel refinement reaches no better
+# White spreads into black in lens and sensor, at all edges alike and so in all markers: no mean takes it away.
+_EDGE_BIAS_PX = 0.1
 # Clockwise from the top left as seen, as OpenCV orders corners; sides of 1. [4, 3]
 _SQUARE = np.array([[-0.5, 0.5, 0], [0.5, 0.5, 0], [0.5, -0.5, 0], [-0.5, -0.5, 0]])
 
@@ -49,6 +52,7 @@ class MarkerSide:
     side: float
     error: float  # one sigma
     n_views: int
+    side_px: float  # median in the pictures
 
 
 def measure_markers(
@@ -62,21 +66,21 @@ def measure_markers(
     if settings.marker_m is None:
         return None
     name, sightings = find_markers(reconstruction.views, settings.marker_dictionary)
-    sides, refused = [], []
-    for marker, seen in sorted(sightings.items()):
-        side = fit_square(marker, seen, position_error=position_error)
-        (refused if isinstance(side, str) else sides).append(side)
+    fitted = [fit_square(marker, seen, position_error=position_error) for marker, seen in sorted(sightings.items())]
+    sides = [side for side in fitted if isinstance(side, MarkerSide)]
+    refused = [reason for reason in fitted if isinstance(reason, str)]
     if not sides:
         raise UserError(_nothing_found(settings, name, refused))
-    side, relative_error = combine([s for s in sides if isinstance(s, MarkerSide)])
-    ids = [str(s.marker) for s in sides if isinstance(s, MarkerSide)]
+    side, relative_error = combine(sides)
+    bias = 2 * _EDGE_BIAS_PX / float(np.median([s.side_px for s in sides]))
+    ids = [str(s.marker) for s in sides]
     listed = ", ".join(ids[:6]) + (f" and {len(ids) - 6} more" if len(ids) > 6 else "")
     return Measurement(
         "markers",
         settings.marker_m / side,
-        float(np.hypot(relative_error, settings.marker_error_m / settings.marker_m)),
+        float(np.linalg.norm([relative_error, bias, settings.marker_error_m / settings.marker_m])),
         f"{'marker' if len(ids) == 1 else 'markers'} {name} {listed}, side {settings.marker_m:g} m given, "
-        f"seen in {sum(s.n_views for s in sides if isinstance(s, MarkerSide))} pictures",
+        f"seen in {sum(s.n_views for s in sides)} pictures",
     )
 
 
@@ -118,8 +122,8 @@ def fit_square(marker: int, sightings: Sequence[Sighting], *, position_error: fl
         depth = np.where(in_camera[..., 2:] > 0, in_camera[..., 2:], 1e-9)
         return ((in_camera[..., :2] / depth - seen) * focal[:, None, None]).ravel()
 
-    fitted = least_squares(residuals, start, loss="soft_l1", f_scale=0.5, x_scale=_steps(start))
-    off = np.sqrt((residuals(fitted.x).reshape(len(sightings), -1) ** 2).mean(1))
+    solved = least_squares(residuals, start, loss="soft_l1", f_scale=0.5, x_scale=_steps(start))
+    off = np.sqrt((residuals(solved.x).reshape(len(sightings), -1) ** 2).mean(1))
     kept = off <= _OUTLIER_PX
     if not kept.all():
         kept_ones = [sighting for sighting, keep in zip(sightings, kept, strict=True) if keep]
@@ -129,8 +133,10 @@ def fit_square(marker: int, sightings: Sequence[Sighting], *, position_error: fl
     rms = float(np.sqrt((off**2).mean()))
     if rms > _MAX_MISS_PX:
         return f"{marker}: its corners fit no square (off by {rms:.1f} px)"
-    side = float(np.exp(fitted.x[6]))
-    return MarkerSide(marker, side, side * _relative_error(fitted, rms, poses, position_error), len(sightings))
+    side = float(np.exp(solved.x[6]))
+    error = side * _relative_error(solved, rms, poses, position_error)
+    edges_px = [np.linalg.norm(np.roll(s.corners, -1, axis=0) - s.corners, axis=1).mean() for s in sightings]
+    return MarkerSide(marker, side, error, len(sightings), float(np.median(edges_px)))
 
 
 def combine(sides: Sequence[MarkerSide]) -> tuple[float, float]:
@@ -155,9 +161,7 @@ def combine(sides: Sequence[MarkerSide]) -> tuple[float, float]:
 
 
 def _detector(name: str) -> cv2.aruco.ArucoDetector:
-    parameters = cv2.aruco.DetectorParameters()
-    parameters.cornerRefinementMethod = cv2.aruco.CORNER_REFINE_SUBPIX
-    return cv2.aruco.ArucoDetector(dictionary(name), parameters)
+    return cv2.aruco.ArucoDetector(dictionary(name), cv2.aruco.DetectorParameters())
 
 
 def _gray(view: View) -> np.ndarray:
@@ -171,9 +175,10 @@ def _detect(detector: cv2.aruco.ArucoDetector, gray: np.ndarray) -> list[tuple[i
     if ids is None:
         return []
     counts = Counter(int(marker) for marker in ids.ravel())
-    found = zip(ids.ravel(), corners, strict=True)
+    n_modules = detector.getDictionary().markerSize + 2
+    found = [(int(m), c.reshape(4, 2).astype(np.float64)) for m, c in zip(ids.ravel(), corners, strict=True)]
     # OpenCV counts pixels from the centre of the first.
-    return [(int(m), c.reshape(4, 2).astype(np.float64) + 0.5) for m, c in found if counts[int(m)] == 1]
+    return [(m, refine_corners(gray, c, n_modules=n_modules) + 0.5) for m, c in found if counts[m] == 1]
 
 
 def _count_by_dictionary(views: Sequence[View]) -> Counter[str]:
@@ -241,9 +246,9 @@ def _steps(parameters: Array) -> Array:
     return np.array([*[np.exp(parameters[6])] * 3, *[0.1] * 3, 0.1])
 
 
-def _relative_error(fitted: object, rms: float, poses: Array, position_error: float) -> float:
+def _relative_error(solved: object, rms: float, poses: Array, position_error: float) -> float:
     """One sigma of the side: corners as they scatter, and the cameras' positions against the base they span."""
-    jacobian = fitted.jac  # type: ignore[attr-defined]
+    jacobian = solved.jac  # type: ignore[attr-defined]
     sigma = max(rms * np.sqrt(jacobian.shape[0] / max(jacobian.shape[0] - 7, 1)), _LEAST_CORNER_ERROR_PX)
     corners = sigma * float(np.sqrt(np.linalg.inv(jacobian.T @ jacobian)[6, 6]))
     centers = poses[:, :3, 3]

@@ -246,9 +246,7 @@ def _say_report(report: dict[str, Any], workspace: Workspace) -> None:
     )
     scale = report["scale"]
     if scale is None:
-        say(
-            "poses: scale unknown (lengths are in arbitrary units): set scale.known_distance_m=... for metres"
-        )
+        say("poses: scale unknown (lengths are in arbitrary units): set scale.known_distance_m=... for metres")
     else:
         say(f"poses: metres, from the {scale['source']} (+-{scale['relative_error']:.1%})")
     if report["unregistered"]:
