@@ -120,6 +120,14 @@ METRICS = {
 }
 
 
+def test_a_marker_page_and_one_that_fits_no_paper(run_script: Callable[..., Any], tmp_path: Path) -> None:
+    page = tmp_path / "marker.pdf"
+    ended = run_script("make_marker", page, "--id", 3, "--dpi", 100)
+    assert ended.code == 0 and not ended.err and page.read_bytes().startswith(b"%PDF")
+    assert "at most" in run_script("make_marker", tmp_path / "large.pdf", "--side-mm", 500).error
+    assert not (tmp_path / "large.pdf").exists()
+
+
 def test_summary_of_a_whole_run(run_script: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / "metrics.json").write_text(json.dumps(METRICS))
     (tmp_path / "report.html").write_text("")

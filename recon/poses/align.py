@@ -144,11 +144,16 @@ def world_from_capture(reconstruction: Reconstruction, up: Up) -> Similarity:
 
 
 def ground_height(points: Array, centers: Array) -> float:
-    """Height of the ground among `points` [n, 3], z up: where, from below, the points set in.
+    """Height of the ground among `points` [n, 3], z up: where they clearly set in, else what 2 % of them lie below."""
+    ground = clear_ground(points, centers)
+    return float(np.quantile(points[:, 2], 0.02)) if ground is None else ground
+
+
+def clear_ground(points: Array, centers: Array) -> float | None:
+    """Height at which `points` [n, 3] (z up) set in, from below; None where no height is clear.
 
     Floors are often bare and hold few points, and stray ones lie below them; so the ground is the clearest step up in
-    the number of points among the heights under the cameras with at most 12 % of the points below. Without a clear
-    step: the height that 2 % of the points lie below.
+    the number of points among the heights under the cameras with at most 12 % of the points below.
     """
     z = np.sort(points[:, 2])
     window = 2 * _THICKNESS * _radius(points)
@@ -159,7 +164,7 @@ def ground_height(points: Array, centers: Array) -> float:
     step[(rank > 0.12 * len(z)) | (z > np.median(centers[:, 2]))] = -np.inf
     best = int(np.argmax(step))
     if step[best] < _CLEAR_STEP:
-        return float(np.quantile(z, 0.02))
+        return None
     return float(np.median(z[best : best + above[best]]))
 
 

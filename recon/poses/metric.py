@@ -102,7 +102,7 @@ def measure_scale(
         "distance": lambda: measure_known_distance(reconstruction, settings, position_error=position_error),
         "markers": lambda: measure_markers(reconstruction, settings, position_error=position_error),
         "camera_height": lambda: measure_camera_height(reconstruction, settings),
-        "gps": lambda: fit and measure_gps(fit),
+        "gps": lambda: None if fit is None else measure_gps(fit),
         "given": lambda: _declared(settings, given_format),
     }
     found = [measurement for function in measure.values() if (measurement := function()) is not None]

@@ -99,7 +99,8 @@ def triangulate(picks: Sequence[Pick], *, pixel_error_px: float) -> PickedPoint:
             f"scale.pixels: the picks in {names} miss each other by {miss:.0f} pixels (scale.pixel_error_px is "
             f"{pixel_error_px:g}): is it the same point in each?"
         )
-    return PickedPoint(position, max(pixel_error_px, miss) ** 2 * np.linalg.inv(jacobian.T @ jacobian))
+    covariance = max(pixel_error_px, miss) ** 2 * np.linalg.inv(jacobian.T @ jacobian)
+    return PickedPoint(position, covariance.astype(np.float64))
 
 
 def _from_sparse_points(reconstruction: Reconstruction, pick: Pick, *, pixel_error_px: float) -> PickedPoint:

@@ -100,13 +100,12 @@ def vertical_of_planes(normals: Array, prior: Array, *, max_tilt_deg: float, see
             break
     off = np.degrees(np.arcsin(np.clip(np.abs(normals @ direction), 0, 1)))
     agree = off < _TOLERANCE_DEG
-    sharpness = np.count_nonzero(agree) / max(np.count_nonzero(off < 5 * _TOLERANCE_DEG), 1)
+    n_agree, n_near = (int(np.count_nonzero(off < k * _TOLERANCE_DEG)) for k in (1, 5))
+    sharpness = n_agree / max(n_near, 1)
     tilted = direction @ prior < np.cos(np.radians(max_tilt_deg))
-    if tilted or np.count_nonzero(agree) < _MIN_VOTES or sharpness < _MIN_SHARPNESS:
+    if tilted or n_agree < _MIN_VOTES or sharpness < _MIN_SHARPNESS:
         return None
-    return Vertical(
-        direction, _error_deg(normals[agree], off[agree], direction), int(np.count_nonzero(agree)), float(sharpness)
-    )
+    return Vertical(direction, _error_deg(normals[agree], off[agree], direction), n_agree, sharpness)
 
 
 def _vote(normals: Array, prior: Array, max_tilt_deg: float, rng: np.random.Generator) -> Array | None:

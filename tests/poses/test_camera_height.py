@@ -40,8 +40,8 @@ def drive(*, slope: float = 0.0, bend: float = 0.0, height_m: float = 1.5, seed:
 @pytest.mark.parametrize(("slope", "bend"), [(0.0, 0.0), (0.05, 0.0), (0.0, 0.8), (-0.03, 0.5)])
 def test_height_over_flat_sloping_and_bending_ground(slope: float, bend: float) -> None:
     scene = drive(slope=slope, bend=bend)
-    height, relative_error, n_stretches = camera_height(scene)
-    assert height == pytest.approx(1.5, rel=0.02) and n_stretches >= 8
+    height, relative_error = camera_height(scene)
+    assert height == pytest.approx(1.5, rel=0.02)
     assert abs(height / 1.5 - 1) < 3 * relative_error < 0.1
 
 
@@ -76,9 +76,9 @@ def test_cameras_without_ground_say_so() -> None:
         camera_height(none)
     overhead = scene.points.positions + 20 * UP
     above = Reconstruction(scene.views, Points(overhead, scene.points.colors), is_up_aligned=True)
-    with pytest.raises(UserError, match="no points lie below"):
+    with pytest.raises(UserError, match="no clear height|hardly any"):
         camera_height(above)
     aside = np.random.default_rng(0).uniform((-5, 300, -9), (75, 400, 9), (900, 3))
     far = Reconstruction(scene.views, Points(aside, np.zeros((900, 3), np.uint8)), is_up_aligned=True)
-    with pytest.raises(UserError, match="no plane"):
+    with pytest.raises(UserError, match="hardly any"):
         camera_height(far)
