@@ -11,9 +11,10 @@ import numpy as np
 from recon.console import say, warn
 from recon.errors import UserError
 from recon.formats import blender, cameras_json, colmap, llff, transforms_json
+from recon.geometry.geodesy import GpsFix
 from recon.geometry.reconstruction import Reconstruction
 from recon.geometry.transforms import Similarity, rotation_between
-from recon.poses.align import find_up
+from recon.poses.align import Up, find_up
 from recon.poses.gps import gps_of
 from recon.poses.metric import apply_scale
 from recon.poses.scale import scale_settings
@@ -62,12 +63,13 @@ def import_dataset(
     if is_finished(workspace.poses, key):
         say("poses: up to date")
         return workspace.poses
-    turned, how = _upright(given, align)
+    gps = gps_of(given, workspace)
+    turned, how, up = _upright(given, align, gps)
     reconstruction, scale_sources = apply_scale(
-        turned, given_scale, gps=gps_of(turned, workspace), position_error=0.0, given_format=format, seed=0
+        turned, given_scale, gps=gps, position_error=0.0, given_format=format, seed=0
     )
     report = _report(reconstruction, given, format, how, time.perf_counter() - started)
-    report["scale_sources"] = scale_sources
+    report |= {"up_estimates": up and up.estimates, "scale_sources": scale_sources}
     if format == "llff":
         report["depth_bounds"] = llff.read_bounds(source)
     with replace_folder(workspace.poses) as temporary:
@@ -111,16 +113,17 @@ def _inputs(source: Path) -> list[Path]:
     return sorted({file for name in names for file in folder.glob(name) if file.is_file()})
 
 
-def _upright(given: Reconstruction, align: str) -> tuple[Reconstruction, str]:
-    """The reconstruction with +z up as `align` asks, and in words what was done."""
+def _upright(given: Reconstruction, align: str, gps: Mapping[str, GpsFix]) -> tuple[Reconstruction, str, Up | None]:
+    """The reconstruction with +z up as `align` asks, in words what was done, and the up that was looked for."""
     if given.is_up_aligned or align == "keep":
-        return given, "as given"
-    up = find_up(given, seed=0)
+        return given, "as given", None
+    up = find_up(given, seed=0, gps=gps)
     tilt = float(np.degrees(np.arccos(np.clip(up.direction[2], -1.0, 1.0))))
     if align == "auto" and tilt <= _UPRIGHT_WITHIN_DEG:
-        return replace(given, is_up_aligned=True), "as given (its +z is up)"
+        return replace(given, is_up_aligned=True), "as given (its +z is up)", up
     turn = Similarity(1.0, rotation_between(up.direction, np.array([0.0, 0.0, 1.0])), np.zeros(3))
-    return replace(given.transformed(turn), is_up_aligned=True), f"turned upright by {tilt:.0f} degrees ({up.source})"
+    upright = replace(given.transformed(turn), is_up_aligned=True)
+    return upright, f"turned upright by {tilt:.0f} degrees ({up.source})", up
 
 
 def _report(

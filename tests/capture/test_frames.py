@@ -178,7 +178,7 @@ def test_photos_keep_their_gps(workspace: Workspace, tmp_path: Path, views: list
             gps |= {ExifTags.GPS.GPSLatitudeRef: "S", ExifTags.GPS.GPSLatitude: (33.0, 30.0, 18.0 + i)}
             gps |= {ExifTags.GPS.GPSLongitudeRef: "E", ExifTags.GPS.GPSLongitude: (151.0, 0.0, 36.0)}
         Image.fromarray(view).save(tmp_path / "photos" / f"{i}.jpg", exif=exif)
-    fixes = [frame["gps"] for frame in run(workspace, tmp_path / "photos", max_size=80)["frames"]]
+    fixes = [frame["gps"] for frame in capture(workspace, tmp_path / "photos", max_size=80)["frames"]]
     assert fixes[1] is None and fixes[0]["altitude_m"] is None
     assert fixes[3]["latitude_deg"] == pytest.approx(-(33.5 + 21 / 3600))
     assert fixes[3]["longitude_deg"] == pytest.approx(151.01)

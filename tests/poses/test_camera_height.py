@@ -76,7 +76,7 @@ def test_cameras_without_ground_say_so() -> None:
         camera_height(none)
     overhead = scene.points.positions + 20 * UP
     above = Reconstruction(scene.views, Points(overhead, scene.points.colors), is_up_aligned=True)
-    with pytest.raises(UserError, match="no clear height|hardly any"):
+    with pytest.raises(UserError, match=r"no clear height|hardly any"):
         camera_height(above)
     aside = np.random.default_rng(0).uniform((-5, 300, -9), (75, 400, 9), (900, 3))
     far = Reconstruction(scene.views, Points(aside, np.zeros((900, 3), np.uint8)), is_up_aligned=True)
