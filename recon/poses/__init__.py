@@ -10,6 +10,7 @@ mapping     the mappers in turn, the lens, the quality of a model
 diagnosis   why a capture cannot be posed, in words
 align       up, ground, centre
 vanishing   the vertical from straight edges of the pictures
+gps_up      up from GPS
 metric      metres from whatever source is surest, the others as checks
 scale       the settings of conf/scale
 measurement one source's scale and its error

@@ -7,7 +7,7 @@ cameras              people hold cameras upright, so the horizontal axes of the 
 dominant plane       a large plane of points within 15 degrees of that is taken to be level (floor, road, tables, ceiling)
 vanishing directions straight edges of the pictures that meet in one direction near it are vertical
                      (`recon.poses.vanishing`)
-GPS                  photos with heights, taken over an area wide against GPS noise (drones); `recon.poses.gps`
+GPS                  photos with heights, taken over an area wide against GPS noise (drones); `recon.poses.gps_up`
 
 See docs/conventions.md.
 """
@@ -22,7 +22,7 @@ from recon.console import warn
 from recon.geometry.geodesy import GpsFix
 from recon.geometry.reconstruction import Reconstruction
 from recon.geometry.transforms import Array, Similarity, rotation_between
-from recon.poses.gps import gps_up
+from recon.poses.gps_up import gps_up
 from recon.poses.vanishing import find_vertical
 
 MAX_TILT_DEG = 15.0  # hand-held rolls differ by less, walls and ramps by more

@@ -3,7 +3,7 @@
 The camera centres z (horizontal, as complex numbers) map to metres east + i north by e = a z + b: |a| is metres per
 unit, arg a the turn about up. Receivers are off by metres and now and then by tens of them, so the fit starts from the
 pair of photos with the least median residual (Rousseeuw 1984, up to half may be wrong) and ends in least squares over
-those within three sigma. The vertical, twice as noisy, only places the world's height. See `gps_up` for the up axis.
+those within three sigma. The vertical, twice as noisy, only places the world's height. The up axis: `recon.poses.gps_up`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,17 +17,15 @@ from recon.errors import UserError
 from recon.formats.exif_gps import read_gps
 from recon.geometry.geodesy import Geo, GpsFix, enu_from_fixes, fix_from_enu
 from recon.geometry.reconstruction import Reconstruction, View
-from recon.geometry.transforms import Array, Similarity, align_points
+from recon.geometry.transforms import Similarity
 from recon.poses.measurement import Measurement
 from recon.workspace import Workspace, read_json
 
 MIN_FIXES = 5
 _TRIALS = 1000
 _MEDIAN_OF_RAYLEIGH = 1.1774  # median length of a plane's unit normal errors
-_MEDIAN_OF_MAXWELL = 1.5382  # the same in space
-_GATE = 3.0  # sigmas
+GATE = 3.0  # sigmas
 _MAX_HEADING_ERROR_DEG = 10.0  # beyond: the place of the world on the Earth is not told
-_MAX_UP_ERROR_DEG = 5.0
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,6 @@ class GpsFit:
 
     a: complex  # metres per unit and turn
     b: complex  # metres from the anchor
-    up_offset_m: float | None  # of the world's z = 0 over the anchor, at that scale; None without heights
     sigma_m: float  # of one fix, per axis
     relative_error: float  # one sigma of |a|; of arg a in radians
     n_fixes: int
@@ -61,7 +58,7 @@ def fit_gps(reconstruction: Reconstruction, gps: Mapping[str, GpsFix], *, seed: 
     fixes = [gps[view.name] for view in views]
     if len({(fix.latitude_deg, fix.longitude_deg) for fix in fixes}) < MIN_FIXES:
         return None
-    anchor = _median_fix(fixes)
+    anchor = median_fix(fixes)
     enu = enu_from_fixes(fixes, anchor)
     centers = np.stack([view.world_from_camera[:3, 3] for view in views])
     z, e = centers[:, 0] + 1j * centers[:, 1], enu[:, 0] + 1j * enu[:, 1]
@@ -69,10 +66,10 @@ def fit_gps(reconstruction: Reconstruction, gps: Mapping[str, GpsFix], *, seed: 
     if best is None:
         return None
     a, b, sigma = best
-    is_inlier = np.abs(e - a * z - b) <= _GATE * sigma
+    is_inlier = np.abs(e - a * z - b) <= GATE * sigma
     for _ in range(10):
         a, b, sigma = _least_squares(z[is_inlier], e[is_inlier])
-        kept = np.abs(e - a * z - b) <= _GATE * sigma
+        kept = np.abs(e - a * z - b) <= GATE * sigma
         if kept.sum() < MIN_FIXES or (kept == is_inlier).all():
             break
         is_inlier = kept
@@ -80,19 +77,8 @@ def fit_gps(reconstruction: Reconstruction, gps: Mapping[str, GpsFix], *, seed: 
     spread = float(np.sqrt((np.abs(inner - inner.mean()) ** 2).sum()))
     if abs(a) * spread <= 0:
         return None
-    drift = _drift((e - a * z - b)[is_inlier])
-    heights = (enu[:, 2] - abs(a) * centers[:, 2])[is_inlier]
-    known = heights[np.isfinite(heights)]
-    return GpsFit(
-        a,
-        b,
-        float(np.median(known)) if len(known) else None,
-        sigma,
-        drift * sigma / (abs(a) * spread),
-        len(fixes),
-        is_inlier,
-        anchor,
-    )
+    widened = sigma * drift((e - a * z - b)[is_inlier])
+    return GpsFit(a, b, sigma, widened / (abs(a) * spread), len(fixes), is_inlier, anchor)
 
 
 def measure_gps(fit: GpsFit) -> Measurement:
@@ -129,44 +115,6 @@ def georeference(fit: GpsFit, reconstruction: Reconstruction, gps: Mapping[str, 
     )
 
 
-def gps_up(views: Sequence[View], gps: Mapping[str, GpsFix], *, seed: int) -> tuple[Array, float] | None:
-    """Up [3] in the frame of the poses and its error in degrees, from all three axes of GPS.
-
-    None unless the cameras spread over an area wide against the noise: a line leaves the turn about itself open.
-    """
-    known = [view for view in views if view.name in gps and gps[view.name].altitude_m is not None]
-    fixes = [gps[view.name] for view in known]
-    if len({(fix.latitude_deg, fix.longitude_deg) for fix in fixes}) < MIN_FIXES:
-        return None
-    centers = np.stack([view.world_from_camera[:3, 3] for view in known])
-    enu = enu_from_fixes(fixes, _median_fix(fixes))
-    rng = np.random.default_rng(seed)
-    best, least = None, np.inf
-    for _ in range(_TRIALS // 4):
-        chosen = rng.choice(len(known), 3, replace=False)
-        if np.ptp(centers[chosen], axis=0).max() <= 0:
-            continue
-        candidate = align_points(centers[chosen], enu[chosen])
-        if candidate.scale <= 0:
-            continue
-        median = float(np.median(np.linalg.norm(candidate.points(centers) - enu, axis=1)))
-        if median < least:
-            best, least = candidate, median
-    if best is None:
-        return None
-    off = np.linalg.norm(best.points(centers) - enu, axis=1)
-    is_inlier = off <= _GATE * max(least / _MEDIAN_OF_MAXWELL * (1 + 5 / len(off)), 1e-9)
-    if is_inlier.sum() < MIN_FIXES:
-        return None
-    fit = align_points(centers[is_inlier], enu[is_inlier])
-    off_m = fit.points(centers[is_inlier]) - enu[is_inlier]
-    sigma = float(np.sqrt((off_m[:, 2] ** 2).sum() / max(len(off_m) - 3, 1)))
-    level = enu[is_inlier, :2] - enu[is_inlier, :2].mean(0)
-    narrow = float(np.linalg.svd(level, compute_uv=False)[1])
-    error_deg = float(np.degrees(np.arctan2(sigma * _drift(off_m[:, 2].astype(complex)), narrow)))
-    return (fit.rotation.T @ np.array([0.0, 0.0, 1.0]), error_deg) if error_deg <= _MAX_UP_ERROR_DEG else None
-
-
 # ---- the fit -------------------------------------------------------------------------------------------------------
 
 
@@ -197,7 +145,7 @@ def _least_squares(z: NDArray[np.complex128], e: NDArray[np.complex128]) -> tupl
     return a, b, max(float(np.sqrt((residuals**2).sum() / max(2 * len(z) - 4, 1))), 1e-9)
 
 
-def _drift(residuals: NDArray[np.complex128]) -> float:
+def drift(residuals: NDArray[np.complex128]) -> float:
     """By how much errors that last from photo to photo widen an error bar: first-order autocorrelation.
 
     Only what is clear beyond chance (two sigma, 2 / sqrt n) counts.
@@ -212,7 +160,7 @@ def _drift(residuals: NDArray[np.complex128]) -> float:
     return float(np.sqrt((1 + correlation) / (1 - correlation)))
 
 
-def _median_fix(fixes: Sequence[GpsFix]) -> GpsFix:
+def median_fix(fixes: Sequence[GpsFix]) -> GpsFix:
     """A fix amid the others; longitudes are taken about the first, so that 180 degrees is no edge."""
     first = fixes[0].longitude_deg
     turned = np.median([(fix.longitude_deg - first + 180) % 360 - 180 for fix in fixes])

@@ -27,6 +27,7 @@ _CAUCHY_DEG = 0.4
 _MIN_VOTES = 60  # segments; a wall of books gives thousands
 # Of the segments within five degrees of a direction, those within one: 1/5 where nothing is vertical.
 _MIN_SHARPNESS = 0.4
+_CHANCE_SHARPNESS = 0.2
 # One physical edge is seen in many pictures, with one error of its own (a leaning shelf, a cable): so many segments
 # count as one.
 _SEGMENTS_PER_EDGE = 12.0
@@ -105,7 +106,9 @@ def vertical_of_planes(normals: Array, prior: Array, *, max_tilt_deg: float, see
     tilted = direction @ prior < np.cos(np.radians(max_tilt_deg))
     if tilted or n_agree < _MIN_VOTES or sharpness < _MIN_SHARPNESS:
         return None
-    return Vertical(direction, _error_deg(normals[agree], off[agree], direction), n_agree, sharpness)
+    # Where clutter is as dense, the cluster itself may be of chance: trust falls with its share of what is there.
+    purity = (sharpness - _CHANCE_SHARPNESS) / (1 - _CHANCE_SHARPNESS)
+    return Vertical(direction, _error_deg(normals[agree], off[agree], direction) / purity, n_agree, sharpness)
 
 
 def _vote(normals: Array, prior: Array, max_tilt_deg: float, rng: np.random.Generator) -> Array | None:
