@@ -16,6 +16,7 @@ from recon.capture.records import Capture, FrameRecord, is_one_camera
 from recon.capture.sharpness import measure_sharpness
 from recon.console import progress, say
 from recon.errors import UserError
+from recon.formats.exif_gps import read_gps
 from recon.formats.images import (
     ImageHeader,
     fit_within,
@@ -78,6 +79,7 @@ def capture_photos(source: Path, folder: Path, *, max_size: int | None, jpeg_qua
                     reason="duplicate" if is_duplicate else None,
                     exif_focal_px=focal_px and round(focal_px * max(size_hw) / max(full_hw), 3),
                     rotated_by_orientation=photo.orientation if photo.is_turned else None,
+                    gps=read_gps(photo.path),
                 )
             )
             bar.advance()

@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from recon.formats.exif_gps import GpsFix
+
 MIN_VIEWS = 3  # fewer cannot fix a scene and its cameras
 _SAME_FOCAL = 0.015  # 35 mm equivalents are whole numbers: 26 or 27 is no other lens
 
@@ -28,6 +30,7 @@ class FrameRecord:
     rotated_by_orientation: int | None = None  # EXIF code used instead of the photo's own, see `recon.capture.photos`
     sensor: str | None = None  # which camera of the rig took it, see `recon.capture.panorama`
     rig_frame: str | None = None  # the moment of the rig: frames of one share a pose of the rig
+    gps: GpsFix | None = None  # EXIF position of the photo
 
 
 @dataclass(frozen=True)

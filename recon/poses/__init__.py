@@ -28,7 +28,12 @@ triangulate    points from matches and fixed poses
 refine         given poses adjusted to the pictures
 video_frames   every frame of a video whose poses are given
 align          up, ground, centre
-scale          metres from a known distance
+vanishing      the vertical from straight edges of the pictures
+gps_up         up from GPS
+metric         metres from whatever source is surest, the others as checks
+scale          the settings of conf/scale
+measurement    one source's scale and its error
+known_distance, picks, markers, gps, camera_height   the sources
 exchange       our poses for other programs
 colmap_log     COLMAP's chatter goes to a file
 """
@@ -36,16 +41,19 @@ colmap_log     COLMAP's chatter goes to a file
 from recon.formats.cameras_json import read_reconstruction
 from recon.poses.align import find_up, ground_height, up_from_cameras, world_from_capture
 from recon.poses.given import import_dataset
-from recon.poses.scale import apply_known_distance
+from recon.poses.metric import apply_scale
+from recon.poses.scale import ScaleSettings, scale_settings
 from recon.poses.sfm import pose_frames
 
 __all__ = [
-    "apply_known_distance",
+    "ScaleSettings",
+    "apply_scale",
     "find_up",
     "ground_height",
     "import_dataset",
     "pose_frames",
     "read_reconstruction",
+    "scale_settings",
     "up_from_cameras",
     "world_from_capture",
 ]

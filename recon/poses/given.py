@@ -17,15 +17,18 @@ from recon.console import say, warn
 from recon.errors import UserError
 from recon.formats import cameras_json, llff
 from recon.formats.intrinsics import Intrinsics
-from recon.geometry.reconstruction import Reconstruction, Scale, held_out
+from recon.geometry.geodesy import GpsFix
+from recon.geometry.reconstruction import Reconstruction, held_out
 from recon.geometry.transforms import Similarity, rotation_between
-from recon.poses.align import find_up
+from recon.poses.align import Up, find_up
 from recon.poses.colmap_log import colmap_log
 from recon.poses.exchange import picture_folder, write_exchange
 from recon.poses.given_formats import FORMATS, Options, check_used
 from recon.poses.given_points import GivenPoints, find_points
+from recon.poses.gps import gps_of
+from recon.poses.metric import apply_scale
 from recon.poses.pictures import has_transparency
-from recon.poses.scale import apply_known_distance, scale_settings
+from recon.poses.scale import scale_settings
 from recon.workspace import (
     Workspace,
     fingerprint,
@@ -95,6 +98,7 @@ def import_dataset(
     _check(format=format, align=align, triangulate=triangulate, refine=refine, refine_intrinsics=refine_intrinsics)
     check_used(format, images=images, intrinsics=intrinsics, time_tolerance_s=time_tolerance_s)
     given_scale = scale_settings(scale)
+    _unit(unit_m)
     source = _source(path, format)
     started = time.perf_counter()
     given = FORMATS[format].read(source, Options(images, intrinsics, time_tolerance_s, workspace))
@@ -116,8 +120,11 @@ def import_dataset(
                 seed=seed,
                 threads=threads,
             )
-        turned, how = _upright(found.reconstruction if found else given, align)
-        reconstruction = apply_known_distance(_in_metres(turned, unit_m), **given_scale)
+        gps = gps_of(given, workspace)
+        turned, how, up = _upright(found.reconstruction if found else given, align, gps)
+        reconstruction, scale_sources = apply_scale(
+            turned, given_scale, gps=gps, position_error=0.0, unit_m=_unit(unit_m), seed=seed
+        )
         cameras_json.write(temporary / "cameras.json", reconstruction, root=workspace.root)
         if found:
             found.write(temporary / "colmap", reconstruction)
@@ -126,6 +133,8 @@ def import_dataset(
             **_report(reconstruction, given, format, how),
             **(found.report() if found else {"triangulation": why_not}),
             **bounds,
+            "up_estimates": up and up.estimates,
+            "scale_sources": scale_sources,
             "seconds": time.perf_counter() - started,
         }
         write_json(temporary / "report.json", report)
@@ -194,27 +203,26 @@ def _digest(given: Reconstruction) -> str:
 # ---- the world frame -----------------------------------------------------------------------------------------------
 
 
-def _in_metres(given: Reconstruction, unit_m: float | None) -> Reconstruction:
-    """Scaled to metres, where the data set's unit is known."""
+def _unit(unit_m: float | None) -> float | None:
+    """`dataset.unit_m`, checked."""
     if unit_m is None:
-        return given
+        return None
     if isinstance(unit_m, bool) or not isinstance(unit_m, (int, float)) or not 0 < unit_m < math.inf:
         raise UserError(f"dataset.unit_m={unit_m}: expected the metres in a unit of the poses, e.g. 1.0, or null.")
-    source = f"the unit of the given poses is {unit_m:g} m (dataset.unit_m)"
-    metric = given.transformed(Similarity(float(unit_m), np.eye(3), np.zeros(3)))
-    return replace(metric, scale=Scale(1.0, source, 0.0))
+    return float(unit_m)
 
 
-def _upright(given: Reconstruction, align: str) -> tuple[Reconstruction, str]:
-    """The reconstruction with +z up as `align` asks, and in words what was done."""
+def _upright(given: Reconstruction, align: str, gps: Mapping[str, GpsFix]) -> tuple[Reconstruction, str, Up | None]:
+    """The reconstruction with +z up as `align` asks, in words what was done, and the up that was looked for."""
     if given.is_up_aligned or align == "keep":
-        return given, "as given"
-    up = find_up(given, seed=0)
+        return given, "as given", None
+    up = find_up(given, seed=0, gps=gps)
     tilt = float(np.degrees(np.arccos(np.clip(up.direction[2], -1.0, 1.0))))
     if align == "auto" and tilt <= _UPRIGHT_WITHIN_DEG:
-        return replace(given, is_up_aligned=True), "as given (its +z is up)"
+        return replace(given, is_up_aligned=True), "as given (its +z is up)", up
     turn = Similarity(1.0, rotation_between(up.direction, np.array([0.0, 0.0, 1.0])), np.zeros(3))
-    return replace(given.transformed(turn), is_up_aligned=True), f"turned upright by {tilt:.0f} degrees ({up.source})"
+    upright = replace(given.transformed(turn), is_up_aligned=True)
+    return upright, f"turned upright by {tilt:.0f} degrees ({up.source})", up
 
 
 def _report(reconstruction: Reconstruction, given: Reconstruction, format: str, how: str) -> dict[str, Any]:

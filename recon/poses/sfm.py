@@ -15,16 +15,18 @@ from recon.errors import UserError
 from recon.formats import cameras_json, colmap
 from recon.geometry.reconstruction import Reconstruction, View
 from recon.geometry.transforms import Similarity
-from recon.poses.align import find_up, world_from_capture
+from recon.poses.align import Up, find_up, world_from_capture
 from recon.poses.doctor import examine, failure_told
 from recon.poses.exchange import write_exchange
 from recon.poses.features import feature_settings
 from recon.poses.frames import FrameImage, FrameSet, read_frames_json
+from recon.poses.gps import gps_of
 from recon.poses.ladder import LadderSettings
 from recon.poses.lens import LENS_MODELS
+from recon.poses.metric import apply_scale
 from recon.poses.pairs import PairSettings
 from recon.poses.polish import position_sigma
-from recon.poses.scale import apply_known_distance, scale_settings
+from recon.poses.scale import ScaleSettings, scale_settings
 from recon.poses.structure import find_structure
 from recon.workspace import (
     STAGE_MARK,
@@ -82,13 +84,13 @@ def pose_frames(
         retry_below,
     )
     structure = find_structure(workspace, frames, ladder, min_registered=min_registered, seed=seed, threads=threads)
-    key = fingerprint({"scale": given_scale, "seed": seed}, [workspace.frames, workspace.sfm / STAGE_MARK])
+    key = fingerprint({"scale": vars(given_scale), "seed": seed}, [workspace.frames, workspace.sfm / STAGE_MARK])
     if is_finished(workspace.poses, key):
         say("poses: up to date")
         return workspace.poses
     started = time.perf_counter()
     with replace_folder(workspace.poses) as temporary, failure_told(workspace, frames, models=workspace.sfm):
-        reconstruction, up = _to_world(structure.model, frames, workspace, temporary, given_scale, seed)
+        reconstruction, up, scale_sources = _to_world(structure.model, frames, workspace, temporary, given_scale, seed)
         _write_model(structure.model, reconstruction.world_from_capture, temporary / "colmap")
         cameras_json.write(temporary / "cameras.json", reconstruction, root=workspace.root)
         write_exchange(temporary, reconstruction, root=workspace.root)
@@ -97,12 +99,13 @@ def pose_frames(
             "camera": _camera(reconstruction),
             "up": vars(up),
             "scale": reconstruction.scale and vars(reconstruction.scale),
+            "scale_sources": scale_sources,
             "unregistered": sorted({f.name for f in frames.frames} - {v.name for v in reconstruction.views}),
         }
         write_json(temporary / "report.json", report)
         examine(workspace, frames, folder=temporary)
         _say_report(report, workspace)
-        mark_finished(temporary, key, settings={"scale": given_scale}, seconds=time.perf_counter() - started)
+        mark_finished(temporary, key, settings={"scale": vars(given_scale)}, seconds=time.perf_counter() - started)
     metrics = ("registered", "total", "reprojection_error_px", "mean_track_length", "n_points", "seconds")
     write_metrics(workspace, "poses", {k: report[k] for k in (*metrics, "method", "camera", "scale")})
     return workspace.poses
@@ -130,16 +133,19 @@ def _to_world(
     frames: FrameSet,
     workspace: Workspace,
     scratch: Path,
-    scale: dict[str, Any],
+    scale: ScaleSettings,
     seed: int,
-) -> tuple[Reconstruction, Any]:
-    """The model as our noun with +z up, on the ground, in metres when a distance is known; and how up was found."""
+) -> tuple[Reconstruction, Up, list[dict[str, Any]]]:
+    """The model as our noun with +z up, on the ground, in metres where the scale is known; how up and scale were found."""
     with TemporaryDirectory(dir=scratch) as folder:
         model.write(folder)
         captured = _named(colmap.read(Path(folder), images=workspace.frames), frames, workspace.frames)
-    up = find_up(captured, seed=seed)
+    gps = gps_of(captured, workspace)
+    up = find_up(captured, seed=seed, gps=gps)
     aligned = replace(captured.transformed(world_from_capture(captured, up)), is_up_aligned=True)
-    return apply_known_distance(aligned, **scale, position_error=position_sigma(model)), up
+    error = position_sigma(model)
+    metric, sources = apply_scale(aligned, scale, gps=gps, position_error=error, unit_m=None, seed=seed)
+    return metric, up, sources
 
 
 def _named(captured: Reconstruction, frames: FrameSet, folder: Path) -> Reconstruction:

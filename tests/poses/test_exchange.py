@@ -17,6 +17,7 @@ from recon.poses import import_dataset
 from recon.poses.exchange import picture_folder, write_exchange
 from recon.workspace import Workspace
 from tests.formats.captures import FISHEYE, OPENCV, PINHOLE, assert_same_views, capture, picture
+from tests.poses.scale_defaults import SCALE
 
 NAMES = ["000", "001", "002", "003"]
 CAMERAS = {camera.model: camera for camera in (PINHOLE, OPENCV, FISHEYE)}
@@ -26,7 +27,14 @@ SETTINGS = {
     "time_tolerance_s": None,
     "unit_m": None,
     "align": "keep",
-    "scale": {"known_distance_m": None, "known_distance_error_m": 0.01, "between": None, "points": None},
+    "triangulate": "never",
+    "refine": False,
+    "refine_intrinsics": False,
+    "image_size": None,
+    "max_features": 1000,
+    "seed": 0,
+    "threads": 1,
+    "scale": SCALE,
 }
 
 
@@ -80,8 +88,9 @@ def test_colmap_opens_the_model_and_projects_alike(tmp_path: Path, model: str, p
 
 
 def test_a_model_without_tracks_gives_no_lines_of_sight(tmp_path: Path) -> None:
-    poses = written(tmp_path, posed(tmp_path / "frames", PINHOLE))
-    assert len(lines_of_sight(poses / "colmap", {f"{name}.png" for name in NAMES})) == 0
+    given = posed(tmp_path / "frames", PINHOLE)
+    poses = written(tmp_path, given)
+    assert len(lines_of_sight(poses / "colmap", [view.image for view in given.views], [])) == 0
 
 
 def test_a_model_with_tracks_is_left_as_it_is(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from recon.formats.video import write_video
 from recon.geometry import Camera, Points, Reconstruction, Similarity, View, look_at
 from recon.poses import import_dataset
 from recon.workspace import Workspace, read_metrics
+from tests.poses.scale_defaults import SCALE
 
 UP = np.array([0.0, 0.0, 1.0])
 SETTINGS: dict[str, Any] = {
@@ -33,7 +34,7 @@ SETTINGS: dict[str, Any] = {
     "max_features": 1000,
     "seed": 0,
     "threads": 1,
-    "scale": {"known_distance_m": None, "known_distance_error_m": 0.01, "between": None, "points": None},
+    "scale": SCALE,
 }
 
 

@@ -27,6 +27,7 @@ from recon.poses.pictures import lay_out, picture_names
 from recon.poses.refine import align_poses
 from recon.workspace import Workspace, read_metrics
 from tests.poses import room
+from tests.poses.scale_defaults import SCALE
 
 SETTINGS: dict[str, Any] = {
     "intrinsics": None,
@@ -38,7 +39,7 @@ SETTINGS: dict[str, Any] = {
     "triangulate": "auto",
     "refine": False,
     "refine_intrinsics": False,
-    "scale": {"known_distance_m": None, "known_distance_error_m": 0.01, "between": None, "points": None},
+    "scale": SCALE,
     "image_size": None,
     "max_features": 1500,
     "seed": 0,

@@ -32,7 +32,9 @@ def rig_of(n_views: int) -> dict[str, np.ndarray]:
 def frame_set(n_moments: int, n_views: int) -> FrameSet:
     rig = rig_of(n_views)
     frames = [
-        FrameImage(f"{moment}_{sensor}", f"{moment}_{sensor}.jpg", None, 32.0, (64, 64), sensor, str(moment))
+        FrameImage(
+            f"{moment}_{sensor}", f"{moment}_{sensor}.jpg", None, 32.0, (64, 64), sensor=sensor, rig_frame=str(moment)
+        )
         for moment in range(n_moments)
         for sensor in rig
     ]

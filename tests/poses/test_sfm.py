@@ -15,6 +15,7 @@ from recon.geometry import align_points
 from recon.poses import pose_frames
 from recon.workspace import Workspace, read_metrics
 from tests.poses import room
+from tests.poses.scale_defaults import SCALE
 
 SETTINGS: dict[str, Any] = {
     "image_size": None,
@@ -31,7 +32,7 @@ SETTINGS: dict[str, Any] = {
     "min_registered": 0.6,
     "seed": 0,
     "threads": 2,
-    "scale": {"known_distance_m": None, "known_distance_error_m": 0.01, "between": None, "points": None},
+    "scale": SCALE,
 }
 
 
