@@ -1,28 +1,69 @@
-"""The native kernels: an optional extension. Without a C++ compiler the installation succeeds and the torch back end serves."""
+"""The native kernels: an optional extension. Without a C++ compiler the installation succeeds and the torch back end serves.
 
+From source there is one library, tuned for the machine that builds it. RECON_WHEEL=1 builds what a release wheel carries: on
+x86-64 a library for each level of the instruction set and `_cpu`, which tells recon/kernels/native/variant.py the level of the
+processor; elsewhere one library for every processor of the kind.
+"""
+
+import os
+import platform
 from glob import glob
+from pathlib import Path
 
 from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
 
-setup(
-    ext_modules=[
-        Extension(
-            "recon.kernels.native._recon",
-            sources=sorted(glob("recon/kernels/native/*.cpp")),
-            depends=sorted(glob("recon/kernels/native/*.h")),
-            language="c++",
-            extra_compile_args=[
-                "-std=c++17",
-                "-O3",
-                "-march=native",  # built from source on the machine that runs it
-                "-fno-math-errno",
-                "-ffp-contract=fast",
-                "-fvisibility=hidden",
-                "-Wno-psabi",
-                "-g0",
-            ],
-            extra_link_args=["-pthread"],
-            optional=True,
-        )
-    ],
-)
+NATIVE = "recon/kernels/native"
+CPU = f"{NATIVE}/cpu.cpp"
+IS_RELEASE = os.environ.get("RECON_WHEEL", "") not in ("", "0")
+IS_X86 = platform.machine().lower() in ("x86_64", "amd64")
+
+
+def library(name: str, sources: list[str], *flags: str) -> Extension:
+    return Extension(
+        f"{NATIVE.replace('/', '.')}.{name}",
+        sources=sources,
+        depends=sorted(glob(f"{NATIVE}/*.h")),
+        language="c++",
+        extra_compile_args=[
+            "-std=c++17",
+            "-O3",
+            "-fno-math-errno",
+            "-ffp-contract=fast",
+            "-fvisibility=hidden",
+            "-Wno-psabi",
+            "-g0",
+            *flags,
+        ],
+        extra_link_args=["-pthread"],
+        optional=not IS_RELEASE,  # a release without its kernels is a mistake
+    )
+
+
+def libraries() -> list[Extension]:
+    sources = sorted({*glob(f"{NATIVE}/*.cpp")} - {CPU})
+    if not IS_RELEASE:
+        return [library("_recon", sources, "-march=native")]
+    if not IS_X86:
+        return [library("_recon", sources)]
+    return [library("_cpu", [CPU]), *(library(f"_recon_v{n}", sources, f"-march=x86-64-v{n}") for n in (2, 3, 4))]
+
+
+class BuildLibraries(build_ext):
+    def run(self) -> None:
+        # a folder `build/` left by the other kind of build would put that one's libraries into the wheel
+        mine = {Path(self.build_lib, self.get_ext_filename(ext.name)) for ext in self.extensions}
+        for stale in {*Path(self.build_lib, NATIVE).glob("_*.so")} - mine:
+            stale.unlink()
+        super().run()
+
+    def build_extension(self, ext: Extension) -> None:
+        folder = self.build_temp
+        self.build_temp = os.path.join(folder, ext.name)  # the same sources give other objects for each library
+        try:
+            super().build_extension(ext)
+        finally:
+            self.build_temp = folder
+
+
+setup(ext_modules=libraries(), cmdclass={"build_ext": BuildLibraries})

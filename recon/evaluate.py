@@ -6,7 +6,6 @@ Writes the section "eval" of metrics.json and, in held_out/, one picture per vie
 import re
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,8 @@ from numpy.typing import NDArray
 
 from recon.console import progress, say, warn
 from recon.errors import UserError
-from recon.formats.images import read_image, resize_image, write_image
+from recon.formats.images import write_image
+from recon.formats.photos import Photo, read_photo
 from recon.geometry import Camera, Reconstruction, View, held_out
 from recon.render.pictures import depth_picture, depth_range, error_picture, picture, side_by_side
 from recon.render.views import RenderedView
@@ -91,31 +91,14 @@ def comparison(photo: NDArray[np.float32], rendered: RenderedView) -> NDArray[np
     return side_by_side([*panels, depth_picture(rendered.depth, near=near, far=far)])
 
 
-def load_photo(view: View, size_hw: tuple[int, int], background: str) -> NDArray[np.float32]:
-    """The view's photo [h, w, 3] in [0, 1] at `size_hw`, transparency composited on `background`."""
-    image = read_image(view.image)
-    h, w = image.shape[:2]
-    if abs(h / w / (view.camera.size_hw[0] / view.camera.size_hw[1]) - 1) > 0.02:
-        raise UserError(
-            f"{view.image} is {w}x{h} pixels, but its camera says {view.camera.size_hw[1]}x{view.camera.size_hw[0]}. "
-            "Run the poses stage again with these images."
-        )
-    if (h, w) != size_hw:
-        image = resize_image(image, size_hw)
-    color: NDArray[np.float32] = image[..., :3].astype(np.float32) / np.float32(255)
-    if image.shape[2] == 3 or bool((image[..., 3] == 255).all()):
-        return color
+def photo_colors(photo: Photo, background: str) -> NDArray[np.float32]:
+    """A photo [h, w, 3] in [0, 1], transparency composited on `background`."""
     level = BACKGROUNDS[background]
-    if level is None:
-        raise UserError(f"{view.image} has transparent pixels: say what is behind them (background white or black).")
-    alpha = image[..., 3:].astype(np.float32) / np.float32(255)
-    return (color * alpha + level * (1 - alpha)).astype(np.float32)
-
-
-def load_mask(file: Path, size_hw: tuple[int, int]) -> NDArray[np.bool_]:
-    """True where a pixel counts [h, w]; after shrinking, only where no hidden pixel reaches into it."""
-    counts = np.where(read_image(file)[..., 0] > 0, 255, 0).astype(np.uint8)
-    return counts > 0 if counts.shape == size_hw else resize_image(counts, size_hw) >= 254
+    if level is None and photo.alpha is not None:
+        raise UserError(
+            f"{photo.view.image} has transparent pixels: say what is behind them (background white or black)."
+        )
+    return photo.over(level or 0.0)
 
 
 def _check_settings(background: str, every: int, max_views: int | None, scale: float) -> None:
@@ -140,10 +123,10 @@ def _photo_and_render(
 ) -> tuple[NDArray[np.float32], torch.Tensor | None, RenderedView]:
     h, w = view.camera.size_hw
     size_hw = max(1, round(h * scale)), max(1, round(w * scale))
-    photo = load_photo(view, size_hw, background)
-    mask = None if view.mask is None else torch.from_numpy(load_mask(view.mask, size_hw))
-    rendered = render_view_fn(view.camera.resized(size_hw), view.world_from_camera)
-    return photo, mask, rendered
+    photo = read_photo(view, size_hw)
+    mask = None if photo.mask is None else torch.from_numpy(photo.mask)
+    rendered = render_view_fn(photo.view.camera, view.world_from_camera)
+    return photo_colors(photo, background), mask, rendered
 
 
 def _scores(photo: NDArray[np.float32], mask: torch.Tensor | None, rendered: RenderedView) -> dict[str, float | None]:

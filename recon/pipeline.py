@@ -11,7 +11,7 @@ from recon.novel_views import render_path
 from recon.poses import import_dataset, pose_frames
 from recon.train import load_trained_field, train_field
 from recon.truth import score_against_truth
-from recon.view import write_report
+from recon.view import poses_reported, write_report
 from recon.view.viewer import open_viewer
 from recon.workspace import Workspace
 
@@ -34,12 +34,16 @@ def capture(workspace: Workspace, settings: Settings) -> None:
 
 
 def pose(workspace: Workspace, settings: Settings) -> None:
-    """frames/, or a data set with poses -> poses/."""
-    if settings.dataset["format"] == "capture":
+    """frames/, or a data set with poses -> poses/, and the page about them, also when there are none."""
+    is_capture = settings.dataset["format"] == "capture"
+    if is_capture:
         capture(workspace, settings)
-        pose_frames(workspace, **settings.poses, scale=settings.scale)
-    else:
-        import_dataset(workspace, **settings.dataset, scale=settings.scale)
+    with poses_reported(workspace):
+        if is_capture:
+            pose_frames(workspace, **settings.poses, scale=settings.scale)
+        else:
+            features = {key: settings.poses[key] for key in ("image_size", "max_features", "seed", "threads")}
+            import_dataset(workspace, **settings.dataset, **features, scale=settings.scale)
 
 
 def train(workspace: Workspace, settings: Settings) -> None:

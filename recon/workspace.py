@@ -40,8 +40,20 @@ class Workspace:
         return self.frames / "frames.json"
 
     @property
+    def sfm(self) -> Path:
+        return self.root / "sfm"
+
+    @property
     def poses(self) -> Path:
         return self.root / "poses"
+
+    @property
+    def doctor_json(self) -> Path:
+        return self.poses / "doctor.json"
+
+    @property
+    def poses_failed(self) -> Path:
+        return self.root / "poses_failed.json"
 
     @property
     def cameras_json(self) -> Path:

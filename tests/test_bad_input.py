@@ -244,7 +244,10 @@ def test_transforms_json_that_is_not_json(run_script: Run, workspace: Path, pose
     assert "transforms.json" in error and "not valid JSON" in error
 
 
-@pytest.mark.parametrize("name", ["transforms", "blender", "colmap", "llff"])
+@pytest.mark.parametrize(
+    "name",
+    ["transforms", "blender", "colmap", "llff", "tum", "kitti", "seven_scenes", "csv", "polycam", "record3d"],
+)
 def test_data_set_that_is_not_there(run_script: Run, tmp_path: Path, workspace: Path, name: str) -> None:
     arguments = (f"dataset={name}", f"workspace={workspace}")
     assert "nowhere" in run_script("train", *arguments, f"dataset.path={tmp_path / 'nowhere'}").error

@@ -18,7 +18,7 @@ from recon.export import export_world
 from recon.field import FieldShape
 from recon.mesh import build_mesh
 from recon.novel_views import render_path
-from recon.poses import apply_known_distance, import_dataset, pose_frames
+from recon.poses import ScaleSettings, import_dataset, pose_frames
 from recon.train import train_field
 from recon.train.loop import Recipe
 from recon.view.viewer import open_viewer
@@ -44,9 +44,9 @@ def fields_of(noun: type, *given: str) -> set[str]:
 
 EXPECTED = {
     "capture": settings_of(capture_frames),
-    "dataset": settings_of(import_dataset, "scale"),
+    "dataset": settings_of(import_dataset, "scale", "image_size", "max_features", "seed", "threads"),
     "poses": settings_of(pose_frames, "scale"),
-    "scale": settings_of(apply_known_distance, "position_error"),
+    "scale": fields_of(ScaleSettings),
     "field": fields_of(FieldShape, "is_contracted", "has_sky")
     | {"occupancy_resolution", "steps_across", "step_growth"}
     | {f"{name}_open" for name in ("log2_table_size", "finest_resolution", "steps_across")},

@@ -11,15 +11,15 @@ BELOW = {
     "geometry": set[str](),
     "kernels": set[str](),
     "formats": {"geometry"},
-    "capture": {"formats"},
+    "capture": {"geometry", "formats"},
     "poses": {"geometry", "formats"},
     "dataset": {"geometry", "formats", "kernels"},
     "mesh": {"geometry", "formats"},
     "export": {"geometry", "formats"},
     "field": {"geometry", "kernels"},
     "render": {"geometry", "kernels"},
-    "train": {"geometry", "kernels", "dataset", "field", "render"},
-    "bench": {"geometry", "kernels", "dataset", "field", "render", "train"},
+    "train": {"geometry", "formats", "kernels", "dataset", "field", "render"},
+    "bench": {"geometry", "formats", "kernels", "dataset", "field", "render", "train"},
     "view": {"geometry", "formats", "dataset", "render", "train"},
 }
 

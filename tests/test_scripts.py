@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 HYDRA = sorted(
     path.stem for path in (ROOT / "scripts").glob("*.py") if "from command import command" in path.read_text()
 )
-PLAIN = ["bench", "make_sample", "summary"]
+PLAIN = ["bench", "make_marker", "make_sample", "summary"]
 LATER_STAGES = sorted({"evaluate", "export", "mesh", "render", "train"} & set(HYDRA))
 
 
@@ -118,6 +118,14 @@ METRICS = {
         "verdicts": {"mujoco": "pass", "pybullet": "not installed"},
     },
 }
+
+
+def test_a_marker_page_and_one_that_fits_no_paper(run_script: Callable[..., Any], tmp_path: Path) -> None:
+    page = tmp_path / "marker.pdf"
+    ended = run_script("make_marker", page, "--id", 3, "--dpi", 100)
+    assert ended.code == 0 and not ended.err and page.read_bytes().startswith(b"%PDF")
+    assert "at most" in run_script("make_marker", tmp_path / "large.pdf", "--side-mm", 500).error
+    assert not (tmp_path / "large.pdf").exists()
 
 
 def test_summary_of_a_whole_run(run_script: Callable[..., Any], tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The machine's own limits: matrix products, streaming memory, random rows at three footprints."""
+"""The machine's own limits: matrix products, streaming memory, random rows at several footprints."""
 
 from dataclasses import dataclass
 
@@ -28,8 +28,19 @@ def measure_ceilings(threads: int) -> Ceilings:
     native.set_n_threads(threads)
     gather, scatter = {}, {}
     for name, size in FOOTPRINTS.items():
-        gather[name], scatter[name] = _random_rows(size // ROW_BYTES, threads)
+        gather[name], scatter[name] = random_rows(size // ROW_BYTES)
     return Ceilings(_sgemm(), _triad(), gather, scatter)
+
+
+def random_rows(n_rows: int) -> tuple[float, float]:
+    """Random rows per second of a table of `n_rows`, at the current thread count: read, and added to (a table a thread)."""
+    threads = torch.get_num_threads()
+    rows = torch.randint(n_rows, (N_ROWS,), dtype=torch.int32)
+    tables = [torch.zeros(n_rows, ROW_BYTES // 4) for _ in range(threads)]
+    return (
+        N_ROWS / seconds(lambda: native.gather_rows(tables[0], rows)),
+        N_ROWS / seconds(lambda: native.scatter_rows(tables, rows)),
+    )
 
 
 def _sgemm(size: int = 1536) -> float:
@@ -40,12 +51,3 @@ def _sgemm(size: int = 1536) -> float:
 def _triad(n: int = 1 << 25) -> float:
     a, b, c = torch.empty(n), torch.rand(n), torch.rand(n)
     return 3e-9 * 4 * n / seconds(lambda: torch.add(b, c, alpha=1.5, out=a))
-
-
-def _random_rows(n_rows: int, threads: int) -> tuple[float, float]:
-    rows = torch.randint(n_rows, (N_ROWS,), dtype=torch.int32)
-    tables = [torch.zeros(n_rows, ROW_BYTES // 4) for _ in range(threads)]
-    return (
-        N_ROWS / seconds(lambda: native.gather_rows(tables[0], rows)),
-        N_ROWS / seconds(lambda: native.scatter_rows(tables, rows)),
-    )

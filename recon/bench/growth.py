@@ -1,5 +1,6 @@
 """How cost grows: a training step with levels and table size, drawing pixels with the number and size of the photos."""
 
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import torch
 
 from recon.bench.steps import Step
 from recon.bench.timing import seconds
-from recon.dataset import Photo, PixelSampler
+from recon.dataset import PixelPool, PixelSampler
+from recon.formats.images import write_image
 from recon.geometry import Camera, Similarity, View
 
 N_RAYS = 4096
@@ -45,9 +47,12 @@ def _step(what: str, **shape: int) -> Growth:
 def _photos(count: int, width: int) -> Growth:
     height = width * 3 // 4
     camera = Camera("PINHOLE", (height, width), float(width), float(width), width / 2, height / 2)
-    pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    photos = [Photo(View(f"{i}", Path(f"{i}.png"), camera, np.eye(4)), pixels, None) for i in range(count)]
-    sampler = PixelSampler(photos, Similarity.identity(), torch.device("cpu"))
+    with tempfile.TemporaryDirectory() as folder:
+        picture = Path(folder) / "picture.png"
+        write_image(picture, np.full((height, width, 3), 128, np.uint8))
+        views = [View(f"{i}", picture, camera, np.eye(4)) for i in range(count)]
+        pool = PixelPool(views, max_size=None, memory_mb=1000, seed=0)
+    sampler = PixelSampler(pool, Similarity.identity(), torch.device("cpu"))
     generator = torch.Generator().manual_seed(0)
     milliseconds = 1e3 * seconds(lambda: sampler.sample(N_RAYS, generator))
-    return Growth("photos", f"{count} of {width}x{height}", milliseconds, 1e-6 * count * pixels.nbytes)
+    return Growth("photos", f"{count} of {width}x{height}", milliseconds, pool.megabytes)

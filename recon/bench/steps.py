@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from recon import kernels
-from recon.bench.ceilings import Ceilings
+from recon.bench.ceilings import Ceilings, random_rows
 from recon.bench.timing import seconds, seconds_once
 from recon.field import FieldShape, RadianceField
 from recon.geometry import Rays
@@ -106,10 +106,51 @@ def measure_kernels(ceilings: Ceilings) -> list[KernelTime]:
     """Every kernel of one step of 65,536 samples at the current thread count."""
     kernels.use("native", threads=torch.get_num_threads())
     step = Step()
+    networks, scatter = _gradient_seconds(step)
+    gather_limit, scatter_limit = _row_seconds(step)
+    encode = _encode_seconds(step)
+    flops = step.network_flops / networks / 1e9
+    rows = "random rows of the tables touched"
+    return [
+        KernelTime("hash encode", 1e3 * encode, gather_limit / encode, f"reading {rows}"),
+        KernelTime(
+            "networks, compositing, loss, forward and backward", 1e3 * networks, flops / ceilings.gflops, "sgemm"
+        ),
+        KernelTime("hash scatter", 1e3 * scatter, scatter_limit / scatter, f"adding to {rows}"),
+        KernelTime("march with early end", 1e3 * seconds(step.march), None, ""),
+        KernelTime("sparse Adam", 1e3 * _adam_seconds(step), None, ""),
+    ]
+
+
+def rows_touched(step: Step) -> list[int]:
+    """Rows of each level that the cells of the step's samples use: those that a gradient reaches."""
+    table = step.field.table.detach().clone().requires_grad_()
+    layout = step.field.layout
+    native.hash_encode((step.positions() + 1) / 2, table, layout).sum().backward()
+    assert table.grad is not None
+    return [int(level.sum()) for level in table.grad.any(1).split(layout.rows)]
+
+
+def _row_seconds(step: Step) -> tuple[float, float]:
+    """Reading, and adding to, as many rows as the step does, at random, level by level, in tables as large as what it touches.
+
+    A coarse level touches few rows, which lie in a nearer cache than the fine levels' do.
+    """
+    limits = [random_rows(n_rows) for n_rows in rows_touched(step)]
+    n = 8 * len(step.samples)
+    return sum(n / gather for gather, _ in limits), sum(n / scatter for _, scatter in limits)
+
+
+def _encode_seconds(step: Step) -> float:
+    layout, table, unit = step.field.layout, step.field.table.data, (step.positions() + 1) / 2
+    out = torch.empty(layout.n_levels * layout.n_features, len(unit))
+    return seconds(lambda: native.encode_into(out, unit, table, layout))
+
+
+def _gradient_seconds(step: Step) -> tuple[float, float]:
+    """Of the networks with compositing and loss, and of the scatter."""
     field, samples = step.field, step.samples
-    unit, n = (step.positions() + 1) / 2, len(step.samples)
-    rows = 8 * n * field.layout.n_levels
-    features = native.hash_encode(unit, field.table.data, field.layout)
+    features = native.hash_encode((step.positions() + 1) / 2, field.table.data, field.layout)
     tensors = (step.rays.origins, step.rays.directions, (samples.ray_indices, samples.t_starts, samples.t_ends))
     gradients, phases = field.gradient_tensors(), torch.zeros(7, 2, dtype=torch.float64)
     for repeat in phases:
@@ -117,19 +158,7 @@ def measure_kernels(ceilings: Ceilings) -> list[KernelTime]:
             *tensors, step.colors, step.colors, field.tensors(), gradients, LOSS, features, phases=repeat
         )
     networks, scatter = phases.median(0).values.tolist()
-    encode = seconds(lambda: native.hash_encode(unit, field.table.data, field.layout))
-    return [
-        KernelTime("hash encode", 1e3 * encode, rows / encode / ceilings.gather_rows_s["L3"], "gather L3"),
-        KernelTime(
-            "networks, compositing, loss, forward and backward",
-            1e3 * networks,
-            step.network_flops / networks / 1e9 / ceilings.gflops,
-            "sgemm",
-        ),
-        KernelTime("hash scatter", 1e3 * scatter, rows / scatter / ceilings.scatter_rows_s["L3"], "scatter L3"),
-        KernelTime("march with early end", 1e3 * seconds(step.march), None, ""),
-        KernelTime("sparse Adam", 1e3 * _adam_seconds(step), None, ""),
-    ]
+    return networks, scatter
 
 
 def _adam_seconds(step: Step) -> float:

@@ -4,6 +4,7 @@ frames          the stage: `capture_frames`
 source          what a person gave: a video, a folder of photos, or a mistake to explain
 video           a video to its key frames, in one pass
 photos          a folder of photos: names in order, duplicates and damaged ones out
+panorama        360-degree sources: telling them, and cutting each panorama into views of one exact camera
 one_size        photos held upright among landscape ones are turned to share one camera
 candidates      pictures that may be kept, on disk while the video is being decoded
 keyframes       which frames to keep: the sharpest of each window of equal change of view

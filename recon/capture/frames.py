@@ -2,12 +2,15 @@
 
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from recon.capture.keyframes import Spacing
 from recon.capture.mask_files import mask_folder
 from recon.capture.mask_function import load_mask_fn
+from recon.capture.masks import write_masks
+from recon.capture.panorama import WHOLE_QUALITY, count_panoramas, cut_views, find_projection, plan_views
 from recon.capture.photos import capture_photos
 from recon.capture.records import MIN_VIEWS, Capture, count_reasons
 from recon.capture.source import source_kind
@@ -40,6 +43,10 @@ def capture_frames(
     jpeg_quality: int,
     alpha: str,
     mask_fn: str | None,
+    projection: str,
+    panorama_views: int,
+    panorama_fov_deg: float,
+    panorama_poles: str,
 ) -> Path:
     """Write the chosen images of `source` and `frames.json` into `workspace.frames`; what each setting means:
     conf/capture/default.yaml.
@@ -62,6 +69,7 @@ def capture_frames(
         min_overlap=min_overlap,
     )
     _check_settings(spacing, max_size=max_size, jpeg_quality=jpeg_quality, alpha=alpha)
+    plan = plan_views(n_around=panorama_views, fov_deg=panorama_fov_deg, poles=panorama_poles)
     function, function_file = (None, None) if mask_fn is None else load_mask_fn(mask_fn)
     settings = {
         "source": source,
@@ -70,6 +78,10 @@ def capture_frames(
         "jpeg_quality": jpeg_quality,
         "alpha": alpha,
         "mask_fn": mask_fn,
+        "projection": projection,
+        "panorama_views": panorama_views,
+        "panorama_fov_deg": panorama_fov_deg,
+        "panorama_poles": panorama_poles,
     }
     inputs = [path for path in (source, mask_folder(source), function_file) if path is not None and path.exists()]
     key = fingerprint(settings, inputs)
@@ -77,16 +89,25 @@ def capture_frames(
         say("capture: up to date")
         return workspace.frames
     started = time.monotonic()
+    is_panorama = find_projection(source, kind, projection) == "equirectangular"
     with replace_folder(workspace.frames) as folder:
+        size, quality = (plan.whole_size(max_size), WHOLE_QUALITY) if is_panorama else (max_size, jpeg_quality)
+        whole_function = None if is_panorama else function  # of panoramas it is asked about the views
         if kind == "video":
+            steps = plan.spacing(spacing) if is_panorama else spacing
             capture = capture_video(
-                source, folder, spacing=spacing, max_size=max_size, jpeg_quality=jpeg_quality, mask_fn=function
+                source, folder, spacing=steps, max_size=size, jpeg_quality=quality, mask_fn=whole_function
             )
         else:
             capture = capture_photos(
-                source, folder, max_size=max_size, jpeg_quality=jpeg_quality, alpha=alpha, mask_fn=function
+                source, folder, max_size=size, jpeg_quality=quality, alpha=alpha, mask_fn=whole_function
             )
         _check_enough(capture)
+        if is_panorama:
+            capture = cut_views(capture, folder, plan, jpeg_quality=jpeg_quality)
+            if function is not None:
+                views = write_masks(capture.frames, folder, read_fn=None, mask_fn=function)
+                capture = replace(capture, frames=tuple(views))
         _report(capture)
         _warn_of_gaps(capture)
         write_json(folder / workspace.frames_json.name, capture.as_json())
@@ -136,8 +157,9 @@ def _check_enough(capture: Capture) -> None:
 
 def _metrics(capture: Capture, seconds: float) -> dict[str, Any]:
     return {
-        "frames_read": len(capture.frames),
-        "frames_kept": len(capture.kept),
+        "frames_read": count_panoramas(capture.frames),
+        "frames_kept": count_panoramas(capture.kept),
+        "views_per_frame": 1 if capture.rig is None else len(capture.rig),
         "seconds": seconds,
         "size_hw": capture.size_hw,
         "fps": capture.fps,
@@ -148,11 +170,14 @@ def _metrics(capture: Capture, seconds: float) -> dict[str, Any]:
 def _report(capture: Capture) -> None:
     h, w = capture.size_hw
     dropped = count_reasons(capture.frames)
-    noted = ", ".join(f"{count} {note}" for note, count in Counter(n for f in capture.frames for n in f.notes).items())
-    noun = "frames" if capture.kind == "video" else "photos"
+    moments = {frame.source_index: frame.notes for frame in capture.frames}  # views of a panorama share them
+    noted = ", ".join(f"{count} {note}" for note, count in Counter(n for ns in moments.values() for n in ns).items())
     focal = f", focal length about {capture.focal_prior_px:.0f} px (EXIF)" if capture.focal_prior_px else ""
+    if capture.rig is not None:
+        focal = f", {len(capture.rig)} views each, focal length {capture.exact_focal_px:.2f} px (exact)"
+    n_kept, n_read = count_panoramas(capture.kept), count_panoramas(capture.frames)
     say(
-        f"capture: kept {len(capture.kept)} of {len(capture.frames)} {noun} at {w}x{h}{focal}"
+        f"capture: kept {n_kept} of {n_read} {_noun(capture)} at {w}x{h}{focal}"
         + (f"; dropped {dropped}" if dropped else "")
         + (f"; noted {noted}" if noted else "")
     )
@@ -164,7 +189,13 @@ def _warn_of_gaps(capture: Capture) -> None:
     if wide:
         worst = min(wide, key=lambda frame: frame.overlap or 0.0)
         warn(
-            f"{len(wide)} of {len(capture.kept)} kept frames share less than {_LITTLE_OVERLAP:.0%} of the picture with "
-            f"the one before ({worst.name}: {worst.overlap:.0%}): film slower, or raise capture.target_count and "
-            "capture.max_count"
+            f"{count_panoramas(wide)} of {count_panoramas(capture.kept)} kept {_noun(capture)} share less than "
+            f"{_LITTLE_OVERLAP:.0%} of the picture with the one before ({worst.name}: {worst.overlap:.0%}): film slower, or "
+            "raise capture.target_count and capture.max_count"
         )
+
+
+def _noun(capture: Capture) -> str:
+    if capture.rig is not None:
+        return "panoramas"
+    return "frames" if capture.kind == "video" else "photos"

@@ -40,10 +40,11 @@ def shrink_mask(counts: NDArray[np.bool_], size_hw: tuple[int, int]) -> NDArray[
     return np.asarray(resized < 1e-4)
 
 
-def save_mask(folder: Path, name: str, counts: NDArray[np.bool_]) -> None:
-    """Write frames/masks/<name>.png."""
+def save_mask(folder: Path, name: str, counts: NDArray[np.bool_]) -> str:
+    """Write frames/masks/<name>.png; the path in `folder`."""
     (folder / FOLDER).mkdir(exist_ok=True)
     write_image(_file(folder, name), np.where(counts, 255, 0).astype(np.uint8))
+    return f"{FOLDER}/{name}.png"
 
 
 def write_masks(

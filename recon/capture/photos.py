@@ -21,6 +21,7 @@ from recon.capture.records import Capture, FrameRecord, is_one_camera
 from recon.capture.sharpness import measure_sharpness
 from recon.console import progress, warn
 from recon.errors import UserError
+from recon.formats.exif_gps import read_gps
 from recon.formats.images import (
     ImageHeader,
     fit_within,
@@ -160,6 +161,7 @@ def _taken(record: FrameRecord, photo: Photo, image: NDArray[np.uint8], seen: li
         reason="duplicate" if is_duplicate else None,
         exif_focal_px=photo.header.focal_px,
         rotated_by_orientation=photo.orientation if photo.is_turned else None,
+        gps=read_gps(photo.path),
     )
 
 

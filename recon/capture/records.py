@@ -1,12 +1,14 @@
 """What `frames.json` says: the source, the camera, and every frame with its fate."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+
+from recon.formats.exif_gps import GpsFix
 
 MIN_VIEWS = 3  # fewer cannot fix a scene and its cameras
 _SAME_FOCAL = 0.015  # 35 mm equivalents are whole numbers: 26 or 27 is no other lens
@@ -31,6 +33,9 @@ class FrameRecord:
     mask: str | None = None  # file in frames/, white where the picture counts
     exif_focal_px: float | None = None  # in the written size; in the file only where photos do not share a camera
     rotated_by_orientation: int | None = None  # EXIF code used instead of the photo's own, see `recon.capture.photos`
+    sensor: str | None = None  # which camera of the rig took it, see `recon.capture.panorama`
+    rig_frame: str | None = None  # the moment of the rig: frames of one share a pose of the rig
+    gps: GpsFix | None = None  # EXIF position of the photo
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,8 @@ class Capture:
     frames: tuple[FrameRecord, ...]  # kept and dropped, in order of capture
     fps: float | None = None
     duration_s: float | None = None
+    exact_focal_px: float | None = None  # of a pinhole that needs no calibration, principal point at the centre
+    rig: Mapping[str, list[list[float]]] | None = None  # rig_from_camera, 4x4 rigid, of each sensor
 
     @property
     def kept(self) -> list[FrameRecord]:
@@ -51,6 +58,8 @@ class Capture:
 
     @property
     def focal_prior_px(self) -> float | None:
+        if self.exact_focal_px is not None:
+            return self.exact_focal_px
         focals = [frame.exif_focal_px for frame in self.kept if frame.exif_focal_px is not None]
         return float(np.median(focals)) if focals and self.shared_camera else None
 
@@ -61,6 +70,8 @@ class Capture:
             "size_hw": list(self.size_hw),
             "shared_camera": self.shared_camera,
             "focal_prior_px": self.focal_prior_px,
+            "is_focal_exact": self.exact_focal_px is not None,
+            "rig": self.rig,
             "fps": self.fps,
             "duration_s": self.duration_s,
             # Of one camera the whole-millimetre EXIF values differ by rounding only: the prior stands for all.

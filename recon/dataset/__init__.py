@@ -1,19 +1,20 @@
-"""What is trained on: photos in memory, random rays of them, and the scene's normalisation."""
+"""What is trained on: pixels of the photos within a budget of memory, as rays, and the scene's normalisation."""
 
 from recon.dataset.free_space import LinesOfSight, free_cells, lines_of_sight
-from recon.dataset.photos import Photo, PixelSampler, RayBatch, load_photo, load_photos
+from recon.dataset.outlines import Outline
+from recon.dataset.pixel_pool import PixelPool
+from recon.dataset.pixel_sampler import PixelSampler, RayBatch
 from recon.dataset.scene import Scene, is_possible, normalize_scene
 
 __all__ = [
     "LinesOfSight",
-    "Photo",
+    "Outline",
+    "PixelPool",
     "PixelSampler",
     "RayBatch",
     "Scene",
     "free_cells",
     "is_possible",
     "lines_of_sight",
-    "load_photo",
-    "load_photos",
     "normalize_scene",
 ]

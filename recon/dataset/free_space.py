@@ -4,9 +4,9 @@ Every observation of a sparse point is a line of sight from the camera to the po
 several such lines cross, and whose neighbours they cross too, cannot hold matter: fog is never trained there.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recon.dataset.scene import Scene
+from recon.errors import UserError
 from recon.geometry.transforms import Array
 from recon.kernels import OccupancyLayout
 
@@ -40,15 +41,20 @@ class LinesOfSight:
         return len(self.starts)
 
 
-def lines_of_sight(model: Path, pictures: Collection[str], *, seed: int = 0) -> LinesOfSight:
-    """The observations of well-seen points in a COLMAP model, of the named pictures only; at most MAX_LINES, at random."""
+def lines_of_sight(model: Path, taught: Collection[Path], others: Collection[Path], *, seed: int = 0) -> LinesOfSight:
+    """The observations of well-seen points in a COLMAP model by the `taught` pictures; at most MAX_LINES, at random.
+
+    others: the capture's other pictures, which must not teach anything. The model's names are ends of the pictures' paths,
+    long enough to tell all of them apart; `UserError` when they are not.
+    """
     import pycolmap
 
     reconstruction = pycolmap.Reconstruction(str(model))
+    is_taught = _is_taught([image.name for image in reconstruction.images.values()], taught, others, model)
     believed = {key for key, p in reconstruction.points3D.items() if _n_views(p.track) >= MIN_VIEWS}
     starts, ends, colors = [np.zeros((0, 3))], [np.zeros((0, 3))], [np.zeros((0, 3), np.uint8)]
     for image in reconstruction.images.values():
-        if Path(image.name).name not in pictures:
+        if not is_taught[image.name]:
             continue
         seen = [reconstruction.points3D[p.point3D_id] for p in image.points2D if p.point3D_id in believed]
         ends.append(np.array([point.xyz for point in seen]).reshape(-1, 3))
@@ -56,6 +62,27 @@ def lines_of_sight(model: Path, pictures: Collection[str], *, seed: int = 0) -> 
         starts.append(np.broadcast_to(image.projection_center(), (len(seen), 3)))
     keep = np.random.default_rng(seed).permutation(sum(map(len, starts)))[:MAX_LINES]
     return LinesOfSight(np.concatenate(starts)[keep], np.concatenate(ends)[keep], np.concatenate(colors)[keep])
+
+
+def _is_taught(
+    names: Sequence[str], taught: Collection[Path], others: Collection[Path], model: Path
+) -> dict[str, bool]:
+    """For each name in a model whether its picture is a taught one, never by the file name alone where folders differ."""
+    flags = {path.resolve(): True for path in taught} | {path.resolve(): False for path in others}
+    by_end: dict[tuple[str, ...], list[Path]] = {}
+    for n_parts in {len(PurePosixPath(name).parts) for name in names}:
+        for path in flags:
+            by_end.setdefault(path.parts[-n_parts:], []).append(path)
+    found = {}
+    for name in names:
+        pictures = by_end.get(PurePosixPath(name).parts, [])
+        if len(pictures) > 1:
+            raise UserError(
+                f"{model}: the name {name} fits {pictures[0]} and {pictures[1]}; expected names that tell pictures apart. "
+                "Run the poses stage again."
+            )
+        found[name] = bool(pictures) and flags[pictures[0]]
+    return found
 
 
 def _n_views(track: "pycolmap.Track") -> int:

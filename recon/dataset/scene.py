@@ -4,16 +4,18 @@ Scene units: the content of interest lies in [-1, 1]^3. `scene_from_world` is fi
 or, where there is neither, the cameras alone.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from recon.dataset.photos import Photo
+from recon.dataset.outlines import Outline
 from recon.geometry import Reconstruction, Similarity, View
 from recon.geometry.transforms import Array
 
+_WIDE = 0.25  # cosine: a view whose corners are over 75 degrees off the axis is bounded by a cone, not by a pyramid
 MIN_CASCADES, MAX_CASCADES = 2, 6  # of open scenes: beyond 2 to 32 times the half side of the content lies the sky
 
 
@@ -32,13 +34,12 @@ class Scene:
         return self.n_cascades == 1
 
 
-def normalize_scene(reconstruction: Reconstruction, photos: list[Photo]) -> Scene:
-    """Choose the scene frame of a capture; `photos` are the training photos, in any order."""
-    views = [photo.view for photo in photos]
-    poses = np.stack([view.world_from_camera for view in views])
+def normalize_scene(reconstruction: Reconstruction, outlines: Sequence[Outline]) -> Scene:
+    """Choose the scene frame of a capture; `outlines` are those of the training photos, in any order."""
+    poses = np.stack([outline.view.world_from_camera for outline in outlines])
     focus = focus_of(poses)
-    if photos[0].has_alpha:
-        low, high = silhouette_box(photos, focus)
+    if outlines[0].is_visible is not None:
+        low, high = silhouette_box(outlines, focus)
         center, half = (low + high) / 2, float((high - low).max()) / 2 * 1.05
         distances = np.linalg.norm(poses[:, :3, 3] - center, axis=1)
         near = max(float(distances.min()) - 1.8 * half, 0.05 * half)
@@ -85,47 +86,48 @@ def focus_of(poses: Array) -> Array:
     return np.linalg.solve(matrix, (across @ centers[:, :, None])[:, :, 0].mean(0) + weight * guess)
 
 
-def silhouette_box(photos: list[Photo], focus: Array, *, resolution: int = 64) -> tuple[Array, Array]:
+def silhouette_box(outlines: Sequence[Outline], focus: Array, *, resolution: int = 64) -> tuple[Array, Array]:
     """The box [3], [3] around everything that lies inside all silhouettes (visual hull), in world units."""
-    distance = float(np.median([np.linalg.norm(photo.view.world_from_camera[:3, 3] - focus) for photo in photos]))
+    distance = float(np.median([np.linalg.norm(o.view.world_from_camera[:3, 3] - focus) for o in outlines]))
     low, high = focus - 0.8 * distance, focus + 0.8 * distance
     for _ in range(2):  # a coarse pass finds the object, a second one its edges
         steps = (np.arange(resolution) + 0.5) / resolution
         axes = [low[i] + steps * (high[i] - low[i]) for i in range(3)]
         grid = torch.from_numpy(np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3)).float()
         cell = float((high - low).max()) / resolution
-        inside = grid[inside_silhouettes(photos, grid, radius=0.9 * cell)].numpy()
+        inside = grid[inside_silhouettes(outlines, grid, radius=0.9 * cell)].numpy()
         if len(inside) == 0:
             return focus - 0.5 * distance, focus + 0.5 * distance
         low, high = inside.min(0) - cell, inside.max(0) + cell
     return low, high
 
 
-def inside_silhouettes(photos: list[Photo], positions: Tensor, *, radius: float) -> Tensor:
+def inside_silhouettes(outlines: Sequence[Outline], positions: Tensor, *, radius: float) -> Tensor:
     """Whether balls of `radius` about world positions [n, 3] meet every silhouette that they project to: [n] bool.
 
     Outside a picture nothing is known, so it rules nothing out; but content is in a quarter of the pictures at least.
     """
     kept = torch.arange(len(positions))
     n_pictures = torch.zeros(len(positions), dtype=torch.int32)
-    for photo in photos:
-        pixels, depth = project(photo.view, positions[kept])
-        grow = int(np.ceil(photo.view.camera.fx * radius / max(float(depth.median()), 1e-6))) if len(kept) else 0
-        alpha = torch.from_numpy(photo.pixels[..., 3]).float()[None, None]
+    for outline in outlines:
+        assert outline.is_visible is not None
+        pixels, depth = project(outline.view, positions[kept])
+        grow = int(np.ceil(outline.view.camera.fx * radius / max(float(depth.median()), 1e-6))) if len(kept) else 0
+        visible = torch.from_numpy(outline.is_visible).float()[None, None]
         for window, padding in (((2 * grow + 1, 1), (grow, 0)), ((1, 2 * grow + 1), (0, grow))):  # a square, separably
-            alpha = torch.nn.functional.max_pool2d(alpha, window, stride=1, padding=padding)
-        h, w = alpha.shape[-2:]
+            visible = torch.nn.functional.max_pool2d(visible, window, stride=1, padding=padding)
+        h, w = visible.shape[-2:]
         x, y = pixels.floor().long().unbind(-1)
         in_picture = (depth > 0) & (x >= 0) & (x < w) & (y >= 0) & (y < h)
         n_pictures[kept[in_picture]] += 1
-        hit = alpha[0, 0, y.clamp(0, h - 1), x.clamp(0, w - 1)] > 0
+        hit = visible[0, 0, y.clamp(0, h - 1), x.clamp(0, w - 1)] > 0
         kept = kept[hit | ~in_picture]
     inside = torch.zeros(len(positions), dtype=torch.bool)
     inside[kept] = True
-    return inside & (n_pictures >= 0.25 * len(photos))
+    return inside & (n_pictures >= 0.25 * len(outlines))
 
 
-def is_possible(scene: Scene, photos: list[Photo], positions: Tensor, radius: Tensor) -> Tensor:
+def is_possible(scene: Scene, outlines: Sequence[Outline], positions: Tensor, radius: Tensor) -> Tensor:
     """Whether balls of `radius` [n] about positions [n, 3] (scene units) may hold matter that counts: [n] bool.
 
     With silhouettes: inside all of them. Without: in view of at least one camera; what nobody sees cannot be learned.
@@ -134,10 +136,10 @@ def is_possible(scene: Scene, photos: list[Photo], positions: Tensor, radius: Te
     world = torch.from_numpy(world_from_scene.points(positions.double().numpy())).float()
     world_radius = radius * world_from_scene.scale
     if scene.has_alpha:
-        return inside_silhouettes(photos, world, radius=float(world_radius.max()))
+        return inside_silhouettes(outlines, world, radius=float(world_radius.max()))
     seen = torch.zeros(len(world), dtype=torch.bool)
-    for photo in photos:
-        seen |= _in_view(photo.view, world, world_radius)
+    for outline in outlines:
+        seen |= _in_view(outline.view, world, world_radius)
     return seen
 
 
@@ -150,11 +152,19 @@ def project(view: View, positions: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _in_view(view: View, positions: Tensor, radius: Tensor) -> Tensor:
-    """Whether balls of `radius` [n] about positions [n, 3] touch the view's pyramid (four planes through its corners)."""
+    """Whether balls of `radius` [n] about positions [n, 3] touch the view's pyramid (four planes through its corners).
+
+    Corners of a fisheye may look sideways or back, where planes through them bound nothing: a cone about the axis does.
+    """
     h, w = view.camera.size_hw
     corners = view.camera.unproject(torch.tensor([[0.0, 0.0], [w, 0.0], [w, h], [0.0, h]]))
     rotation = torch.from_numpy(view.world_from_camera[:3, :3]).float()
     center = torch.from_numpy(view.world_from_camera[:3, 3]).float()
+    if corners[:, 2].min() < _WIDE:
+        in_camera = (positions - center) @ rotation
+        distance = in_camera.norm(dim=-1).clamp_min(1e-9)
+        widest = torch.acos(corners[:, 2].min()) + torch.asin((radius / distance).clamp(max=1.0))
+        return torch.acos((in_camera[:, 2] / distance).clamp(-1.0, 1.0)) <= widest
     normals = torch.nn.functional.normalize(torch.linalg.cross(corners, corners.roll(-1, 0)), dim=-1)  # point inwards
     distance = ((positions - center) @ rotation) @ normals.T  # [n, 4]
     return (distance > -radius[:, None]).all(-1)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 import recon
+from recon.formats.cameras_json import encode_geo
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.reconstruction import Reconstruction
 from recon.workspace import write_json
@@ -83,6 +84,7 @@ def make_manifest(
             "metres_per_unit": scale and scale.metres_per_unit,
             "scale": scale and {"source": scale.source, "relative_error": scale.relative_error},
             "length_scale": lengths.scale,
+            "geo": reconstruction.geo and encode_geo(reconstruction.geo),
             "world_from_capture": reconstruction.world_from_capture.matrix.tolist(),
             "seen_fraction": seen_fraction,
             "friction": friction,

@@ -1,6 +1,7 @@
 """Bytes on disk <-> arrays and geometry nouns. Each module is one kind of file and reads nothing it was not given.
 
 images              photographs: jpg, png, webp, tiff; EXIF orientation and focal length
+photos              the picture of a posed view with its mask, checked against its camera
 video               mp4, mov, mkv, webm, avi in; H.264 mp4 out
 high_dynamic_range  HLG and PQ video frames to ordinary sRGB
 cameras_json        our own posed-capture file
@@ -8,6 +9,14 @@ transforms_json     instant-ngp and nerfstudio captures
 blender             Blender synthetic scenes
 colmap              COLMAP models, text and binary
 llff                LLFF captures
+tum                 TUM RGB-D trajectories, pictures found by time
+kitti               KITTI odometry
+seven_scenes        7-Scenes
+csv_poses           a plain table of poses
+polycam             raw exports of Polycam
+record3d            raw captures of Record3D
+intrinsics          intrinsics apart from poses: a text file or a setting
+text_tables         plain text tables of numbers
 given_poses         what every reader of given poses checks
 meshes              triangle meshes: mesh_ply, mesh_obj, mesh_glb
 points_ply          sparse coloured points

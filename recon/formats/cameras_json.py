@@ -13,6 +13,7 @@ import numpy as np
 from recon.errors import UserError
 from recon.formats.points_ply import read_points, write_points
 from recon.geometry.cameras import Camera
+from recon.geometry.geodesy import Geo
 from recon.geometry.reconstruction import Points, Reconstruction, Scale, View
 from recon.geometry.transforms import Similarity
 from recon.workspace import Workspace, read_json, write_json
@@ -57,6 +58,7 @@ def encode(reconstruction: Reconstruction, *, root: Path) -> dict[str, Any]:
         "is_up_aligned": reconstruction.is_up_aligned,
         "scale": scale and vars(scale),
         "world_from_capture": reconstruction.world_from_capture.matrix.tolist(),
+        "geo": reconstruction.geo and encode_geo(reconstruction.geo),
         "cameras": [{**vars(camera), "size_hw": list(camera.size_hw)} for camera in cameras],
         "views": [
             {
@@ -103,9 +105,19 @@ def decode(value: Any, *, root: Path, points: Points | None, source: Path) -> Re
             scale=Scale(**value["scale"]) if value["scale"] else None,
             is_up_aligned=bool(value["is_up_aligned"]),
             world_from_capture=Similarity.from_matrix(np.array(value["world_from_capture"])),
+            geo=_decode_geo(value["geo"]) if value.get("geo") else None,
         )
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise UserError(f"{source}: not a valid cameras file ({error!r}). Run the poses stage again.") from error
+
+
+def encode_geo(geo: Geo) -> dict[str, Any]:
+    """The JSON value of a place on the Earth: WGS84 anchor, and the 4x4 that leads to metres east, north, up of it."""
+    return {**vars(geo), "enu_from_world": geo.enu_from_world.matrix.tolist()}
+
+
+def _decode_geo(value: dict[str, Any]) -> Geo:
+    return Geo(**{**value, "enu_from_world": Similarity.from_matrix(np.array(value["enu_from_world"], np.float64))})
 
 
 def _relative(path: Path, root: Path) -> str:

@@ -45,7 +45,7 @@ _MODELS = {
 _NAMES = {model.id: name for name, model in _MODELS.items()}
 _N_OURS = {"PINHOLE": 0, "OPENCV": 4, "OPENCV_FISHEYE": 4}
 _MODEL_FOLDERS = ("", "sparse/0", "sparse", "colmap/sparse/0", "colmap/sparse", "colmap", "0")
-_IMAGE_FOLDERS = ("images", "../images", "../../images", "../../../images", "")
+_IMAGE_FOLDERS = ("images", "../images", "../../images", "../../../images", "../../frames", "")
 _Posed = tuple[str, int, Array]  # image name, camera id, world_from_camera
 
 

@@ -1,5 +1,7 @@
 """What every reader of given poses checks: paths stay inside, poses are rigid, pictures fit their cameras."""
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -7,17 +9,27 @@ import numpy as np
 from recon.errors import UserError
 from recon.formats.images import IMAGE_SUFFIXES, image_size_hw
 from recon.geometry.cameras import Camera
+from recon.geometry.reconstruction import Reconstruction
 from recon.geometry.transforms import Array
 
 
-def inside(file: Path, relative: str) -> Path:
-    """`relative` resolved from the folder of `file`; it must stay in it (or in a symbolic link's own target)."""
-    if Path(relative).is_absolute() or ".." in Path(relative.replace("\\", "/")).parts:
+def inside(file: Path, named: str, *, also: Sequence[Path] = ()) -> Path:
+    """The path that `file` names, from its folder; it must stay in it (or a symbolic link's own target), or in `also`."""
+    path = Path(os.path.abspath(file.parent / named.replace("\\", "/")))
+    if not any(path.is_relative_to(os.path.abspath(folder)) for folder in (file.parent, *also)):
         raise UserError(
-            f"{file}: the path {relative!r} leads out of the capture's folder; expected one relative to it, without "
-            "'..'. Move the pictures below the folder and correct the path."
+            f"{file}: the path {named!r} leads out of the capture's folder; expected one relative to it, without "
+            "'..'. Move the pictures below the folder and correct the path, or name their folder: dataset.images=..."
         )
-    return file.parent / relative
+    return path
+
+
+def relative_to(image: Path, folder: Path) -> str:
+    """The path of a picture as a file in `folder` names it; `UserError` where it lies elsewhere."""
+    image, folder = image.resolve(), folder.resolve()
+    if not image.is_relative_to(folder):
+        raise UserError(f"{image} is not below {folder}: this format names pictures relative to its own folder.")
+    return image.relative_to(folder).as_posix()
 
 
 def find_picture(path: Path) -> Path | None:
@@ -63,6 +75,14 @@ def camera_for_image(camera: Camera, image: Path, label: str) -> Camera:
             "Give the pictures the intrinsics were made for, or a scaled copy of them."
         )
     return camera.resized(size_hw)
+
+
+def one_camera(reconstruction: Reconstruction, target: Path) -> Camera:
+    """The camera of all views, for formats that have room for one; `UserError` where there are more."""
+    cameras = {view.camera for view in reconstruction.views}
+    if len(cameras) != 1:
+        raise UserError(f"{target}: this format holds one camera, not {len(cameras)}. Write transforms.json instead.")
+    return cameras.pop()
 
 
 def unique_names(paths: list[str]) -> list[str]:

@@ -27,6 +27,7 @@ _DAMAGE = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EO
 # No camera makes more; a small file that claims more is a decompression bomb.
 MAX_PIXELS = 150_000_000
 _DIAGONAL_35MM = float(np.hypot(36.0, 24.0))
+_PROJECTION_TYPE = re.compile(rb"GPano:ProjectionType\s*(?:=\s*[\"']|>)\s*([A-Za-z]+)")
 _TRANSPOSED = (5, 6, 7, 8)  # EXIF orientations that swap height and width
 
 
@@ -40,6 +41,7 @@ class ImageHeader:
     mode: str  # Pillow's: "RGB", "L", "RGBA", "P", "I;16", ...
     focal_px: float | None  # EXIF focal length in pixels of this size
     camera: str | None  # EXIF maker and model
+    projection: str | None = None  # of panoramas, as their XMP (GPano) says: "equirectangular", "cylindrical"
 
 
 def read_image(path: Path, *, orientation: int | None = None) -> NDArray[np.uint8]:
@@ -70,6 +72,7 @@ def read_header(path: Path) -> ImageHeader:
             mode=image.mode,
             focal_px=_focal_px(image),
             camera=_camera_name(image),
+            projection=_projection(image),
         )
 
 
@@ -221,6 +224,16 @@ def _camera_name(image: Image.Image) -> str | None:
     exif = _exif(image)
     parts = [str(exif[tag]).strip("\0 ") for tag in (ExifTags.Base.Make, ExifTags.Base.Model) if tag in exif]
     return " ".join(p for p in parts if p) or None
+
+
+def _projection(image: Image.Image) -> str | None:
+    """GPano:ProjectionType, an attribute or an element, found without an XML parser: what is untrusted stays bytes."""
+    for key in ("xmp", "XML:com.adobe.xmp"):  # jpg, webp and tiff; png
+        xmp = image.info.get(key, b"")
+        found = _PROJECTION_TYPE.search(xmp.encode() if isinstance(xmp, str) else xmp)
+        if found is not None:
+            return found.group(1).decode().lower()
+    return None
 
 
 def _focal_px(image: Image.Image) -> float | None:

@@ -41,6 +41,7 @@ class VideoInfo:
     size_hw: tuple[int, int]  # upright, square pixels
     duration_s: float | None  # None: the file does not say
     n_frames: int | None  # an estimate
+    projection: str | None = None  # of spherical videos: "equirectangular", "cubemap", ...; None: not a spherical one
 
 
 class Frame(NamedTuple):
@@ -72,7 +73,7 @@ def read_video_info(path: Path) -> VideoInfo:
             upright = _upright_from_stored(frame)
             h, w = _square_pixels_hw(frame, stream)
             size_hw = (w, h) if upright.swaps_axes else (h, w)
-            return VideoInfo(fps, size_hw, duration_s, stream.frames or estimate)
+            return VideoInfo(fps, size_hw, duration_s, stream.frames or estimate, _projection(frame))
     raise _no_frames(path)
 
 
@@ -280,6 +281,19 @@ def _upright_from_stored(frame: Any) -> _Upright:
         a, b = -a, -b
     # The shown x axis points along (a, b); a turn to the left by 90 degrees shows it as (0, -1).
     return _Upright(bool(is_mirrored), round(float(np.arctan2(-b, a)) / (np.pi / 2)) % 4)
+
+
+# AVSphericalProjection, the first number of AVSphericalMapping.
+_PROJECTIONS = {0: "equirectangular", 1: "cubemap", 2: "cropped equirectangular", 3: "half equirectangular"}
+
+
+def _projection(frame: Any) -> str | None:
+    """What the boxes of spherical videos (Google's versions 1 and 2, Matroska's) say of the picture."""
+    side_data = frame.side_data.get("SPHERICAL")
+    if side_data is None:
+        return None
+    number = int(np.frombuffer(bytes(side_data), dtype=np.int32)[0])
+    return _PROJECTIONS.get(number, f"number {number}")
 
 
 def _square_pixels_hw(frame: Any, stream: Any) -> tuple[int, int]:

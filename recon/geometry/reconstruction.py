@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recon.geometry.cameras import Camera
+from recon.geometry.geodesy import Geo
 from recon.geometry.transforms import Array, Similarity
 
 Split = Literal["train", "test"]
@@ -65,6 +66,7 @@ class Reconstruction:
     world_from_capture: Similarity = field(
         default_factory=Similarity.identity
     )  # capture: as SfM or the given poses had it
+    geo: Geo | None = None  # where the world lies on the Earth, from the GPS of photos
 
     @property
     def centers(self) -> Array:
@@ -84,6 +86,7 @@ class Reconstruction:
             points=points,
             scale=scale,
             world_from_capture=new_from_world @ self.world_from_capture,
+            geo=self.geo and self.geo.transformed(new_from_world),
         )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from recon.console import progress
 from recon.geometry import Camera, View, look_at
-from recon.mesh.photos import read_photo
+from recon.mesh.photos import color_and_validity
 from recon.mesh.picture import MeshPicture, MeshScene
 
 
@@ -18,8 +18,8 @@ def psnr_of_views(scene: MeshScene, views: Sequence[View], *, max_side: int) -> 
     values, covered, valid = [], 0, 0
     with progress("mesh: held-out views", len(views)) as bar:
         for view in views:
-            photo, is_valid = read_photo(view, max_side=max_side)
-            picture = scene.render(view.camera.resized(photo.shape[:2]), view.world_from_camera)
+            photo, is_valid, camera = color_and_validity(view, max_side=max_side)
+            picture = scene.render(camera, view.world_from_camera)
             both = is_valid & picture.is_hit
             covered, valid = covered + int(both.sum()), valid + int(is_valid.sum())
             if both.any():

@@ -9,11 +9,13 @@ import torch
 from numpy.typing import NDArray
 
 from recon.console import progress
-from recon.formats.images import fit_within, read_image, resize_image
+from recon.formats.images import fit_within
+from recon.formats.photos import read_photo
 from recon.geometry import Camera, View, invert_rigid
 from recon.geometry.transforms import Array
 from recon.mesh.picture import MeshScene
 
+_OPAQUE = 250  # alpha from which a pixel's colour is the surface's own
 _DEPTH_SIDE = 640  # pixels of the longer side of the depth maps that tell what hides what
 
 
@@ -56,25 +58,20 @@ def load_photos(views: Sequence[View], scene: MeshScene, *, max_side: int) -> li
     photos = []
     with progress("mesh: photos", len(views)) as bar:
         for view in views:
-            color, is_valid = read_photo(view, max_side=max_side)
-            camera = view.camera.resized(color.shape[:2])
+            color, is_valid, camera = color_and_validity(view, max_side=max_side)
             depth = scene.depth(camera.resized(fit_within(camera.size_hw, _DEPTH_SIDE)), view.world_from_camera)
             photos.append(Photo(camera, view.world_from_camera, color, is_valid, depth))
             bar.advance()
     return photos
 
 
-def read_photo(view: View, *, max_side: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Colour [h, w, 3] and validity [h, w] of a view's picture: its mask and its transparency are left out."""
-    image = read_image(view.image)
-    size_hw = fit_within(view.camera.size_hw, max_side)
-    image = image if image.shape[:2] == size_hw else resize_image(image, size_hw)
-    is_valid = np.ones(size_hw, bool) if image.shape[2] == 3 else image[..., 3] >= 250
-    if view.mask is not None:
-        mask = read_image(view.mask)[..., :3].max(-1)
-        h, w = size_hw
-        is_valid &= cv2.resize(mask, (w, h), interpolation=cv2.INTER_NEAREST) > 0
-    return np.ascontiguousarray(image[..., :3]), is_valid
+def color_and_validity(view: View, *, max_side: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_], Camera]:
+    """Colour [h, w, 3] and validity [h, w] of a view's picture, and its camera: mask and transparency are left out."""
+    photo = read_photo(view, fit_within(view.camera.size_hw, max_side))
+    is_valid = np.ones(photo.view.camera.size_hw, bool) if photo.mask is None else photo.mask.copy()
+    if photo.alpha is not None:
+        is_valid &= photo.alpha >= _OPAQUE
+    return np.ascontiguousarray(photo.pixels[..., :3]), is_valid, photo.view.camera
 
 
 def project(positions: NDArray, photo: Photo, *, tolerance: float) -> Projection:

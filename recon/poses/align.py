@@ -1,16 +1,29 @@
 """Which way is up and where the ground is: from the frame of SfM to a world with +z up and the ground at z = 0.
 
-People hold cameras upright, so the horizontal axes of the pictures are level: up is the direction most perpendicular to
-all camera x axes. A large plane of points within 15 degrees of that is taken to be level too (floor, road, tables,
-ceiling), and refines it. See docs/conventions.md.
+Three witnesses, each with an error; the surest decides, the others are reported:
+
+cameras              people hold cameras upright, so the horizontal axes of the pictures are level: up is the direction
+                     most perpendicular to all camera x axes
+dominant plane       a large plane of points within 15 degrees of that is taken to be level (floor, road, tables, ceiling)
+vanishing directions straight edges of the pictures that meet in one direction near it are vertical
+                     (`recon.poses.vanishing`)
+GPS                  photos with heights, taken over an area wide against GPS noise (drones); `recon.poses.gps_up`
+
+See docs/conventions.md.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from recon.console import warn
+from recon.geometry.geodesy import GpsFix
 from recon.geometry.reconstruction import Reconstruction
 from recon.geometry.transforms import Array, Similarity, rotation_between
+from recon.poses.gps_up import gps_up
+from recon.poses.vanishing import find_vertical
 
 MAX_TILT_DEG = 15.0  # hand-held rolls differ by less, walls and ramps by more
 _MIN_PLANE_SHARE = 0.1  # of the points: smaller planes are furniture by chance
@@ -20,6 +33,11 @@ _MIN_SHARPNESS = 0.65
 _THICKNESS = 0.012  # of the scene's radius: noise of sparse points at room scale
 _TRIALS = 1500
 _CLEAR_STEP = 5.0  # standard deviations
+_HOLDING_ERROR_DEG = 1.5  # people roll a camera to one side and do not notice
+_SHAKES_TOGETHER = 5.0  # so many neighbouring frames share one wobble of the hand
+_PLANE_ERROR_DEG = 1.2  # streets have gradients of two parts in a hundred
+_MAX_REACH_DEG = 40.0
+_HANDED = 0.3  # share of the cameras' -y axes along up below which they may as well be upside down
 
 
 @dataclass(frozen=True)
@@ -27,9 +45,9 @@ class Up:
     """The up direction in the input frame, and where it comes from."""
 
     direction: Array  # [3] unit
-    source: str  # "cameras" or "dominant plane"
-    plane_tilt_deg: float | None  # between the two estimates; None without a plane
-    plane_share: float  # of the points on that plane
+    source: str  # "cameras", "dominant plane", "vanishing directions" or "GPS"
+    error_deg: float  # one sigma
+    estimates: Mapping[str, Mapping[str, Any]]  # by source: error_deg, and the angle to `direction` from_chosen_deg
 
 
 def up_from_cameras(world_from_camera: Array) -> Array:
@@ -52,18 +70,65 @@ def up_from_cameras(world_from_camera: Array) -> Array:
     return up
 
 
-def find_up(reconstruction: Reconstruction, *, seed: int) -> Up:
-    """Up from the cameras, refined by the dominant level plane of the points where there is one."""
+def find_up(reconstruction: Reconstruction, *, seed: int, gps: Mapping[str, GpsFix] | None = None) -> Up:
+    """Up by the surest of the cameras, the dominant level plane, the vertical edges of the pictures, and GPS.
+
+    gps: fixes by name of view, where the photos carry them. Warns where two differ by more than three sigma.
+    """
     poses = np.stack([view.world_from_camera for view in reconstruction.views])
+    found: dict[str, tuple[Array, float]] = {}
     camera_up = up_from_cameras(poses)
-    if reconstruction.points is None or len(reconstruction.points.positions) < 100:
-        return Up(camera_up, "cameras", None, 0.0)
-    points = _near(reconstruction.points.positions)
-    normal, share = _level_plane(points, camera_up, np.random.default_rng(seed))
-    if share < _MIN_PLANE_SHARE:
-        return Up(camera_up, "cameras", None, share)
-    tilt = float(np.degrees(np.arccos(np.clip(normal @ camera_up, -1.0, 1.0))))
-    return Up(normal, "dominant plane", tilt, share)
+    found["cameras"] = (camera_up, cameras_error_deg(poses, camera_up))
+    from_gps = gps_up(reconstruction.views, gps or {}, seed=seed)
+    if from_gps is not None:
+        found["GPS"] = from_gps
+    notes: dict[str, dict[str, Any]] = {}
+    _, prior, prior_error_deg = _surest(found)
+    # Cameras that all look one way, and down, are off by their pitch: edges are looked for farther away then.
+    reach_deg = float(np.clip(2 * prior_error_deg, MAX_TILT_DEG, _MAX_REACH_DEG))
+    vertical = find_vertical(reconstruction.views, prior, max_tilt_deg=reach_deg, seed=seed)
+    if vertical is not None:
+        found["vanishing directions"] = (vertical.direction, vertical.error_deg)
+        notes["vanishing directions"] = {"segments": vertical.n_segments, "sharpness": vertical.sharpness}
+    if reconstruction.points is not None and len(reconstruction.points.positions) >= 100:
+        points = _near(reconstruction.points.positions)
+        normal, share = _level_plane(points, _surest(found)[1], np.random.default_rng(seed))
+        if share >= _MIN_PLANE_SHARE:
+            found["dominant plane"] = (normal, _PLANE_ERROR_DEG)
+            notes["dominant plane"] = {"share_of_points": share}
+    source, direction, error_deg = _surest(found)
+    estimates: dict[str, dict[str, Any]] = {}
+    for name, (other, other_error_deg) in found.items():
+        away = _angle_deg(other, direction)
+        estimates[name] = {"error_deg": other_error_deg, "from_chosen_deg": away, **notes.get(name, {})}
+        if away > 3 * np.hypot(error_deg, other_error_deg):
+            warn(f"up axis: the {source} and the {name} differ by {away:.1f} degrees; the {source} decide")
+    return Up(direction, source, error_deg, estimates)
+
+
+def cameras_error_deg(world_from_camera: Array, up: Array) -> float:
+    """One sigma of `up_from_cameras` for poses [n, 4, 4].
+
+    Across the x axes up is as sure as people's hands; about their mean it follows from how the roll changes with the
+    heading, so cameras that all look one way leave it open, and cameras that look straight down leave its sign open.
+    """
+    if float(up @ -world_from_camera[:, :3, 1].mean(0)) < _HANDED:
+        return 90.0
+    x_axes = world_from_camera[:, :3, 0]
+    rolls_deg = np.degrees(np.arcsin(np.clip(x_axes @ up, -1, 1)))
+    roll_deg = max(1.4826 * float(np.median(np.abs(rolls_deg - np.median(rolls_deg)))), 0.5)
+    spread = float(np.linalg.eigvalsh(x_axes.T @ x_axes / len(x_axes))[1])
+    independent = max(len(x_axes) / _SHAKES_TOGETHER, 1.0)
+    return min(float(np.hypot(_HOLDING_ERROR_DEG, roll_deg / np.sqrt(independent * max(spread, 1e-9)))), 30.0)
+
+
+def _surest(found: Mapping[str, tuple[Array, float]]) -> tuple[str, Array, float]:
+    name = min(found, key=lambda key: found[key][1])
+    return name, *found[name]
+
+
+def _angle_deg(a: Array, b: Array) -> float:
+    return float(np.degrees(np.arctan2(np.linalg.norm(np.cross(a, b)), a @ b)))
 
 
 def world_from_capture(reconstruction: Reconstruction, up: Up) -> Similarity:
@@ -79,11 +144,16 @@ def world_from_capture(reconstruction: Reconstruction, up: Up) -> Similarity:
 
 
 def ground_height(points: Array, centers: Array) -> float:
-    """Height of the ground among `points` [n, 3], z up: where, from below, the points set in.
+    """Height of the ground among `points` [n, 3], z up: where they clearly set in, else what 2 % of them lie below."""
+    ground = clear_ground(points, centers)
+    return float(np.quantile(points[:, 2], 0.02)) if ground is None else ground
+
+
+def clear_ground(points: Array, centers: Array) -> float | None:
+    """Height at which `points` [n, 3] (z up) set in, from below; None where no height is clear.
 
     Floors are often bare and hold few points, and stray ones lie below them; so the ground is the clearest step up in
-    the number of points among the heights under the cameras with at most 12 % of the points below. Without a clear
-    step: the height that 2 % of the points lie below.
+    the number of points among the heights under the cameras with at most 12 % of the points below.
     """
     z = np.sort(points[:, 2])
     window = 2 * _THICKNESS * _radius(points)
@@ -94,7 +164,7 @@ def ground_height(points: Array, centers: Array) -> float:
     step[(rank > 0.12 * len(z)) | (z > np.median(centers[:, 2]))] = -np.inf
     best = int(np.argmax(step))
     if step[best] < _CLEAR_STEP:
-        return float(np.quantile(z, 0.02))
+        return None
     return float(np.median(z[best : best + above[best]]))
 
 

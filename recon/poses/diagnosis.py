@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pycolmap
 
-from recon.geometry.cameras import Camera
 from recon.poses.frames import FrameSet
 from recon.poses.pairs import Pair
 
@@ -17,7 +16,7 @@ _STILL = 0.0015
 # 1 whatever the focal length. Measured on turning 0.000 to 0.001, on walks and drives 0.015 and more.
 _TURNING = 0.006
 _Geometry = pycolmap.TwoViewGeometryConfiguration
-_NO_PARALLAX = {int(kind) for kind in (_Geometry.PLANAR, _Geometry.PANORAMIC, _Geometry.PLANAR_OR_PANORAMIC)}
+NO_PARALLAX = {int(kind) for kind in (_Geometry.PLANAR, _Geometry.PANORAMIC, _Geometry.PLANAR_OR_PANORAMIC)}
 
 
 _STILL_MESSAGE = (
@@ -28,13 +27,6 @@ _TURNING_MESSAGE = (
     "the camera only turned on the spot, so there is no parallax and no depth can be measured. Move sideways while "
     "filming, by a tenth of the distance to the scene between frames."
 )
-
-
-# Frames are written with square pixels; calibrated lenses agree within 2 %.
-_SQUARE = 0.05
-# How far from the centre a picture's corner is seen, against a lens without distortion. An action camera's comes to 0.6;
-# lenses that stretch the corners do so by a few percent.
-_CORNER_STRETCH = (0.3, 1.5)
 
 
 @dataclass(frozen=True)
@@ -66,7 +58,7 @@ def pair_statistics(database: Path, frames: FrameSet, pairs: list[Pair]) -> Pair
         moved = keypoints[a][matches[:, 0], :2] - keypoints[b][matches[:, 1], :2]
         motions.append(float(np.median(np.linalg.norm(moved, axis=1))) / diagonals[images[a]])
         linked |= {images[a], images[b]}
-        if int(geometry.config) in _NO_PARALLAX:
+        if int(geometry.config) in NO_PARALLAX:
             flat += 1
             turning += _only_turned(geometry.H)
     return PairStatistics(
@@ -100,27 +92,6 @@ def check_motion(statistics: PairStatistics) -> str | None:
 def is_still(statistics: PairStatistics) -> bool:
     """Whether nothing moves between the frames: a camera on a tripod, or copies of one picture."""
     return statistics.verified >= 0.5 * statistics.pairs and statistics.motion < _STILL
-
-
-def check_lens(camera: Camera) -> str | None:
-    """Why a lens found together with the poses cannot be one, which tells a wrong model that fits; None when it can."""
-    odd = []
-    if abs(camera.fx / camera.fy - 1) > _SQUARE:
-        odd.append(f"focal lengths {camera.fx:.0f} and {camera.fy:.0f} px across and down")
-    if camera.model == "OPENCV":
-        h, w = camera.size_hw
-        r = np.linspace(0, 1, 32) * np.hypot(w / 2 / camera.fx, h / 2 / camera.fy)
-        distorted = r * (1 + camera.distortion[0] * r**2 + camera.distortion[1] * r**4)
-        stretch = distorted[-1] / r[-1]
-        if (np.diff(distorted) <= 0).any() or not _CORNER_STRETCH[0] < stretch < _CORNER_STRETCH[1]:
-            odd.append(f"corners drawn {stretch:.1f} times as far out as by a plain lens")
-    if not odd:
-        return None
-    return (
-        f"the frames are explained only by a lens that does not exist ({', '.join(odd)}), so the model is wrong. Either "
-        "the camera moved straight ahead past distant things, or much in view moves (cars, people, the bonnet of the "
-        "own car). Film a still scene from the side and with turns, or mask what moves (capture.mask_fn)."
-    )
 
 
 def explain(statistics: PairStatistics, frames: FrameSet) -> str:

@@ -1,12 +1,16 @@
 """What the poses stage needs of `frames/frames.json`: the kept frames and which of them share a camera."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from recon.errors import UserError
+from recon.formats.given_poses import rigid_matrix
 from recon.formats.images import image_size_hw
+from recon.geometry.transforms import Array
 from recon.workspace import Workspace, read_json
 
 _MADE_BY = "python scripts/capture.py capture.source=VIDEO_OR_FOLDER workspace=..."
@@ -23,6 +27,8 @@ class FrameImage:
     focal_px: float | None  # prior from EXIF or the capture's settings
     size_hw: tuple[int, int]
     mask: str | None = None  # path relative to the frames folder, white where the picture counts
+    sensor: str = ""  # which camera of the rig took it
+    rig_frame: str = ""  # the moment of the rig
 
 
 @dataclass(frozen=True)
@@ -32,19 +38,38 @@ class FrameSet:
     kind: str  # "video": neighbours overlap; "photos": any order
     frames: tuple[FrameImage, ...]
     is_camera_shared: bool
+    is_lens_exact: bool = False  # a pinhole whose focal length is known, principal point at the centre
+    is_focal_known: bool = False  # the focal lengths are measured, and are not estimated
+    rig: Mapping[str, Array] | None = None  # rig_from_camera [4, 4] of each sensor, where frames are taken by a rig
 
     @property
     def images(self) -> list[str]:
         return [frame.image for frame in self.frames]
 
+    def with_focal(self, focal_px: float) -> "FrameSet":
+        """The same frames, taken with a measured focal length (pixels of the frames)."""
+        frames = tuple(replace(frame, focal_px=focal_px) for frame in self.frames)
+        return replace(self, frames=frames, is_focal_known=True)
+
     def camera_groups(self) -> list[tuple[FrameImage, ...]]:
-        """Frames that share one camera: all of a video; photos of one size and focal length; else each its own."""
+        """Frames that share one camera: all of a video; photos of one size and focal length; else each its own.
+
+        COLMAP wants a camera for each sensor of a rig, even where their lenses are the same.
+        """
         if not self.is_camera_shared:
             return [(frame,) for frame in self.frames]
         groups: dict[tuple, list[FrameImage]] = {}
         for frame in self.frames:
-            groups.setdefault((frame.size_hw, frame.focal_px and round(frame.focal_px, 1)), []).append(frame)
+            lens = (frame.size_hw, frame.focal_px and round(frame.focal_px, 1), frame.sensor)
+            groups.setdefault(lens, []).append(frame)
         return [tuple(group) for group in groups.values()]
+
+    def moments(self) -> list[list[int]]:
+        """Places of the frames of each moment of the rig, in order of capture."""
+        places: dict[str, list[int]] = {}
+        for i, frame in enumerate(self.frames):
+            places.setdefault(frame.rig_frame, []).append(i)
+        return list(places.values())
 
 
 def read_frames_json(workspace: Workspace) -> FrameSet:
@@ -55,8 +80,14 @@ def read_frames_json(workspace: Workspace) -> FrameSet:
         kept = [frame for frame in value["frames"] if frame["kept"]]
         prior = value.get("focal_prior_px")
         frames = tuple(_frame(frame, prior, workspace.frames) for frame in kept)
-        frame_set = FrameSet(str(value["kind"]), frames, bool(value["shared_camera"]))
-    except (KeyError, TypeError, AttributeError) as error:
+        frame_set = FrameSet(
+            kind=str(value["kind"]),
+            frames=frames,
+            is_camera_shared=bool(value["shared_camera"]),
+            is_lens_exact=bool(value.get("is_focal_exact")),
+            rig=_rig(file, value.get("rig"), frames),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(f"{file}: not a frames file ({error!r}). Make it with: {_MADE_BY}") from error
     if len(frames) < MIN_FRAMES:
         raise UserError(
@@ -73,10 +104,31 @@ def _frame(frame: dict[str, Any], prior: float | None, folder: Path) -> FrameIma
     path = folder / frame["image"]
     size_hw = image_size_hw(path) if path.is_file() else (0, 0)
     focal_px = frame.get("exif_focal_px") or prior
+    sensor, rig_frame = str(frame.get("sensor") or ""), str(frame.get("rig_frame") or "")
     return FrameImage(
-        str(frame["name"]), str(frame["image"]), frame.get("time_s"), focal_px, size_hw, frame.get("mask")
+        name=str(frame["name"]),
+        image=str(frame["image"]),
+        time_s=frame.get("time_s"),
+        focal_px=focal_px,
+        size_hw=size_hw,
+        mask=frame.get("mask"),
+        sensor=sensor,
+        rig_frame=rig_frame,
     )
 
 
-def _missing(folder: Path, images: Iterable[str]) -> list[str]:
-    return [image for image in images if not (folder / image).is_file()]
+def _rig(file: Path, rig: Any, frames: tuple[FrameImage, ...]) -> dict[str, Array] | None:
+    """The checked poses of the sensors that took frames."""
+    if rig is None:
+        return None
+    used = {frame.sensor for frame in frames}
+    unknown = sorted(used - set(rig))
+    if unknown or not all(frame.rig_frame for frame in frames):
+        what = f"the sensor {unknown[0]!r} is not in its rig" if unknown else "a frame names no moment of its rig"
+        raise UserError(f"{file}: {what}. Make it with: {_MADE_BY}")
+    poses = {str(name): np.array(pose, dtype=np.float64) for name, pose in rig.items() if name in used}
+    return {name: rigid_matrix(pose, f"{file}: rig: {name}") for name, pose in poses.items()}
+
+
+def _missing(folder: Path, files: Iterable[str]) -> list[str]:
+    return [file for file in files if not (folder / file).is_file()]

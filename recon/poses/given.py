@@ -1,7 +1,12 @@
 """The poses stage for data sets that come with poses: read, checked, turned upright, and written like our own."""
 
+import hashlib
+import json
+import math
+import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,11 +15,20 @@ import numpy as np
 
 from recon.console import say, warn
 from recon.errors import UserError
-from recon.formats import blender, cameras_json, colmap, llff, transforms_json
-from recon.geometry.reconstruction import Reconstruction
+from recon.formats import cameras_json, llff
+from recon.formats.intrinsics import Intrinsics
+from recon.geometry.geodesy import GpsFix
+from recon.geometry.reconstruction import Reconstruction, held_out
 from recon.geometry.transforms import Similarity, rotation_between
-from recon.poses.align import find_up
-from recon.poses.scale import apply_known_distance, scale_settings
+from recon.poses.align import Up, find_up
+from recon.poses.colmap_log import colmap_log
+from recon.poses.exchange import picture_folder, write_exchange
+from recon.poses.given_formats import FORMATS, Options, check_used
+from recon.poses.given_points import GivenPoints, find_points
+from recon.poses.gps import gps_of
+from recon.poses.metric import apply_scale
+from recon.poses.pictures import has_transparency
+from recon.poses.scale import scale_settings
 from recon.workspace import (
     Workspace,
     fingerprint,
@@ -26,6 +40,23 @@ from recon.workspace import (
 )
 
 _UPRIGHT_WITHIN_DEG = 30.0
+_ENOUGH = 200  # pictures: a few minutes on two cores; more give more points of the same places
+_METRICS = (
+    "registered",
+    "total",
+    "reprojection_error_px",
+    "mean_track_length",
+    "n_points",
+    "seconds",
+    "method",
+    "camera",
+    "scale",
+)
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "format": tuple(FORMATS),
+    "align": ("auto", "keep", "up"),
+    "triangulate": ("auto", "always", "never"),
+}
 
 
 def import_dataset(
@@ -34,45 +65,122 @@ def import_dataset(
     format: str,
     path: str | None,
     images: str | None,
+    intrinsics: Intrinsics | None,
+    time_tolerance_s: float | None,
+    unit_m: float | None,
     align: str,
+    triangulate: str,
+    refine: bool,
+    refine_intrinsics: bool,
     scale: Mapping[str, Any],
+    image_size: int | None,
+    max_features: int | None,
+    seed: int,
+    threads: int | None,
 ) -> Path:
-    """Read given poses into `poses/` and return its path. Pictures stay where they are.
+    """Read given poses into `poses/` and return its path. Pictures stay where they are; a video's go to `frames/`.
 
-    format: "transforms", "blender", "colmap" or "llff"; path: the folder of the data set or its file.
-    images: name of the picture folder, relative to the data set, where it is not found by itself (colmap, llff).
+    format: a key of `FORMATS`; path: the folder of the data set or its file.
+    images: name of the picture folder (or video), relative to the data set, where it is not found by itself.
+    intrinsics: `fx fy cx cy [k1 k2 p1 p2 [k3]]`, OpenCV's convention, or a file of them, where the data set has none.
+    time_tolerance_s: how far in time a pose may be from its picture.
+    unit_m: metres in a unit of the given poses; None: unknown.
     align: "auto" keeps the given world where its +z is within 30 degrees of the cameras' up and turns it upright
     otherwise; "keep" never turns, "up" always does.
-    scale: the settings of conf/scale/default.yaml.
+    triangulate: "always" finds sparse points in the pictures that are not held out, which also tells whether the poses fit
+    them; "auto" leaves it where pictures have silhouettes and takes 200 pictures at most, "never" always.
+    refine: adjust the poses to the pictures; refine_intrinsics: and focal lengths and distortion.
+    scale: the settings of conf/scale/default.yaml; image_size, max_features: of features, as in conf/poses/default.yaml.
     Raises `UserError` naming the file and frame for everything that is wrong with the data.
     """
-    settings = {"format": format, "path": path, "images": images, "align": align, "scale": dict(scale)}
-    if format not in _READERS:
-        raise UserError(f"dataset.format={format}: expected one of {', '.join(_READERS)}.")
-    if align not in ("auto", "keep", "up"):
-        raise UserError(f"dataset.align={align}: expected auto, keep or up.")
+    workspace.poses_failed.unlink(missing_ok=True)
+    settings = {key: value for key, value in locals().items() if key not in ("workspace", "threads")}
+    _check(format=format, align=align, triangulate=triangulate, refine=refine, refine_intrinsics=refine_intrinsics)
+    check_used(format, images=images, intrinsics=intrinsics, time_tolerance_s=time_tolerance_s)
     given_scale = scale_settings(scale)
+    _unit(unit_m)
     source = _source(path, format)
     started = time.perf_counter()
-    given = _READERS[format](source, images)
-    inputs = _inputs(source)
-    key = fingerprint({**settings, "views": [(v.name, str(v.image), v.camera.size_hw) for v in given.views]}, inputs)
+    given = FORMATS[format].read(source, Options(images, intrinsics, time_tolerance_s, workspace))
+    bounds = {"depth_bounds": llff.read_bounds(source)} if format == "llff" else {}
+    key = fingerprint({**settings, **bounds, "given": _digest(given)}, [])
     if is_finished(workspace.poses, key):
         say("poses: up to date")
         return workspace.poses
-    turned, how = _upright(given, align)
-    reconstruction = apply_known_distance(turned, **given_scale)
-    report = _report(reconstruction, given, format, how, time.perf_counter() - started)
-    if format == "llff":
-        report["depth_bounds"] = llff.read_bounds(source)
     with replace_folder(workspace.poses) as temporary:
+        found, why_not = None, _why_no_points(given, triangulate, refine)
+        if why_not is None:
+            found = _find_points(
+                given,
+                temporary,
+                is_refined=refine,
+                intrinsics=refine_intrinsics,
+                at_most=_ENOUGH if triangulate == "auto" else None,
+                features={"max_features": max_features, "image_size": image_size},
+                seed=seed,
+                threads=threads,
+            )
+        gps = gps_of(given, workspace)
+        turned, how, up = _upright(found.reconstruction if found else given, align, gps)
+        reconstruction, scale_sources = apply_scale(
+            turned, given_scale, gps=gps, position_error=0.0, unit_m=_unit(unit_m), seed=seed
+        )
         cameras_json.write(temporary / "cameras.json", reconstruction, root=workspace.root)
+        if found:
+            found.write(temporary / "colmap", reconstruction)
+        write_exchange(temporary, reconstruction, root=workspace.root)
+        report = {
+            **_report(reconstruction, given, format, how),
+            **(found.report() if found else {"triangulation": why_not}),
+            **bounds,
+            "up_estimates": up and up.estimates,
+            "scale_sources": scale_sources,
+            "seconds": time.perf_counter() - started,
+        }
         write_json(temporary / "report.json", report)
         _say_report(report, source, workspace)
         mark_finished(temporary, key, settings=settings, seconds=time.perf_counter() - started)
-    metrics = ("registered", "total", "reprojection_error_px", "n_points", "seconds", "method", "camera", "scale")
-    write_metrics(workspace, "poses", {k: report[k] for k in metrics})
+    write_metrics(workspace, "poses", {k: report[k] for k in _METRICS})
     return workspace.poses
+
+
+def _find_points(given: Reconstruction, folder: Path, **how: Any) -> GivenPoints:
+    with _scratch(folder) as scratch, colmap_log(folder / "colmap.log"):
+        return find_points(given, scratch=scratch, **how)
+
+
+def _check(*, refine: bool, refine_intrinsics: bool, **choices: str) -> None:
+    for name, allowed in _CHOICES.items():
+        if choices[name] not in allowed:
+            raise UserError(f"dataset.{name}={choices[name]}: expected one of {', '.join(allowed)}.")
+    for name, flag in (("refine", refine), ("refine_intrinsics", refine_intrinsics)):
+        if not isinstance(flag, bool):
+            raise UserError(f"dataset.{name}={flag}: expected true or false.")
+    if refine and choices["triangulate"] == "never":
+        raise UserError("dataset.refine=true needs points: set dataset.triangulate to auto or always.")
+    if refine_intrinsics and not refine:
+        raise UserError("dataset.refine_intrinsics=true works on refined poses only: set dataset.refine=true too.")
+
+
+def _why_no_points(given: Reconstruction, triangulate: str, refine: bool) -> str | None:
+    """Why no points are triangulated, in words; None when they are."""
+    taught = [view for view, out in zip(given.views, held_out(given.views), strict=True) if not out]
+    if triangulate == "never":
+        return "dataset.triangulate=never"
+    if len(taught) < 3:
+        return "fewer than 3 pictures are not held out"
+    # Silhouettes say where an object is at no cost; a hundred pictures of one take minutes to match for little.
+    if triangulate == "auto" and not refine and has_transparency(taught):
+        return "pictures have silhouettes"
+    return None
+
+
+@contextmanager
+def _scratch(folder: Path) -> Iterator[Path]:
+    scratch = folder / "scratch"
+    scratch.mkdir()
+    yield scratch
+    shutil.rmtree(scratch)
 
 
 def _source(path: str | None, format: str) -> Path:
@@ -84,48 +192,46 @@ def _source(path: str | None, format: str) -> Path:
     return source.resolve()
 
 
-def _read_colmap(path: Path, images: str | None) -> Reconstruction:
-    folder = path if path.is_dir() else path.parent
-    if images is not None and not (folder / images).is_dir():
-        raise UserError(f"dataset.images={images}: no such folder in {folder}.")
-    return colmap.read(path, images=folder / images if images is not None else None)
+def _digest(given: Reconstruction) -> str:
+    """Of everything that was read; pictures count by path and size."""
+    digest = hashlib.sha256(json.dumps(cameras_json.encode(given, root=Path("/"))).encode())
+    if given.points is not None:
+        digest.update(given.points.positions.tobytes() + given.points.colors.tobytes())
+    return digest.hexdigest()
 
 
-_READERS: dict[str, Callable[[Path, str | None], Reconstruction]] = {
-    "transforms": lambda path, images: transforms_json.read(path),
-    "blender": lambda path, images: blender.read(path),
-    "colmap": _read_colmap,
-    "llff": lambda path, images: llff.read(path, images=images),
-}
+# ---- the world frame -----------------------------------------------------------------------------------------------
 
 
-def _inputs(source: Path) -> list[Path]:
-    """The small files that hold the poses: beside or below the named one; pictures count by name and size only."""
-    folder = source if source.is_dir() else source.parent
-    names = ("transforms*.json", "poses_bounds.npy", "sparse/**/*.bin", "sparse/**/*.txt", "*.bin", "*.txt", "*.ply")
-    return sorted({file for name in names for file in folder.glob(name) if file.is_file()})
+def _unit(unit_m: float | None) -> float | None:
+    """`dataset.unit_m`, checked."""
+    if unit_m is None:
+        return None
+    if isinstance(unit_m, bool) or not isinstance(unit_m, (int, float)) or not 0 < unit_m < math.inf:
+        raise UserError(f"dataset.unit_m={unit_m}: expected the metres in a unit of the poses, e.g. 1.0, or null.")
+    return float(unit_m)
 
 
-def _upright(given: Reconstruction, align: str) -> tuple[Reconstruction, str]:
-    """The reconstruction with +z up as `align` asks, and in words what was done."""
+def _upright(given: Reconstruction, align: str, gps: Mapping[str, GpsFix]) -> tuple[Reconstruction, str, Up | None]:
+    """The reconstruction with +z up as `align` asks, in words what was done, and the up that was looked for."""
     if given.is_up_aligned or align == "keep":
-        return given, "as given"
-    up = find_up(given, seed=0)
+        return given, "as given", None
+    up = find_up(given, seed=0, gps=gps)
     tilt = float(np.degrees(np.arccos(np.clip(up.direction[2], -1.0, 1.0))))
     if align == "auto" and tilt <= _UPRIGHT_WITHIN_DEG:
-        return replace(given, is_up_aligned=True), "as given (its +z is up)"
+        return replace(given, is_up_aligned=True), "as given (its +z is up)", up
     turn = Similarity(1.0, rotation_between(up.direction, np.array([0.0, 0.0, 1.0])), np.zeros(3))
-    return replace(given.transformed(turn), is_up_aligned=True), f"turned upright by {tilt:.0f} degrees ({up.source})"
+    upright = replace(given.transformed(turn), is_up_aligned=True)
+    return upright, f"turned upright by {tilt:.0f} degrees ({up.source})", up
 
 
-def _report(
-    reconstruction: Reconstruction, given: Reconstruction, format: str, how: str, seconds: float
-) -> dict[str, Any]:
+def _report(reconstruction: Reconstruction, given: Reconstruction, format: str, how: str) -> dict[str, Any]:
     cameras = list(dict.fromkeys(view.camera for view in reconstruction.views))
     return {
         "registered": len(reconstruction.views),
         "total": len(given.views),
         "reprojection_error_px": None,
+        "mean_track_length": None,
         "n_points": 0 if reconstruction.points is None else len(reconstruction.points.positions),
         "method": f"given ({format})",
         "camera": {
@@ -136,7 +242,7 @@ def _report(
         },
         "up": how,
         "scale": reconstruction.scale and vars(reconstruction.scale),
-        "seconds": seconds,
+        "colmap_image_path": str(picture_folder(reconstruction)),
     }
 
 
@@ -144,9 +250,27 @@ def _say_report(report: dict[str, Any], source: Path, workspace: Workspace) -> N
     camera = report["camera"]
     say(
         f"poses: {report['registered']} given poses from {source}, {report['n_points']} points, focal "
-        f"{camera['focal_px']:.0f} px, {report['up']} -> {workspace.poses}"
+        f"{camera['focal_px']:.0f} px, {report['up']}, {report['seconds']:.0f} s -> {workspace.poses}"
     )
+    if isinstance(report["triangulation"], str):
+        say(f"poses: no points triangulated ({report['triangulation']})")
+    else:
+        _say_triangulation(report, report["triangulation"])
     if report["scale"] is None:
-        say("poses: scale unknown (lengths are in the data set's units): set scale.known_distance_m=... for metres")
+        say(
+            "poses: scale unknown (lengths are in the data set's units): set scale.known_distance_m=..., or "
+            "dataset.unit_m=1.0 where they are metres"
+        )
     if report["registered"] < 3:
         warn(f"only {report['registered']} posed pictures: a scene needs 20 or more to come out well")
+
+
+def _say_triangulation(report: dict[str, Any], found: dict[str, Any]) -> None:
+    if found["n_points"] == 0:
+        warn("no points could be triangulated from the pictures: training does without lines of sight.")
+        return
+    say(
+        f"poses: {found['n_points']} points triangulated from {found['pictures']} pictures, reprojection error "
+        f"{report['reprojection_error_px']:.2f} px, mean track {report['mean_track_length']:.1f}; matches are "
+        f"{found['epipolar_error_px']:.2f} px off the given poses in the median, {found['fitting_matches']:.0%} fit"
+    )

@@ -1,193 +1,106 @@
-"""From matched pairs to one model of cameras and points: the mappers, tried in turn until one registers enough."""
+"""From matched pairs to models of cameras and points: COLMAP's incremental and global mappers, with our settings."""
 
-import copy
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pycolmap
 
-from recon.console import progress, say
-from recon.poses.features import MAPPING_CAMERA
+from recon.console import progress
 from recon.poses.frames import FrameSet
 
-# Fewer pictures or points than these cannot tell a lens with six more parameters from a bent scene.
-_MIN_OBSERVATIONS_FOR_OPENCV = 5000
-_MIN_IMAGES_FOR_OPENCV = 10
-# Measured: a phone with real distortion gains 5 %, an exact pinhole 0.1 % (and its camera positions get worse by it).
-_CLEARLY_LOWER = 0.99
+Models = list[pycolmap.Reconstruction]
 
 
 @dataclass(frozen=True)
-class Mapped:
-    """The best model so far and how it came about."""
+class Mapping:
+    """What every mapper works on."""
 
-    model: pycolmap.Reconstruction
-    method: str
-    attempts: tuple[dict, ...]  # for the report: method, registered, seconds of every mapper that ran
+    database: Path
+    images: Path
+    scratch: Path  # for the models that COLMAP insists on writing
+    frames: FrameSet
+    seed: int
+    threads: int | None
 
     @property
-    def registered(self) -> int:
-        return self.model.num_reg_images()
+    def is_lens_free(self) -> bool:
+        """Whether distortion is estimated."""
+        return not self.frames.is_lens_exact
+
+    @property
+    def is_focal_free(self) -> bool:
+        """Whether the focal length is estimated."""
+        return not (self.frames.is_lens_exact or self.frames.is_focal_known)
 
 
-def map_frames(
-    database: Path,
-    frames: FrameSet,
-    *,
-    image_folder: Path,
-    scratch: Path,
-    mapper: str,
-    retry_below: float,
-    seed: int,
-    threads: int | None,
-) -> tuple[Mapped | None, tuple[dict, ...]]:
-    """Run the mappers in order until one registers `retry_below` of the frames; the largest model of all wins.
+def map_incrementally(
+    given: Mapping, *, is_relaxed: bool = False, start: pycolmap.Reconstruction | None = None
+) -> Models:
+    """One frame after the other; all partial models. `start`: go on from a model, whose frames are kept.
 
-    `mapper` is "auto" (incremental, then global) or the name of one. Returns None when nothing could be mapped, and
-    what was tried.
+    `is_relaxed` takes frames and first pairs with less support.
     """
-    pycolmap.set_random_seed(seed)
-    best: tuple[pycolmap.Reconstruction, str] | None = None
-    attempts: list[dict] = []
-    for name in _LADDER if mapper == "auto" else (mapper,):
-        started = time.perf_counter()
-        folder = scratch / name
-        folder.mkdir()
-        models = _MAPPERS[name](database, image_folder, folder, len(frames.frames), seed, threads)
-        largest = max(models, key=_rank, default=None)
-        registered = 0 if largest is None else largest.num_reg_images()
-        attempts.append(
-            {"method": name, "registered": registered, "models": len(models), "seconds": time.perf_counter() - started}
-        )
-        say(f"poses: {name} mapping registered {registered} of {len(frames.frames)} frames")
-        if largest is not None and (best is None or registered > best[0].num_reg_images()):
-            best = largest, name
-        if registered >= retry_below * len(frames.frames):
-            break
-    return best and Mapped(best[0], best[1], tuple(attempts)), tuple(attempts)
-
-
-def _rank(model: pycolmap.Reconstruction) -> tuple[int, int]:
-    return model.num_reg_images(), model.num_points3D()
-
-
-def _incremental(
-    database: Path, images: Path, folder: Path, n: int, seed: int, threads: int | None
-) -> Sequence[pycolmap.Reconstruction]:
+    n = len(given.frames.moments()) if given.frames.rig else len(given.frames.frames)
     options = pycolmap.IncrementalPipelineOptions()
-    options.random_seed = seed
-    options.num_threads = threads or -1
+    options.random_seed = given.seed
+    options.num_threads = given.threads or -1
     options.min_model_size = min(10, max(3, n // 2))  # small captures make small models
-    with progress("incremental mapping", n) as bar:
+    options.ba_refine_focal_length, options.ba_refine_extra_params = given.is_focal_free, given.is_lens_free
+    options.ba_refine_sensor_from_rig = False  # rigs are given, not estimated
+    options.multiple_models = start is None
+    # The final adjustment is ours (polish); on the way half as many and half as exact ones serve as well.
+    options.ba_global_frames_ratio = options.ba_global_points_ratio = 1.4
+    options.ba_global_max_refinements, options.ba_local_max_refinements = 2, 1
+    options.ba_global_function_tolerance = options.ba_local_function_tolerance = 1e-4
+    mapper = options.mapper
+    mapper.abs_pose_refine_focal_length = given.is_focal_free
+    mapper.abs_pose_refine_extra_params = given.is_lens_free
+    # Drives straight ahead have no sideways pair and few wide angles to begin with; polish and the gate reject bad starts.
+    mapper.init_max_forward_motion, mapper.init_min_tri_angle = 1.0, 8.0
+    if is_relaxed:
+        options.min_num_matches, mapper.init_min_num_inliers, mapper.init_min_tri_angle = 10, 50, 4.0
+        mapper.abs_pose_min_num_inliers, mapper.abs_pose_min_inlier_ratio = 15, 0.15
+    folder = _new_folder(given.scratch, "incremental")
+    begin = ""
+    if start is not None:
+        begin = str(_new_folder(given.scratch, "start"))
+        start.write(begin)
+    with progress("incremental mapping", len(given.frames.frames)) as bar:
         models = pycolmap.incremental_mapping(
-            database,
-            images,
+            given.database,
+            given.images,
             folder,
             options,
+            input_path=begin,
             initial_image_pair_callback=lambda: bar.move_to(2),
             next_image_callback=bar.advance,
         )
-        bar.move_to(n)
+        bar.move_to(len(given.frames.frames))
     return list(models.values())
 
 
-def _global(
-    database: Path, images: Path, folder: Path, n: int, seed: int, threads: int | None
-) -> Sequence[pycolmap.Reconstruction]:
+def map_globally(given: Mapping) -> Models:
+    """All frames at once: rotations first, then positions (GLOMAP, Pan et al. 2024)."""
     options = pycolmap.GlobalPipelineOptions()
-    options.random_seed = seed
-    options.num_threads = threads or -1
-    options.mapper.global_positioning.use_gpu = False
-    options.mapper.bundle_adjustment.ceres.use_gpu = False
+    options.random_seed = given.seed
+    options.num_threads = given.threads or -1
+    mapper = options.mapper
+    mapper.global_positioning.use_gpu = mapper.bundle_adjustment.ceres.use_gpu = False
+    mapper.bundle_adjustment.refine_focal_length = given.is_focal_free
+    mapper.bundle_adjustment.refine_extra_params = given.is_lens_free
+    mapper.refine_sensor_from_rig = mapper.rotation_averaging.refine_sensor_from_rig = False  # rigs are given
+    mapper.global_positioning.refine_sensor_from_rig = mapper.bundle_adjustment.refine_sensor_from_rig = False
     with progress("global mapping", None):
-        models = pycolmap.global_mapping(database, images, folder, options)
+        models = pycolmap.global_mapping(given.database, given.images, _new_folder(given.scratch, "global"), options)
     return list(models.values())
 
 
-_MAPPERS: dict[str, Callable[..., Sequence[pycolmap.Reconstruction]]] = {
-    "incremental": _incremental,
-    "global": _global,
-}
-_LADDER = ("incremental", "global")
+MAPPERS: dict[str, Callable[[Mapping], Models]] = {"incremental": map_incrementally, "global": map_globally}
 
 
-# ---- lens ----------------------------------------------------------------------------------------------------------
-
-
-def refine_lens(model: pycolmap.Reconstruction, *, camera_model: str) -> tuple[pycolmap.Reconstruction, str]:
-    """The model adjusted as a whole, with a richer lens where the pictures support it, and the name of the lens.
-
-    `camera_model` "auto" tries OpenCV's four coefficients and two focal lengths for cameras that enough pictures and
-    points share, and keeps them only when they lower the reprojection error clearly: unneeded freedom bends the model.
-    A COLMAP model name fixes the lens.
-    """
-    if camera_model != "auto":
-        for camera in model.cameras.values():
-            _change_lens(camera, camera_model)
-        adjust(model)
-        return model, camera_model
-    adjust(model)
-    observations: dict[int, list[int]] = {}
-    for image in (model.image(image_id) for image_id in model.reg_image_ids()):
-        observations.setdefault(image.camera_id, []).append(image.num_points3D)
-    supported = [
-        camera_id
-        for camera_id, counts in observations.items()
-        if len(counts) >= _MIN_IMAGES_FOR_OPENCV and sum(counts) >= _MIN_OBSERVATIONS_FOR_OPENCV
-    ]
-    if not supported:
-        return model, MAPPING_CAMERA
-    richer = copy.deepcopy(model)
-    for camera_id in supported:
-        _change_lens(richer.camera(camera_id), "OPENCV")
-    adjust(richer)
-    if richer.compute_mean_reprojection_error() > _CLEARLY_LOWER * model.compute_mean_reprojection_error():
-        return model, MAPPING_CAMERA
-    return richer, "OPENCV"
-
-
-def adjust(model: pycolmap.Reconstruction) -> None:
-    """Bundle adjustment of poses, points and lenses; the principal points stay at the centre."""
-    options = pycolmap.BundleAdjustmentOptions()
-    options.print_summary = False
-    options.ceres.loss_function_type = pycolmap.LossFunctionType.SOFT_L1
-    options.ceres.solver_options.function_tolerance = 1e-6
-    options.ceres.solver_options.max_num_iterations = 50
-    config = pycolmap.BundleAdjustmentConfig()
-    for image_id in model.reg_image_ids():
-        config.add_image(image_id)
-    config.fix_gauge(pycolmap.BundleAdjustmentGauge.TWO_CAMS_FROM_WORLD)
-    pycolmap.create_default_bundle_adjuster(options, config, model).solve()
-    model.update_point_3d_errors()
-
-
-def _change_lens(camera: pycolmap.Camera, target: str) -> None:
-    """Re-express a SIMPLE_RADIAL camera in a model with more parameters, the new ones zero."""
-    f, cx, cy, k = camera.params
-    params = {
-        "SIMPLE_PINHOLE": [f, cx, cy],
-        "PINHOLE": [f, f, cx, cy],
-        "SIMPLE_RADIAL": [f, cx, cy, k],
-        "RADIAL": [f, cx, cy, k, 0.0],
-        "OPENCV": [f, f, cx, cy, k, 0.0, 0.0, 0.0],
-    }[target]
-    camera.model = getattr(pycolmap.CameraModelId, target)
-    camera.params = params
-
-
-# ---- quality -------------------------------------------------------------------------------------------------------
-
-
-def triangulation_angles_deg(model: pycolmap.Reconstruction, *, at_most: int = 2000) -> np.ndarray:
-    """Widest angle between the rays to each of up to `at_most` points [n]: near 0 means no parallax."""
-    centers = {i: model.image(i).projection_center() for i in model.reg_image_ids()}
-    points = list(model.points3D.values())
-    angles = []
-    for point in points[:: max(1, len(points) // at_most)]:
-        rays = np.array([centers[element.image_id] - point.xyz for element in point.track.elements])
-        rays /= np.linalg.norm(rays, axis=1, keepdims=True)
-        angles.append(np.degrees(np.arccos(np.clip((rays @ rays.T).min(), -1.0, 1.0))))
-    return np.array(angles)
+def _new_folder(scratch: Path, name: str) -> Path:
+    n = len(list(scratch.glob(f"{name}*")))
+    folder = scratch / f"{name}{n}"
+    folder.mkdir(parents=True)
+    return folder

@@ -1,6 +1,8 @@
 """Posed photos -> a radiance field.
 
 stage       `train_field`: the stage, resumable
+setup       what is there before the first step
+run         the loop around the steps: clock, curve, previews, checkpoints
 loop        one training: its state and its step
 schedule    budget and learning rate
 checkpoint  complete, atomic, safe to load

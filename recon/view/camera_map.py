@@ -1,5 +1,8 @@
 """Where the cameras were: cameras and sparse points from above and from the side, as inline SVG."""
 
+from collections.abc import Collection, Mapping
+from html import escape
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,10 +13,18 @@ SIZE, MARGIN = 520, 24
 MAX_POINTS = 2500
 
 
-def camera_map(reconstruction: Reconstruction, *, axes: tuple[int, int], title: str) -> str:
+def camera_map(
+    reconstruction: Reconstruction,
+    *,
+    axes: tuple[int, int],
+    title: str,
+    weak: Collection[str] = (),
+    lost: Mapping[str, NDArray] | None = None,
+) -> str:
     """The world seen along the third axis: `axes` (right, up) are (0, 1) from above and (0, 2) from the side.
 
-    Training cameras are blue, held-out ones orange, each with a short line where it looks.
+    Each camera has a short line where it looks: training ones are dots, held-out ones rings; those named in `weak`
+    orange, the others blue. `lost` has the supposed place [3] of each frame without a pose.
     """
     centers = reconstruction.centers[:, axes]
     forward = np.stack([view.world_from_camera[:3, 2] for view in reconstruction.views])[:, axes]
@@ -34,14 +45,24 @@ def camera_map(reconstruction: Reconstruction, *, axes: tuple[int, int], title: 
         f'<path class="points" d="{dots}"/>' if dots else "",
         f'<path class="axis" d="M{track}"/>',
     ]
-    for start, end, out in zip(
-        place(centers), place(centers + forward * extent * 0.045), held_out(reconstruction.views), strict=True
-    ):
-        style = "b" if out else "a"
-        (x0, y0), (x1, y1) = start, end
-        parts.append(f'<path class="{style}" stroke-width="1.5" d="M{x0:.1f} {y0:.1f}L{x1:.1f} {y1:.1f}"/>')
-        parts.append(f'<circle class="f{style}" cx="{x0:.1f}" cy="{y0:.1f}" r="2.6"/>')
+    for name, position in (lost or {}).items():
+        x, y = place(position[list(axes)])
+        parts.append(
+            f'<circle class="lost" cx="{x:.1f}" cy="{y:.1f}" r="3.6"><title>{escape(name)}: no pose</title></circle>'
+        )
+    ends = place(centers), place(centers + forward * extent * 0.045)
+    for view, start, end, out in zip(reconstruction.views, *ends, held_out(reconstruction.views), strict=True):
+        parts.append(_camera(view.name, start, end, "b" if view.name in weak else "a", is_ring=out))
     return "".join([*parts, _scale_bar(reconstruction, extent, factor), "</svg>"])
+
+
+def _camera(name: str, start: NDArray, end: NDArray, style: str, *, is_ring: bool) -> str:
+    (x0, y0), (x1, y1) = start, end
+    look = f"{style} ring" if is_ring else f"f{style}"
+    return (
+        f'<path class="{style}" stroke-width="1.5" d="M{x0:.1f} {y0:.1f}L{x1:.1f} {y1:.1f}"/>'
+        f'<circle class="{look}" cx="{x0:.1f}" cy="{y0:.1f}" r="2.6"><title>{escape(name)}</title></circle>'
+    )
 
 
 def _some_points(reconstruction: Reconstruction) -> NDArray[np.float64]:

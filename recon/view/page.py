@@ -45,6 +45,18 @@ pre { overflow-x:auto; background:var(--card); border:1px solid var(--line); bor
 svg text { font:12px system-ui,sans-serif; fill:var(--soft) } svg .axis { stroke:var(--line); fill:none }
 svg .a { stroke:var(--blue) } svg .b { stroke:var(--orange) } svg .fa { fill:var(--blue) } svg .fb { fill:var(--orange) }
 svg .points { stroke:var(--soft); stroke-width:2; stroke-linecap:round; opacity:.55; fill:none } svg .dim { fill:var(--line) }
+svg .r { stroke:var(--bad) } svg .fr { fill:var(--bad) } svg .grey { fill:var(--soft) }
+svg .ring { fill:var(--card); stroke-width:1.6 }
+svg .lost { fill:none; stroke:var(--bad); stroke-width:1.4; stroke-dasharray:2 2 } svg .band { fill:var(--orange); opacity:.18 }
+svg .hit { fill:transparent } svg .hit:hover { fill:var(--ink); opacity:.12 } svg .path { stroke:var(--ink); fill:none; opacity:.6 }
+svg .h1 { fill:var(--blue); opacity:.16 } svg .h2 { fill:var(--blue); opacity:.34 } svg .h3 { fill:var(--blue); opacity:.54 }
+svg .h4 { fill:var(--blue); opacity:.76 } svg .h5 { fill:var(--blue) } svg .h0 { fill:var(--bad); opacity:.7 }
+.advice { list-style:none; margin:8px 0 14px; padding:0 } .advice li { padding:5px 0 5px 24px; position:relative }
+.advice li::before { content:""; position:absolute; left:3px; top:12px; width:10px; height:10px; border-radius:5px;
+  background:var(--orange) }
+.advice .problem::before { background:var(--bad) } .advice .good { color:inherit } .advice .good::before { background:var(--good) }
+.key { display:inline-block; width:11px; height:11px; border-radius:3px; margin:0 5px 0 12px; vertical-align:-1px }
+.failed { border:1px solid var(--bad); border-left-width:5px; border-radius:8px; padding:10px 14px; margin:12px 0 }
 @media (max-width:640px) { .hero { grid-template-columns:1fr } .hero .arrow { transform:rotate(90deg); justify-self:center } }
 """
 

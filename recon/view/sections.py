@@ -14,7 +14,6 @@ from recon.errors import UserError
 from recon.formats import cameras_json
 from recon.formats.images import read_image
 from recon.render.pictures import GAP
-from recon.view.camera_map import camera_map
 from recon.view.charts import bars, line_chart
 from recon.view.page import figure, image, section, table, text, tiles
 from recon.workspace import Workspace, read_json, read_metrics, stage_warnings
@@ -81,15 +80,20 @@ def frames(workspace: Workspace) -> str | None:
     records = read_json(workspace.frames_json, made_by="python scripts/capture.py").get("frames", [])
     kept = [record for record in records if record.get("kept") and record.get("image")]
     reasons = Counter(str(record.get("reason")) for record in records if not record.get("kept"))
-    summary = f"{len(kept)} of {len(records)} frames kept"
+    summary = f"{_moments(kept)} of {_moments(records)} frames kept"
+    if _moments(kept) < len(kept):
+        summary += f", as {len(kept)} views of panoramas"
     dropped = "; dropped: " + ", ".join(f"{n} {reason}" for reason, n in reasons.most_common()) if reasons else ""
     sharpness = [float(record.get("sharpness") or 0) for record in records]
-    chart = bars(sharpness, [bool(r.get("kept")) for r in records], "sharpness of each frame") if records else ""
+    chart = bars(sharpness, [bool(r.get("kept")) for r in records], "sharpness of each frame") if any(sharpness) else ""
     sheet = _contact_sheet((str(r["name"]), workspace.frames / Path(r["image"]).name) for r in spread(kept, MAX_FRAMES))
-    return (
-        f"<p>{escape(summary + dropped)}.</p>{figure(chart, 'sharpness of each frame in order; kept ones in colour')}"
-        f"<br>{sheet}"
-    )
+    shown = figure(chart, "sharpness of each frame in order; kept ones in colour") if chart else ""
+    return f"<p>{escape(summary + dropped)}.</p>{shown}<br>{sheet}"
+
+
+def _moments(records: list[dict[str, Any]]) -> int:
+    """How many frames of the source they come from: a panorama gives several."""
+    return len({record.get("rig_frame") or record.get("name") for record in records})
 
 
 def _given_photos(workspace: Workspace) -> str | None:
@@ -108,29 +112,6 @@ def _contact_sheet(named: Iterable[tuple[str, Path]]) -> str:
         if (pixels := _first([file])) is not None
     )
     return f"<div class='grid sheet'>{''.join(figures)}</div>"
-
-
-def cameras(workspace: Workspace) -> str | None:
-    """Cameras and points from above and from the side."""
-    if not workspace.cameras_json.exists():
-        return None
-    reconstruction = cameras_json.read_reconstruction(workspace)
-    aligned, scale = reconstruction.is_up_aligned, reconstruction.scale
-    note = "z is up" if aligned else "up is unknown: seen along the axes of the capture"
-    length = (
-        f"1 unit = {scale.metres_per_unit:.4g} m ± {100 * scale.relative_error:.2g} % ({scale.source})"
-        if scale
-        else "scale unknown: lengths are in scene units"
-    )
-    maps = (
-        camera_map(reconstruction, axes=(0, 1), title="from above (x right, y up)"),
-        camera_map(reconstruction, axes=(0, 2), title="from the side (x right, z up)"),
-    )
-    cards = "".join(f"<div class=card>{svg}</div>" for svg in maps)
-    return (
-        f"<div class='grid two'>{cards}</div>"
-        f"<p class=soft>Blue: training cameras, orange: held out; {escape(f'{note}; {length}')}.</p>"
-    )
 
 
 def training(workspace: Workspace) -> str | None:

@@ -9,9 +9,11 @@ import torch
 
 from recon import bench, kernels
 from recon.bench import peers
-from recon.bench.steps import Step
+from recon.bench.steps import Step, rows_touched
 from recon.errors import UserError
+from recon.geometry import Rays
 from recon.kernels import native
+from recon.render.volume import Samples
 
 ROOT = Path(__file__).resolve().parents[2]
 needs_native = pytest.mark.skipif(native.why_missing() is not None, reason=f"native kernels: {native.why_missing()}")
@@ -54,6 +56,16 @@ def test_rays_of_the_benchmark_end_at_their_surface() -> None:
     ended = len(step.march())
     kernels.use("reference")
     assert 0 < ended < 0.8 * len(step.march())  # the reference looks behind the surface too
+
+
+@needs_native
+def test_rows_touched_are_those_of_the_samples_cells() -> None:
+    step = Step(n_samples=16, log2_table_size=15, samples_per_ray=16)
+    step.rays = Rays(torch.zeros(1, 3), torch.tensor([[0.6, 0.64, 0.48]]))
+    step.samples = Samples(
+        torch.zeros(2, dtype=torch.int64), torch.tensor([0.01, 0.010001]), torch.tensor([0.01, 0.010001])
+    )
+    assert rows_touched(step) == [8] * step.field.layout.n_levels  # both lie in one cell of every level
 
 
 @needs_native

@@ -32,6 +32,10 @@ SETTINGS: dict[str, Any] = {
     "jpeg_quality": 95,
     "alpha": "mask",
     "mask_fn": None,
+    "projection": "auto",
+    "panorama_views": 5,
+    "panorama_fov_deg": 90,
+    "panorama_poles": "none",
 }
 
 
@@ -274,6 +278,22 @@ def test_photos_are_downscaled_with_their_focal_length(
     assert report["size_hw"] == [45, 80] and report["shared_camera"]
     assert report["focal_prior_px"] == pytest.approx(26 * np.hypot(45, 80) / np.hypot(24, 36), rel=1e-4)
     assert images.read_image(workspace.frames / "2.jpg").shape == (45, 80, 3)
+
+
+def test_photos_keep_their_gps(workspace: Workspace, tmp_path: Path, views: list[np.ndarray]) -> None:
+    (tmp_path / "photos").mkdir()
+    for i, view in enumerate(views[:4]):
+        exif = Image.Exif()
+        exif[ExifTags.Base.Make] = "phone"
+        if i != 1:
+            gps = exif.get_ifd(ExifTags.IFD.GPSInfo)
+            gps |= {ExifTags.GPS.GPSLatitudeRef: "S", ExifTags.GPS.GPSLatitude: (33.0, 30.0, 18.0 + i)}
+            gps |= {ExifTags.GPS.GPSLongitudeRef: "E", ExifTags.GPS.GPSLongitude: (151.0, 0.0, 36.0)}
+        Image.fromarray(view).save(tmp_path / "photos" / f"{i}.jpg", exif=exif)
+    fixes = [frame["gps"] for frame in capture(workspace, tmp_path / "photos", max_size=80)["frames"]]
+    assert fixes[1] is None and fixes[0]["altitude_m"] is None
+    assert fixes[3]["latitude_deg"] == pytest.approx(-(33.5 + 21 / 3600))
+    assert fixes[3]["longitude_deg"] == pytest.approx(151.01)
 
 
 def test_two_lenses_do_not_share_a_camera(workspace: Workspace, tmp_path: Path, views: list[np.ndarray]) -> None:

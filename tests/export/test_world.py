@@ -15,8 +15,10 @@ from rooms import room, workspace_of
 from recon.console import take_warnings
 from recon.errors import UserError
 from recon.export import export_world, verify_world
+from recon.geometry.geodesy import Geo
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.reconstruction import Reconstruction, Scale
+from recon.geometry.transforms import Similarity
 from recon.workspace import Workspace, read_metrics
 
 SETTINGS = yaml.safe_load((Path(__file__).parents[2] / "conf/export/default.yaml").read_text())
@@ -114,11 +116,14 @@ def test_known_scale_is_applied(tmp_path: Path) -> None:
     from recon.formats.mesh_obj import read_obj
 
     workspace = workspace_of(tmp_path / "run", room(side=0.5, noise=0.0))
-    scaled = Reconstruction(views=(), scale=Scale(2.0, "made so", 0.01), is_up_aligned=True)
+    geo = Geo(47.0, 8.0, 400.0, Similarity(2.0, np.eye(3), np.zeros(3)), 0.5, 1.0)
+    scaled = Reconstruction(views=(), scale=Scale(2.0, "made so", 0.01), is_up_aligned=True, geo=geo)
     export_world(workspace, reconstruction=scaled, **(SETTINGS | {"verify": False}))
     assert np.ptp(read_obj(workspace.world / "visual.obj").vertices[:, 0]) == pytest.approx(6.0, rel=1e-4)
     manifest = json.loads((workspace.world / "manifest.json").read_text())
     assert manifest["metres_per_unit"] == 1.0 and np.linalg.det(manifest["world_from_capture"]) == pytest.approx(8)
+    assert manifest["scale"] == {"source": "made so", "relative_error": 0.01}
+    assert manifest["geo"]["latitude_deg"] == 47.0 and manifest["geo"]["enu_from_world"] == np.eye(4).tolist()
 
 
 def test_broken_package_fails_by_name_and_breaks_nothing(exported: Workspace, tmp_path: Path) -> None:

@@ -78,6 +78,89 @@ def test_per_frame_intrinsics_win_and_angle_serves_without_focal(tmp_path: Path)
     assert camera.model == "PINHOLE" and camera.fx == pytest.approx(40.0) and (camera.cx, camera.cy) == (18, 12)
 
 
+def test_keys_of_other_programs_that_say_nothing_of_the_camera_change_nothing(tmp_path: Path) -> None:
+    value = minimal(tmp_path)
+    plain = transforms_json.read(save(tmp_path, value)).views
+    value |= {
+        "aabb_scale": 16, "scale": 0.33, "offset": [0.5, 0.5, 0.5], "orientation_override": "none",
+        "applied_transform": [[0, 1, 0, 0], [1, 0, 0, 0], [0, 0, -1, 0]], "applied_scale": 0.5, "is_fisheye": False,
+        "integer_depth_scale": 0.001, "k1": 0.0, "k3": 0.0, "k4": 0, "sharpness_discard_threshold": 0.0,
+    }  # fmt: skip
+    for frame in value["frames"]:
+        frame |= {"depth_file_path": "depth/none.png", "sharpness": 30.0, "colmap_im_id": 7}
+    read = transforms_json.read(save(tmp_path, value)).views
+    for a, b in zip(read, plain, strict=True):
+        assert (a.name, a.image, a.camera) == (b.name, b.image, b.camera)
+        np.testing.assert_array_equal(a.world_from_camera, b.world_from_camera)
+
+
+def test_lenses_by_the_keys_of_each_program(tmp_path: Path) -> None:
+    def camera(**changes: object) -> Camera:
+        return transforms_json.read(save(tmp_path, {**minimal(tmp_path), **changes})).views[0].camera
+
+    assert camera(is_fisheye=True, k1=0.1, k4=0.2).distortion == (0.1, 0, 0, 0.2)
+    assert camera(camera_model="OPENCV_FISHEYE", k3=0.3).distortion == (0, 0, 0.3, 0)
+    assert camera(camera_model="SIMPLE_RADIAL", k1=0.1).distortion == (0.1, 0, 0, 0)
+    assert camera(camera_model="PINHOLE", k1=0.1, p2=0.01).distortion == (0.1, 0, 0, 0.01)
+    take_warnings()
+    folded = camera(camera_model="OPENCV", k3=10.0)
+    assert folded.model == "OPENCV" and folded.distortion[1] > 0.01
+    assert len(take_warnings()) == 1  # one camera, though three frames have it
+
+
+def test_intrinsics_of_each_frame_as_polycam_has_them(tmp_path: Path) -> None:
+    value = minimal(tmp_path)
+    numbers = {key: value.pop(key) for key in ("fl_x", "fl_y", "cx", "cy", "w", "h")}
+    for i, frame in enumerate(value["frames"]):
+        frame |= {**numbers, "fl_x": 40.0 + i}
+        frame["file_path"] = f"./{frame['file_path']}".replace("/", "\\") if i == 1 else f"./{frame['file_path']}"
+    views = transforms_json.read(save(tmp_path, {"camera_model": "OPENCV", **value})).views
+    assert [view.camera.fx for view in views] == [40, 41, 42]
+
+
+def test_fields_of_view_in_degrees(tmp_path: Path) -> None:
+    value = minimal(tmp_path)
+    del value["fl_x"], value["fl_y"]
+    value |= {"x_fov": float(np.degrees(2 * np.arctan(18 / 40))), "y_fov": float(np.degrees(2 * np.arctan(12 / 30)))}
+    camera = transforms_json.read(save(tmp_path, value)).views[0].camera
+    assert (camera.fx, camera.fy) == (pytest.approx(40), pytest.approx(30))
+
+
+def test_pictures_elsewhere_are_read_where_the_person_says_so(tmp_path: Path) -> None:
+    value = minimal(tmp_path / "data")
+    (tmp_path / "data/images").rename(tmp_path / "photos")
+    value["frames"][0]["file_path"] = "../photos/000.png"
+    value["frames"][1]["file_path"] = str(tmp_path / "photos/001.png")
+    path = save(tmp_path / "data", value)
+    with pytest.raises(UserError, match="leads out"):
+        transforms_json.read(path)
+    views = transforms_json.read(path, images="../photos").views
+    assert [view.image for view in views] == [tmp_path / f"photos/{i:03d}.png" for i in range(3)]
+    value["frames"][0]["file_path"] = "../secrets/000.png"
+    with pytest.raises(UserError, match="leads out"):
+        transforms_json.read(save(tmp_path / "data", value), images="../photos")
+    with pytest.raises(UserError, match=r"dataset\.images=nowhere"):
+        transforms_json.read(path, images="nowhere")
+
+
+def test_nerfstudio_finds_the_camera_and_all_three_lists_at_the_top(tmp_path: Path) -> None:
+    camera = Camera("OPENCV_FISHEYE", SIZE_HW, 40.0, 41.0, 17.7, 12.3, (0.05, -0.02, 0.001, 0.002))
+    views = [
+        View(f"{i}", picture(tmp_path / f"{i}.png"), camera, pose(i), split="test" if i else "train") for i in (0, 1)
+    ]
+    transforms_json.write(tmp_path / "transforms.json", Reconstruction(tuple(views)))
+    value = json.loads((tmp_path / "transforms.json").read_text())
+    assert (value["camera_model"], value["is_fisheye"], value["fl_y"], value["k4"]) == (
+        "OPENCV_FISHEYE",
+        True,
+        41.0,
+        0.002,
+    )
+    assert set(value["frames"][0]) == {"file_path", "transform_matrix"}
+    lists = [value[f"{name}_filenames"] for name in ("train", "val", "test")]
+    assert lists == [["0.png"], ["1.png"], ["1.png"]]
+
+
 def test_missing_pictures_are_skipped_with_one_warning(tmp_path: Path) -> None:
     value = minimal(tmp_path, 5)
     for i in (1, 3):
@@ -122,8 +205,15 @@ BAD = {
     "not a matrix": lambda v: v["frames"][1].update(transform_matrix="identity"),
     "finite number": lambda v: v.update(fl_x="wide"),
     "positive": lambda v: v.update(fl_x=-3.0),
-    "camera model": lambda v: v.update(camera_model="EQUIRECTANGULAR"),
-    "k3": lambda v: v.update(k1=0.1, k3=0.1),
+    "camera model 'FOV'": lambda v: v.update(camera_model="FOV"),
+    "panoramas with given poses.*capture.projection": lambda v: (
+        v.pop("fl_x"),
+        v.update(camera_model="EQUIRECTANGULAR"),
+    ),
+    "k3": lambda v: v.update(k1=0.1, k3=4000.0),
+    "k4": lambda v: v.update(k1=0.1, k4=0.1),
+    "FTHETA": lambda v: v.update(ftheta_p0=1.0),
+    "under 180": lambda v: (v.pop("fl_x"), v.pop("fl_y"), v.update(x_fov=181)),
     "none of its": lambda v: [f.update(file_path=f["file_path"] + "x") for f in v["frames"]],
     "mask": lambda v: v["frames"][1].update(mask_path="masks/no.png"),
 }

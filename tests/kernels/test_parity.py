@@ -145,6 +145,29 @@ def test_training_gradients(n_rays: int, is_open: bool, near_scale: float, monke
         assert float((found - expected).norm()) < 2e-3 * float(expected.norm()) + 1e-12, name
 
 
+@pytest.mark.parametrize(("n_levels", "n_features", "width"), [(5, 2, 50), (3, 3, 17)])
+def test_networks_of_any_width(n_levels: int, n_features: int, width: int) -> None:
+    """Sizes that are no multiple of the kernels' tiles: gradients end at the last weight."""
+    torch.manual_seed(5)
+    field = RadianceField(FieldShape(n_levels, n_features, 12, 4, 64, width, is_contracted=False, has_sky=False))
+    with torch.no_grad():
+        field.table.uniform_(-1, 1)
+    rays, layout = rays_through_cube(40), OccupancyLayout(1, 8)
+    samples = sample_rays(
+        rays, near=0.1, offsets=torch.zeros(40), occupied=torch.ones(layout.shape, dtype=torch.bool), layout=layout,
+        lattice=StepLattice(0.2, 0.0),
+    )  # fmt: skip
+    targets, results = torch.rand(40, 3), []
+    for backend in ("reference", "native"):
+        kernels.use(backend)
+        field.zero_grad(set_to_none=True)
+        loss = LossSettings(0.1, 0.0, 0.0, 0.0)
+        add_gradients(field, rays, samples, targets=targets, backgrounds=torch.zeros(40, 3), loss=loss)
+        results.append([p.grad.clone() for p in field.parameters()])
+    for expected, found in zip(*results, strict=True):
+        assert float((found - expected).norm()) < 2e-2 * float(expected.norm())
+
+
 def test_rendering() -> None:
     """Early termination and the colours that are left out change a pixel by at most one part in a hundred."""
     field = make_field(is_contracted=True)

@@ -1,6 +1,7 @@
 """A textured box room with exact truth: small pictures rendered by intersecting rays with its six walls."""
 
 import json
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 from PIL import Image
 
 from recon.geometry import Camera, look_at, pixel_centers
+from recon.geometry.panorama import directions_of_panorama
 from recon.workspace import Workspace
 
 HALF_SIZE = np.array([3.0, 2.0, 1.4])  # metres; the floor is at z = -1.4
@@ -49,13 +51,24 @@ def textures(seed: int, size: int = 1024) -> list[np.ndarray]:
 def render(lens: Camera, world_from_camera: np.ndarray, walls: list[np.ndarray]) -> np.ndarray:
     """uint8 [h, w, 3], four rays a pixel."""
     fine = lens.resized((2 * lens.size_hw[0], 2 * lens.size_hw[1]))
-    directions = fine.unproject(pixel_centers(fine.size_hw).double()).numpy() @ world_from_camera[:3, :3].T
+    return _render(fine.unproject(pixel_centers(fine.size_hw).double()).numpy(), world_from_camera, walls)
+
+
+def render_panorama(size_hw: tuple[int, int], world_from_camera: np.ndarray, walls: list[np.ndarray]) -> np.ndarray:
+    """An equirectangular picture, uint8 [h, w, 3], four rays a pixel."""
+    fine = (2 * size_hw[0], 2 * size_hw[1])
+    return _render(directions_of_panorama(pixel_centers(fine).double(), fine).numpy(), world_from_camera, walls)
+
+
+def _render(rays: np.ndarray, world_from_camera: np.ndarray, walls: list[np.ndarray]) -> np.ndarray:
+    """The picture [h, w, 3] of unit rays [2h, 2w, 3] in the camera frame."""
+    directions = rays @ world_from_camera[:3, :3].T
     eye = world_from_camera[:3, 3]
     safe = np.where(np.abs(directions) < 1e-12, 1e-12, directions)
     t = (np.sign(safe) * HALF_SIZE - eye) / safe
     axis = np.argmin(t, axis=-1)
     hits = eye + directions * t.min(-1, keepdims=True)
-    image = np.zeros((*fine.size_hw, 3), np.float32)
+    image = np.zeros((*rays.shape[:2], 3), np.float32)
     for wall in range(6):
         a, side = wall // 2, 1 if wall % 2 else -1
         mask = (axis == a) & (np.sign(np.take_along_axis(safe, axis[..., None], -1)[..., 0]) == side)
@@ -68,7 +81,8 @@ def render(lens: Camera, world_from_camera: np.ndarray, walls: list[np.ndarray])
             cv2.INTER_LINEAR,
         )
         image[mask] = colour[mask]
-    return cv2.resize(image, lens.size_hw[::-1], interpolation=cv2.INTER_AREA).clip(0, 255).astype(np.uint8)
+    half = (rays.shape[1] // 2, rays.shape[0] // 2)
+    return cv2.resize(image, half, interpolation=cv2.INTER_AREA).clip(0, 255).astype(np.uint8)
 
 
 def write_frames(
@@ -101,3 +115,12 @@ def film(workspace: Workspace, poses: list[np.ndarray], lens: Camera, **extra: o
     torch.set_num_threads(1)
     walls = textures(0)
     write_frames(workspace, [render(lens, pose, walls) for pose in poses], **extra)
+
+
+def photograph_panoramas(folder: Path, poses: list[np.ndarray], size_hw: tuple[int, int]) -> None:
+    """Panoramas of the room as photos in `folder`, which do not say that they are ones."""
+    torch.set_num_threads(1)
+    walls = textures(0)
+    folder.mkdir(parents=True)
+    for i, pose in enumerate(poses):
+        Image.fromarray(render_panorama(size_hw, pose, walls)).save(folder / f"{i:05d}.png")

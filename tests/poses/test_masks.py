@@ -8,11 +8,11 @@ import pycolmap
 import pytest
 import torch
 
-from recon.dataset.photos import load_photo
 from recon.errors import UserError
 from recon.formats.cameras_json import read_reconstruction
+from recon.formats.photos import read_photo
 from recon.poses import pose_frames
-from recon.poses.features import extract
+from recon.poses.features import FeatureSettings, extract
 from recon.poses.frames import read_frames_json
 from recon.workspace import Workspace
 from tests.poses import room
@@ -45,7 +45,7 @@ def is_hidden(masks: list[np.ndarray], index: int, xy: np.ndarray) -> np.ndarray
 
 def hidden_features(workspace: Workspace, masks: list[np.ndarray], folder: Path) -> int:
     frames = read_frames_json(workspace)
-    extract(folder / "f.db", workspace.frames, frames, max_features=800, image_size=None, threads=1)
+    extract(folder / "f.db", workspace.frames, frames, FeatureSettings(800, None), threads=1)
     with pycolmap.Database.open(folder / "f.db") as opened:
         images = opened.read_all_images()
         assert len(images) == N  # none is left out for want of a mask
@@ -69,7 +69,7 @@ def test_a_moving_person_that_is_masked_leaves_no_points(tmp_path: Path, film: F
     assert camera_error(workspace, poses) < 0.02
     for view, mask in zip(read_reconstruction(workspace).views, masks, strict=True):
         assert view.mask == workspace.frames / f"masks/{view.name}.png"
-        assert np.array_equal(load_photo(view).mask, mask)
+        assert np.array_equal(read_photo(view).mask, mask)
     model = pycolmap.Reconstruction(workspace.poses / "colmap")
     for image in model.images.values():
         seen = np.array([p.xy for p in image.points2D if p.has_point3D()])

@@ -9,11 +9,13 @@ import pycolmap
 import pytest
 
 from recon.errors import UserError
+from recon.formats import colmap, transforms_json
 from recon.formats.cameras_json import read_reconstruction
 from recon.geometry import align_points
 from recon.poses import pose_frames
 from recon.workspace import Workspace, read_metrics
 from tests.poses import room
+from tests.poses.scale_defaults import SCALE
 
 SETTINGS: dict[str, Any] = {
     "image_size": None,
@@ -25,11 +27,12 @@ SETTINGS: dict[str, Any] = {
     "retrieval_neighbours": 5,
     "mapper": "auto",
     "camera_model": "auto",
+    "focal_px": None,
     "retry_below": 0.9,
     "min_registered": 0.6,
     "seed": 0,
     "threads": 2,
-    "scale": {"known_distance_m": None, "known_distance_error_m": 0.01, "between": None, "points": None},
+    "scale": SCALE,
 }
 
 
@@ -76,10 +79,20 @@ def test_world_is_upright_metric_and_on_the_ground(posed: tuple[Workspace, list[
 def test_everything_is_written_and_nothing_else(posed: tuple[Workspace, list[np.ndarray]]) -> None:
     workspace, _ = posed
     names = {path.name for path in workspace.poses.iterdir()}
-    assert names == {"cameras.json", "points.ply", "colmap", "colmap.log", "report.json", "stage.json"}
+    assert names == {
+        "cameras.json",
+        "points.ply",
+        "transforms.json",
+        "colmap",
+        "doctor.json",
+        "report.json",
+        "stage.json",
+    }
+    kept = {path.name for path in workspace.sfm.iterdir()}
+    assert kept == {"database.db", "matching.txt", "model", "report.json", "colmap.log", "stage.json"}
     report = json.loads((workspace.poses / "report.json").read_text())
     assert report["registered"] == report["total"] == 10 and report["reprojection_error_px"] < 1
-    assert report["method"] == "incremental" and report["mean_track_length"] > 2
+    assert report["method"] == "first pairs" and report["problems"] == [] and report["mean_track_length"] > 2.8
     assert read_metrics(workspace)["poses"]["registered"] == 10
     model = pycolmap.Reconstruction(workspace.poses / "colmap")
     view = read_reconstruction(workspace).views[3]
@@ -87,13 +100,54 @@ def test_everything_is_written_and_nothing_else(posed: tuple[Workspace, list[np.
     np.testing.assert_allclose(center, view.world_from_camera[:3, 3], atol=1e-9)
 
 
-def test_a_rerun_is_skipped(posed: tuple[Workspace, list[np.ndarray]]) -> None:
-    workspace, truth = posed
-    before = workspace.cameras_json.stat().st_mtime_ns
-    scale = {**SETTINGS["scale"], "between": ["00000", "00009"]}
-    scale["known_distance_m"] = float(np.linalg.norm(truth[0][:3, 3] - truth[-1][:3, 3]))
+def test_a_good_capture_is_told_so(posed: tuple[Workspace, list[np.ndarray]]) -> None:
+    workspace, _ = posed
+    found = json.loads(workspace.doctor_json.read_text())
+    assert [advice["severity"] for advice in found["advice"]] == ["good"] and found["stretches"] == []
+    assert found["failure"] is None and found["unit"] == "m" and found["links"]["parts"] == [10]
+    assert all(frame["registered"] and frame["state"] == "posed" for frame in found["frames"])
+    assert all(frame["points"] > 200 and frame["error_px"] < 1 for frame in found["frames"])
+    assert sum(map(sum, found["coverage"]["points"])) > 300
+
+
+def test_what_is_written_for_other_programs_reads_back(posed: tuple[Workspace, list[np.ndarray]]) -> None:
+    workspace, _ = posed
+    ours = read_reconstruction(workspace)
+    for read in (transforms_json.read(workspace.poses), colmap.read(workspace.poses, images=None)):
+        assert [(view.name, view.camera) for view in read.views] == [(view.name, view.camera) for view in ours.views]
+        poses = [np.stack([view.world_from_camera for view in capture.views]) for capture in (read, ours)]
+        np.testing.assert_allclose(*poses, atol=1e-9)
+        assert read.points is not None and ours.points is not None
+        assert len(read.points.positions) == len(ours.points.positions)
+
+
+def rerun(workspace: Workspace, distance_m: float) -> None:
+    scale = {**SETTINGS["scale"], "known_distance_m": distance_m, "between": ["00000", "00009"]}
     pose_frames(workspace, **{**SETTINGS, "scale": scale})
+
+
+def test_a_rerun_is_skipped_and_another_scale_costs_no_mapping(posed: tuple[Workspace, list[np.ndarray]]) -> None:
+    workspace, truth = posed
+    distance = float(np.linalg.norm(truth[0][:3, 3] - truth[-1][:3, 3]))
+    before = workspace.cameras_json.stat().st_mtime_ns
+    workspace.poses_failed.write_text("what another attempt left")
+    rerun(workspace, distance)
     assert workspace.cameras_json.stat().st_mtime_ns == before
+    assert not workspace.poses_failed.exists()
+    mapped, centers = (workspace.sfm / "stage.json").stat().st_mtime_ns, read_reconstruction(workspace).centers
+    rerun(workspace, 2 * distance)
+    np.testing.assert_allclose(read_reconstruction(workspace).centers, 2 * centers, atol=1e-9)
+    assert (workspace.sfm / "stage.json").stat().st_mtime_ns == mapped
+    rerun(workspace, distance)
+
+
+def test_a_stopped_run_keeps_its_matches(posed: tuple[Workspace, list[np.ndarray]], capsys: Any) -> None:
+    workspace, truth = posed
+    (workspace.sfm / "stage.json").unlink()
+    before = read_reconstruction(workspace).centers
+    rerun(workspace, float(np.linalg.norm(truth[0][:3, 3] - truth[-1][:3, 3])))
+    assert "going on with the features" in capsys.readouterr().out
+    np.testing.assert_allclose(read_reconstruction(workspace).centers, before, atol=1e-6)
 
 
 @pytest.mark.slow
@@ -131,6 +185,32 @@ def test_a_camera_on_a_tripod_says_so(tmp_path: Path) -> None:
     noisy = [np.clip(still + rng.normal(0, 2, still.shape), 0, 255).astype(np.uint8) for _ in range(12)]
     room.write_frames(workspace, noisy)
     fails(workspace, "does not move")
+    found = json.loads(workspace.poses_failed.read_text())
+    assert "does not move" in found["failure"] and found["failure"] == found["advice"][0]["text"]
+    assert not found["is_mapped"] and found["pairs"]["motion"] < 0.0015
+    assert {frame["state"] for frame in found["frames"]} == {"linked"} and found["links"]["parts"] == [12]
+
+
+@pytest.mark.slow
+def test_what_lies_beyond_a_gap_is_named(tmp_path: Path) -> None:
+    """Filming stops, and goes on where nothing of the first part is in the picture."""
+    workspace = Workspace(tmp_path)
+    other_side = [room.look_at(np.array([1.6 * s, 1.2, 0.1]), np.array([0.5 * s, -1.6, -0.8]), room.UP)
+                  for s in np.linspace(-1, 1, 12)]  # fmt: skip
+    room.film(workspace, [*room.walk(30)[:5], *other_side], room.camera())
+    pose_frames(workspace, **{**SETTINGS, "mapper": "incremental", "pairs": "sequential"})
+    found = json.loads((workspace.doctor_json).read_text())
+    (stretch,) = found["stretches"]
+    assert (stretch["first"], stretch["last"]) == (0, 4)
+    assert (stretch["effect"], stretch["cause"]) == ("no pose", "overlap")
+    assert found["links"]["parts"] == [12, 5]
+    assert found["advice"][0]["text"].startswith("frames 00000 to 00004 (00:00.0 to 00:00.8): no pose: little overlap")
+    with pytest.raises(UserError, match="only 12 of 17 frames"):
+        pose_frames(workspace, **{**SETTINGS, "mapper": "incremental", "pairs": "sequential", "min_registered": 0.9})
+    assert (workspace.doctor_json).exists(), "the good poses stay"
+    failed = json.loads(workspace.poses_failed.read_text())
+    assert [attempt["registered"] for attempt in failed["attempts"]] == [12]
+    assert [frame["state"] for frame in failed["frames"]] == ["no pose"] * 5 + ["posed"] * 12
 
 
 def test_turning_on_the_spot_says_so(tmp_path: Path) -> None:

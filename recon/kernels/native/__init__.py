@@ -51,9 +51,7 @@ class _HashEncode(torch.autograd.Function):
         ctx.save_for_backward(positions)
         ctx.layout, ctx.shape = layout, table.shape
         out = torch.empty(layout.n_levels * layout.n_features, len(positions))
-        grid, _keep = _grid(layout)
-        table = _plain(table)
-        _library().recon_encode(ctypes.byref(grid), _at(table), len(positions), _at(positions), _at(out))
+        encode_into(out, positions, _plain(table), layout)
         return out.T
 
     @staticmethod
@@ -64,6 +62,12 @@ class _HashEncode(torch.autograd.Function):
         rows = _plain(grad.T)
         _library().recon_encode_gradient(ctypes.byref(grid), len(positions), _at(positions), _at(rows), _at(grad_table))
         return None, grad_table, None
+
+
+def encode_into(out: Tensor, positions: Tensor, table: Tensor, layout: HashLayout) -> None:
+    """`hash_encode` without gradients into rows of features: out [n_levels * n_features, n]."""
+    grid, _keep = _grid(layout)
+    _library().recon_encode(ctypes.byref(grid), _at(table), len(positions), _at(positions), _at(out))
 
 
 spherical_harmonics = reference.spherical_harmonics

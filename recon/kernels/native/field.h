@@ -64,7 +64,7 @@ inline int padded(int n) { return (n + 31) / 32 * 32; }
 class Rows {
  public:
   float* resize(int n_rows, int stride) {
-    size_t need = static_cast<size_t>(n_rows) * stride + kLanes;
+    size_t need = static_cast<size_t>(n_rows) * stride + 64 / sizeof(float);
     if (data_.size() < need) data_.resize(need);
     auto address = reinterpret_cast<uintptr_t>(data_.data());
     return data_.data() + ((64 - address % 64) % 64) / sizeof(float);

@@ -3,8 +3,9 @@
 import ctypes
 from ctypes import POINTER, c_double, c_float, c_int, c_int32, c_int64, c_void_p
 from functools import cache
-from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
+
+from recon.kernels.native.variant import library_file
 
 VERSION = 7  # of api.h; a library built from other sources is not used
 
@@ -90,12 +91,13 @@ class TrainArguments(ctypes.Structure):
 
 @cache
 def load() -> tuple[ctypes.CDLL | None, str]:
-    """The library, or None with the reason why there is none."""
-    folder = Path(__file__).parent
-    files = [folder / f"_recon{suffix}" for suffix in EXTENSION_SUFFIXES]
-    file = next((file for file in files if file.exists()), None)
-    if file is None:
-        return None, "it was not built: no C++ compiler was there when recon was installed"
+    """The library for this processor, or None with the reason why there is none."""
+    file, reason = library_file(Path(__file__).parent)
+    return open_library(file) if file else (None, reason)
+
+
+def open_library(file: Path) -> tuple[ctypes.CDLL | None, str]:
+    """The library in `file`, or None with the reason why it cannot be used."""
     try:
         library = ctypes.CDLL(str(file))
         version = library.recon_version()

@@ -38,11 +38,11 @@ struct Occupancy {
     const int64_t r = resolution;
     return ((cascade * r + c[2]) * r + c[1]) * r + c[0];
   }
-  // cells an axis of the empty box around an empty cell
+  // cells an axis of the empty box around a cell, 0 if the cell is occupied; bricks first: all of them fit in a cache
   int empty_size(int cascade, const int* c) const {
-    if (bricks.empty()) return 1;
     const int64_t b = resolution / kBrick;
-    return bricks[((cascade * b + c[2] / kBrick) * b + c[1] / kBrick) * b + c[0] / kBrick] ? 1 : kBrick;
+    if (!bricks.empty() && !bricks[((cascade * b + c[2] / kBrick) * b + c[1] / kBrick) * b + c[0] / kBrick]) return kBrick;
+    return cells[cell(cascade, c)] ? 0 : 1;
   }
 };
 
@@ -94,11 +94,11 @@ int64_t walk(const Occupancy& grid, const RayLattice& lattice, const float* orig
         int cell[3];
         for (int a = 0; a < 3; ++a)
           cell[a] = std::min(std::max(static_cast<int>((p[a] * scale + 1) * (0.5f * r)), 0), r - 1);
-        if (grid.cells[grid.cell(cascade, cell)]) {
+        const int size = grid.empty_size(cascade, cell);
+        if (size == 0) {
           if (!sample(start, end)) return i + 1;
         } else {
           const float side = 2.0f / (r * scale);
-          const int size = grid.empty_size(cascade, cell);
           float t_exit = INFINITY;
           for (int a = 0; a < 3; ++a) {
             if (direction[a] == 0) continue;

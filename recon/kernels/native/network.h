@@ -6,14 +6,13 @@
 
 namespace recon {
 
+constexpr int kTileWide = 2;  // registers of samples
 #if defined(__AVX512F__)
-constexpr int kTileOut = 8;   // 8 outputs x 32 samples: 16 accumulators of 32 registers
-constexpr int kTileWide = 2;
-constexpr int kTileGrad = 4;  // 4 x 4 weights: 16 accumulators
+constexpr int kTileOut = 8;                    // outputs: 16 accumulators in 32 registers
+constexpr int kTileGradOut = 4, kTileGrad = 4; // weights: 16 accumulators
 #else
-constexpr int kTileOut = 4;   // 4 outputs x 16 samples: 8 accumulators of 16 AVX2 registers
-constexpr int kTileWide = 1;
-constexpr int kTileGrad = 2;
+constexpr int kTileOut = 4;                    // 8 accumulators in 16 registers
+constexpr int kTileGradOut = 4, kTileGrad = 2;
 #endif
 
 template <int J, int V>
@@ -68,15 +67,19 @@ inline void weight_tile(const float* d_out, const float* in, int n, int stride, 
     for (int k = 0; k < K; ++k) grad[j * grad_stride + k] += sum(acc[j][k]);
 }
 
+template <int J>
+inline void weight_rows(const float* d_out, const float* in, int n_in, int n, int stride, float* grad) {
+  int k = 0;
+  for (; k + kTileGrad <= n_in; k += kTileGrad) weight_tile<J, kTileGrad>(d_out, in + k * stride, n, stride, grad + k, n_in);
+  for (; k < n_in; ++k) weight_tile<J, 1>(d_out, in + k * stride, n, stride, grad + k, n_in);
+}
+
 // grad[j, k] += sum over samples of d_out[j] in[k]
 inline void weight_gradient(const float* d_out, int n_out, const float* in, int n_in, int n, int stride, float* grad) {
   int j = 0;
-  for (; j + kTileGrad <= n_out; j += kTileGrad)
-    for (int k = 0; k < n_in; k += kTileGrad)
-      weight_tile<kTileGrad, kTileGrad>(d_out + j * stride, in + k * stride, n, stride, grad + j * n_in + k, n_in);
-  for (; j < n_out; ++j)
-    for (int k = 0; k < n_in; k += kTileGrad)
-      weight_tile<1, kTileGrad>(d_out + j * stride, in + k * stride, n, stride, grad + j * n_in + k, n_in);
+  for (; j + kTileGradOut <= n_out; j += kTileGradOut)
+    weight_rows<kTileGradOut>(d_out + j * stride, in, n_in, n, stride, grad + j * n_in);
+  for (; j < n_out; ++j) weight_rows<1>(d_out + j * stride, in, n_in, n, stride, grad + j * n_in);
 }
 
 }  // namespace recon

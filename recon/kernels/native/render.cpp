@@ -280,16 +280,14 @@ void recon_density(const recon::Field* field, int64_t n, const float* positions,
 }
 
 void recon_encode(const recon::HashGrid* grid, const float* table, int64_t n, const float* positions, float* out) {
-  std::vector<float> p[3];
-  for (int a = 0; a < 3; ++a) {
-    p[a].resize(n);
-    for (int64_t s = 0; s < n; ++s) p[a][s] = positions[3 * s + a];
-  }
-  const int64_t chunk = 8192;
-  parallel(static_cast<int>((n + chunk - 1) / chunk), [&](int i, int) {
-    const int64_t at = i * chunk;
-    const float* position[3] = {p[0].data() + at, p[1].data() + at, p[2].data() + at};
-    encode(*grid, table, position, std::min(chunk, n - at), out + at, n);
+  constexpr int64_t kChunk = 4096;
+  parallel(static_cast<int>((n + kChunk - 1) / kChunk), [&](int i, int) {
+    const int64_t at = i * kChunk, count = std::min(kChunk, n - at);
+    float p[3][kChunk];
+    for (int64_t s = 0; s < count; ++s)
+      for (int a = 0; a < 3; ++a) p[a][s] = positions[3 * (at + s) + a];
+    const float* position[3] = {p[0], p[1], p[2]};
+    encode(*grid, table, position, count, out + at, n);
   });
 }
 

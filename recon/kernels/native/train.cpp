@@ -349,8 +349,9 @@ struct Adam {
  private:
   // all lanes of a row set where any is; row: a power of two
   static Ints spread(Ints mask, int row) {
-    const Ints lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-    for (int step = 1; step < row; step *= 2) mask |= __builtin_shuffle(mask, lane ^ step);
+    Ints lane;
+    for (int i = 0; i < kLanes; ++i) lane[i] = i;
+    for (int step = 1; step < row; step *= 2) mask |= permute(mask, lane ^ step);
     return mask;
   }
 };

@@ -1,4 +1,5 @@
-// Sixteen floats at a time, by the compiler's vector extensions: one register with AVX-512, two with AVX2, four with SSE or NEON.
+// One register of floats at a time, by the compiler's vector extensions: 16 lanes with AVX-512, 8 with AVX2, 4 with SSE or NEON.
+// Wider vectors would be legal everywhere, but GCC takes comparisons and conversions of them apart, lane by lane.
 #pragma once
 
 #include <cmath>
@@ -7,9 +8,16 @@
 
 namespace recon {
 
+#if defined(__AVX512F__)
 constexpr int kLanes = 16;
-typedef float Floats __attribute__((vector_size(64)));
-typedef int32_t Ints __attribute__((vector_size(64)));
+#elif defined(__AVX2__)
+constexpr int kLanes = 8;
+#else
+constexpr int kLanes = 4;
+#endif
+typedef float Floats __attribute__((vector_size(4 * kLanes)));
+typedef int32_t Ints __attribute__((vector_size(4 * kLanes)));
+typedef uint32_t Unsigned __attribute__((vector_size(4 * kLanes)));
 typedef float Floats4 __attribute__((vector_size(16)));
 
 inline Floats load(const float* p) {
@@ -18,6 +26,7 @@ inline Floats load(const float* p) {
   return v;
 }
 inline void store(float* p, Floats v) { std::memcpy(p, &v, sizeof v); }
+inline void store(uint32_t* p, Unsigned v) { std::memcpy(p, &v, sizeof v); }
 inline Floats4 load4(const float* p) {
   Floats4 v;
   std::memcpy(&v, p, sizeof v);
@@ -26,24 +35,41 @@ inline Floats4 load4(const float* p) {
 inline void store4(float* p, Floats4 v) { std::memcpy(p, &v, sizeof v); }
 inline Floats splat(float x) { return Floats{} + x; }
 
-inline float sum(Floats v) {
-  typedef float Half __attribute__((vector_size(32)));
-  Half low, high;
-  std::memcpy(&low, &v, sizeof low);
-  std::memcpy(&high, reinterpret_cast<const char*>(&v) + sizeof low, sizeof high);
-  low += high;
-  Floats4 a, b;
-  std::memcpy(&a, &low, sizeof a);
-  std::memcpy(&b, reinterpret_cast<const char*>(&low) + sizeof a, sizeof b);
-  a += b;
-  return (a[0] + a[2]) + (a[1] + a[3]);
+inline Floats minimum(Floats a, Floats b) { return a < b ? a : b; }
+inline Floats maximum(Floats a, Floats b) { return a > b ? a : b; }
+
+// By halves: lane i and lane i + n / 2 first, down to one.
+template <int N>
+inline float sum_lanes(const float* v) {
+  if constexpr (N == 4) {
+    return (v[0] + v[2]) + (v[1] + v[3]);
+  } else {
+    typedef float Half __attribute__((vector_size(2 * N)));
+    Half low, high;
+    std::memcpy(&low, v, sizeof low);
+    std::memcpy(&high, v + N / 2, sizeof high);
+    low += high;
+    return sum_lanes<N / 2>(reinterpret_cast<const float*>(&low));
+  }
 }
+inline float sum(Floats v) { return sum_lanes<kLanes>(reinterpret_cast<const float*>(&v)); }
 
 inline Floats square_root(Floats x) {
   float v[kLanes];
   store(v, x);
   for (float& value : v) value = std::sqrt(value);
   return load(v);
+}
+
+// Lane i of the result is lane `from[i]` of v.
+inline Ints permute(Ints v, Ints from) {
+#if defined(__clang__)
+  Ints result;
+  for (int i = 0; i < kLanes; ++i) result[i] = v[from[i]];
+  return result;
+#else
+  return __builtin_shuffle(v, from);
+#endif
 }
 
 inline Floats relu(Floats x) { return x > 0.0f ? x : Floats{}; }

@@ -1,0 +1,78 @@
+"""The picture of a view, at a wished size, with its mask, checked against its camera: the one reader of posed photos.
+
+Training, evaluation and the texture all read through here, so that a mask or a wrong size means the same to each.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from recon.errors import UserError
+from recon.formats.images import read_image, resize_image
+from recon.geometry import View
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One view with its picture. `pixels` [h, w, 3 or 4] uint8, straight alpha; `mask` [h, w] bool, False: ignore."""
+
+    view: View  # its camera is that of `pixels`
+    pixels: NDArray[np.uint8]
+    mask: NDArray[np.bool_] | None
+
+    def __post_init__(self) -> None:
+        assert self.pixels.shape[:2] == self.view.camera.size_hw and self.pixels.shape[2] in (3, 4)
+        assert self.mask is None or self.mask.shape == self.view.camera.size_hw
+
+    @property
+    def alpha(self) -> NDArray[np.uint8] | None:
+        """[h, w]; None where the file has no alpha channel or every pixel is opaque: then alpha says nothing."""
+        alpha = self.pixels[..., 3] if self.pixels.shape[2] == 4 else None
+        return None if alpha is None or (alpha == 255).all() else alpha
+
+    def over(self, level: float) -> NDArray[np.float32]:
+        """The picture [h, w, 3] in [0, 1] over a grey background of `level` in [0, 1]."""
+        color: NDArray[np.float32] = self.pixels[..., :3].astype(np.float32) / np.float32(255)
+        if self.alpha is None:
+            return color
+        alpha = self.alpha[..., None].astype(np.float32) / np.float32(255)
+        return (color * alpha + level * (1 - alpha)).astype(np.float32)
+
+
+def read_photo(view: View, size_hw: tuple[int, int] | None = None) -> Photo:
+    """Read a view's picture and mask, resampled with its camera to `size_hw`; None: as they are.
+
+    Raises `UserError` unless picture, mask and camera have the same size.
+    """
+    pixels = read_image(view.image)
+    _check_size(pixels, view, view.image, "picture")
+    mask = None if view.mask is None else _read_mask(view, view.mask)
+    if size_hw is not None and size_hw != view.camera.size_hw:
+        pixels, mask = resize_image(pixels, size_hw), None if mask is None else _shrunk(mask, size_hw)
+        view = replace(view, camera=view.camera.resized(size_hw))
+    return Photo(view, pixels, mask)
+
+
+def _read_mask(view: View, path: Path) -> NDArray[np.bool_]:
+    values = read_image(path)
+    _check_size(values, view, path, "mask")
+    return values[..., 0] > 0  # 0 is ignored: see View.mask
+
+
+def _shrunk(mask: NDArray[np.bool_], size_hw: tuple[int, int]) -> NDArray[np.bool_]:
+    """True only where no ignored pixel reaches in: none that is covered, nor a neighbour, which the picture's filter mixes in."""
+    h, w = size_hw
+    counted = cv2.resize(mask.astype(np.float32), (w, h), interpolation=cv2.INTER_AREA)
+    return cv2.erode((counted > 0.999).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+
+
+def _check_size(pixels: NDArray[np.uint8], view: View, path: Path, what: str) -> None:
+    (h, w), (expected_h, expected_w) = pixels.shape[:2], view.camera.size_hw
+    if (h, w) != (expected_h, expected_w):
+        raise UserError(
+            f"{path}: the {what} is {w}x{h} pixels, but its camera says {expected_w}x{expected_h}. "
+            "Run the poses stage again with these files."
+        )

@@ -1,0 +1,157 @@
+"""One run of a training: the loop around the steps, with the clock, the bar, the curve, previews and checkpoints."""
+
+import resource
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from recon.console import Bar, progress, say
+from recon.dataset import PixelSampler
+from recon.formats.photos import Photo
+from recon.train.checkpoint import save_checkpoint
+from recon.train.loop import StepReport, Training
+from recon.train.metrics import psnr
+from recon.train.monitor import Monitor
+from recon.train.schedule import Budget
+from recon.train.trained import TrainedField, describe
+from recon.workspace import Workspace, write_json
+
+CURVE_INTERVAL_S = 1.0  # between points of the training curve
+
+
+@dataclass
+class Curve:
+    """What the report draws; kept in the checkpoint so that a resumed run goes on with it."""
+
+    steps: list[int] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    loss: list[float] = field(default_factory=list)
+    psnr_train: list[float] = field(default_factory=list)
+    psnr_held_out: list[list[float]] = field(default_factory=list)
+
+
+@dataclass
+class Totals:
+    """Sums over all steps, for the rates."""
+
+    rays: int = 0
+    samples: int = 0
+
+
+class Run:
+    """The loop around the steps: the clock, the bar, the curve, previews, checkpoints."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        training: Training,
+        curve: Curve,
+        totals: Totals,
+        budget: Budget,
+        key: str,
+        previews: tuple[list[Photo], int],
+    ) -> None:
+        self.workspace, self.training, self.curve, self.totals = workspace, training, curve, totals
+        self.budget, self.key = budget, key
+        self.preview_photos, self.n_previews = previews
+        self.shown = int(self.progress * self.n_previews)
+        self.psnr = curve.psnr_train[-1] if curve.psnr_train else 0.0
+
+    @property
+    def progress(self) -> float:
+        return self.budget.progress(self.training.step, self.training.seconds)
+
+    def to_the_end(self, pixels: PixelSampler, monitor: Monitor, *, checkpoint_seconds: float) -> None:
+        """Step until the budget is spent; a checkpoint every so often, on Ctrl-C and at the end."""
+        saved = time.monotonic()
+        try:
+            with progress("training", self.budget.max_seconds or self.budget.max_steps) as bar:
+                while self.progress < 1:
+                    report = self.training.advance(pixels, self.budget)
+                    self._record(report, monitor, bar)
+                    if time.monotonic() - saved > checkpoint_seconds:
+                        self.save()
+                        saved = time.monotonic()
+        except KeyboardInterrupt:
+            self.save()
+            say(f"Stopped at step {self.training.step}; saved to {self.workspace.checkpoint}.")
+            raise
+        self.save()
+
+    def save(self) -> None:
+        state = {
+            "key": self.key,
+            "model": describe(self._trained()),
+            "training": self.training.state(),
+            "curve": vars(self.curve),
+            "totals": vars(self.totals),
+        }
+        save_checkpoint(self.workspace.checkpoint, state)
+        write_json(self.workspace.field / "curve.json", vars(self.curve))
+
+    def _trained(self) -> TrainedField:
+        training = self.training
+        background = "white" if training.scene.has_alpha else "sky"
+        return TrainedField(training.field, training.scene, training.occupancy.occupied, training.lattice, background)
+
+    def _record(self, report: StepReport, monitor: Monitor, bar: Bar) -> None:
+        training, curve = self.training, self.curve
+        self.totals.rays += report.n_rays
+        self.totals.samples += report.n_samples
+        self.psnr = 0.97 * self.psnr + 0.03 * report.psnr if self.psnr else report.psnr
+        done = training.seconds if self.budget.max_seconds is not None else training.step
+        bar.move_to(done, note=f"step {training.step}  PSNR {self.psnr:.1f} dB")
+        if not curve.seconds or training.seconds - curve.seconds[-1] >= CURVE_INTERVAL_S or self.progress >= 1:
+            curve.steps.append(training.step)
+            curve.seconds.append(round(training.seconds, 3))
+            curve.loss.append(report.loss)
+            curve.psnr_train.append(self.psnr)
+            monitor.scalars(training.step, self._scalars(report))
+        if int(self.progress * self.n_previews) > self.shown:
+            self.shown = int(self.progress * self.n_previews)
+            self._preview(monitor)
+
+    def _scalars(self, report: StepReport) -> dict[str, float]:
+        training = self.training
+        return {
+            "loss/total": report.loss,
+            "psnr/train": report.psnr,
+            "speed/rays_per_second": self.totals.rays / max(training.seconds, 1e-9),
+            "speed/samples_per_second": self.totals.samples / max(training.seconds, 1e-9),
+            "samples/per_ray": report.n_samples / report.n_rays,
+            "occupancy/occupied_fraction": training.occupancy.occupied_fraction,
+            "optimizer/learning_rate": training.learning_rate,
+        }
+
+    def _preview(self, monitor: Monitor) -> None:
+        """Render held-out views small, beside their photos; the time counts as training time."""
+        started = time.perf_counter()
+        trained, scores = self._trained(), []
+        for photo in self.preview_photos:
+            rendered = trained.render(photo.view.camera, photo.view.world_from_camera)
+            truth = photo.over(1.0)
+            scores.append(psnr(torch.from_numpy(truth), torch.from_numpy(rendered.color)))
+            monitor.held_out(self.training.step, photo.view.name, photo=truth, rendered=rendered)
+        if scores:
+            self.curve.psnr_held_out.append([self.training.step, float(np.mean(scores))])
+            monitor.scalars(self.training.step, {"psnr/held_out_preview": float(np.mean(scores))})
+        self.training.seconds += time.perf_counter() - started
+
+    def metrics(self, *, backend: str) -> dict[str, Any]:
+        seconds = self.training.seconds
+        return {
+            "seconds": round(seconds, 2),
+            "steps": self.training.step,
+            "rays_per_second": round(self.totals.rays / seconds),
+            "samples_per_second": round(self.totals.samples / seconds),
+            "samples_per_ray": round(self.totals.samples / max(self.totals.rays, 1), 2),
+            "occupied_fraction": round(self.training.occupancy.occupied_fraction, 5),
+            "psnr_train": round(self.psnr, 3),
+            "peak_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+            "device": str(self.training.device),
+            "backend": backend,
+            "n_cascades": self.training.occupancy.layout.n_cascades,
+        }
