@@ -112,7 +112,7 @@ def _peaks(heat: Tensor, score: Tensor, count: int) -> Tensor:
 
 def _between_pixels(heat: Tensor, places: Tensor) -> Tensor:
     """The mean place [n, 2], weighed by heat, of the 3x3 pixels around each peak: the heat map knows more than whole pixels."""
-    around = F.unfold(F.pad(heat, (1, 1, 1, 1))[None, None], 3)[0]  # [9, h w]
-    weights = around[:, places[:, 1] * heat.shape[1] + places[:, 0]].T
-    steps = torch.tensor([[dx, dy] for dy in (-1.0, 0.0, 1.0) for dx in (-1.0, 0.0, 1.0)])
-    return places + weights @ steps / weights.sum(1, keepdim=True)
+    steps = torch.tensor([[dx, dy] for dy in (-1, 0, 1) for dx in (-1, 0, 1)])
+    x, y = (places[:, None] + steps + 1).unbind(-1)  # [n, 9], in the padded map
+    weights = F.pad(heat, (1, 1, 1, 1))[y, x]
+    return places + weights @ steps.float() / weights.sum(1, keepdim=True)
