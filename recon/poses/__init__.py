@@ -4,6 +4,8 @@ sfm            the stage for captured frames: structure -> up, ground, scale -> 
 structure      structure from motion in its own frame and unit: the folder sfm/
 ladder         the ways to pose a capture, tried in turn, each model judged
 features       SIFT into a COLMAP database
+learned        learned features, their matches and the verified ones into a COLMAP database
+xfeat          the network that finds them, where it is installed
 pairs          which pairs are matched, and matching them
 retrieval      global descriptors from the capture's own features: which frames look alike
 mapping        the incremental and the global mapper

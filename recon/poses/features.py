@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from recon.console import progress
 from recon.formats.images import read_image
 from recon.poses.frames import FrameImage, FrameSet
+from recon.poses.rig import write_rig
 
 # SIMPLE_RADIAL maps most stably while little is known; the winner is refined to what the pictures support (mapping).
 MAPPING_CAMERA = "SIMPLE_RADIAL"
@@ -60,7 +61,7 @@ def feature_settings(frames: FrameSet, *, max_features: int | None, image_size: 
 def extract(database: Path, folder: Path, frames: FrameSet, settings: FeatureSettings, *, threads: int | None) -> None:
     """Write the features of every frame in `folder` to `database`, which is made where it is missing; found ones stay."""
     if not database.exists():
-        _register(database, folder, frames)
+        register(database, folder, frames)
     with pycolmap.Database.open(database) as opened:
         ids = {image.name: image.image_id for image in opened.read_all_images()}
         missing = [frame for frame in frames.frames if not opened.exists_keypoints(ids[frame.image])]
@@ -112,12 +113,14 @@ def _root_sift(descriptors: NDArray[np.float32]) -> NDArray[np.uint8]:
     return np.clip(np.round(512 * np.sqrt(shares)), 0, 255).astype(np.uint8)
 
 
-def _register(database: Path, folder: Path, frames: FrameSet) -> None:
-    """Images and cameras of an empty database: one camera a group of frames that share it."""
+def register(database: Path, folder: Path, frames: FrameSet) -> None:
+    """Make a database of the frames in `folder`, without features: one camera a group that shares it, and their rig."""
     pycolmap.Database.open(database).close()
     for group in frames.camera_groups():
         images = [frame.image for frame in group]
         pycolmap.import_images(database, folder, pycolmap.CameraMode.SINGLE, images, _reader(group[0]))
+    if frames.rig is not None:
+        write_rig(database, frames)
 
 
 def _reader(frame: FrameImage) -> pycolmap.ImageReaderOptions:

@@ -15,15 +15,16 @@ from typing import Any
 import pycolmap
 
 from recon.console import say
+from recon.poses import xfeat
 from recon.poses.features import FeatureSettings, extract
 from recon.poses.frames import FrameSet
+from recon.poses.learned import extract_and_match
 from recon.poses.lens_family import settle_family
 from recon.poses.mapping import MAPPERS, Mapping, Models, map_globally, map_incrementally
 from recon.poses.merge import merge
 from recon.poses.pairs import Pair, PairSettings, choose_pairs, match, way_of, weakest_link
 from recon.poses.polish import polish
 from recon.poses.quality import Quality, judge
-from recon.poses.rig import write_rig
 
 _STRONG_LINK = 60  # verified matches: pairs with fewer may be chance, and what hangs by them wants more pairs
 _MAX_PAIRS = 6000  # exhaustive matching of more takes longer than filming anew
@@ -154,23 +155,47 @@ class Ladder:
         self._match(sorted(new))
         return True
 
+    def wider_pairs(self) -> list[Pair]:
+        """Three times as many neighbours in time and likeness, as the features of the database tell it."""
+        return choose_pairs(self.given.database, self.given.frames, self.settings.pairs.wider, seed=self.given.seed)
+
+    def all_pairs(self) -> list[Pair]:
+        return list(combinations(range(len(self.given.frames.frames)), 2))
+
     def relax(self) -> None:
         """Go on with a database of more and fainter features, matched less strictly."""
-        self.given = replace(self.given, database=self.given.database.with_name("relaxed.db"))
+        self._begin("relaxed.db")
+        self._extract(self.settings.features.relaxed)
+        self._match(self.wider_pairs(), max_ratio=_RELAXED_RATIO)
+        self._settle_lens()
+
+    def learn(self) -> None:
+        """Go on with a database of learned features; which frames look alike is still told by those of before."""
+        frames = self.given.frames
+        is_small = frames.rig is None and len(frames.frames) <= self.settings.pairs.exhaustive_up_to
+        pairs = self.all_pairs() if is_small else self.wider_pairs()
+        self._begin("learned.db")
+        given, features = self.given, self.settings.features
+        extract_and_match(
+            given.database, given.images, frames, pairs, features, detect_fn=xfeat.XFeat(), threads=given.threads
+        )
+        self.matched = set(pairs)
+        self._settle_lens()
+
+    @property
+    def lacks_learned(self) -> bool:
+        """Whether learned features might have helped, and are not on this machine."""
+        return self.wants_links and not xfeat.is_installed()
+
+    def _begin(self, name: str) -> None:
+        """Go on with a new, empty database."""
+        self.given = replace(self.given, database=self.given.database.with_name(name))
         self.given.database.unlink(missing_ok=True)
         self.matched = set()
-        self._extract(self.settings.features.relaxed)
-        wider = self.settings.pairs.wider
-        pairs = choose_pairs(self.given.database, self.given.frames, wider, seed=self.given.seed)
-        self._match(pairs, max_ratio=_RELAXED_RATIO)
-        self._settle_lens()
 
     def _extract(self, features: FeatureSettings) -> None:
         given = self.given
-        is_new = not given.database.exists()
         extract(given.database, given.images, given.frames, features, threads=given.threads)
-        if is_new and given.frames.rig is not None:
-            write_rig(given.database, given.frames)
 
     def _match(self, pairs: list[Pair], **options: Any) -> None:
         given = self.given
@@ -193,19 +218,16 @@ def _first(ladder: Ladder) -> Models:
 
 def _wider(ladder: Ladder) -> Models | None:
     """Three times as many neighbours in time and likeness: bridges blur, cuts and quick turns."""
-    given, settings = ladder.given, ladder.settings.pairs
-    if not ladder.wants_links or way_of(given.frames, settings) == "exhaustive":
+    if not ladder.wants_links or way_of(ladder.given.frames, ladder.settings.pairs) == "exhaustive":
         return None
-    pairs = choose_pairs(given.database, given.frames, settings.wider, seed=given.seed)
-    return ladder.map() if ladder.match_more(pairs) else None
+    return ladder.map() if ladder.match_more(ladder.wider_pairs()) else None
 
 
 def _exhaustive(ladder: Ladder) -> Models | None:
     """Every pair: finds what likeness misses."""
     if not ladder.wants_links or ladder.given.frames.rig is not None:
         return None
-    pairs = list(combinations(range(len(ladder.given.frames.frames)), 2))
-    return ladder.map() if ladder.match_more(pairs) else None
+    return ladder.map() if ladder.match_more(ladder.all_pairs()) else None
 
 
 def _global(ladder: Ladder) -> Models | None:
@@ -229,6 +251,14 @@ def _relaxed(ladder: Ladder) -> Models | None:
     return ladder.map(is_relaxed=True)
 
 
+def _learned(ladder: Ladder) -> Models | None:
+    """Learned features, where they are installed: blur, darkness and noise that SIFT does not see through."""
+    if not ladder.wants_links or not xfeat.is_installed():
+        return None
+    ladder.learn()
+    return ladder.map(is_relaxed=True)
+
+
 _RUNGS: dict[str, Callable[[Ladder], Models | None]] = {
     "first pairs": _first,
     "wider window": _wider,
@@ -236,6 +266,7 @@ _RUNGS: dict[str, Callable[[Ladder], Models | None]] = {
     "global mapping": _global,
     "merged models": _merged,
     "relaxed thresholds": _relaxed,
+    "learned features": _learned,
 }
 
 

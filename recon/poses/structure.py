@@ -23,6 +23,7 @@ from recon.poses.frames import FrameSet
 from recon.poses.ladder import Ladder, LadderSettings, Mapped
 from recon.poses.pairs import way_of
 from recon.poses.quality import MIN_MEDIAN_ANGLE_DEG
+from recon.poses.xfeat import INSTALL
 from recon.workspace import (
     STAGE_MARK,
     Workspace,
@@ -35,6 +36,7 @@ from recon.workspace import (
 )
 
 _REPORT, _MODEL, _LOG = "report.json", "model", "colmap.log"
+_MORE = f" Learned features, which see more in dark or blurred pictures, were not tried: {INSTALL} adds them."
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def _reconstruct(
         raise UserError(f"{workspace.frames}: {problem}")
     mapped = ladder.climb()
     write_json(scratch / ATTEMPTS, ladder.report())
-    _accept(mapped, frames, statistics, min_registered)
+    _accept(mapped, frames, statistics, min_registered, lacks_learned=ladder.lacks_learned)
     assert mapped is not None  # _accept raised otherwise
     report = {
         **{name: value for name, value in asdict(mapped.quality).items() if name != "problems"},
@@ -135,7 +137,12 @@ def _reconstruct(
 
 
 def _accept(
-    mapped: Mapped | None, frames: FrameSet, statistics: diagnosis.PairStatistics, min_registered: float
+    mapped: Mapped | None,
+    frames: FrameSet,
+    statistics: diagnosis.PairStatistics,
+    min_registered: float,
+    *,
+    lacks_learned: bool,
 ) -> None:
     """Raise `UserError` with the likely cause unless the model is good enough."""
     total = len(frames.frames)
@@ -143,7 +150,7 @@ def _accept(
     if mapped is None or registered < max(3, min_registered * total):
         raise UserError(
             f"poses: only {registered} of {total} frames could be posed ({min_registered:.0%} are needed): "
-            f"{diagnosis.explain(statistics, frames)}"
+            f"{diagnosis.explain(statistics, frames)}{_MORE if lacks_learned else ''}"
         )
     angle = mapped.quality.median_angle_deg
     if angle < MIN_MEDIAN_ANGLE_DEG:
