@@ -75,9 +75,7 @@ def _add(whole: pycolmap.Reconstruction, part: pycolmap.Reconstruction, theirs: 
     whole.add_frame(frame)
     for image in images:
         pixels = np.array([point.xy for point in image.points2D]).reshape(-1, 2)
-        copied = pycolmap.Image(
-            name=image.name, keypoints=pixels, camera_id=image.camera_id, image_id=image.image_id
-        )
+        copied = pycolmap.Image(name=image.name, keypoints=pixels, camera_id=image.camera_id, image_id=image.image_id)
         copied.frame_id = theirs.frame_id
         whole.add_image(copied)
 

@@ -68,9 +68,10 @@ def scene(
     return Scene(FrameSet(kind, frames, is_camera_shared=True), list(poses), points, seen, pixels)
 
 
-def camera() -> pycolmap.Camera:
+def camera(camera_id: int = 1) -> pycolmap.Camera:
     h, w = SIZE_HW
-    return pycolmap.Camera(model="SIMPLE_RADIAL", width=w, height=h, params=[FOCAL_PX, w / 2, h / 2, 0], camera_id=1)
+    params = [FOCAL_PX, w / 2, h / 2, 0]
+    return pycolmap.Camera(model="SIMPLE_RADIAL", width=w, height=h, params=params, camera_id=camera_id)
 
 
 def write_database(
@@ -116,7 +117,9 @@ def _descriptors(looks: np.ndarray, seed: int) -> np.ndarray:
     """RootSIFT-like [k, 128]: sparse, of norm 512, independent for different looks."""
     values = [np.random.default_rng((seed, look)).exponential(size=128) ** 2 for look in looks.tolist()]
     flat = np.array(values).reshape(-1, 128)
-    return np.clip(np.round(512 * np.sqrt(flat / np.maximum(flat.sum(1, keepdims=True), 1e-9))), 0, 255).astype(np.uint8)
+    return np.clip(np.round(512 * np.sqrt(flat / np.maximum(flat.sum(1, keepdims=True), 1e-9))), 0, 255).astype(
+        np.uint8
+    )
 
 
 def _write_pair(opened: pycolmap.Database, given: Scene, i: int, j: int, matches: np.ndarray) -> None:
@@ -129,13 +132,14 @@ def _write_pair(opened: pycolmap.Database, given: Scene, i: int, j: int, matches
     opened.write_two_view_geometry(i + 1, j + 1, geometry)
 
 
-def model_of(given: Scene, places: Iterable[int] | None = None) -> pycolmap.Reconstruction:
+def model_of(given: Scene, places: Iterable[int] | None = None, *, camera_id: int = 1) -> pycolmap.Reconstruction:
     """The exact model of the frames at `places` (all of them), with the points that at least two of them see."""
     model = pycolmap.Reconstruction()
-    model.add_camera_with_trivial_rig(camera())
+    model.add_camera_with_trivial_rig(camera(camera_id))
     tracks: dict[int, pycolmap.Track] = {}
     for i in range(len(given.poses)) if places is None else places:
-        image = pycolmap.Image(name=given.frames.images[i], camera_id=1, image_id=i + 1, keypoints=given.pixels[i])
+        name = given.frames.images[i]
+        image = pycolmap.Image(name=name, keypoints=given.pixels[i], camera_id=camera_id, image_id=i + 1)
         model.add_image_with_trivial_frame(image, pycolmap.Rigid3d(invert_rigid(given.poses[i])[:3]))
         for feature, point in enumerate(given.seen[i].tolist()):
             tracks.setdefault(point, pycolmap.Track()).add_element(i + 1, feature)
