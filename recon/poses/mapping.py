@@ -49,6 +49,9 @@ def map_incrementally(
     options.ba_refine_focal_length, options.ba_refine_extra_params = given.is_focal_free, given.is_lens_free
     options.ba_refine_sensor_from_rig = False  # rigs are given, not estimated
     options.multiple_models = start is None
+    # Frames are posed from points. From matches alone COLMAP takes seconds a frame, and believes the false ones: with the
+    # relaxed rung's it joined the two halves of a capture with a gap, 0.7 m off in a room of 6 m.
+    options.structure_less_registration_fallback = False
     # The final adjustment is ours (polish); on the way half as many and half as exact ones serve as well.
     options.ba_global_frames_ratio = options.ba_global_points_ratio = 1.4
     options.ba_global_max_refinements, options.ba_local_max_refinements = 2, 1

@@ -47,9 +47,37 @@ def _attach(whole: pycolmap.Reconstruction, part: pycolmap.Reconstruction, given
         )
     )
     for frame_id in new:
-        whole.frame(frame_id).rig_from_world = part.frame(frame_id).rig_from_world
-        whole.register_frame(frame_id)
+        _take(whole, part, frame_id)
     return True
+
+
+def _take(whole: pycolmap.Reconstruction, part: pycolmap.Reconstruction, frame_id: int) -> None:
+    """Pose a frame in `whole` as it is in `part`; models know only the frames that they posed."""
+    theirs = part.frame(frame_id)
+    if not whole.exists_frame(frame_id):
+        _add(whole, part, theirs)
+    whole.frame(frame_id).rig_from_world = theirs.rig_from_world
+    whole.register_frame(frame_id)
+
+
+def _add(whole: pycolmap.Reconstruction, part: pycolmap.Reconstruction, theirs: pycolmap.Frame) -> None:
+    """Give `whole` a frame of `part` with its images, and the cameras of it that are new."""
+    for camera in part.cameras.values():
+        if not whole.exists_camera(camera.camera_id):
+            whole.add_camera(camera)
+    if not whole.exists_rig(theirs.rig_id):
+        whole.add_rig(part.rig(theirs.rig_id))
+    images = [part.image(image_id) for image_id in part.images if part.image(image_id).frame_id == theirs.frame_id]
+    frame = pycolmap.Frame()
+    frame.frame_id, frame.rig_id, frame.rig_from_world = theirs.frame_id, theirs.rig_id, theirs.rig_from_world
+    for image in images:
+        frame.add_data_id(image.data_id)
+    whole.add_frame(frame)
+    for image in images:
+        pixels = np.array([point.xy for point in image.points2D]).reshape(-1, 2)
+        copied = pycolmap.Image(name=image.name, keypoints=pixels, camera_id=image.camera_id, image_id=image.image_id)
+        copied.frame_id = theirs.frame_id
+        whole.add_image(copied)
 
 
 def _common_points(

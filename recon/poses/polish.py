@@ -6,7 +6,6 @@ they bend the whole model: on a walk through a bookshop the camera error was 34 
 
 from pathlib import Path
 
-import numpy as np
 import pycolmap
 
 from recon.poses.frames import FrameSet
@@ -73,13 +72,3 @@ def keep_long_tracks(model: pycolmap.Reconstruction) -> None:
     for key, frames in seen_by.items():
         if len(frames) < _LONG and not frames & poor:
             model.delete_point3D(key)
-
-
-def position_sigma(model: pycolmap.Reconstruction) -> float:
-    """One sigma of a camera centre in model units: resection of n points by least squares, 6 unknowns of 2n."""
-    points = np.array([point.xyz for point in model.points3D.values()])
-    centers = np.array([model.image(i).projection_center() for i in model.reg_image_ids()])
-    depth = float(np.median(np.linalg.norm(points - np.median(centers, axis=0), axis=1)))
-    focal = float(np.median([camera.mean_focal_length() for camera in model.cameras.values()]))
-    n = max(model.compute_mean_observations_per_reg_image(), 6.0)
-    return depth * model.compute_mean_reprojection_error() / focal * float(np.sqrt(6 / (2 * n)))

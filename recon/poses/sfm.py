@@ -25,7 +25,7 @@ from recon.poses.ladder import LadderSettings
 from recon.poses.lens import LENS_MODELS
 from recon.poses.metric import apply_scale
 from recon.poses.pairs import PairSettings
-from recon.poses.polish import position_sigma
+from recon.poses.resection import position_sigma
 from recon.poses.scale import ScaleSettings, scale_settings
 from recon.poses.structure import find_structure
 from recon.workspace import (
