@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from recon.poses.scale import ScaleSettings, scale_settings
+from recon.poses.scale.settings import ScaleSettings, scale_settings
 
 _FILE = Path(__file__).resolve().parents[2] / "conf/scale/default.yaml"
 SCALE: dict[str, Any] = yaml.safe_load(_FILE.read_text())

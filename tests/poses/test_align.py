@@ -7,7 +7,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from recon.geometry import Camera, Points, Reconstruction, Similarity, View, look_at
-from recon.poses.align import find_up, ground_height, up_from_cameras, world_from_capture
+from recon.poses.up.align import find_up, ground_height, up_from_cameras, world_from_capture
 
 UP = np.array([0.0, 0.0, 1.0])
 CAMERA = Camera("PINHOLE", (24, 36), 40.0, 40.0, 18.0, 12.0)

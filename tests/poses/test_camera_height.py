@@ -7,8 +7,8 @@ import pytest
 
 from recon.errors import UserError
 from recon.geometry import Camera, Points, Reconstruction, Similarity, View, look_at
-from recon.poses.camera_height import camera_height
-from recon.poses.metric import apply_scale
+from recon.poses.scale.camera_height import camera_height
+from recon.poses.scale.metric import apply_scale
 from tests.poses.scale_defaults import changed
 
 CAMERA = Camera("PINHOLE", (24, 36), 40.0, 40.0, 18.0, 12.0)

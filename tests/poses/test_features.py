@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 from scipy.spatial import cKDTree
 
-from recon.poses import features
-from recon.poses.features import Features, FeatureSettings, detect, extract, feature_settings
 from recon.poses.frames import FrameImage, FrameSet
+from recon.poses.sfm import features
+from recon.poses.sfm.features import Features, FeatureSettings, detect, extract, feature_settings
 from tests.poses import room
 
 HW = (301, 401)

@@ -9,8 +9,8 @@ from recon.errors import UserError
 from recon.formats.cameras_json import read_reconstruction
 from recon.geometry import look_at
 from recon.poses import pose_frames
-from recon.poses.focal import is_focal_told
-from recon.poses.lens import adjust
+from recon.poses.sfm.focal import is_focal_told
+from recon.poses.sfm.lens import adjust
 from recon.workspace import Workspace
 from tests.poses import room, synthetic
 from tests.poses.test_sfm import SETTINGS

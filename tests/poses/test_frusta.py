@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from recon.geometry import Camera, View, look_at
-from recon.poses.frusta import near_and_far, overlaps, pairs_by_frusta
+from recon.poses.given.frusta import near_and_far, overlaps, pairs_by_frusta
 
 UP = np.array([0.0, 0.0, 1.0])
 CAMERA = Camera("PINHOLE", (90, 120), 100.0, 100.0, 60.0, 45.0)

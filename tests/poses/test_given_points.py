@@ -20,11 +20,11 @@ from recon.formats.cameras_json import read_reconstruction
 from recon.formats.images import image_size_hw, read_image
 from recon.geometry import Reconstruction, Similarity, View, held_out, invert_rigid
 from recon.poses import import_dataset
-from recon.poses.agreement import check
-from recon.poses.given_matches import GivenMatches, match_given
-from recon.poses.given_points import find_points
-from recon.poses.pictures import lay_out, picture_names
-from recon.poses.refine import align_poses
+from recon.poses.given.agreement import check
+from recon.poses.given.matches import GivenMatches, match_given
+from recon.poses.given.pictures import lay_out, picture_names
+from recon.poses.given.points import find_points
+from recon.poses.given.refine import align_poses
 from recon.workspace import Workspace, read_metrics
 from tests.poses import room
 from tests.poses.scale_defaults import SCALE

@@ -13,10 +13,10 @@ from recon.errors import UserError
 from recon.formats import cameras_json
 from recon.geometry import Camera, Reconstruction, Similarity, View, look_at
 from recon.geometry.geodesy import GpsFix, enu_from_fixes, fix_from_enu
-from recon.poses.align import find_up
-from recon.poses.gps import fit_gps, gps_of
-from recon.poses.gps_up import gps_up
-from recon.poses.metric import apply_scale
+from recon.poses.scale.gps import fit_gps, gps_of
+from recon.poses.scale.metric import apply_scale
+from recon.poses.up.align import find_up
+from recon.poses.up.gps_up import gps_up
 from recon.workspace import Workspace
 from tests.formats.test_exif_gps import block, write_photo
 from tests.poses.scale_defaults import changed

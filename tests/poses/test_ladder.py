@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from recon.poses.colmap_log import colmap_log
-from recon.poses.features import FeatureSettings
 from recon.poses.frames import FrameSet
-from recon.poses.ladder import Ladder, LadderSettings, Mapped
-from recon.poses.pairs import PairSettings
+from recon.poses.sfm.colmap_log import colmap_log
+from recon.poses.sfm.features import FeatureSettings
+from recon.poses.sfm.ladder import Ladder, LadderSettings, Mapped
+from recon.poses.sfm.pairs import PairSettings
 from tests.poses import room, synthetic
 
 PAIRS = PairSettings("auto", overlap=4, loop_neighbours=0, exhaustive_up_to=10, retrieval_neighbours=1)

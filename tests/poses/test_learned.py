@@ -13,11 +13,12 @@ import torch
 import recon
 from recon.errors import UserError
 from recon.formats.cameras_json import read_reconstruction
-from recon.poses import ladder, pose_frames, xfeat
-from recon.poses.features import FeatureSettings
+from recon.poses import pose_frames
 from recon.poses.frames import FrameImage, FrameSet, read_frames_json
-from recon.poses.learned import extract_and_match, mutual_nearest
-from recon.poses.xfeat import INSTALL, LearnedFeatures
+from recon.poses.sfm import ladder, xfeat
+from recon.poses.sfm.features import FeatureSettings
+from recon.poses.sfm.learned import extract_and_match, mutual_nearest
+from recon.poses.sfm.xfeat import INSTALL, LearnedFeatures
 from recon.workspace import Workspace
 from tests.poses import room
 from tests.poses.test_sfm import SETTINGS, camera_error

@@ -14,10 +14,10 @@ from PIL import Image
 from recon.console import take_warnings
 from recon.errors import UserError
 from recon.geometry import Camera, Reconstruction, View, look_at
-from recon.poses.marker_dictionaries import AUTO, DICTIONARIES, dictionary
-from recon.poses.marker_page import draw_marker_page, write_marker_page
-from recon.poses.markers import MarkerSide, combine, find_markers
-from recon.poses.metric import apply_scale
+from recon.poses.scale.marker_dictionaries import AUTO, DICTIONARIES, dictionary
+from recon.poses.scale.marker_page import draw_marker_page, write_marker_page
+from recon.poses.scale.markers import MarkerSide, combine, find_markers
+from recon.poses.scale.metric import apply_scale
 from tests.poses.scale_defaults import changed
 
 LENS = Camera("OPENCV", (300, 400), 380.0, 380.0, 203.0, 148.0, (-0.08, 0.01, 0.0, 0.001))

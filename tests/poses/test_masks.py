@@ -12,8 +12,8 @@ from recon.errors import UserError
 from recon.formats.cameras_json import read_reconstruction
 from recon.formats.photos import read_photo
 from recon.poses import pose_frames
-from recon.poses.features import FeatureSettings, extract
 from recon.poses.frames import read_frames_json
+from recon.poses.sfm.features import FeatureSettings, extract
 from recon.workspace import Workspace
 from tests.poses import room
 from tests.poses.test_sfm import SETTINGS, camera_error

@@ -8,8 +8,8 @@ import pycolmap
 import pytest
 
 from recon.geometry import Similarity, look_at
-from recon.poses.mapping import Mapping
-from recon.poses.merge import merge
+from recon.poses.sfm.mapping import Mapping
+from recon.poses.sfm.merge import merge
 from tests.poses import room, synthetic
 
 N = 12

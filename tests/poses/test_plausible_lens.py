@@ -6,7 +6,7 @@ import pycolmap
 import pytest
 
 from recon.poses.frames import FrameImage, FrameSet
-from recon.poses.quality import judge
+from recon.poses.sfm.quality import judge
 
 H, W = 540, 960
 

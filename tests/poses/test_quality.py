@@ -10,7 +10,7 @@ import pycolmap
 import pytest
 
 from recon.geometry import Similarity
-from recon.poses.quality import Quality, agreement, judge, parts, shared_points, triangulation_angles_deg
+from recon.poses.sfm.quality import Quality, agreement, judge, parts, shared_points, triangulation_angles_deg
 from tests.poses import room, synthetic
 
 N = 9

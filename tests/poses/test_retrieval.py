@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from recon.poses.pairs import sequential_pairs
-from recon.poses.retrieval import k_means, similar_pairs, vlad
+from recon.poses.sfm.pairs import sequential_pairs
+from recon.poses.sfm.retrieval import k_means, similar_pairs, vlad
 
 
 def test_frames_of_one_place_are_most_alike() -> None:

@@ -14,7 +14,7 @@ from recon.geometry import align_points, look_at
 from recon.geometry.panorama import cube_views
 from recon.poses import pose_frames
 from recon.poses.frames import FrameImage, FrameSet, read_frames_json
-from recon.poses.rig import rig_pairs
+from recon.poses.sfm.rig import rig_pairs
 from recon.workspace import Workspace
 from tests.capture.test_frames import SETTINGS as CAPTURE
 from tests.poses import room

@@ -11,9 +11,9 @@ import torch
 from recon.console import take_warnings
 from recon.errors import UserError
 from recon.geometry import Camera, Points, Reconstruction, View, look_at
-from recon.poses.measurement import Measurement, sigmas_apart
-from recon.poses.metric import MeasuredScale, apply_scale, disagreements
-from recon.poses.scale import scale_settings
+from recon.poses.scale.measurement import Measurement, sigmas_apart
+from recon.poses.scale.metric import MeasuredScale, apply_scale, disagreements
+from recon.poses.scale.settings import scale_settings
 from tests.poses.scale_defaults import SCALE, changed
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from recon.errors import UserError
 from recon.formats.cameras_json import read_reconstruction
-from recon.poses import features, ladder, pose_frames
+from recon.poses import pose_frames
+from recon.poses.sfm import features, ladder
 from recon.workspace import Workspace
 from tests.poses import room
 from tests.poses.test_sfm import SETTINGS, camera_error

@@ -11,8 +11,8 @@ from scipy.spatial.transform import Rotation
 
 from recon.console import take_warnings
 from recon.geometry import Camera, Reconstruction, Similarity, View, look_at
-from recon.poses.align import find_up
-from recon.poses.vanishing import find_vertical, segment_planes, vertical_of_planes
+from recon.poses.up.align import find_up
+from recon.poses.up.vanishing import find_vertical, segment_planes, vertical_of_planes
 
 UP = np.array([0.0, 0.0, 1.0])
 LENS = Camera("OPENCV", (240, 320), 260.0, 260.0, 162.0, 117.0, (-0.12, 0.03, 0.0, 0.0))

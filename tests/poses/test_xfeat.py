@@ -7,8 +7,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from recon.poses import xfeat
-from recon.poses.xfeat import XFeat, is_installed
+from recon.poses.sfm import xfeat
+from recon.poses.sfm.xfeat import XFeat, is_installed
 
 
 class Dots:

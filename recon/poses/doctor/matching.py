@@ -7,8 +7,8 @@ import numpy as np
 import pycolmap
 from numpy.typing import NDArray
 
-from recon.poses.diagnosis import NO_PARALLAX
 from recon.poses.frames import FrameSet
+from recon.poses.sfm.diagnosis import NO_PARALLAX
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

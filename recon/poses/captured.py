@@ -1,0 +1,199 @@
+"""The poses stage for captured frames: structure from motion, aligned with gravity, in metres where scale is known."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pycolmap
+
+from recon.console import say, warn
+from recon.errors import UserError
+from recon.formats import cameras_json, colmap
+from recon.geometry.reconstruction import Reconstruction, View
+from recon.geometry.transforms import Similarity
+from recon.poses.doctor import examine, failure_told
+from recon.poses.exchange import write_exchange
+from recon.poses.frames import FrameImage, FrameSet, read_frames_json
+from recon.poses.resection import position_sigma
+from recon.poses.scale.gps import gps_of
+from recon.poses.scale.metric import apply_scale
+from recon.poses.scale.settings import ScaleSettings, scale_settings
+from recon.poses.sfm.features import feature_settings
+from recon.poses.sfm.ladder import LadderSettings
+from recon.poses.sfm.lens import LENS_MODELS
+from recon.poses.sfm.pairs import PairSettings
+from recon.poses.sfm.structure import find_structure
+from recon.poses.up.align import Up, find_up, world_from_capture
+from recon.workspace import (
+    STAGE_MARK,
+    Workspace,
+    fingerprint,
+    is_finished,
+    mark_finished,
+    replace_folder,
+    write_json,
+    write_metrics,
+)
+
+
+def pose_frames(
+    workspace: Workspace,
+    *,
+    image_size: int | None,
+    max_features: int | None,
+    pairs: str,
+    overlap: int,
+    loop_neighbours: int,
+    exhaustive_up_to: int,
+    retrieval_neighbours: int,
+    mapper: str,
+    camera_model: str,
+    focal_px: float | None,
+    retry_below: float,
+    min_registered: float,
+    seed: int,
+    threads: int | None,
+    scale: Mapping[str, Any],
+) -> Path:
+    """Find the pose of every kept frame in `frames/`; writes `sfm/` and `poses/` and returns the path of the latter.
+
+    Settings: conf/poses/default.yaml and conf/scale/default.yaml. Another scale costs nothing: the model in `sfm/` stays.
+    Raises `UserError`, with the likely cause, when less than `min_registered` of the frames get a pose or the frames show
+    no parallax; an older `poses/` stays then, and `poses_failed.json` holds what was found.
+    """
+    workspace.poses_failed.unlink(missing_ok=True)
+    _check(pairs=pairs, mapper=mapper, camera_model=camera_model)
+    given_scale = scale_settings(scale)
+    frames = read_frames_json(workspace)
+    if frames.is_lens_exact and camera_model != "auto":
+        raise UserError(
+            f"poses.camera_model={camera_model}: the frames are views cut from panoramas, exact pinholes without anything "
+            "to estimate; expected auto. Leave poses.camera_model out."
+        )
+    if focal_px is not None:
+        frames = frames.with_focal(_focal(focal_px))
+    ladder = LadderSettings(
+        feature_settings(frames, max_features=max_features, image_size=image_size),
+        PairSettings(pairs, overlap, loop_neighbours, exhaustive_up_to, retrieval_neighbours),
+        mapper,
+        camera_model,
+        retry_below,
+    )
+    structure = find_structure(workspace, frames, ladder, min_registered=min_registered, seed=seed, threads=threads)
+    key = fingerprint({"scale": vars(given_scale), "seed": seed}, [workspace.frames, workspace.sfm / STAGE_MARK])
+    if is_finished(workspace.poses, key):
+        say("poses: up to date")
+        return workspace.poses
+    started = time.perf_counter()
+    with replace_folder(workspace.poses) as temporary, failure_told(workspace, frames, models=workspace.sfm):
+        reconstruction, up, scale_sources = _to_world(structure.model, frames, workspace, temporary, given_scale, seed)
+        _write_model(structure.model, reconstruction.world_from_capture, temporary / "colmap")
+        cameras_json.write(temporary / "cameras.json", reconstruction, root=workspace.root)
+        write_exchange(temporary, reconstruction, root=workspace.root)
+        report = {
+            **structure.report,
+            "camera": _camera(reconstruction),
+            "up": vars(up),
+            "scale": reconstruction.scale and vars(reconstruction.scale),
+            "scale_sources": scale_sources,
+            "unregistered": sorted({f.name for f in frames.frames} - {v.name for v in reconstruction.views}),
+        }
+        write_json(temporary / "report.json", report)
+        examine(workspace, frames, folder=temporary)
+        _say_report(report, workspace)
+        mark_finished(temporary, key, settings={"scale": vars(given_scale)}, seconds=time.perf_counter() - started)
+    metrics = ("registered", "total", "reprojection_error_px", "mean_track_length", "n_points", "seconds")
+    write_metrics(workspace, "poses", {k: report[k] for k in (*metrics, "method", "camera", "scale")})
+    return workspace.poses
+
+
+def _check(**choices: str) -> None:
+    allowed = {
+        "pairs": ("auto", "sequential", "exhaustive", "retrieval"),
+        "mapper": ("auto", "incremental", "global"),
+        "camera_model": ("auto", *LENS_MODELS),
+    }
+    for key, value in choices.items():
+        if value not in allowed[key]:
+            raise UserError(f"poses.{key}={value}: expected one of {', '.join(allowed[key])}.")
+
+
+def _focal(value: Any) -> float:
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 16 <= value <= 1e6:
+        raise UserError(f"poses.focal_px={value}: expected the focal length in pixels of the frames, e.g. 860.")
+    return float(value)
+
+
+def _to_world(
+    model: pycolmap.Reconstruction,
+    frames: FrameSet,
+    workspace: Workspace,
+    scratch: Path,
+    scale: ScaleSettings,
+    seed: int,
+) -> tuple[Reconstruction, Up, list[dict[str, Any]]]:
+    """The model as our noun with +z up, on the ground, in metres where the scale is known; how up and scale were found."""
+    with TemporaryDirectory(dir=scratch) as folder:
+        model.write(folder)
+        captured = _named(colmap.read(Path(folder), images=workspace.frames), frames, workspace.frames)
+    gps = gps_of(captured, workspace)
+    up = find_up(captured, seed=seed, gps=gps)
+    aligned = replace(captured.transformed(world_from_capture(captured, up)), is_up_aligned=True)
+    error = position_sigma(model)
+    metric, sources = apply_scale(aligned, scale, gps=gps, position_error=error, unit_m=None, seed=seed)
+    return metric, up, sources
+
+
+def _named(captured: Reconstruction, frames: FrameSet, folder: Path) -> Reconstruction:
+    """Views with the names and times that capture gave them, in order of capture."""
+    by_image = {view.image: view for view in captured.views}
+    posed = [(by_image[folder / f.image], f) for f in frames.frames if folder / f.image in by_image]
+    return replace(captured, views=tuple(_as_captured(view, f, folder) for view, f in posed))
+
+
+def _as_captured(view: View, frame: FrameImage, folder: Path) -> View:
+    mask = None if frame.mask is None else folder / frame.mask
+    return replace(view, name=frame.name, time_s=frame.time_s, mask=mask)
+
+
+def _write_model(model: pycolmap.Reconstruction, world_from_model: Similarity, folder: Path) -> None:
+    """The COLMAP model with its tracks, in our world frame."""
+    rotation = pycolmap.Rotation3d(world_from_model.rotation)
+    model.transform(pycolmap.Sim3d(world_from_model.scale, rotation, world_from_model.translation))
+    folder.mkdir()
+    model.write(folder)
+
+
+def _camera(reconstruction: Reconstruction) -> dict[str, Any]:
+    cameras = list(dict.fromkeys(view.camera for view in reconstruction.views))
+    return {
+        "count": len(cameras),
+        "focal_px": float(np.median([camera.fx for camera in cameras])),
+        "distortion": list(cameras[0].distortion),
+        "size_hw": list(cameras[0].size_hw),
+    }
+
+
+def _say_report(report: dict[str, Any], workspace: Workspace) -> None:
+    camera = report["camera"]
+    distortion = ", ".join(f"{k:.3g}" for k in camera["distortion"])
+    say(
+        f"poses: {report['registered']} of {report['total']} frames registered ({report['method']}), "
+        f"reprojection error {report['reprojection_error_px']:.2f} px, mean track {report['mean_track_length']:.1f}, "
+        f"{report['n_points']} points, focal {camera['focal_px']:.0f} px, distortion [{distortion}], "
+        f"{report['seconds']:.0f} s -> {workspace.poses}"
+    )
+    scale = report["scale"]
+    if scale is None:
+        say("poses: scale unknown (lengths are in arbitrary units): set scale.known_distance_m=... for metres")
+    else:
+        say(f"poses: metres, from the {scale['source']} (+-{scale['relative_error']:.1%})")
+    if report["unregistered"]:
+        names = report["unregistered"]
+        warn(f"{len(names)} frames have no pose and are left out: {', '.join(names[:8])}{', ...' * (len(names) > 8)}")
+    if report["problems"]:
+        warn(f"the poses may be wrong: {'; '.join(report['problems'])}")

@@ -1,0 +1,12 @@
+"""Poses that a data set brings: its formats, points from its pictures, and whether the poses fit them.
+
+formats       the formats that can be read
+points        points of the pictures that are not held out: matched, checked, triangulated
+matches       features and matches of views whose cameras are known
+frusta        which of those views look at common space
+pictures      pictures as COLMAP can read them
+agreement     do the poses fit the pictures, and which mistake explains it when not
+triangulate   points from matches and fixed poses
+refine        the poses adjusted to the pictures
+video_frames  every frame of a video whose poses are given
+"""

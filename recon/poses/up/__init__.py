@@ -1,0 +1,6 @@
+"""Which way is up, and where the ground is.
+
+align      up from the surest source; ground and centre
+vanishing  the vertical from straight edges of the pictures
+gps_up     up from GPS
+"""
