@@ -60,7 +60,7 @@ def mirrored(places: np.ndarray) -> np.ndarray:
     [
         (lambda picture: picture[:, ::-1], mirrored),
         (lambda picture: picture.transpose(1, 0, 2), lambda places: places[:, ::-1]),
-        (lambda picture: picture[8:, 5:], lambda places: places + [5, 8]),
+        (lambda picture: picture[8:, 5:], lambda places: np.array([5, 8]) + places),
     ],
     ids=["mirrored", "transposed", "shifted"],
 )

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
 from recon.poses.colmap_log import colmap_log
 from recon.poses.features import FeatureSettings

@@ -35,9 +35,9 @@ def within(*groups: range) -> list[tuple[int, int]]:
 @pytest.mark.parametrize(
     ("first", "second", "across"),
     [
-        (range(0, 7), range(5, N), []),
-        (range(0, 7), range(7, N), [(5, 8), (6, 7)]),
-        (range(7, N), range(0, 7), [(6, 7)]),
+        (range(7), range(5, N), []),
+        (range(7), range(7, N), [(5, 8), (6, 7)]),
+        (range(7, N), range(7), [(6, 7)]),
     ],
     ids=["shared frames", "matches only", "smaller first"],
 )
@@ -55,7 +55,7 @@ def test_halves_of_one_scene_become_the_whole(
 
 def test_three_parts_are_attached_one_after_the_other(tmp_path: Path) -> None:
     given = synthetic.scene(room.walk(N), points=1200)
-    parts = [range(4, 8), range(0, 4), range(8, N)]
+    parts = [range(4, 8), range(4), range(8, N)]
     mapping = given_by(given, tmp_path, [*within(*parts), (3, 4), (7, 8)])
     models = [synthetic.model_of(given, part) for part in parts]
     synthetic.moved(models[1], ELSEWHERE)
@@ -68,7 +68,7 @@ def test_three_parts_are_attached_one_after_the_other(tmp_path: Path) -> None:
 def test_cameras_of_their_own_come_along(tmp_path: Path) -> None:
     """Photos of different cameras: the second half's camera is unknown to the first."""
     given = synthetic.scene(room.walk(N), points=1200, kind="photos")
-    mapping = given_by(given, tmp_path, [*within(range(0, 7), range(7, N)), (6, 7)])
+    mapping = given_by(given, tmp_path, [*within(range(7), range(7, N)), (6, 7)])
     with pycolmap.Database.open(mapping.database) as opened:
         other = synthetic.camera(2)
         opened.write_camera(other, use_camera_id=True)
@@ -86,7 +86,7 @@ def test_cameras_of_their_own_come_along(tmp_path: Path) -> None:
             frame.frame_id, frame.rig_id = i + 1, camera_id
             frame.add_data_id(image.data_id)
             opened.write_frame(frame, use_frame_id=True)
-    models = [synthetic.model_of(given, range(0, 7)), synthetic.model_of(given, range(7, N), camera_id=2)]
+    models = [synthetic.model_of(given, range(7)), synthetic.model_of(given, range(7, N), camera_id=2)]
     whole = merge(models, mapping)
     assert whole is not None and synthetic.posed(whole) == list(range(N))
     assert sorted(whole.cameras) == [1, 2]
@@ -96,8 +96,8 @@ def test_cameras_of_their_own_come_along(tmp_path: Path) -> None:
 def test_unrelated_halves_are_refused(tmp_path: Path) -> None:
     """Matches across, but no similarity that most of them agree on: the second half's points are shuffled."""
     given = synthetic.scene(room.walk(N), points=1200)
-    mapping = given_by(given, tmp_path, [*within(range(0, 7), range(7, N)), (5, 8), (6, 7), (6, 8)])
-    first, second = halves(given, range(0, 7), range(7, N))
+    mapping = given_by(given, tmp_path, [*within(range(7), range(7, N)), (5, 8), (6, 7), (6, 8)])
+    first, second = halves(given, range(7), range(7, N))
     keys = sorted(second.points3D)
     places = [second.point3D(key).xyz.copy() for key in keys]
     for key, place in zip(keys, np.random.default_rng(0).permutation(places), strict=True):
@@ -108,9 +108,9 @@ def test_unrelated_halves_are_refused(tmp_path: Path) -> None:
 def test_too_few_points_in_common_are_refused(tmp_path: Path) -> None:
     given = synthetic.scene(room.walk(N), points=1200)
     few = {(6, 7): given.shared(6, 7)[:15]}
-    mapping = given_by(given, tmp_path, within(range(0, 7), range(7, N)))
-    assert merge(halves(given, range(0, 7), range(7, N)), mapping) is None, "nothing in common"
-    synthetic.write_database(tmp_path / "few.db", given, [*within(range(0, 7), range(7, N)), (6, 7)], matches=few)
+    mapping = given_by(given, tmp_path, within(range(7), range(7, N)))
+    assert merge(halves(given, range(7), range(7, N)), mapping) is None, "nothing in common"
+    synthetic.write_database(tmp_path / "few.db", given, [*within(range(7), range(7, N)), (6, 7)], matches=few)
     mapping = Mapping(tmp_path / "few.db", tmp_path, tmp_path, given.frames, seed=0, threads=1)
-    assert merge(halves(given, range(0, 7), range(7, N)), mapping) is None
-    assert merge(halves(given, range(0, 7), range(0, 5)), mapping) is None, "the second adds no frame"
+    assert merge(halves(given, range(7), range(7, N)), mapping) is None
+    assert merge(halves(given, range(7), range(5)), mapping) is None, "the second adds no frame"
