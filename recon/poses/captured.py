@@ -18,7 +18,6 @@ from recon.geometry.transforms import Similarity
 from recon.poses.doctor import examine, failure_told
 from recon.poses.exchange import write_exchange
 from recon.poses.frames import FrameImage, FrameSet, read_frames_json
-from recon.poses.resection import position_sigma
 from recon.poses.scale.gps import gps_of
 from recon.poses.scale.metric import apply_scale
 from recon.poses.scale.settings import ScaleSettings, scale_settings
@@ -26,6 +25,7 @@ from recon.poses.sfm.features import feature_settings
 from recon.poses.sfm.ladder import LadderSettings
 from recon.poses.sfm.lens import LENS_MODELS
 from recon.poses.sfm.pairs import PairSettings
+from recon.poses.sfm.resection import position_sigma
 from recon.poses.sfm.structure import find_structure
 from recon.poses.up.align import Up, find_up, world_from_capture
 from recon.workspace import (

@@ -7,8 +7,8 @@ import numpy as np
 import pycolmap
 import pytest
 
-from recon.poses.resection import position_sigma
 from recon.poses.sfm.polish import drop_wrong_frames, keep_largest_part, keep_long_tracks, polish
+from recon.poses.sfm.resection import position_sigma
 from tests.poses import room, synthetic
 
 N = 9

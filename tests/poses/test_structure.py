@@ -5,10 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pycolmap
 import pytest
 
-from recon.errors import UserError
 from recon.formats.cameras_json import read_reconstruction
 from recon.poses import pose_frames
 from recon.poses.sfm import features, ladder
@@ -98,16 +96,13 @@ def test_parts_that_nothing_holds_together_are_not_joined(tmp_path: Path) -> Non
     workspace = Workspace(tmp_path)
     aside = [
         room.look_at(np.array([1.6 * s, 1.2, 0.1]), np.array([0.5 * s, -1.6, -0.8]), room.UP)
-        for s in np.linspace(-1, 1, 10)
+        for s in np.linspace(-1, 1, 8)
     ]
-    poses = [*room.walk(30)[:5], *aside]
+    poses = [*room.walk(30)[:4], *aside]
     room.film(workspace, poses, room.camera())
-    pose_frames(workspace, **{**QUICK, "max_features": 1000})
+    pose_frames(workspace, **{**QUICK, "max_features": 800})
     report = json.loads((workspace.sfm / "report.json").read_text())
     assert [attempt["name"] for attempt in report["attempts"]][-1] == "relaxed thresholds"
-    assert report["registered"] == 10 and report["parts"] == 1
-    assert [view.name for view in read_reconstruction(workspace).views] == [f"{i:05d}" for i in range(5, 15)]
+    assert report["registered"] == 8 and report["parts"] == 1
+    assert [view.name for view in read_reconstruction(workspace).views] == [f"{i:05d}" for i in range(4, 12)]
     assert camera_error(workspace, poses) < 0.01
-    with pytest.raises(UserError, match="only 10 of 15 frames"):
-        pose_frames(workspace, **{**QUICK, "max_features": 1000, "min_registered": 0.9, "mapper": "incremental"})
-    assert pycolmap.Reconstruction(workspace.sfm / "model").num_reg_images() == 10, "what was found before stays"

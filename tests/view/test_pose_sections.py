@@ -46,8 +46,8 @@ def run_with_poses(root: Path, *, n: int = 12, failure: str | None = None, lost:
     records = [{"name": f.name, "image": f.image, "time_s": f.time_s, "sharpness": 0.4, "kept": True} for f in frames]
     write_json(workspace.frames_json, {"kind": "video", "shared_camera": True, "frames": records})
     value = diagnose(
-        workspace, FrameSet("video", frames, True), model=None if failure else model,
-        unit="units", failure=failure,
+        workspace, FrameSet("video", frames, True), database=workspace.sfm / "database.db",
+        model=None if failure else model, unit="units", failure=failure,
     )  # fmt: skip
     if failure is not None:
         write_json(workspace.poses_failed, {**value, "attempts": [{"name": "careful", "registered": 2, "left": EVIL}]})

@@ -12,6 +12,6 @@ coverage    the scene from above: seen by how many frames, from how different di
 advice      all that as sentences
 """
 
-from recon.poses.doctor.examine import ATTEMPTS, diagnose, examine, failure_told
+from recon.poses.doctor.examine import ATTEMPTS, DATABASE, diagnose, examine, failure_told
 
-__all__ = ["ATTEMPTS", "diagnose", "examine", "failure_told"]
+__all__ = ["ATTEMPTS", "DATABASE", "diagnose", "examine", "failure_told"]

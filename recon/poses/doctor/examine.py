@@ -27,6 +27,7 @@ from recon.workspace import Workspace, read_json, write_json
 
 FORMAT, VERSION = "recon-doctor", 1
 ATTEMPTS = "attempts.json"
+DATABASE = "database.db"  # in sfm/: of the first features and matches
 _RETURNS_KEPT = 60  # pairs that close loops: a few show where, a walk round a table has thousands
 
 
@@ -39,7 +40,9 @@ def failure_told(workspace: Workspace, frames: FrameSet, *, models: Path) -> Ite
     try:
         yield
     except UserError as error:
-        value = diagnose(workspace, frames, model=largest_model(models), unit="units", failure=str(error))
+        database = workspace.sfm / DATABASE
+        model = largest_model(models)
+        value = diagnose(workspace, frames, database=database, model=model, unit="units", failure=str(error))
         write_json(workspace.poses_failed, {**value, "attempts": _attempts(models)})
         raise
 
@@ -48,7 +51,10 @@ def examine(workspace: Workspace, frames: FrameSet, *, folder: Path) -> None:
     """Write doctor.json beside the colmap/ and cameras.json of `folder`."""
     scale = read_json(folder / workspace.cameras_json.name, made_by="python scripts/poses.py")["scale"]
     model = pycolmap.Reconstruction(folder / "colmap")
-    value = diagnose(workspace, frames, model=model, unit="m" if scale else "units", failure=None)
+    report = read_json(folder / "report.json", made_by="python scripts/poses.py")
+    database = workspace.sfm / Path(report["database"]).name
+    unit = "m" if scale else "units"
+    value = diagnose(workspace, frames, database=database, model=model, unit=unit, failure=None)
     write_json(folder / workspace.doctor_json.name, value)
 
 
@@ -56,16 +62,17 @@ def diagnose(
     workspace: Workspace,
     frames: FrameSet,
     *,
+    database: Path,
     model: pycolmap.Reconstruction | None,
     unit: str,
     failure: str | None,
 ) -> dict[str, Any]:
     """Everything that the page draws, as plain values; frames go by their place in the order of capture.
 
-    `model` is in the world frame unless the stage failed, when it is the largest there was; `unit` is what its lengths
-    are called.
+    `database` has the matches that `model` is made of. `model` is in the world frame unless the stage failed, when it is the
+    largest there was; `unit` is what its lengths are called.
     """
-    findings = _findings(workspace, frames, model)
+    findings = _findings(workspace, frames, database, model)
     coverage = measure_coverage(findings.model) if failure is None else None
     stretches = find_stretches(findings)
     advice = give_advice(findings, stretches, frames.frames, coverage=coverage, unit=unit, failure=failure)
@@ -85,8 +92,10 @@ def diagnose(
     }
 
 
-def _findings(workspace: Workspace, frames: FrameSet, reconstruction: pycolmap.Reconstruction | None) -> Findings:
-    matching = read_matching(workspace.sfm / "database.db", frames)
+def _findings(
+    workspace: Workspace, frames: FrameSet, database: Path, reconstruction: pycolmap.Reconstruction | None
+) -> Findings:
+    matching = read_matching(database, frames)
     model = read_model(reconstruction, frames)
     return Findings(
         is_video=frames.kind == "video" and frames.rig is None,  # the next frame of a rig looks another way

@@ -7,6 +7,7 @@ pairs        which pairs are matched, and matching them
 retrieval    global descriptors from the capture's own features: which frames look alike
 mapping      the incremental and the global mapper
 merge        partial models made one
+resection    how sure a camera centre is
 polish       wrong frames and short tracks out, everything adjusted against outliers
 quality      how far a model can be trusted
 focal        whether the pictures tell the focal length

@@ -15,7 +15,7 @@ import pycolmap
 
 from recon.console import say
 from recon.errors import UserError
-from recon.poses.doctor import ATTEMPTS, failure_told
+from recon.poses.doctor import ATTEMPTS, DATABASE, failure_told
 from recon.poses.frames import FrameSet
 from recon.poses.sfm import diagnosis
 from recon.poses.sfm.colmap_log import colmap_log
@@ -96,7 +96,7 @@ def _keep_matching(folder: Path, key: str) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         mark.write_text(key)
-    elif (folder / "database.db").exists():
+    elif (folder / DATABASE).exists():
         say(f"poses: going on with the features and matches in {folder}")
 
 
@@ -110,7 +110,7 @@ def _reconstruct(
     threads: int | None,
 ) -> tuple[Mapped, dict[str, Any]]:
     pycolmap.set_random_seed(seed)
-    database = workspace.sfm / "database.db"
+    database = workspace.sfm / DATABASE
     ladder = Ladder(database, frames, settings, images=workspace.frames, scratch=scratch, seed=seed, threads=threads)
     ladder.prepare()
     statistics = diagnosis.pair_statistics(database, frames, sorted(ladder.matched))
@@ -126,6 +126,7 @@ def _reconstruct(
         "problems": list(mapped.quality.problems),
         "method": mapped.method,
         "lens": mapped.lens,
+        "database": mapped.database.name,
         "attempts": ladder.report(),
         "pairs": {
             "chosen_by": way_of(frames, settings.pairs),
