@@ -45,22 +45,23 @@ def normalize_scene(reconstruction: Reconstruction, outlines: Sequence[Outline])
         near = max(float(distances.min()) - 1.8 * half, 0.05 * half)
         return Scene(_cube(center, half), 1, near / half, 0.0, True)
     if reconstruction.points is not None and len(reconstruction.points.positions) >= 100:
-        return _scene_of_points(poses, reconstruction.points.positions)
+        views = [outline.view for outline in outlines]
+        return _scene_of_points(views, reconstruction.points.positions)
     return _scene_of_cameras(poses, focus)
 
 
-def _scene_of_points(poses: Array, points: Array) -> Scene:
+def _scene_of_points(views: list[View], points: Array) -> Scene:
     """The unit cube holds the cameras and nine tenths of the points; cascades reach the far ones."""
-    centers = poses[:, :3, 3]
+    centers = np.stack([view.world_from_camera[:3, 3] for view in views])
     low = np.minimum(np.quantile(points, 0.05, axis=0), centers.min(0))
     high = np.maximum(np.quantile(points, 0.95, axis=0), centers.max(0))
     center, half = (low + high) / 2, float((high - low).max()) / 2 * 1.05
     reach = float(np.quantile(np.abs(points - center).max(1), 0.995)) / half
     n_cascades = int(np.clip(np.ceil(np.log2(max(reach * 1.5, 1))) + 1, MIN_CASCADES, MAX_CASCADES))
-    depths = np.concatenate([_depths_in_front(pose, points) for pose in poses])
+    depths = np.concatenate([_depths_in_view(view, points) for view in views])
     near = 0.5 * float(np.quantile(depths, 0.001)) / half
     typical = float(np.median(depths)) / half
-    return Scene(_cube(center, half), n_cascades, min(max(near, 0.01 * typical), 0.2 * typical), 0.3 * typical, False)
+    return Scene(_cube(center, half), n_cascades, min(max(near, 0.01 * typical), 0.2 * typical), 0.6 * typical, False)
 
 
 def _scene_of_cameras(poses: Array, focus: Array) -> Scene:
@@ -170,9 +171,12 @@ def _in_view(view: View, positions: Tensor, radius: Tensor) -> Tensor:
     return (distance > -radius[:, None]).all(-1)
 
 
-def _depths_in_front(world_from_camera: Array, points: Array) -> Array:
-    depth = (points - world_from_camera[:3, 3]) @ world_from_camera[:3, 2]
-    return depth[depth > 0]
+def _depths_in_view(view: View, points: Array) -> Array:
+    """Depths of the points that project into the view's picture: what lies beside it may be nearer than anything it shows."""
+    pixels, depth = project(view, torch.from_numpy(points).float())
+    h, w = view.camera.size_hw
+    x, y = pixels.unbind(-1)
+    return depth[(depth > 0) & (x >= 0) & (x < w) & (y >= 0) & (y < h)].double().numpy()
 
 
 def _cube(center: Array, half: float) -> Similarity:
