@@ -16,6 +16,10 @@ from recon.geometry import Reconstruction, Similarity, View
 from recon.geometry.transforms import Array
 
 _WIDE = 0.25  # cosine: a view whose corners are over 75 degrees off the axis is bounded by a cone, not by a pyramid
+# Of the smallest depth that pictures show: nothing is sampled nearer, and gradients are dampened nearer, where pictures would
+# otherwise be painted on fog in front of their own cameras. Measured on views kept out of the training: 1.8 of it is best on a close
+# object (1.3 dB more than half of that) and in a room (0.4 dB more than twice that).
+_NEAR, _NEAR_SCALE = 0.5, 1.8
 MIN_CASCADES, MAX_CASCADES = 2, 6  # of open scenes: beyond 2 to 32 times the half side of the content lies the sky
 
 
@@ -59,9 +63,10 @@ def _scene_of_points(views: list[View], points: Array) -> Scene:
     reach = float(np.quantile(np.abs(points - center).max(1), 0.995)) / half
     n_cascades = int(np.clip(np.ceil(np.log2(max(reach * 1.5, 1))) + 1, MIN_CASCADES, MAX_CASCADES))
     depths = np.concatenate([_depths_in_view(view, points) for view in views])
-    near = 0.5 * float(np.quantile(depths, 0.001)) / half
-    typical = float(np.median(depths)) / half
-    return Scene(_cube(center, half), n_cascades, min(max(near, 0.01 * typical), 0.2 * typical), 0.6 * typical, False)
+    nearest, typical = float(np.quantile(depths, 0.001)) / half, float(np.median(depths)) / half
+    near = float(np.clip(_NEAR * nearest, 0.01 * typical, 0.2 * typical))
+    near_scale = float(np.clip(_NEAR_SCALE * nearest, 0.1 * typical, 0.6 * typical))
+    return Scene(_cube(center, half), n_cascades, near, near_scale, False)
 
 
 def _scene_of_cameras(poses: Array, focus: Array) -> Scene:
