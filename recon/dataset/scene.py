@@ -16,9 +16,9 @@ from recon.geometry import Reconstruction, Similarity, View
 from recon.geometry.transforms import Array
 
 _WIDE = 0.25  # cosine: a view whose corners are over 75 degrees off the axis is bounded by a cone, not by a pyramid
-# Of the smallest depth that pictures show: nothing is sampled nearer, and gradients are dampened nearer, where pictures would
-# otherwise be painted on fog in front of their own cameras. Measured on views kept out of the training: 1.8 of it is best on a close
-# object (1.3 dB more than half of that) and in a room (0.4 dB more than twice that).
+# Of the smallest depth that pictures show: nothing is sampled nearer than the first, and gradients are dampened nearer than the
+# second, where pictures would otherwise be painted on fog in front of their own cameras. Measured on views kept out of the
+# training: 1.8 is best on a close object (1.3 dB more than half of that) and in a room (0.4 dB more than twice that).
 _NEAR, _NEAR_SCALE = 0.5, 1.8
 MIN_CASCADES, MAX_CASCADES = 2, 6  # of open scenes: beyond 2 to 32 times the half side of the content lies the sky
 
