@@ -166,7 +166,9 @@ def test_angles_are_those_of_the_widest_rays(scene: synthetic.Scene) -> None:
 
 
 def test_frames_count_before_agreement() -> None:
-    base = Quality(50, 100, 0.9, 0.5, 5.0, 1000, 20.0, 1, ())
-    assert replace(base, registered=80, agreement=0.7).rank > base.rank
-    assert replace(base, agreement=0.95).rank > base.rank
-    assert replace(base, registered=251, total=500, agreement=0.8).rank < base.rank  # one frame in 500 does not decide
+    base = Quality(50, 100, 0.9, 0.8, 0.5, 5.0, 1000, 20.0, 1, ())
+    assert replace(base, registered=80, close_matches=0.6).rank > base.rank
+    assert replace(base, close_matches=0.85).rank > base.rank
+    assert (
+        replace(base, registered=251, total=500, close_matches=0.7).rank < base.rank
+    )  # one frame in 500 does not decide

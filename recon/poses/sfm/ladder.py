@@ -1,7 +1,8 @@
 """Ways to pose a capture, tried in turn until one gives a model that holds: cheap and usual first.
 
-Each rung adds matches, or maps the same matches in another way. A model is judged (recon.poses.sfm.quality); the first without a
-problem wins, else the best of all. A rung that cannot help is left out: more pairs do not, where all frames hold together.
+Each rung adds matches, or maps the same matches in another way. A model is judged (recon.poses.sfm.quality); the first without
+a problem wins, else the best of all. Of a video, mapping all frames at once is tried even then, and wins where it fits clearly
+better. A rung that cannot help is left out: more pairs do not, where all frames hold together.
 """
 
 import copy
@@ -29,6 +30,7 @@ from recon.poses.sfm.quality import Quality, judge
 _STRONG_LINK = 60  # verified matches: pairs with fewer may be chance, and what hangs by them wants more pairs
 _MAX_PAIRS = 6000  # exhaustive matching of more takes longer than filming anew
 _RELAXED_RATIO = 0.9
+_SECOND_OPINION = "global mapping"
 
 
 @dataclass(frozen=True)
@@ -93,16 +95,28 @@ class Ladder:
 
     def climb(self) -> Mapped | None:
         """Try the rungs until a model has no problem; the best one, None when nothing could be mapped."""
-        for name, rung in _RUNGS.items():
-            started = time.perf_counter()
-            models = rung(self)
-            if models is None:
-                continue
-            mapped = self._finish(max(models, key=_size), name) if models else None
-            self._record(name, mapped, models, time.perf_counter() - started)
+        for name in _RUNGS:
+            mapped = self._try(name)
             if mapped is not None and not mapped.quality.problems:
                 break
+        if self._wants_second_opinion():
+            self._try(_SECOND_OPINION)
         return self.best
+
+    def _wants_second_opinion(self) -> bool:
+        """Whether a video's model may fit well and be wrong: mapped frame by frame, a repeating texture slips by a period."""
+        is_tried = any(attempt.name == _SECOND_OPINION for attempt in self.attempts)
+        return self.best is not None and not is_tried and self.given.frames.kind == "video"
+
+    def _try(self, name: str) -> Mapped | None:
+        """One rung; None where it is left out or gives no model."""
+        started = time.perf_counter()
+        models = _RUNGS[name](self)
+        if models is None:
+            return None
+        mapped = self._finish(max(models, key=_size), name) if models else None
+        self._record(name, mapped, models, time.perf_counter() - started)
+        return mapped
 
     def _finish(self, model: pycolmap.Reconstruction, name: str) -> Mapped | None:
         """Polished; frames that were left out, or thrown out, get a second chance from there."""

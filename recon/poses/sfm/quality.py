@@ -37,6 +37,9 @@ class Quality:
     registered: int
     total: int
     agreement: float  # median over frames of the share of their verified matches that fit the poses
+    close_matches: (
+        float  # share of all verified matches that fit twice as closely: what tells two good-looking models apart
+    )
     reprojection_error_px: float
     mean_track_length: float
     n_points: int
@@ -46,17 +49,19 @@ class Quality:
 
     @property
     def rank(self) -> tuple[float, float]:
-        """Larger is better: posed frames first (one more or less in fifty does not decide), then agreement."""
-        return round(self.registered / self.total, 2), self.agreement
+        """Larger is better: posed frames first, then matches that fit closely; a hundredth of either does not decide."""
+        return round(self.registered / self.total, 2), round(self.close_matches, 2)
 
 
 def judge(model: pycolmap.Reconstruction, database: Path, frames: FrameSet, *, min_registered: float) -> Quality:
     """Measure `model`; it is fine when `problems` is empty."""
     shares = [agree / all_ for agree, all_ in agreement(model, database).values() if all_]
+    closely = np.array([*agreement(model, database, max_error=MAX_ERROR / 2).values()]).reshape(-1, 2).sum(0)
     quality = Quality(
         registered=model.num_reg_images(),
         total=len(frames.frames),
         agreement=float(np.median(shares)) if shares else 0.0,
+        close_matches=float(closely[0] / max(closely[1], 1)),
         reprojection_error_px=model.compute_mean_reprojection_error(),
         mean_track_length=model.compute_mean_track_length(),
         n_points=model.num_points3D(),
@@ -94,15 +99,17 @@ def _is_distortion_plausible(camera: pycolmap.Camera) -> bool:
     return all(abs(camera.params[i]) < _MAX_DISTORTION for i in camera.extra_params_idxs())
 
 
-def agreement(model: pycolmap.Reconstruction, database: Path) -> dict[int, tuple[int, int]]:
+def agreement(
+    model: pycolmap.Reconstruction, database: Path, *, max_error: float = MAX_ERROR
+) -> dict[int, tuple[int, int]]:
     """For each posed frame (COLMAP's id): how many of its verified matches with other frames fit the poses, of how many.
 
-    A match fits when both its pixels lie within `MAX_ERROR` of the other's epipolar line (Sampson distance).
+    A match fits when both its pixels lie within `max_error`, a share of the longer side, of the other's epipolar line (Sampson).
     """
     counts = {frame_id: np.zeros(2, np.int64) for frame_id in model.reg_frame_ids()}
     for first, second, points_a, points_b in _posed_pairs(model, database):
         camera = model.camera(first.camera_id)
-        fits = _epipolar_errors(model, first, second, points_a, points_b) < MAX_ERROR * max(camera.width, camera.height)
+        fits = _epipolar_errors(model, first, second, points_a, points_b) < max_error * max(camera.width, camera.height)
         for image in (first, second):
             counts[image.frame_id] += np.array([np.count_nonzero(fits), len(fits)])
     return {frame_id: (int(agree), int(all_)) for frame_id, (agree, all_) in counts.items()}
