@@ -22,7 +22,7 @@ from recon.poses.sfm.xfeat import LearnedFeatures
 
 Detector = Callable[[Path, FrameImage, FeatureSettings], LearnedFeatures]
 
-# Of two descriptors of one thing. The 0.82 of XFeat's authors lets 500 matches of unrelated dark pictures through, 0.9 lets 140,
+# Of two descriptors of one thing. The 0.82 of XFeat's authors lets 580 matches of unrelated dark pictures through, 0.9 lets 140,
 # and of 1350 true and false ones of neighbours 700; the share of true ones rises.
 _LEAST_COSINE = 0.9
 # Learned points are found less exactly than SIFT's: a motion explains matches up to this many times what a pose may be off.

@@ -36,7 +36,9 @@ from recon.workspace import (
 )
 
 _REPORT, _MODEL, _LOG = "report.json", "model", "colmap.log"
-_MORE = f" Learned features, which see more in dark or blurred pictures, were not tried: {INSTALL} adds them."
+_MORE = (
+    f" Learned features, which find more in dark or blurred pictures and may help, were not tried: {INSTALL} adds them."
+)
 
 
 @dataclass(frozen=True)
