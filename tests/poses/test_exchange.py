@@ -17,25 +17,11 @@ from recon.poses import import_dataset
 from recon.poses.exchange import picture_folder, write_exchange
 from recon.workspace import Workspace
 from tests.formats.captures import FISHEYE, OPENCV, PINHOLE, assert_same_views, capture, picture
-from tests.poses.scale_defaults import SCALE
+from tests.poses.test_given import SETTINGS as GIVEN
 
 NAMES = ["000", "001", "002", "003"]
 CAMERAS = {camera.model: camera for camera in (PINHOLE, OPENCV, FISHEYE)}
-SETTINGS = {
-    "images": None,
-    "intrinsics": None,
-    "time_tolerance_s": None,
-    "unit_m": None,
-    "align": "keep",
-    "triangulate": "never",
-    "refine": False,
-    "refine_intrinsics": False,
-    "image_size": None,
-    "max_features": 1000,
-    "seed": 0,
-    "threads": 1,
-    "scale": SCALE,
-}
+SETTINGS = {**GIVEN, "align": "keep"}
 
 
 def posed(folder: Path, camera: Camera, *, points: bool = True) -> Reconstruction:

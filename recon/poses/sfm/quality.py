@@ -1,6 +1,6 @@
 """How far a mapped model can be trusted: what the ladder of attempts (recon.poses.sfm.ladder) judges each by."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,13 +55,14 @@ class Quality:
 
 def judge(model: pycolmap.Reconstruction, database: Path, frames: FrameSet, *, min_registered: float) -> Quality:
     """Measure `model`; it is fine when `problems` is empty."""
-    shares = [agree / all_ for agree, all_ in agreement(model, database).values() if all_]
-    closely = np.array([*agreement(model, database, max_error=MAX_ERROR / 2).values()]).reshape(-1, 2).sum(0)
+    errors = list(_match_errors(model, database))
+    shares = [agree / all_ for agree, all_ in _count_by_frame(model, errors).values() if all_]
+    every_error = np.concatenate([np.zeros(0), *(pair_errors for _, _, pair_errors in errors)])
     quality = Quality(
         registered=model.num_reg_images(),
         total=len(frames.frames),
         agreement=float(np.median(shares)) if shares else 0.0,
-        close_matches=float(closely[0] / max(closely[1], 1)),
+        close_matches=float(np.mean(every_error < MAX_ERROR / 2)) if len(every_error) else 0.0,
         reprojection_error_px=model.compute_mean_reprojection_error(),
         mean_track_length=model.compute_mean_track_length(),
         n_points=model.num_points3D(),
@@ -99,20 +100,30 @@ def _is_distortion_plausible(camera: pycolmap.Camera) -> bool:
     return all(abs(camera.params[i]) < _MAX_DISTORTION for i in camera.extra_params_idxs())
 
 
-def agreement(
-    model: pycolmap.Reconstruction, database: Path, *, max_error: float = MAX_ERROR
-) -> dict[int, tuple[int, int]]:
+def agreement(model: pycolmap.Reconstruction, database: Path) -> dict[int, tuple[int, int]]:
     """For each posed frame (COLMAP's id): how many of its verified matches with other frames fit the poses, of how many.
 
-    A match fits when both its pixels lie within `max_error`, a share of the longer side, of the other's epipolar line (Sampson).
+    A match fits when both its pixels lie within `MAX_ERROR` of the other's epipolar line (Sampson distance).
     """
+    return _count_by_frame(model, _match_errors(model, database))
+
+
+_PairErrors = tuple[int, int, Array]  # ids of two frames; errors [n] of their matches, as shares of the longer side
+
+
+def _count_by_frame(model: pycolmap.Reconstruction, errors: Iterable[_PairErrors]) -> dict[int, tuple[int, int]]:
     counts = {frame_id: np.zeros(2, np.int64) for frame_id in model.reg_frame_ids()}
+    for first, second, pair_errors in errors:
+        for frame_id in (first, second):
+            counts[frame_id] += np.array([np.count_nonzero(pair_errors < MAX_ERROR), len(pair_errors)])
+    return {frame_id: (int(agree), int(all_)) for frame_id, (agree, all_) in counts.items()}
+
+
+def _match_errors(model: pycolmap.Reconstruction, database: Path) -> Iterator[_PairErrors]:
     for first, second, points_a, points_b in _posed_pairs(model, database):
         camera = model.camera(first.camera_id)
-        fits = _epipolar_errors(model, first, second, points_a, points_b) < max_error * max(camera.width, camera.height)
-        for image in (first, second):
-            counts[image.frame_id] += np.array([np.count_nonzero(fits), len(fits)])
-    return {frame_id: (int(agree), int(all_)) for frame_id, (agree, all_) in counts.items()}
+        errors = _epipolar_errors(model, first, second, points_a, points_b)
+        yield first.frame_id, second.frame_id, errors / max(camera.width, camera.height)
 
 
 def _posed_pairs(
