@@ -49,10 +49,10 @@ def read_matched_view(folder: Path, name: str) -> MatchedView:
     try:
         with np.load(path) as arrays:
             h, w = arrays["depth"].shape
-            camera = Camera("PINHOLE", (h, w), *map(float, arrays["intrinsics"]))
+            fx, fy, cx, cy = (float(x) for x in arrays["intrinsics"])
             return MatchedView(
                 name=name,
-                camera=camera,
+                camera=Camera("PINHOLE", (h, w), fx, fy, cx, cy),
                 world_from_camera=arrays["world_from_camera"],
                 depth=arrays["depth"],
                 normal=_unit(arrays["normal"]),
