@@ -64,6 +64,10 @@ class Workspace:
         return self.poses / "points.ply"
 
     @property
+    def matching(self) -> Path:
+        return self.root / "matching"
+
+    @property
     def field(self) -> Path:
         return self.root / "field"
 
