@@ -13,11 +13,15 @@ STATIC, STATIC_GLB = "assets/static.obj", "assets/static.glb"  # concave; the GL
 CONVEX = "assets/convex.obj"  # every convex part, an object each, for readers that take objects apart
 
 _CORNERS = np.array([[x, y, z] for x in (-1.0, 1.0) for y in (-1.0, 1.0) for z in (-1.0, 1.0)])
-_BOX_FACES = np.array(
-    [[0, 1, 3], [0, 3, 2], [4, 6, 7], [4, 7, 5], [0, 4, 5], [0, 5, 1], [2, 3, 7], [2, 7, 6], [0, 2, 6], [0, 6, 4]]
-    + [[1, 5, 7], [1, 7, 3]],
-    np.int32,
-)
+_SIDES = [
+    (0, 1, 3, 2),
+    (4, 6, 7, 5),
+    (0, 4, 5, 1),
+    (2, 3, 7, 6),
+    (0, 2, 6, 4),
+    (1, 5, 7, 3),
+]  # counter-clockwise from outside
+_BOX_FACES = np.array([face for a, b, c, d in _SIDES for face in ((a, b, c), (a, c, d))], np.int32)
 
 
 @dataclass(frozen=True)

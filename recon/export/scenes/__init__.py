@@ -4,7 +4,6 @@ mjcf  MuJoCo    urdf  URDF    sdf  Gazebo and Drake    usd  OpenUSD with UsdPhys
 """
 
 from pathlib import Path
-from xml.etree import ElementTree as xml
 
 from recon.export.place import Place
 from recon.export.scenes.habitat import write_habitat

@@ -74,10 +74,24 @@ def _scene(place: Place) -> xml.Element:
     width, height = _OFFSCREEN_WH
     xml.SubElement(visual, "global", offwidth=str(width), offheight=str(height), azimuth="140", elevation="-35")
     asset = xml.SubElement(root, "asset")
-    sky = {"rgb1": "0.75 0.82 0.9", "rgb2": "0.35 0.5 0.7", "width": "256", "height": "1536"}
-    xml.SubElement(asset, "texture", type="skybox", builtin="gradient", **sky)
+    sky = {
+        "type": "skybox",
+        "builtin": "gradient",
+        "rgb1": "0.75 0.82 0.9",
+        "rgb2": "0.35 0.5 0.7",
+        "width": "256",
+        "height": "1536",
+    }
+    xml.SubElement(asset, "texture", sky)
     world = xml.SubElement(root, "worldbody")
     above = numbers(((low + high) / 2 + [0, 0, extent])[:3])
-    lamp = {"type": "directional", "pos": above, "dir": "0.2 0.3 -0.9", "diffuse": "0.4 0.4 0.4"}
-    xml.SubElement(world, "light", name="sun", castshadow="false", **lamp)
+    lamp = {
+        "name": "sun",
+        "castshadow": "false",
+        "type": "directional",
+        "pos": above,
+        "dir": "0.2 0.3 -0.9",
+        "diffuse": "0.4 0.4 0.4",
+    }
+    xml.SubElement(world, "light", lamp)
     return root
