@@ -16,6 +16,7 @@ from recon.capture import capture_frames
 from recon.export import export_world
 from recon.field import FieldShape
 from recon.mesh import build_mesh
+from recon.mesh.comparison import compare_surfaces
 from recon.novel_views.stage import render_path
 from recon.poses import import_dataset, pose_frames
 from recon.score.stage import evaluate_field
@@ -57,6 +58,7 @@ EXPECTED = {
     "views": settings_of(render_path, "reconstruction", "render_view_fn", "path"),
     "mesh": settings_of(build_mesh, "reconstruction", "render_view_fn", "color_fn"),
     "export": settings_of(export_world, "reconstruction"),
+    "compare": settings_of(compare_surfaces, "reconstruction", "render_view_fn", "truth"),
     "view": settings_of(open_viewer, "reconstruction", "render_view_fn", "should_stop"),
 }
 
