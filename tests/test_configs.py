@@ -15,8 +15,8 @@ from omegaconf import OmegaConf
 from recon.capture import capture_frames
 from recon.export import export_world
 from recon.field import FieldShape
-from recon.mesh import build_mesh
-from recon.mesh.comparison import compare_surfaces
+from recon.mesh.comparison import CompareSettings
+from recon.mesh.settings import MeshSettings
 from recon.novel_views.stage import render_path
 from recon.poses import import_dataset, pose_frames
 from recon.score.stage import evaluate_field
@@ -56,9 +56,9 @@ EXPECTED = {
     | settings_of(train_field, "reconstruction", "field", "config_text", "seed", "device", "backend"),
     "evaluate": settings_of(evaluate_field, "reconstruction", "render_view_fn", "background"),
     "views": settings_of(render_path, "reconstruction", "render_view_fn", "path"),
-    "mesh": settings_of(build_mesh, "reconstruction", "render_view_fn", "color_fn"),
+    "mesh": fields_of(MeshSettings),
     "export": settings_of(export_world, "reconstruction"),
-    "compare": settings_of(compare_surfaces, "reconstruction", "render_view_fn", "truth"),
+    "compare": fields_of(CompareSettings),
     "view": settings_of(open_viewer, "reconstruction", "render_view_fn", "should_stop"),
 }
 

@@ -25,7 +25,7 @@ def fuse_plainly(
         reconstruction=reconstruction,
         max_depth=None,
         min_opacity=0.5,
-        max_jump=np.inf,
+        max_jump=10.0,
         min_cosine=0.0,
     )
     voxel = choose_voxel_size(maps, footprints=2.5, truncation_voxels=4, memory_mb=600)
