@@ -4,6 +4,7 @@ from types import SimpleNamespace as Settings
 
 from recon.capture import capture_frames
 from recon.export import export_world
+from recon.export.settings import ExportSettings
 from recon.field.trained import load_trained_field
 from recon.formats.cameras_json import read_reconstruction
 from recon.mesh import build_mesh
@@ -102,7 +103,11 @@ def mesh(workspace: Workspace, settings: Settings) -> None:
 
 def export(workspace: Workspace, settings: Settings) -> None:
     """mesh/ -> world/, verified."""
-    export_world(workspace, reconstruction=read_reconstruction(workspace), **settings.export)
+    export_world(
+        workspace,
+        reconstruction=read_reconstruction(workspace),
+        settings=read_settings(ExportSettings, "export", settings.export),
+    )
 
 
 def score(workspace: Workspace, settings: Settings) -> None:

@@ -13,7 +13,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from recon.capture import capture_frames
-from recon.export import export_world
+from recon.export.settings import ExportSettings
 from recon.field import FieldShape
 from recon.mesh.comparison import CompareSettings
 from recon.mesh.settings import MeshSettings
@@ -57,8 +57,8 @@ EXPECTED = {
     "evaluate": settings_of(evaluate_field, "reconstruction", "render_view_fn", "background"),
     "views": settings_of(render_path, "reconstruction", "render_view_fn", "path"),
     "mesh": fields_of(MeshSettings),
-    "export": settings_of(export_world, "reconstruction"),
     "compare": fields_of(CompareSettings),
+    "export": fields_of(ExportSettings),
     "view": settings_of(open_viewer, "reconstruction", "render_view_fn", "should_stop"),
 }
 
