@@ -1,6 +1,5 @@
 """The export stage: mesh/ -> world/, a package that simulators load, and the trials that prove it."""
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +31,16 @@ def export_world(workspace: Workspace, *, reconstruction: Reconstruction, settin
 
     Raises `UserError` when there is no mesh, or an empty one.
     """
-    decides = dataclasses.asdict(settings) | {"cameras": cameras_json.encode(reconstruction, root=workspace.root)}
-    run = StageRun(workspace, "export", workspace.world, settings=decides, inputs=[workspace.mesh], section="world")
+    cameras = cameras_json.encode(reconstruction, root=workspace.root)
+    run = StageRun(
+        workspace,
+        "export",
+        workspace.world,
+        settings=settings,
+        inputs=[workspace.mesh],
+        also={"cameras": cameras},
+        section="world",
+    )
     if run.is_finished:
         say("export: up to date")
         return workspace.world

@@ -10,7 +10,6 @@ from xml.etree import ElementTree as xml
 
 import numpy as np
 import pytest
-import yaml
 from rooms import room, workspace_of
 
 from recon.console import take_warnings
@@ -21,15 +20,12 @@ from recon.geometry.geodesy import Geo
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.reconstruction import Reconstruction, Scale
 from recon.geometry.transforms import Similarity
-from recon.settings import read_settings
 from recon.workspace import Workspace, read_metrics
-
-SETTINGS = yaml.safe_load((Path(__file__).parents[2] / "conf/export/default.yaml").read_text())
-SETTINGS |= {"drop_spheres": 60, "drop_seconds": 1.0}
+from tests.default_settings import default_settings
 
 
 def settings(**changes: Any) -> ExportSettings:
-    return read_settings(ExportSettings, "export", SETTINGS | changes)
+    return default_settings(ExportSettings, "export", **({"drop_spheres": 60, "drop_seconds": 1.0} | changes))
 
 
 METRIC = Reconstruction(views=(), scale=Scale(1.0, "made so", 0.01), is_up_aligned=True)
@@ -46,9 +42,9 @@ def test_spheres_rest_on_the_surface_in_every_engine(exported: Workspace) -> Non
     world = read_metrics(exported)["world"]
     assert world["loads"]["mujoco"] is True and world["verdicts"]["mujoco"] == "pass"
     assert world["n_dropped"] >= 30 and world["n_fell_through"] == 0
-    assert world["drop_test_max_error_m"] < SETTINGS["tolerance_m"] + 0.005
+    assert world["drop_test_max_error_m"] < settings().tolerance_m + 0.005
     assert world["drop_test_median_error_m"] < 0.01
-    assert world["n_parts"] < SETTINGS["max_parts"]
+    assert world["n_parts"] < settings().max_parts
     if importlib.util.find_spec("pybullet") is None:
         pytest.skip("pybullet is not installed: its two loads were not tried")
     assert world["verdicts"]["pybullet"] == world["verdicts"]["pybullet_concave"] == "pass"
@@ -159,7 +155,7 @@ def test_mesh_without_texture_and_a_bad_name(tmp_path: Path) -> None:
     plain = room(side=0.5, noise=0.0)
     plain = TriangleMesh(plain.vertices, plain.faces, colors=np.full(plain.vertices.shape, 90, np.uint8))
     workspace = workspace_of(tmp_path / "run", plain)
-    with pytest.raises(UserError, match="name"):
+    with pytest.raises(UserError, match=r"export\.name"):
         export_world(workspace, reconstruction=METRIC, settings=settings(name="../away"))
     export_world(workspace, reconstruction=METRIC, settings=settings(drop_spheres=5, drop_seconds=0.2))
     assert read_metrics(workspace)["world"]["loads"]["mujoco"] is True
