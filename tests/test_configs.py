@@ -13,9 +13,9 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from recon.capture import capture_frames
-from recon.export import export_world
+from recon.export.settings import ExportSettings
 from recon.field import FieldShape
-from recon.mesh import build_mesh
+from recon.mesh.settings import MeshSettings
 from recon.novel_views.stage import render_path
 from recon.poses import import_dataset, pose_frames
 from recon.score.stage import evaluate_field
@@ -55,8 +55,8 @@ EXPECTED = {
     | settings_of(train_field, "reconstruction", "field", "config_text", "seed", "device", "backend"),
     "evaluate": settings_of(evaluate_field, "reconstruction", "render_view_fn", "background"),
     "views": settings_of(render_path, "reconstruction", "render_view_fn", "path"),
-    "mesh": settings_of(build_mesh, "reconstruction", "render_view_fn", "color_fn"),
-    "export": settings_of(export_world, "reconstruction"),
+    "mesh": fields_of(MeshSettings),
+    "export": fields_of(ExportSettings),
     "view": settings_of(open_viewer, "reconstruction", "render_view_fn", "should_stop"),
 }
 

@@ -1,7 +1,5 @@
 """The export stage: mesh/ -> world/, a package that simulators load, and a drop test that proves it."""
 
-import re
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from recon.export.ground import find_ground, write_ground
 from recon.export.manifest import Lengths, lengths_of, make_manifest, write_readme
 from recon.export.preview import write_preview
 from recon.export.scene_files import write_habitat_stage, write_mjcf, write_sdf, write_urdf
+from recon.export.settings import ExportSettings
 from recon.export.surface import Surface
 from recon.export.usd import has_usd, write_usd
 from recon.export.verify import verify_world
@@ -25,80 +24,40 @@ from recon.formats.mesh_obj import read_obj, write_obj
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.reconstruction import Reconstruction
 from recon.geometry.transforms import Similarity
-from recon.workspace import (
-    Workspace,
-    fingerprint,
-    is_finished,
-    mark_finished,
-    read_metrics,
-    replace_folder,
-    write_json,
-    write_metrics,
-)
+from recon.workspace import StageRun, Workspace, read_metrics, write_json
 
 
-def export_world(
-    workspace: Workspace,
-    *,
-    reconstruction: Reconstruction,
-    name: str,
-    tolerance_m: float,
-    wall_thickness_m: float,
-    collision_faces: int,
-    max_parts: int,
-    ground_cell_m: float,
-    friction: float,
-    assumed_diagonal_m: float,
-    verify: bool,
-    drop_spheres: int,
-    sphere_radius_m: float,
-    drop_seconds: float,
-) -> Path:
-    """Write `workspace.world`; settings are explained in conf/export/default.yaml.
+def export_world(workspace: Workspace, *, reconstruction: Reconstruction, settings: ExportSettings) -> Path:
+    """Write `workspace.world` and the metrics section "world".
 
-    Raises `UserError` when there is no mesh, or an empty one. Writes the metrics section "world".
+    Raises `UserError` when there is no mesh, or an empty one.
     """
-    source = workspace.mesh / "mesh.obj"
-    settings = {key: value for key, value in locals().items() if key not in ("workspace", "reconstruction", "source")}
-    settings["cameras"] = cameras_json.encode(reconstruction, root=workspace.root)
-    if not re.fullmatch(r"[A-Za-z0-9_]+", name):
-        raise UserError(f"export.name: expected letters, digits and _, found {name!r}.")
-    key = fingerprint(settings, [workspace.mesh])
-    if is_finished(workspace.world, key):
+    cameras = cameras_json.encode(reconstruction, root=workspace.root)
+    run = StageRun(
+        workspace,
+        "export",
+        workspace.world,
+        settings=settings,
+        inputs=[workspace.mesh],
+        also={"cameras": cameras},
+        section="world",
+    )
+    if run.is_finished:
         say("export: up to date")
         return workspace.world
-    started = time.perf_counter()
-    mesh, reconstruction = _in_metres(_read_mesh(source), reconstruction)
-    lengths = lengths_of(mesh, reconstruction, assumed_diagonal=assumed_diagonal_m)
-    with replace_folder(workspace.world) as folder:
-        write_json(folder / "cameras.json", _portable_cameras(reconstruction, workspace))
-        collision = _write_geometry(
-            folder, mesh, lengths, tolerance_m, wall_thickness_m, collision_faces=collision_faces, max_parts=max_parts
-        )
-        ground = _write_ground(folder, mesh, reconstruction, cell=ground_cell_m * lengths.scale)
-        skipped = _write_scenes(folder, mesh, collision, name=name, friction=friction)
-        write_preview(folder / "preview.png", mesh, made_already=workspace.mesh / "mesh_0.png")
-        manifest = make_manifest(
-            name=name,
-            reconstruction=reconstruction,
-            lengths=lengths,
-            collision=collision.as_dict(),
-            ground=ground,
-            friction=friction,
-            skipped=skipped,
-            seen_fraction=read_metrics(workspace).get("mesh", {}).get("seen_fraction"),
-        )
-        write_readme(folder, manifest)
-        manifest.seal(folder)
+    mesh, reconstruction = _in_metres(_read_mesh(workspace.mesh / "mesh.obj"), reconstruction)
+    with run as folder:
+        collision = _write_package(folder, workspace, mesh, reconstruction, settings)
         result: dict[str, Any] = {"loads": {}, "n_parts": len(collision.parts), "collision_faces": collision.n_faces}
-        if verify:
+        if settings.verify:
             result |= verify_world(
-                folder, n_spheres=drop_spheres, sphere_radius_m=sphere_radius_m, seconds=drop_seconds
+                folder,
+                n_spheres=settings.drop_spheres,
+                sphere_radius_m=settings.sphere_radius_m,
+                seconds=settings.drop_seconds,
             )
             write_json(folder / "verification.json", result)
-        seconds = time.perf_counter() - started
-        mark_finished(folder, key, settings={k: v for k, v in settings.items() if k != "cameras"}, seconds=seconds)
-    write_metrics(workspace, "world", {**result, "seconds": round(seconds, 3)})
+        run.metrics = {**result, "seconds": run.seconds}
     say(f"export: {len(collision.parts)} convex parts, {collision.n_faces} collision faces -> {workspace.world}")
     return workspace.world
 
@@ -124,6 +83,31 @@ class _Collision:
             "n_parts": len(self.parts),
             "tolerance": self.tolerance,
         }
+
+
+def _write_package(
+    folder: Path, workspace: Workspace, mesh: TriangleMesh, reconstruction: Reconstruction, settings: ExportSettings
+) -> _Collision:
+    """Every file of the package but for the proof that it loads."""
+    write_json(folder / "cameras.json", _portable_cameras(reconstruction, workspace))
+    lengths = lengths_of(mesh, reconstruction, assumed_diagonal=settings.assumed_diagonal_m)
+    collision = _write_geometry(folder, mesh, lengths, settings)
+    ground = _write_ground(folder, mesh, reconstruction, cell=settings.ground_cell_m * lengths.scale)
+    skipped = _write_scenes(folder, mesh, collision, name=settings.name, friction=settings.friction)
+    write_preview(folder / "preview.png", mesh, made_already=workspace.mesh / "mesh_0.png")
+    manifest = make_manifest(
+        name=settings.name,
+        reconstruction=reconstruction,
+        lengths=lengths,
+        collision=collision.as_dict(),
+        ground=ground,
+        friction=settings.friction,
+        skipped=skipped,
+        seen_fraction=read_metrics(workspace).get("mesh", {}).get("seen_fraction"),
+    )
+    write_readme(folder, manifest)
+    manifest.seal(folder)
+    return collision
 
 
 def _read_mesh(source: Path) -> TriangleMesh:
@@ -163,26 +147,20 @@ def _portable_cameras(reconstruction: Reconstruction, workspace: Workspace) -> d
     return value
 
 
-def _write_geometry(
-    folder: Path,
-    mesh: TriangleMesh,
-    lengths: Lengths,
-    tolerance_m: float,
-    wall_thickness_m: float,
-    *,
-    collision_faces: int,
-    max_parts: int,
-) -> _Collision:
+def _write_geometry(folder: Path, mesh: TriangleMesh, lengths: Lengths, settings: ExportSettings) -> _Collision:
     """The visual mesh, the concave collision mesh and the convex parts."""
     write_obj(folder / "visual.obj", mesh)
     write_glb(folder / "visual.glb", mesh)
-    tolerance = tolerance_m * lengths.scale
+    tolerance = settings.tolerance_m * lengths.scale
     # Half of the tolerance is for simplification, half for the convex parts of the simplified surface.
-    static, deviation = make_collision_mesh(mesh, deviation=tolerance / 2, max_faces=collision_faces)
+    static, deviation = make_collision_mesh(mesh, deviation=tolerance / 2, max_faces=settings.collision_faces)
     (folder / "collision").mkdir()
     write_obj(folder / "collision/static.obj", static)
     parts, reached = decompose(
-        static, tolerance=tolerance / 2, thickness=wall_thickness_m * lengths.scale, max_parts=max_parts
+        static,
+        tolerance=tolerance / 2,
+        thickness=settings.wall_thickness_m * lengths.scale,
+        max_parts=settings.max_parts,
     )
     names = [f"collision/part_{i:04d}.obj" for i in range(len(parts))]
     for file, part in zip(names, parts, strict=True):

@@ -4,32 +4,33 @@ import hashlib
 import importlib.util
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as xml
 
 import numpy as np
 import pytest
-import yaml
 from rooms import room, workspace_of
 
 from recon.console import take_warnings
 from recon.errors import UserError
 from recon.export import export_world, verify_world
+from recon.export.settings import ExportSettings
 from recon.geometry.geodesy import Geo
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.reconstruction import Reconstruction, Scale
 from recon.geometry.transforms import Similarity
 from recon.workspace import Workspace, read_metrics
+from tests.default_settings import default_settings
 
-SETTINGS = yaml.safe_load((Path(__file__).parents[2] / "conf/export/default.yaml").read_text())
-SETTINGS |= {"drop_spheres": 60, "drop_seconds": 1.0}
+SETTINGS = default_settings(ExportSettings, "export", drop_spheres=60, drop_seconds=1.0)
 METRIC = Reconstruction(views=(), scale=Scale(1.0, "made so", 0.01), is_up_aligned=True)
 
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     workspace = workspace_of(tmp_path_factory.mktemp("run"), room())
-    export_world(workspace, reconstruction=METRIC, **SETTINGS)
+    export_world(workspace, reconstruction=METRIC, settings=SETTINGS)
     return workspace
 
 
@@ -37,9 +38,9 @@ def test_spheres_rest_on_the_surface_in_every_engine(exported: Workspace) -> Non
     world = read_metrics(exported)["world"]
     assert world["loads"]["mujoco"] is True and world["verdicts"]["mujoco"] == "pass"
     assert world["n_dropped"] >= 30 and world["n_fell_through"] == 0
-    assert world["drop_test_max_error_m"] < SETTINGS["tolerance_m"] + 0.005
+    assert world["drop_test_max_error_m"] < SETTINGS.tolerance_m + 0.005
     assert world["drop_test_median_error_m"] < 0.01
-    assert world["n_parts"] < SETTINGS["max_parts"]
+    assert world["n_parts"] < SETTINGS.max_parts
     if importlib.util.find_spec("pybullet") is None:
         pytest.skip("pybullet is not installed: its two loads were not tried")
     assert world["verdicts"]["pybullet"] == world["verdicts"]["pybullet_concave"] == "pass"
@@ -96,15 +97,15 @@ def test_ground_is_the_floor_and_not_the_table(exported: Workspace) -> None:
 
 
 def test_second_export_is_skipped(exported: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
-    export_world(exported, reconstruction=METRIC, **SETTINGS)
+    export_world(exported, reconstruction=METRIC, settings=SETTINGS)
     assert "up to date" in capsys.readouterr().out
 
 
 def test_unknown_scale_is_declared(tmp_path: Path) -> None:
     take_warnings()
     workspace = workspace_of(tmp_path / "run", room(side=0.5, noise=0.0))
-    settings = SETTINGS | {"drop_spheres": 10, "drop_seconds": 0.5}
-    export_world(workspace, reconstruction=Reconstruction(views=(), is_up_aligned=True), **settings)
+    settings = replace(SETTINGS, drop_spheres=10, drop_seconds=0.5)
+    export_world(workspace, reconstruction=Reconstruction(views=(), is_up_aligned=True), settings=settings)
     manifest = json.loads((workspace.world / "manifest.json").read_text())
     assert manifest["metres_per_unit"] is None and manifest["scale"] is None
     assert "unknown" in manifest["units"] and "scale" in manifest["warnings"][0]
@@ -118,7 +119,7 @@ def test_known_scale_is_applied(tmp_path: Path) -> None:
     workspace = workspace_of(tmp_path / "run", room(side=0.5, noise=0.0))
     geo = Geo(47.0, 8.0, 400.0, Similarity(2.0, np.eye(3), np.zeros(3)), 0.5, 1.0)
     scaled = Reconstruction(views=(), scale=Scale(2.0, "made so", 0.01), is_up_aligned=True, geo=geo)
-    export_world(workspace, reconstruction=scaled, **(SETTINGS | {"verify": False}))
+    export_world(workspace, reconstruction=scaled, settings=replace(SETTINGS, verify=False))
     assert np.ptp(read_obj(workspace.world / "visual.obj").vertices[:, 0]) == pytest.approx(6.0, rel=1e-4)
     manifest = json.loads((workspace.world / "manifest.json").read_text())
     assert manifest["metres_per_unit"] == 1.0 and np.linalg.det(manifest["world_from_capture"]) == pytest.approx(8)
@@ -138,9 +139,9 @@ def test_mesh_without_texture_and_a_bad_name(tmp_path: Path) -> None:
     plain = room(side=0.5, noise=0.0)
     plain = TriangleMesh(plain.vertices, plain.faces, colors=np.full(plain.vertices.shape, 90, np.uint8))
     workspace = workspace_of(tmp_path / "run", plain)
-    with pytest.raises(UserError, match="name"):
-        export_world(workspace, reconstruction=METRIC, **(SETTINGS | {"name": "../away"}))
-    export_world(workspace, reconstruction=METRIC, **(SETTINGS | {"drop_spheres": 5, "drop_seconds": 0.2}))
+    with pytest.raises(UserError, match=r"export\.name='\.\./away': expected text of letters"):
+        default_settings(ExportSettings, "export", name="../away")
+    export_world(workspace, reconstruction=METRIC, settings=replace(SETTINGS, drop_spheres=5, drop_seconds=0.2))
     assert read_metrics(workspace)["world"]["loads"]["mujoco"] is True
 
 
@@ -157,5 +158,5 @@ def test_usd_is_z_up_in_metres_and_collides(exported: Workspace) -> None:
 
 def test_missing_mesh_names_the_next_step(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"scripts/mesh\.py"):
-        export_world(Workspace(tmp_path), reconstruction=METRIC, **SETTINGS)
+        export_world(Workspace(tmp_path), reconstruction=METRIC, settings=SETTINGS)
     assert not (tmp_path / "world").exists()
