@@ -62,9 +62,9 @@ def read_picture(view: View, max_size: int | None) -> Picture:
         return Picture(photo.view, camera, np.ascontiguousarray(color), valid)
     pinhole = camera.pinhole()
     seen_at = camera.project(pinhole.unproject(pixel_centers(pinhole.size_hw))).to(torch.float32).numpy() - 0.5
-    seen_at = np.nan_to_num(seen_at, nan=-9)
-    inside = cv2.remap(valid.astype(np.uint8), seen_at, None, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT)
-    color = cv2.remap(np.ascontiguousarray(color), seen_at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    x, y = np.moveaxis(np.nan_to_num(seen_at, nan=-9), -1, 0)
+    inside = cv2.remap(valid.astype(np.uint8), x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT)
+    color = cv2.remap(np.ascontiguousarray(color), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return Picture(photo.view, pinhole, np.asarray(color), np.asarray(inside) > 0)
 
 

@@ -142,8 +142,15 @@ def _pictures() -> list[Part]:
     parts: list[Part] = []
     for (px, py), (dx, dy), base, title in hung:
         sides = box((px, py), base, (dx, dy, 0.72))
-        parts += _all(sides, lambda size, _, rng, title=title: materials.poster(size, rng, title=title))
+        parts += _all(sides, _print(title))
     return parts
+
+
+def _print(title: str) -> Material:
+    def material(size_hw: tuple[int, int], _: float, rng: Rng) -> Image:
+        return materials.poster(size_hw, rng, title=title)
+
+    return material
 
 
 def _table(center: tuple[float, float], *, yaw_deg: float) -> list[Part]:
