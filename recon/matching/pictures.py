@@ -36,7 +36,7 @@ class Picture:
     def resized(self, size_hw: tuple[int, int]) -> "Picture":
         """The same, smaller: each pixel the mean of its area, valid where all of it is."""
         h, w = size_hw
-        color = np.asarray(cv2.resize(self.color, (w, h), interpolation=cv2.INTER_AREA))
+        color = np.asarray(cv2.resize(self.color, (w, h), interpolation=cv2.INTER_AREA), np.uint8)
         valid = cv2.resize(self.is_valid.astype(np.float32), (w, h), interpolation=cv2.INTER_AREA) > 0.99
         return Picture(self.view, self.camera.resized(size_hw), color, valid)
 
@@ -64,8 +64,8 @@ def read_picture(view: View, max_size: int | None) -> Picture:
     seen_at = camera.project(pinhole.unproject(pixel_centers(pinhole.size_hw))).to(torch.float32).numpy() - 0.5
     x, y = np.moveaxis(np.nan_to_num(seen_at, nan=-9), -1, 0)
     inside = cv2.remap(valid.astype(np.uint8), x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT)
-    color = cv2.remap(np.ascontiguousarray(color), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return Picture(photo.view, pinhole, np.asarray(color), np.asarray(inside) > 0)
+    straight = cv2.remap(np.ascontiguousarray(color), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return Picture(photo.view, pinhole, np.asarray(straight, np.uint8), np.asarray(inside) > 0)
 
 
 def pyramid_sizes(pictures: Sequence[Picture], *, smallest: int) -> list[list[tuple[int, int]]]:
