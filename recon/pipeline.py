@@ -8,6 +8,7 @@ from recon.export.settings import ExportSettings
 from recon.field.trained import load_trained_field
 from recon.formats.cameras_json import read_reconstruction
 from recon.mesh import build_mesh
+from recon.mesh.comparison import CompareSettings, compare_surfaces
 from recon.mesh.settings import MeshSettings
 from recon.novel_views.stage import render_path
 from recon.poses import import_dataset, pose_frames
@@ -113,6 +114,18 @@ def score(workspace: Workspace, settings: Settings) -> None:
     """Poses and mesh against exact truth, where `truth` names one -> metrics "truth"."""
     if settings.truth is not None:
         score_against_truth(workspace, truth=settings.truth)
+
+
+def compare(workspace: Workspace, settings: Settings) -> None:
+    """mesh/ beside plainer surfaces of the run, and other programs' files, against `truth` -> metrics "comparison"."""
+    trained = load_trained_field(workspace, device=settings.device, backend=settings.backend)
+    compare_surfaces(
+        workspace,
+        reconstruction=read_reconstruction(workspace),
+        render_view_fn=trained.render,
+        truth=settings.truth,
+        settings=read_settings(CompareSettings, "compare", settings.compare),
+    )
 
 
 def view(workspace: Workspace, settings: Settings) -> None:

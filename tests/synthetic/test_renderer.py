@@ -13,7 +13,7 @@ from recon.errors import UserError
 from recon.formats import read_frames, read_video_info
 from recon.formats.meshes import read_ply
 from recon.geometry import Camera, look_at, pixel_centers
-from recon.score.truth_surface import distances
+from recon.score.truth_probes import nearest
 from recon.synthetic.courtyard import LENGTH_M, WALL_M, WIDTH_M, courtyard
 from recon.synthetic.film import PLACES, make_capture
 from recon.synthetic.furnished_room import furnished_room
@@ -149,8 +149,8 @@ def test_the_walk_closes_its_loop_inside_the_walls_and_moves_smoothly() -> None:
 def test_the_camera_never_enters_a_thing(place: str) -> None:
     world = PLACES[place].world_fn(seed=7, texel_m=0.02)
     poses = walk_poses(PLACES[place].walk, np.arange(150) / 15, duration_s=10.0, rng=np.random.default_rng(7))
-    nearest = distances(world.mesh, poses[:, :3, 3])
-    assert nearest.min() > 0.25
+    clearance = nearest(world.mesh, poses[:, :3, 3]).distances
+    assert clearance.min() > 0.25
 
 
 def test_the_furnished_room_is_mostly_blank_closed_and_open_at_its_window() -> None:
