@@ -46,6 +46,7 @@ class StageRun:
         *,
         settings: Any,
         inputs: Sequence[Path],
+        also: Any = None,
         section: str | None = None,
         is_kept: bool = False,
     ) -> None:
@@ -53,15 +54,16 @@ class StageRun:
         Args:
             name: of the stage, as messages and `stages.NAME` have it.
             folder: what the stage makes.
-            settings: a settings class, or a mapping where more than its settings decides the result.
+            settings: what a person set, kept in the folder's mark.
             inputs: files that the result depends on; a folder counts by the files directly in it.
+            also: further values that the result depends on.
             section: of metrics.json; None: `name`.
             is_kept: the block works in `folder` itself and finds what an earlier run left (training goes on from it).
         """
         self.workspace, self.name, self.folder = workspace, name, folder
         self.settings, self.is_kept = settings, is_kept
         self.section = section or name
-        self.key = fingerprint(settings, inputs)
+        self.key = fingerprint(settings if also is None else {"settings": settings, "also": also}, inputs)
         self.metrics: dict[str, Any] = {}
         self._block = ExitStack()
 
