@@ -97,6 +97,11 @@ class Reconstruction:
         """The views that judge it."""
         return tuple(view for view, out in zip(self.views, self.is_held_out, strict=True) if out)
 
+    @property
+    def files(self) -> list[Path]:
+        """The pictures of all views, and their masks."""
+        return [view.image for view in self.views] + [view.mask for view in self.views if view.mask is not None]
+
     def transformed(self, new_from_world: Similarity) -> "Reconstruction":
         """The same capture in another world frame."""
         views = tuple(

@@ -16,7 +16,7 @@ from recon.console import say, warn
 from recon.errors import UserError
 from recon.formats.deep_pixels import common_levels
 from recon.formats.masks import tell_share
-from recon.formats.photos import read_view_mask
+from recon.formats.photos import read_pixels, read_view_mask
 from recon.geometry import Reconstruction, Similarity, View, held_out
 
 _FAR = 100.0  # times the reach of the cameras: beyond, the world gets an origin of its own
@@ -43,7 +43,8 @@ def made_sound(given: Reconstruction, source: Path) -> tuple[Reconstruction, flo
 def without_repeats(views: Sequence[View], source: Path) -> tuple[View, ...]:
     """Each picture once, by what its file holds: listed twice, or the same bytes under two names.
 
-    Of copies the first stays, but one that the data set holds out stays held out. A copy with another pose is told.
+    Of copies the first stays, but one that the data set holds out stays held out. A copy with another pose is told; only
+    pictures of one colour may be the same from two places.
     """
     first: dict[str, View] = {}
     repeated, moved = [], 0
@@ -52,8 +53,12 @@ def without_repeats(views: Sequence[View], source: Path) -> tuple[View, ...]:
         if kept is None:
             first[content] = view
             continue
+        is_moved = not np.allclose(kept.world_from_camera, view.world_from_camera, atol=1e-6)
+        if is_moved and _is_blank(view):
+            first[f"{content} {view.name}"] = view
+            continue
         repeated.append(view.name)
-        moved += not np.allclose(kept.world_from_camera, view.world_from_camera, atol=1e-6)
+        moved += is_moved
         if view.split == "test" and kept.split != "test":
             first[content] = replace(kept, split="test")
     if repeated:
@@ -107,6 +112,11 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "blake2b").hexdigest()
 
 
+def _is_blank(view: View) -> bool:
+    pixels = read_pixels(view)
+    return bool((pixels == pixels[0, 0]).all())
+
+
 def _check_places(views: Sequence[View], source: Path) -> None:
     centers = np.stack([view.world_from_camera[:3, 3] for view in views])
     if len(views) > 1 and np.ptp(centers, axis=0).max() <= _ONE_PLACE * max(1.0, float(np.abs(centers).max())):
@@ -117,14 +127,18 @@ def _check_places(views: Sequence[View], source: Path) -> None:
     seen = Counter(np.round(centers, 9).tobytes() for centers in centers)
     most = max(seen.values())
     if most >= 3 and most > 0.5 * len(views):
-        warn(f"{source}: {most} of {len(views)} cameras stand at one and the same place: they give no depth by themselves.")
+        warn(
+            f"{source}: {most} of {len(views)} cameras stand at one and the same place: they give no depth by themselves."
+        )
 
 
 def _say_orientations(views: Sequence[View], source: Path) -> None:
     """How many pictures carry an EXIF orientation that their poses do not know of."""
     ignored = sum(view.reading.orientation == 1 for view in views)
     if ignored:
-        say(f"{source}: {ignored} pictures carry an EXIF orientation; their poses are for the stored pixels, which are read")
+        say(
+            f"{source}: {ignored} pictures carry an EXIF orientation; their poses are for the stored pixels, which are read"
+        )
 
 
 def never_on_both_sides(views: Sequence[View]) -> bool:

@@ -54,7 +54,7 @@ def evaluate_field(
     if not views:
         raise UserError("no held-out views to evaluate: every eighth view is held out, and here there are none.")
     settings = {"background": background, "every": every, "max_views": max_views, "scale": scale}
-    inputs = [workspace.checkpoint, workspace.cameras_json]
+    inputs = [workspace.checkpoint, workspace.cameras_json, *Reconstruction(tuple(views)).files]
     key = fingerprint({**settings, "views": [view.name for view in views]}, inputs)
     if is_finished(workspace.held_out, key) and "eval" in read_metrics(workspace):
         say("evaluate: up to date")
