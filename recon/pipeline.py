@@ -5,6 +5,7 @@ from types import SimpleNamespace as Settings
 from recon.capture import capture_frames
 from recon.export import export_world
 from recon.export.settings import ExportSettings
+from recon.field.settings import HashGridSettings
 from recon.field.trained import load_trained_field
 from recon.formats.cameras_json import read_reconstruction
 from recon.matching import match_views
@@ -19,6 +20,7 @@ from recon.score.stage import evaluate_field
 from recon.score.truth import score_against_truth
 from recon.settings import read_settings
 from recon.train import train_field
+from recon.train.settings import TrainSettings
 from recon.viewer.stage import open_viewer
 from recon.workspace import Workspace
 
@@ -69,12 +71,12 @@ def train(workspace: Workspace, settings: Settings) -> None:
     train_field(
         workspace,
         reconstruction=read_reconstruction(workspace),
-        field=settings.field,
+        field=read_settings(HashGridSettings, "field", settings.field),
+        settings=read_settings(TrainSettings, "train", settings.train),
         config_text=workspace.config.read_text(),
         seed=settings.seed,
         device=settings.device,
         backend=settings.backend,
-        **settings.train,
     )
 
 
