@@ -52,6 +52,7 @@ class StageRun:
         inputs: Sequence[Path],
         also: Any = None,
         section: str | None = None,
+        has_metrics: bool = True,
         is_kept: bool = False,
     ) -> None:
         """
@@ -62,11 +63,12 @@ class StageRun:
             inputs: files that the result depends on; a folder counts by the files directly in it.
             also: further values that the result depends on.
             section: of metrics.json; None: `name`.
+            has_metrics: whether the stage writes a section at all.
             is_kept: the block works in `folder` itself and finds what an earlier run left (training goes on from it).
         """
         self.workspace, self.name, self.folder = workspace, name, folder
         self.settings, self.is_kept = settings, is_kept
-        self.section = section or name
+        self.section = (section or name) if has_metrics else None
         self.key = fingerprint(settings if also is None else {"settings": settings, "also": also}, inputs)
         self.metrics: dict[str, Any] = {}
         self._block = ExitStack()
@@ -74,10 +76,12 @@ class StageRun:
     @property
     def is_finished(self) -> bool:
         """Whether the folder holds a complete result made with the same settings and inputs, and its numbers are there."""
-        return is_finished(self.folder, self.key) and self.section in read_metrics(self.workspace)
+        has_numbers = self.section is None or self.section in read_metrics(self.workspace)
+        return is_finished(self.folder, self.key) and has_numbers
 
     def __enter__(self) -> Path:
-        if (self.folder / STAGE_MARK).exists() and not is_finished(self.folder, self.key):
+        has_other = (self.folder / STAGE_MARK).exists() and not is_finished(self.folder, self.key)
+        if has_other and not self.is_kept:  # what goes on in its folder tells itself what it keeps
             say(f"{self.name}: settings or inputs changed since {self.folder} was made: made anew")
         self._usage = Usage()
         if self.is_kept:
@@ -97,7 +101,8 @@ class StageRun:
         spent = self._usage.spent()
         mark_finished(self._made, self.key, settings=self.settings, seconds=spent["seconds"])
         self._block.close()
-        write_metrics(self.workspace, self.section, self.metrics)
+        if self.section is not None:
+            write_metrics(self.workspace, self.section, self.metrics)
         write_metrics(self.workspace, "stages", read_metrics(self.workspace).get("stages", {}) | {self.name: spent})
 
     @property
