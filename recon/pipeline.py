@@ -3,16 +3,19 @@
 from types import SimpleNamespace as Settings
 
 from recon.capture import capture_frames
-from recon.evaluate import evaluate_field
 from recon.export import export_world
+from recon.field.trained import load_trained_field
 from recon.formats.cameras_json import read_reconstruction
 from recon.mesh import build_mesh
-from recon.novel_views import render_path
+from recon.mesh.settings import MeshSettings
+from recon.novel_views.stage import render_path
 from recon.poses import import_dataset, pose_frames
-from recon.train import load_trained_field, train_field
-from recon.truth import score_against_truth
-from recon.view import poses_reported, write_report
-from recon.view.viewer import open_viewer
+from recon.report import poses_reported, write_report
+from recon.score.stage import evaluate_field
+from recon.score.truth import score_against_truth
+from recon.settings import read_settings
+from recon.train import train_field
+from recon.viewer.stage import open_viewer
 from recon.workspace import Workspace
 
 
@@ -92,7 +95,7 @@ def mesh(workspace: Workspace, settings: Settings) -> None:
         reconstruction=read_reconstruction(workspace),
         render_view_fn=trained.render,
         color_fn=trained.color,
-        **settings.mesh,
+        settings=read_settings(MeshSettings, "mesh", settings.mesh),
     )
 
 

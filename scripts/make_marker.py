@@ -14,8 +14,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from recon.console import say
 from recon.errors import UserError
-from recon.poses.scale.marker_dictionaries import DICTIONARIES
-from recon.poses.scale.marker_page import PAPERS_MM, write_marker_page
+from recon.world_frame.scale.marker_dictionaries import DICTIONARIES
+from recon.world_frame.scale.marker_page import PAPERS_MM, write_marker_page
 
 
 def main() -> None:

@@ -13,8 +13,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from recon.console import say
-from recon.dataset.synthetic_capture import make_capture
 from recon.errors import UserError
+from recon.synthetic.film import make_capture
 
 
 def main() -> None:

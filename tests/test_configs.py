@@ -13,16 +13,17 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from recon.capture import capture_frames
-from recon.evaluate import evaluate_field
 from recon.export import export_world
 from recon.field import FieldShape
-from recon.mesh import build_mesh
-from recon.novel_views import render_path
-from recon.poses import ScaleSettings, import_dataset, pose_frames
+from recon.mesh.settings import MeshSettings
+from recon.novel_views.stage import render_path
+from recon.poses import import_dataset, pose_frames
+from recon.score.stage import evaluate_field
 from recon.train import train_field
-from recon.train.loop import Recipe
-from recon.view.viewer import open_viewer
+from recon.train.training import Recipe
+from recon.viewer.stage import open_viewer
 from recon.workspace import Workspace
+from recon.world_frame.scale.settings import ScaleSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 CHOICES = sorted(p.relative_to(ROOT / "conf").with_suffix("") for p in (ROOT / "conf").glob("*/*.yaml"))
@@ -54,7 +55,7 @@ EXPECTED = {
     | settings_of(train_field, "reconstruction", "field", "config_text", "seed", "device", "backend"),
     "evaluate": settings_of(evaluate_field, "reconstruction", "render_view_fn", "background"),
     "views": settings_of(render_path, "reconstruction", "render_view_fn", "path"),
-    "mesh": settings_of(build_mesh, "reconstruction", "render_view_fn", "color_fn"),
+    "mesh": fields_of(MeshSettings),
     "export": settings_of(export_world, "reconstruction"),
     "view": settings_of(open_viewer, "reconstruction", "render_view_fn", "should_stop"),
 }

@@ -1,26 +1,42 @@
-"""Imports point one way: each folder of `recon` may import only the layers below it."""
+"""Imports point one way: each package of `recon` may import only what lies below it, sub-packages and top-level files included."""
 
 import ast
+import graphlib
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-EVERYWHERE = {"console", "errors", "workspace"}
+EVERYWHERE = {"console", "errors", "workspace", "settings"}  # single files that any package may use
 BELOW = {
+    "workspace": set[str](),
     "geometry": set[str](),
     "kernels": set[str](),
     "formats": {"geometry"},
     "capture": {"geometry", "formats"},
-    "poses": {"geometry", "formats"},
-    "dataset": {"geometry", "formats", "kernels"},
+    "sfm": {"geometry", "formats"},
+    "given": {"geometry", "formats", "sfm"},
+    "world_frame": {"geometry", "formats"},
+    "doctor": {"geometry", "formats", "sfm"},
+    "poses": {"geometry", "formats", "sfm", "given", "world_frame", "doctor"},
+    "pixels": {"geometry", "formats", "kernels"},
+    "synthetic": {"geometry", "formats"},
+    "render": {"geometry", "kernels"},
+    "field": {"geometry", "kernels", "pixels", "render"},
+    "score": {"geometry", "formats", "render"},
+    "train": {"geometry", "formats", "kernels", "pixels", "field", "render", "score"},
+    "novel_views": {"geometry", "formats", "render"},
     "mesh": {"geometry", "formats"},
     "export": {"geometry", "formats"},
-    "field": {"geometry", "kernels"},
-    "render": {"geometry", "kernels"},
-    "train": {"geometry", "formats", "kernels", "dataset", "field", "render"},
-    "bench": {"geometry", "formats", "kernels", "dataset", "field", "render", "train"},
-    "view": {"geometry", "formats", "dataset", "render", "train"},
+    "report": {"geometry", "formats", "render"},
+    "viewer": {"geometry", "formats", "render"},
+    "bench": {"geometry", "formats", "kernels", "pixels", "field", "render", "train"},
+}
+FILES = {  # top-level files that are not for everybody
+    "pipeline": set(BELOW) - {"bench", "synthetic"},
+    "settings": {"errors"},
+    "console": set[str](),
+    "errors": set[str](),
 }
 
 
@@ -36,27 +52,66 @@ def imports(file: Path) -> set[str]:
     return names
 
 
-def layers(file: Path) -> set[str]:
-    """Folders and modules directly below `recon` that a file imports."""
-    return {name.split(".")[1] for name in imports(file) if name.startswith("recon.")}
+def parts(file: Path) -> set[str]:
+    """Packages and modules directly below `recon` that a file imports."""
+    return {name.split(".")[1] for name in imports(file) if name.startswith("recon.")} - {"__version__"}
 
 
-def test_every_folder_has_a_place() -> None:
-    folders = {path.parent.name for path in (ROOT / "recon").glob("*/__init__.py")}
-    assert folders == set(BELOW)
+def packages() -> set[str]:
+    return {path.parent.name for path in (ROOT / "recon").glob("*/__init__.py")}
 
 
-@pytest.mark.parametrize("folder", sorted(BELOW))
-def test_imports_point_down(folder: str) -> None:
-    allowed = BELOW[folder] | EVERYWHERE | {folder}
-    files = sorted((ROOT / "recon" / folder).rglob("*.py"))
-    offenders = {str(file.relative_to(ROOT)): sorted(layers(file) - allowed) for file in files}
+def test_everything_has_a_place() -> None:
+    assert packages() == set(BELOW)
+    assert {path.stem for path in (ROOT / "recon").glob("*.py")} - {"__init__", "__main__"} <= set(FILES)
+    folders = {path.parent for path in (ROOT / "recon").rglob("*.py")}
+    assert not {folder for folder in folders if not (folder / "__init__.py").exists()}, "folders without __init__.py"
+
+
+@pytest.mark.parametrize("package", sorted(BELOW))
+def test_imports_point_down(package: str) -> None:
+    allowed = BELOW[package] | EVERYWHERE | {package}
+    files = sorted((ROOT / "recon" / package).rglob("*.py"))
+    offenders = {str(file.relative_to(ROOT)): sorted(parts(file) - allowed) for file in files}
     assert not {file: names for file, names in offenders.items() if names}
 
 
-def test_nobody_below_the_pipeline_imports_view_or_configuration() -> None:
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_top_level_files_import_what_is_theirs(name: str) -> None:
+    file = ROOT / "recon" / f"{name}.py"
+    assert not file.exists() or parts(file) <= FILES[name] | EVERYWHERE - {name}
+
+
+def test_no_packages_import_each_other() -> None:
+    graph = {
+        package: set().union(*(parts(f) for f in (ROOT / "recon" / package).rglob("*.py"))) - {package}
+        for package in packages()
+    }
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError and names the circle
+
+
+def sub_packages() -> list[Path]:
+    return sorted({f.parent for f in (ROOT / "recon").glob("*/*/__init__.py")})
+
+
+@pytest.mark.parametrize("package", sorted({p.parent for p in sub_packages()}), ids=lambda p: p.name)
+def test_no_sub_packages_import_each_other_in_a_circle(package: Path) -> None:
+    prefix = f"recon.{package.name}."
+    graph = {
+        sub.name: {
+            name.removeprefix(prefix).split(".")[0]
+            for file in sub.rglob("*.py")
+            for name in imports(file)
+            if name.startswith(prefix)
+        }
+        & {s.name for s in sub_packages() if s.parent == package and s != sub}
+        for sub in sub_packages()
+        if sub.parent == package
+    }
+    graphlib.TopologicalSorter(graph).prepare()
+
+
+def test_configuration_stays_at_the_border() -> None:
     for file in (ROOT / "recon").rglob("*.py"):
         names = imports(file)
         assert not {n for n in names if n.split(".")[0] in ("hydra", "omegaconf")}, f"{file}: Hydra stays in scripts/"
-        if file.name != "pipeline.py" and file.parent.name != "view":
-            assert "view" not in layers(file), f"{file} imports recon.view"

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from recon.console import take_warnings, warn
 from recon.errors import UserError
 from recon.workspace import (
+    StageRun,
     Workspace,
     fingerprint,
     is_finished,
@@ -24,6 +26,7 @@ from recon.workspace import (
     write_json,
     write_metrics,
 )
+from recon.workspace.usage import Usage
 
 
 def names(folder: Path) -> list[str]:
@@ -171,3 +174,85 @@ def test_metrics_keep_the_other_sections(tmp_path: Path) -> None:
     write_metrics(workspace, "eval", {"psnr": float("nan")})
     write_metrics(workspace, "poses", {"total": 4})
     assert read_metrics(workspace) == {"poses": {"total": 4}, "eval": {"psnr": None}}
+
+
+# ---- runs of a stage -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class PaintSettings:
+    color: str
+
+
+def paint(workspace: Workspace, color: str, *, is_kept: bool = False) -> StageRun:
+    inputs = [workspace.root / "wall.txt"]
+    folder = workspace.root / "paint"
+    return StageRun(workspace, "paint", folder, settings=PaintSettings(color), inputs=inputs, is_kept=is_kept)
+
+
+def test_a_stage_run_replaces_its_folder_and_says_what_it_cost(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    (tmp_path / "wall.txt").write_text("bare")
+    take_warnings()
+    run = paint(workspace, "red")
+    assert not run.is_finished
+    with run as folder:
+        assert folder.name != "paint"
+        (folder / "coat").write_text("red")
+        warn("it drips")
+        sum(range(300_000))
+        run.metrics = {"coats": 1}
+    assert names(tmp_path / "paint") == ["coat", "stage.json"]
+    assert paint(workspace, "red").is_finished and not paint(workspace, "blue").is_finished
+    assert stage_warnings(workspace) == {"paint": ["it drips"]}
+    metrics = read_metrics(workspace)
+    assert metrics["paint"] == {"coats": 1}
+    spent = metrics["stages"]["paint"]
+    assert spent["seconds"] > 0 and spent["cpu_seconds"] > 0 and spent["peak_rss_mb"] > 10
+    (tmp_path / "wall.txt").write_text("wet")
+    assert not paint(workspace, "red").is_finished
+
+
+def test_a_stage_run_that_fails_leaves_the_old_result(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    workspace = Workspace(tmp_path)
+    with paint(workspace, "red") as folder:
+        (folder / "coat").write_text("red")
+    before = read_metrics(workspace)
+    with pytest.raises(ValueError, match="spilt"), paint(workspace, "blue"):
+        raise ValueError("spilt")
+    assert paint(workspace, "red").is_finished and read_metrics(workspace) == before
+    assert names(tmp_path) == ["metrics.json", "paint"]
+    assert "paint: settings or inputs changed" in capsys.readouterr().out
+
+
+def test_a_stage_run_without_its_numbers_is_not_finished(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    with paint(workspace, "red"):
+        pass
+    workspace.metrics_json.unlink()
+    assert not paint(workspace, "red").is_finished
+
+
+def test_a_kept_folder_is_gone_on_with_and_unmarked_meanwhile(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    with paint(workspace, "red", is_kept=True) as folder:
+        (folder / "coat").write_text("red")
+    with pytest.raises(KeyboardInterrupt), paint(workspace, "red", is_kept=True) as folder:
+        assert folder == tmp_path / "paint" and (folder / "coat").read_text() == "red"
+        raise KeyboardInterrupt
+    assert not paint(workspace, "red").is_finished
+    with paint(workspace, "red", is_kept=True):
+        pass
+    assert paint(workspace, "red").is_finished
+
+
+def test_peak_memory_is_that_of_the_work_alone(tmp_path: Path) -> None:
+    if not os.access("/proc/self/clear_refs", os.W_OK):
+        pytest.skip("/proc/self/clear_refs cannot be written here: the peak is that of the process")
+    np.ones(300 << 17).sum()  # 300 MB, given back before the stage begins
+    workspace = Workspace(tmp_path)
+    with paint(workspace, "red"):
+        small = Usage().spent()["peak_rss_mb"]
+    with paint(workspace, "red"):
+        np.ones(300 << 17).sum()
+    assert read_metrics(workspace)["stages"]["paint"]["peak_rss_mb"] > small + 250

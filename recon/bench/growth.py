@@ -9,9 +9,9 @@ import torch
 
 from recon.bench.steps import Step
 from recon.bench.timing import seconds
-from recon.dataset import PixelPool, PixelSampler
 from recon.formats.images import write_image
 from recon.geometry import Camera, Similarity, View
+from recon.pixels import PixelPool, PixelSampler
 
 N_RAYS = 4096
 

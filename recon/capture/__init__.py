@@ -1,6 +1,6 @@
 """Video or photos -> frames: sharp, well-spaced, upright images of one working size.
 
-frames          the stage: `capture_frames`
+stage           the stage: `capture_frames`
 source          what a person gave: a video, a folder of photos, or a mistake to explain
 video           a video to its key frames, in one pass
 photos          a folder of photos: names in order, duplicates and damaged ones out
@@ -18,8 +18,8 @@ mask_function   a person's own mask function
 records         what `frames.json` says
 """
 
-from recon.capture.frames import capture_frames
 from recon.capture.keyframes import FrameScore, choose_keyframes
 from recon.capture.records import Capture, FrameRecord
+from recon.capture.stage import capture_frames
 
 __all__ = ["Capture", "FrameRecord", "FrameScore", "capture_frames", "choose_keyframes"]

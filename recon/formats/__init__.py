@@ -5,6 +5,7 @@ photos              the picture of a posed view with its mask, checked against i
 video               mp4, mov, mkv, webm, avi in; H.264 mp4 out
 high_dynamic_range  HLG and PQ video frames to ordinary sRGB
 cameras_json        our own posed-capture file
+matched_views       what matching between pictures knows of each
 transforms_json     instant-ngp and nerfstudio captures
 blender             Blender synthetic scenes
 colmap              COLMAP models, text and binary

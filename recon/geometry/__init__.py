@@ -2,6 +2,7 @@
 
 from recon.geometry.bounds import contract, intersect_box, uncontract
 from recon.geometry.cameras import Camera, pixel_centers
+from recon.geometry.matched_view import Kind, MatchedView
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.rays import Rays, rays_through_pixels, z_of_directions
 from recon.geometry.reconstruction import Points, Reconstruction, Scale, Split, View, held_out
@@ -20,6 +21,8 @@ from recon.geometry.transforms import (
 
 __all__ = [
     "Camera",
+    "Kind",
+    "MatchedView",
     "Points",
     "Rays",
     "Reconstruction",

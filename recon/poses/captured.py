@@ -11,23 +11,19 @@ import numpy as np
 import pycolmap
 
 from recon.console import say, warn
+from recon.doctor import examine, failure_told
 from recon.errors import UserError
 from recon.formats import cameras_json, colmap
+from recon.formats.frames_json import FrameImage, FrameSet, read_frames_json
 from recon.geometry.reconstruction import Reconstruction, View
 from recon.geometry.transforms import Similarity
-from recon.poses.doctor import examine, failure_told
 from recon.poses.exchange import write_exchange
-from recon.poses.frames import FrameImage, FrameSet, read_frames_json
-from recon.poses.scale.gps import gps_of
-from recon.poses.scale.metric import apply_scale
-from recon.poses.scale.settings import ScaleSettings, scale_settings
-from recon.poses.sfm.features import feature_settings
-from recon.poses.sfm.ladder import LadderSettings
-from recon.poses.sfm.lens import LENS_MODELS
-from recon.poses.sfm.pairs import PairSettings
-from recon.poses.sfm.resection import position_sigma
-from recon.poses.sfm.structure import find_structure
-from recon.poses.up.align import Up, find_up, world_from_capture
+from recon.sfm.features import feature_settings
+from recon.sfm.ladder import LadderSettings
+from recon.sfm.lens import LENS_MODELS
+from recon.sfm.pairs import PairSettings
+from recon.sfm.resection import position_sigma
+from recon.sfm.structure import find_structure
 from recon.workspace import (
     STAGE_MARK,
     Workspace,
@@ -38,6 +34,10 @@ from recon.workspace import (
     write_json,
     write_metrics,
 )
+from recon.world_frame.gps.fixes import gps_of
+from recon.world_frame.scale.metric import apply_scale
+from recon.world_frame.scale.settings import ScaleSettings, scale_settings
+from recon.world_frame.up.align import Up, find_up, world_from_capture
 
 
 def pose_frames(
@@ -83,7 +83,15 @@ def pose_frames(
         camera_model,
         retry_below,
     )
-    structure = find_structure(workspace, frames, ladder, min_registered=min_registered, seed=seed, threads=threads)
+    structure = find_structure(
+        workspace,
+        frames,
+        ladder,
+        min_registered=min_registered,
+        seed=seed,
+        threads=threads,
+        failure_told=failure_told,
+    )
     key = fingerprint({"scale": vars(given_scale), "seed": seed}, [workspace.frames, workspace.sfm / STAGE_MARK])
     if is_finished(workspace.poses, key):
         say("poses: up to date")

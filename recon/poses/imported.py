@@ -20,15 +20,11 @@ from recon.formats.intrinsics import Intrinsics
 from recon.geometry.geodesy import GpsFix
 from recon.geometry.reconstruction import Reconstruction, held_out
 from recon.geometry.transforms import Similarity, rotation_between
+from recon.given.formats import FORMATS, Options, check_used
+from recon.given.pictures import has_transparency
+from recon.given.points import GivenPoints, find_points
 from recon.poses.exchange import picture_folder, write_exchange
-from recon.poses.given.formats import FORMATS, Options, check_used
-from recon.poses.given.pictures import has_transparency
-from recon.poses.given.points import GivenPoints, find_points
-from recon.poses.scale.gps import gps_of
-from recon.poses.scale.metric import apply_scale
-from recon.poses.scale.settings import scale_settings
-from recon.poses.sfm.colmap_log import colmap_log
-from recon.poses.up.align import Up, find_up
+from recon.sfm.colmap_log import colmap_log
 from recon.workspace import (
     Workspace,
     fingerprint,
@@ -38,6 +34,10 @@ from recon.workspace import (
     write_json,
     write_metrics,
 )
+from recon.world_frame.gps.fixes import gps_of
+from recon.world_frame.scale.metric import apply_scale
+from recon.world_frame.scale.settings import scale_settings
+from recon.world_frame.up.align import Up, find_up
 
 _UPRIGHT_WITHIN_DEG = 30.0
 _ENOUGH = 200  # pictures: a few minutes on two cores; more give more points of the same places

@@ -1,184 +1,157 @@
-"""One training: the state that changes step by step, and the step itself."""
+"""One run of a training: the loop around the steps, with the clock, the bar, the curve, previews and checkpoints."""
 
+import resource
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor
 
-from recon import kernels
-from recon.dataset import PixelSampler, RayBatch, Scene
-from recon.field import RadianceField
-from recon.geometry import Rays
-from recon.kernels import LossSettings, StepLattice
-from recon.render.occupancy import Occupancy
-from recon.render.volume import Samples, Spans, sample_rays, sample_visible
-from recon.train.gradients import add_gradients
-from recon.train.optimizer import SparseAdam
-from recon.train.schedule import Budget, learning_rate
-from recon.train.sightings import Sightings
+from recon.console import Bar, progress, say
+from recon.field.checkpoint import save_checkpoint
+from recon.field.trained import TrainedField, describe
+from recon.formats.photos import Photo
+from recon.pixels import PixelSampler
+from recon.score.metrics import psnr
+from recon.train.monitor import Monitor
+from recon.train.schedule import Budget
+from recon.train.training import StepReport, Training
+from recon.workspace import Workspace, write_json
 
-# (share of the budget, times the final step) with which rays are sampled: the field is fog at first and needs no fine sampling
-STRIDES = ((0.1, 4), (0.5, 2), (1.0, 1))
+CURVE_INTERVAL_S = 1.0  # between points of the training curve
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """The settings of the optimisation; each is explained in conf/train/default.yaml."""
+@dataclass
+class Curve:
+    """What the report draws; kept in the checkpoint so that a resumed run goes on with it."""
 
-    samples_per_step: int
-    max_rays_per_step: int
-    learning_rate: float
-    final_learning_rate_ratio: float
-    huber_delta: float
-    opacity_loss: float
-    distortion_loss: float
-    sky_noise: float
-    sighting_share: float
-    occupancy_interval: int
-    occupancy_probes: int
-    occupancy_decay: float
-    occupancy_threshold: float
+    steps: list[int] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    loss: list[float] = field(default_factory=list)
+    psnr_train: list[float] = field(default_factory=list)
+    psnr_held_out: list[list[float]] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class StepReport:
-    """What one step did."""
+@dataclass
+class Totals:
+    """Sums over all steps, for the rates."""
 
-    loss: float
-    psnr: float
-    n_rays: int
-    n_samples: int
+    rays: int = 0
+    samples: int = 0
 
 
-class Training:
-    """Field, occupancy, optimiser, random numbers and clocks of one training; `state` and `load_state` are exact."""
+class Run:
+    """The loop around the steps: the clock, the bar, the curve, previews, checkpoints."""
 
     def __init__(
         self,
-        field: RadianceField,
-        occupancy: Occupancy,
-        scene: Scene,
-        lattice: StepLattice,
-        recipe: Recipe,
-        *,
-        sightings: Sightings | None,
-        seed: int,
-        device: torch.device,
+        workspace: Workspace,
+        training: Training,
+        curve: Curve,
+        totals: Totals,
+        budget: Budget,
+        key: str,
+        previews: tuple[list[Photo], int],
     ) -> None:
-        self.field, self.occupancy, self.scene, self.lattice, self.recipe = field, occupancy, scene, lattice, recipe
-        self.sightings = sightings
-        self.device = device
-        self.optimizer = SparseAdam(list(field.parameters()), betas=(0.9, 0.99), epsilon=1e-15)
-        self.progress = 0.0  # share of the budget that is spent
-        self.learning_rate = 0.0
-        self.generator = torch.Generator().manual_seed(seed)
-        self.step = 0
-        self.seconds = 0.0
-        self.samples_per_ray = 32.0  # running mean; sets how many rays fill a step
+        self.workspace, self.training, self.curve, self.totals = workspace, training, curve, totals
+        self.budget, self.key = budget, key
+        self.preview_photos, self.n_previews = previews
+        self.shown = int(self.progress * self.n_previews)
+        self.psnr = curve.psnr_train[-1] if curve.psnr_train else 0.0
 
-    def advance(self, pixels: PixelSampler, budget: Budget) -> StepReport:
-        """One optimisation step."""
-        started = time.perf_counter()
-        self.progress = budget.progress(self.step, self.seconds)
-        self.learning_rate = learning_rate(
-            self.progress,
-            peak=self.recipe.learning_rate,
-            final_ratio=self.recipe.final_learning_rate_ratio,
-        )
-        if self.step % self.recipe.occupancy_interval == 0:
-            self._update_occupancy()
-        n_rays = int(min(max(self.recipe.samples_per_step / self.samples_per_ray, 64), self.recipe.max_rays_per_step))
-        report = self._optimize(pixels.sample(n_rays, self.generator))
-        self.samples_per_ray = 0.95 * self.samples_per_ray + 0.05 * max(report.n_samples / n_rays, 1.0)
-        self.step += 1
-        self.seconds += time.perf_counter() - started
-        return report
+    @property
+    def progress(self) -> float:
+        return self.budget.progress(self.training.step, self.training.seconds)
 
-    def _optimize(self, batch: RayBatch) -> StepReport:
-        n = len(batch)
-        targets, backgrounds = self._over_background(batch)
-        rays, spans = batch.rays, None
-        if self.sightings is not None:
-            seen = self.sightings.sample(max(int(n * self.recipe.sighting_share), 1), self.generator)
-            far = torch.full((n,), torch.inf, device=self.device)
-            spans = (torch.cat([torch.zeros_like(far), seen.nearest]), torch.cat([far, seen.farthest]))
-            rays = Rays(
-                torch.cat([rays.origins, seen.rays.origins]), torch.cat([rays.directions, seen.rays.directions])
-            )
-            noise = torch.rand(len(seen.colors), 3, generator=self.generator).to(self.device)
-            targets, backgrounds = torch.cat([targets, seen.colors]), torch.cat([backgrounds, noise])
-        samples = self._sample(rays, spans)
-        settings = LossSettings(
-            huber_delta=self.recipe.huber_delta,
-            opacity_loss=self.recipe.opacity_loss,
-            distortion_loss=self.recipe.distortion_loss,
-            near_scale=self.scene.near_scale,
-        )
-        loss, color = add_gradients(self.field, rays, samples, targets=targets, backgrounds=backgrounds, loss=settings)
-        self.optimizer.step(self.learning_rate)
-        psnr = -10 * torch.log10((color - targets.detach())[:n].square().mean().clamp_min(1e-10))
-        return StepReport(loss, float(psnr), n, len(samples))
+    def to_the_end(self, pixels: PixelSampler, monitor: Monitor, *, checkpoint_seconds: float) -> None:
+        """Step until the budget is spent; a checkpoint every so often, on Ctrl-C and at the end."""
+        saved = time.monotonic()
+        try:
+            with progress("training", self.budget.max_seconds or self.budget.max_steps) as bar:
+                while self.progress < 1:
+                    report = self.training.advance(pixels, self.budget)
+                    self._record(report, monitor, bar)
+                    if time.monotonic() - saved > checkpoint_seconds:
+                        self.save()
+                        saved = time.monotonic()
+        except KeyboardInterrupt:
+            self.save()
+            say(f"Stopped at step {self.training.step}; saved to {self.workspace.checkpoint}.")
+            raise
+        self.save()
 
-    def _sample(self, rays: Rays, spans: Spans | None) -> Samples:
-        march: dict[str, Any] = {
-            "near": self.scene.near,
-            "offsets": torch.rand(len(rays), generator=self.generator).to(self.device),
-            "occupied": self.occupancy.occupied,
-            "layout": self.occupancy.layout,
-            "lattice": self._lattice(),
-            "spans": spans,
+    def save(self) -> None:
+        state = {
+            "key": self.key,
+            "model": describe(self._trained()),
+            "training": self.training.state(),
+            "curve": vars(self.curve),
+            "totals": vars(self.totals),
         }
-        if kernels.fused(self.device) is None:
-            return sample_rays(rays, **march)
-        return sample_visible(rays, field=self.field.tensors(), **march)
+        save_checkpoint(self.workspace.checkpoint, state)
+        write_json(self.workspace.field / "curve.json", vars(self.curve))
 
-    def _over_background(self, batch: RayBatch) -> tuple[Tensor, Tensor]:
-        """True colours [n, 3] and what lies behind them [n, 3].
+    def _trained(self) -> TrainedField:
+        training = self.training
+        background = "white" if training.scene.has_alpha else "sky"
+        return TrainedField(training.field, training.scene, training.occupancy.occupied, training.lattice, background)
 
-        Where alpha is known, random colours behind both. An opaque photo has the learned sky behind it, with noise: a wall of
-        the sky's colour would otherwise do as well by being transparent.
-        """
-        noise = torch.rand(len(batch), 3, generator=self.generator).to(self.device)
-        if batch.alphas is None:
-            return batch.colors, self.field.background(batch.rays.directions) + self.recipe.sky_noise * (2 * noise - 1)
-        alpha = batch.alphas[:, None]
-        return batch.colors * alpha + (1 - alpha) * noise, noise
+    def _record(self, report: StepReport, monitor: Monitor, bar: Bar) -> None:
+        training, curve = self.training, self.curve
+        self.totals.rays += report.n_rays
+        self.totals.samples += report.n_samples
+        self.psnr = 0.97 * self.psnr + 0.03 * report.psnr if self.psnr else report.psnr
+        done = training.seconds if self.budget.max_seconds is not None else training.step
+        bar.move_to(done, note=f"step {training.step}  PSNR {self.psnr:.1f} dB")
+        if not curve.seconds or training.seconds - curve.seconds[-1] >= CURVE_INTERVAL_S or self.progress >= 1:
+            curve.steps.append(training.step)
+            curve.seconds.append(round(training.seconds, 3))
+            curve.loss.append(report.loss)
+            curve.psnr_train.append(self.psnr)
+            monitor.scalars(training.step, self._scalars(report))
+        if int(self.progress * self.n_previews) > self.shown:
+            self.shown = int(self.progress * self.n_previews)
+            self._preview(monitor)
 
-    def _lattice(self) -> StepLattice:
-        """Coarse steps first: early rays cross much fog, and what they cannot resolve yet need not be sampled."""
-        stride = next((stride for until, stride in STRIDES if self.progress < until), 1)
-        return StepLattice(stride * self.lattice.step, stride * self.lattice.growth)
-
-    def _update_occupancy(self) -> None:
-        self.occupancy.update(
-            self.field.density,
-            self.generator,
-            n_cells=self.recipe.occupancy_probes,
-            decay=self.recipe.occupancy_decay,
-            threshold=self.recipe.occupancy_threshold,
-        )
-
-    def state(self) -> dict[str, Any]:
-        """Everything that the next step depends on."""
+    def _scalars(self, report: StepReport) -> dict[str, float]:
+        training = self.training
         return {
-            "field": self.field.state_dict(),
-            "optimizer": self.optimizer.state(),
-            "occupancy": self.occupancy.state(),
-            "generator": self.generator.get_state(),
-            "step": self.step,
-            "seconds": self.seconds,
-            "samples_per_ray": self.samples_per_ray,
+            "loss/total": report.loss,
+            "psnr/train": report.psnr,
+            "speed/rays_per_second": self.totals.rays / max(training.seconds, 1e-9),
+            "speed/samples_per_second": self.totals.samples / max(training.seconds, 1e-9),
+            "samples/per_ray": report.n_samples / report.n_rays,
+            "occupancy/occupied_fraction": training.occupancy.occupied_fraction,
+            "optimizer/learning_rate": training.learning_rate,
         }
 
-    def load_state(self, state: dict[str, Any]) -> None:
-        """The inverse of `state`."""
-        self.field.load_state_dict(state["field"])
-        self.optimizer.load_state(state["optimizer"])
-        self.occupancy.load_state(
-            {k: v.to(self.device) if isinstance(v, Tensor) else v for k, v in state["occupancy"].items()}
-        )
-        self.generator.set_state(state["generator"])
-        self.step, self.seconds = int(state["step"]), float(state["seconds"])
-        self.samples_per_ray = float(state["samples_per_ray"])
+    def _preview(self, monitor: Monitor) -> None:
+        """Render held-out views small, beside their photos; the time counts as training time."""
+        started = time.perf_counter()
+        trained, scores = self._trained(), []
+        for photo in self.preview_photos:
+            rendered = trained.render(photo.view.camera, photo.view.world_from_camera)
+            truth = photo.over(1.0)
+            scores.append(psnr(torch.from_numpy(truth), torch.from_numpy(rendered.color)))
+            monitor.held_out(self.training.step, photo.view.name, photo=truth, rendered=rendered)
+        if scores:
+            self.curve.psnr_held_out.append([self.training.step, float(np.mean(scores))])
+            monitor.scalars(self.training.step, {"psnr/held_out_preview": float(np.mean(scores))})
+        self.training.seconds += time.perf_counter() - started
+
+    def metrics(self, *, backend: str) -> dict[str, Any]:
+        seconds = self.training.seconds
+        return {
+            "seconds": round(seconds, 2),
+            "steps": self.training.step,
+            "rays_per_second": round(self.totals.rays / seconds),
+            "samples_per_second": round(self.totals.samples / seconds),
+            "samples_per_ray": round(self.totals.samples / max(self.totals.rays, 1), 2),
+            "occupied_fraction": round(self.training.occupancy.occupied_fraction, 5),
+            "psnr_train": round(self.psnr, 3),
+            "peak_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+            "device": str(self.training.device),
+            "backend": backend,
+            "n_cascades": self.training.occupancy.layout.n_cascades,
+        }

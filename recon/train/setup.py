@@ -6,14 +6,14 @@ from typing import Any
 
 import torch
 
-from recon.dataset import Outline, Scene, free_cells, is_possible, lines_of_sight, normalize_scene
 from recon.errors import UserError
 from recon.field import FieldShape, RadianceField
 from recon.geometry import Reconstruction, held_out
 from recon.kernels import OccupancyLayout, StepLattice
+from recon.pixels import Outline, Scene, free_cells, is_possible, lines_of_sight, normalize_scene
 from recon.render.occupancy import Occupancy
-from recon.train.loop import Recipe, Training
 from recon.train.sightings import Sightings
+from recon.train.training import Recipe, Training
 
 SILHOUETTE_CELLS, FRUSTUM_CELLS = 64, 32  # an axis, of the grid on which `is_possible` is judged
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from recon.dataset import LinesOfSight, Scene
 from recon.geometry import Rays
+from recon.pixels import LinesOfSight, Scene
 
 BEFORE, BEHIND = 0.06, 0.03  # of the distance: the stretch in which the surface must lie
 

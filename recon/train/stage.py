@@ -8,18 +8,18 @@ import torch
 
 from recon import kernels
 from recon.console import say
-from recon.dataset import PixelPool, PixelSampler
 from recon.errors import UserError
+from recon.field.checkpoint import load_checkpoint
+from recon.field.trained import choose_device
 from recon.formats.images import fit_within
 from recon.formats.photos import Photo, read_photo
 from recon.geometry import Reconstruction, View, held_out
-from recon.train.checkpoint import load_checkpoint
-from recon.train.loop import Recipe, Training
+from recon.pixels import PixelPool, PixelSampler
+from recon.train.loop import Curve, Run, Totals
 from recon.train.monitor import Monitor
-from recon.train.run import Curve, Run, Totals
 from recon.train.schedule import Budget
 from recon.train.setup import new_training
-from recon.train.trained import choose_device
+from recon.train.training import Recipe, Training
 from recon.workspace import STAGE_MARK, Workspace, fingerprint, is_finished, mark_finished, write_metrics
 
 

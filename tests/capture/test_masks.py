@@ -13,7 +13,7 @@ from recon.capture.masks import shrink_mask
 from recon.errors import UserError
 from recon.formats import images, video
 from recon.workspace import Workspace
-from tests.capture.test_frames import SETTINGS, photo_folder
+from tests.capture.test_stage import SETTINGS, photo_folder
 
 H, W = 90, 160
 

@@ -20,7 +20,7 @@ from recon.geometry import Camera, pixel_centers
 from recon.geometry.panorama import directions_of_panorama
 from recon.workspace import Workspace, read_metrics
 from tests.capture.spherical import mark_spherical
-from tests.capture.test_frames import SETTINGS
+from tests.capture.test_stage import SETTINGS
 
 HW = (100, 200)
 XMP = (

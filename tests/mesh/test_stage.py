@@ -1,26 +1,25 @@
 """The whole stage on an analytic room: files, numbers, reruns, errors."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 import trimesh
-import yaml
 
 from recon.errors import UserError
 from recon.formats.meshes import read_obj, read_ply
 from recon.mesh import build_mesh
+from recon.mesh.settings import MeshSettings
 from recon.render.views import RenderedView
 from recon.workspace import Workspace, read_metrics
+from tests.default_settings import default_settings
 
-CONF = Path(__file__).parents[2] / "conf" / "mesh" / "default.yaml"
 SMALL = {"fusion_views": 22, "fusion_max_side": 96, "voxel_size": 0.06, "max_faces": 1500, "texture_size": 256}
 FILES = {"mesh.ply", "mesh.obj", "mesh.mtl", "mesh.png", "mesh.glb", "coverage.ply", "stage.json", "mesh_top.png"}
 
 
 def settings(**changes):
-    return {**yaml.safe_load(CONF.read_text()), **SMALL, **changes}
+    return default_settings(MeshSettings, "mesh", **SMALL | changes)
 
 
 @pytest.fixture
@@ -40,7 +39,7 @@ def grey(positions, directions):
 def test_room_to_files_and_numbers_then_up_to_date(tmp_path, field, reconstruction, worlds, capsys):
     workspace = Workspace(tmp_path / "run")
     arguments = {"reconstruction": reconstruction, "render_view_fn": field.render, "color_fn": grey}
-    folder = build_mesh(workspace, **arguments, **settings())
+    folder = build_mesh(workspace, **arguments, settings=settings())
     names = {path.name for path in folder.iterdir()}
     assert names == FILES | {f"mesh_{i}.png" for i in range(4)}
     assert [path.name for path in workspace.root.iterdir() if path.name.startswith(".")] == []
@@ -63,7 +62,7 @@ def test_room_to_files_and_numbers_then_up_to_date(tmp_path, field, reconstructi
     assert json.loads((folder / "stage.json").read_text())["settings"]["max_faces"] == 1500
 
     n_rendered = field.rendered[0]
-    build_mesh(workspace, **arguments, **settings())
+    build_mesh(workspace, **arguments, settings=settings())
     assert field.rendered[0] == n_rendered
     assert "up to date" in capsys.readouterr().out
 
@@ -78,7 +77,7 @@ def test_an_empty_field_is_the_users_to_mend_and_keeps_the_old_result(tmp_path, 
     workspace.mesh.mkdir(parents=True)
     (workspace.mesh / "mesh.ply").write_text("old")
     with pytest.raises(UserError, match=r"train longer"):
-        build_mesh(workspace, reconstruction=reconstruction, render_view_fn=empty, color_fn=grey, **settings())
+        build_mesh(workspace, reconstruction=reconstruction, render_view_fn=empty, color_fn=grey, settings=settings())
     assert [path.name for path in workspace.root.iterdir()] == ["mesh"]
     assert (workspace.mesh / "mesh.ply").read_text() == "old"
 
@@ -96,17 +95,10 @@ def test_fog_before_every_camera_is_not_a_surface(tmp_path, reconstruction):
             reconstruction=reconstruction,
             render_view_fn=fog,
             color_fn=grey,
-            **settings(),
+            settings=settings(),
         )
 
 
-def test_impossible_settings_are_named_together(tmp_path, reconstruction, field):
-    wrong = settings(texture_from="dreams", max_faces=0, fusion_views=1)
-    with pytest.raises(UserError, match=r"fusion_views=1.*texture_from=dreams.*max_faces=0"):
-        build_mesh(
-            Workspace(tmp_path / "run"),
-            reconstruction=reconstruction,
-            render_view_fn=field.render,
-            color_fn=grey,
-            **wrong,
-        )
+def test_impossible_settings_are_named_together():
+    with pytest.raises(UserError, match=r"fusion_views=1.*max_faces=0.*texture_from='dreams'"):
+        settings(texture_from="dreams", max_faces=0, fusion_views=1)

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pycolmap
 
+from recon.formats.frames_json import FrameImage, FrameSet
 from recon.geometry import Similarity, align_points, invert_rigid
-from recon.poses.frames import FrameImage, FrameSet
 from tests.poses import room
 
 SIZE_HW = (480, 640)

@@ -8,11 +8,11 @@ import pycolmap
 import pytest
 import torch
 
-from recon.dataset import lines_of_sight
 from recon.errors import UserError
 from recon.formats import cameras_json, colmap, csv_poses, transforms_json
 from recon.formats.cameras_json import read_reconstruction
 from recon.geometry import Camera, Points, Reconstruction
+from recon.pixels import lines_of_sight
 from recon.poses import import_dataset
 from recon.poses.exchange import picture_folder, write_exchange
 from recon.workspace import Workspace

@@ -18,7 +18,7 @@ from recon.formats.video import write_video
 from recon.geometry import Camera, Points, Reconstruction, Similarity, View, look_at
 from recon.poses import import_dataset
 from recon.workspace import Workspace, read_metrics
-from tests.poses.scale_defaults import SCALE
+from tests.world_frame.scale_defaults import SCALE
 
 UP = np.array([0.0, 0.0, 1.0])
 SETTINGS: dict[str, Any] = {

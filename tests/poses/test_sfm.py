@@ -15,7 +15,7 @@ from recon.geometry import align_points
 from recon.poses import pose_frames
 from recon.workspace import Workspace, read_metrics
 from tests.poses import room
-from tests.poses.scale_defaults import SCALE
+from tests.world_frame.scale_defaults import SCALE
 
 SETTINGS: dict[str, Any] = {
     "image_size": None,

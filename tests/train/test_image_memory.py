@@ -11,11 +11,11 @@ import torch
 import yaml
 
 from recon import kernels
+from recon.field.checkpoint import load_checkpoint
 from recon.formats import cameras_json
 from recon.formats.images import write_image
 from recon.geometry import Camera, Points, Reconstruction, View, look_at
 from recon.train import train_field
-from recon.train.checkpoint import load_checkpoint
 from recon.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -86,8 +86,8 @@ def test_a_killed_run_with_a_pool_resumes_to_the_same_parameters(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As without a pool (test_training.py), with pictures replaced before and after the stop."""
-    from recon.dataset import PixelPool
-    from recon.train.loop import Training
+    from recon.pixels import PixelPool
+    from recon.train.training import Training
 
     reconstruction = ring(tmp_path, 12, (30, 41))
     replaced = []

@@ -8,10 +8,11 @@ import yaml
 
 from recon import kernels
 from recon.errors import UserError
+from recon.field.checkpoint import load_checkpoint
+from recon.field.trained import load_trained_field
 from recon.formats import cameras_json
 from recon.geometry import Reconstruction
-from recon.train import load_trained_field, train_field
-from recon.train.checkpoint import load_checkpoint
+from recon.train import train_field
 from recon.train.schedule import Budget, learning_rate
 from recon.workspace import Workspace, read_metrics
 from tests.worlds import room_reconstruction
@@ -79,7 +80,7 @@ def test_killed_run_resumes_to_the_same_parameters(
     """Stopped at step 15 of 30 and started again: bit for bit what 30 uninterrupted steps give."""
     whole = train(tmp_path / "whole", room, max_steps=30, backend=backend)
 
-    from recon.train.loop import Training
+    from recon.train.training import Training
 
     advance = Training.advance
 
@@ -122,7 +123,7 @@ def test_it_learns_the_room_and_its_depth(tmp_path: Path, room: Reconstruction) 
     """From fog to a recognisable room: training pictures, and depth of a training view against ray casting."""
     import numpy as np
 
-    from recon.dataset.synthetic import render
+    from recon.synthetic.renderer import render
     from tests.worlds import textured_room
 
     workspace = train(tmp_path, room, max_steps=400, samples_per_step=16384, backend="auto")
@@ -170,7 +171,7 @@ def test_budget_and_learning_rate() -> None:
 
 
 def test_devices_and_backends_that_are_not_there() -> None:
-    from recon.train.trained import choose_device
+    from recon.field.trained import choose_device
 
     with pytest.raises(UserError, match="device=tpu"):
         choose_device("tpu")

@@ -1,0 +1,141 @@
+"""A trained field, ready to be looked at: pictures from any camera, colours at any point, in world units."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from recon import kernels
+from recon.field import FieldShape, RadianceField
+from recon.field.checkpoint import load_checkpoint
+from recon.geometry import Camera, Rays, Similarity, pixel_centers, rays_through_pixels, z_of_directions
+from recon.geometry.transforms import Array
+from recon.kernels import OccupancyLayout, StepLattice
+from recon.pixels import Scene
+from recon.render.normals import normals_of_depth
+from recon.render.views import RenderedView
+from recon.render.volume import RenderedRays, render_rays_fast, render_rays_fused, sample_rays
+from recon.workspace import Workspace
+
+RAYS_PER_BLOCK = 1 << 13  # bounds memory: the reference looks at every lattice step of these together
+
+
+@dataclass(frozen=True)
+class TrainedField:
+    """A field with the scene it was trained in. Behind it lies "white", "black" or the learned "sky"."""
+
+    field: RadianceField
+    scene: Scene
+    occupied: Tensor  # [cascades, r, r, r] bool
+    lattice: StepLattice
+    background: str
+
+    @property
+    def layout(self) -> OccupancyLayout:
+        return OccupancyLayout(self.occupied.shape[0], self.occupied.shape[1])
+
+    @torch.no_grad()
+    def render(self, camera: Camera, world_from_camera: Array) -> RenderedView:
+        """One whole view in bounded memory; depth in world units."""
+        device = self.occupied.device
+        scene = self.scene.scene_from_world
+        pose = torch.from_numpy(scene.poses(world_from_camera)).float().to(device)
+        rays = rays_through_pixels(camera, pose, pixel_centers(camera.size_hw, device).view(-1, 2))
+        blocks = [self._render_block(rays[i : i + RAYS_PER_BLOCK]) for i in range(0, len(rays), RAYS_PER_BLOCK)]
+        color, opacity, distance = (torch.cat(part) for part in zip(*blocks, strict=True))
+        depth = distance * z_of_directions(rays.directions, pose) / scene.scale
+        depth = torch.where(opacity >= 0.5, depth, 0.0)
+        h, w = camera.size_hw
+        depth_hw = depth.view(h, w).cpu().numpy()
+        return RenderedView(
+            color=color.view(h, w, 3).clamp(0, 1).cpu().numpy(),
+            opacity=opacity.view(h, w).clamp(0, 1).cpu().numpy(),
+            depth=depth_hw,
+            normal=normals_of_depth(depth_hw, camera, world_from_camera),
+        )
+
+    def _render_block(self, rays: Rays) -> tuple[Tensor, Tensor, Tensor]:
+        rendered = self._volume(rays)
+        rest = (1 - rendered.opacity)[:, None]
+        return rendered.color + rest * self._background(rays.directions), rendered.opacity, rendered.distance
+
+    def _volume(self, rays: Rays) -> RenderedRays:
+        march: dict[str, Any] = {
+            "near": self.scene.near,
+            "occupied": self.occupied,
+            "layout": self.layout,
+            "lattice": self.lattice,
+        }
+        device = rays.origins.device
+        if kernels.fused(device) is not None:
+            return render_rays_fused(rays, field=self.field.tensors(), **march)
+        samples = sample_rays(rays, offsets=torch.full((len(rays),), 0.5, device=device), **march)
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda"):
+            return render_rays_fast(rays, samples, density_fn=self.field.density, color_fn=self.field.color)
+
+    def _background(self, directions: Tensor) -> Tensor:
+        if self.background == "sky":
+            return self.field.background(directions)
+        return torch.full_like(directions, {"white": 1.0, "black": 0.0}[self.background])
+
+    @torch.no_grad()
+    def color(self, positions: Array, directions: Array) -> Array:
+        """Colours [n, 3] at world positions [n, 3] seen along unit world directions [n, 3]."""
+        device = self.occupied.device
+        scene = self.scene.scene_from_world
+        inside = torch.from_numpy(scene.points(positions)).float().to(device)
+        towards = torch.from_numpy(np.asarray(directions, float) @ scene.rotation.T).float().to(device)
+        blocks = [
+            self.field.color(self.field.density(p)[1], d)
+            for p, d in zip(inside.split(1 << 15), towards.split(1 << 15), strict=True)
+        ]
+        return torch.cat(blocks).float().cpu().numpy() if blocks else np.zeros((0, 3))
+
+
+def describe(trained: TrainedField) -> dict[str, Any]:
+    """The plain values that, with the parameters, make the trained field again."""
+    scene = trained.scene
+    return {
+        "shape": asdict(trained.field.shape),
+        "scene": {**vars(scene), "scene_from_world": torch.from_numpy(scene.scene_from_world.matrix)},
+        "lattice": asdict(trained.lattice),
+        "background": trained.background,
+    }
+
+
+def load_trained_field(workspace: Workspace, *, device: str, backend: str) -> TrainedField:
+    """The trained field of a run folder; `UserError` when there is none yet."""
+    chosen = choose_device(device)
+    kernels.use(backend, chosen)
+    state = load_checkpoint(workspace.checkpoint)
+    return revive(state["model"], state["training"], chosen)
+
+
+def revive(model: dict[str, Any], training: dict[str, Any], device: torch.device) -> TrainedField:
+    """Rebuild a trained field from what `describe` and `Training.state` gave."""
+    field = RadianceField(FieldShape(**model["shape"]))
+    field.load_state_dict(training["field"])
+    matrix = model["scene"]["scene_from_world"].numpy()
+    scene = Scene(**{**model["scene"], "scene_from_world": Similarity.from_matrix(matrix)})
+    return TrainedField(
+        field.to(device).eval(),
+        scene,
+        training["occupancy"]["occupied"].to(device),
+        StepLattice(**model["lattice"]),
+        model["background"],
+    )
+
+
+def choose_device(name: str) -> torch.device:
+    """`auto`: CUDA where there is one, else the CPU."""
+    from recon.errors import UserError
+
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name not in ("cpu", "cuda"):
+        raise UserError(f"device={name}: expected auto, cpu or cuda.")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UserError("device=cuda: this PyTorch finds no CUDA device. Use device=auto or device=cpu.")
+    return torch.device(name)

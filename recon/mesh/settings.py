@@ -1,0 +1,48 @@
+"""The settings of conf/mesh; what each means is told there."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from recon.settings import above, at_least, between
+
+
+@dataclass(frozen=True)
+class MeshSettings:
+    """Lengths in "units" are world units."""
+
+    # looking at the field
+    fusion_views: Annotated[int, between(2, 10_000)]
+    fusion_max_side: Annotated[int, between(16, 16384)]
+    max_depth: Annotated[float, above(0)] | None
+    min_opacity: Annotated[float, between(0, 1)]
+
+    # trusting a depth
+    max_jump: Annotated[float, above(0, up_to=10)]
+    min_cosine: Annotated[float, between(0, 1)]
+    neighbours: Annotated[int, between(1, 1000)]
+    min_agreeing: Annotated[int, between(0, 1000)]
+    agreement: Annotated[float, above(0, up_to=10)]
+
+    # fusing
+    voxel_size: Annotated[float, above(0)] | None
+    voxel_footprints: Annotated[float, above(0, up_to=1000)]
+    truncation_voxels: Annotated[float, between(1, 8)]
+    min_weight: Annotated[float, at_least(1, up_to=10_000)]
+    memory_mb: Annotated[float, between(8, 1_000_000)]
+
+    # cleaning
+    min_area_fraction: Annotated[float, between(0, 1)]
+    max_hole_voxels: Annotated[float, between(0, 1_000_000)]
+    max_faces: Annotated[int, between(4, 100_000_000)]
+
+    # painting
+    texture_from: Literal["photos", "field"]
+    texture_size: Annotated[int, between(16, 16384)]
+    texture_photos: Annotated[int, between(1, 100_000)]
+    photo_max_side: Annotated[int, between(16, 65536)]
+    views_per_texel: Annotated[int, between(1, 1000)]
+    occlusion_margin_px: Annotated[int, between(0, 1000)]
+
+    # saying what was seen
+    seen_min_views: Annotated[int, between(1, 100_000)]
+    seen_min_cosine: Annotated[float, between(0, 1)]

@@ -1,0 +1,12 @@
+"""Scores: how like the held-out photos the renders are, and how near poses and mesh are to exact truth.
+
+stage          `evaluate_field`: every held-out view rendered and compared
+metrics        PSNR, SSIM, MS-SSIM, FLIP, LPIPS
+truth          `score_against_truth`: poses and mesh against a truth.json
+truth_surface  distances between surfaces: accuracy, completeness, F-score
+"""
+
+from recon.score.stage import evaluate_field
+from recon.score.truth import score_against_truth
+
+__all__ = ["evaluate_field", "score_against_truth"]

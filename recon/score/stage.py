@@ -1,0 +1,160 @@
+"""The evaluation stage: every held-out view rendered from the field and compared with its photo.
+
+Writes the section "eval" of metrics.json and, in held_out/, one picture per view: photo, render, error, depth.
+"""
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from recon.console import progress, say, warn
+from recon.errors import UserError
+from recon.formats.images import write_image
+from recon.formats.photos import Photo, read_photo
+from recon.geometry import Camera, Reconstruction, View, held_out
+from recon.render.pictures import depth_picture, depth_range, error_picture, picture, side_by_side
+from recon.render.views import RenderedView
+from recon.score.metrics import image_scores, lpips_model, n_scales
+from recon.workspace import (
+    Workspace,
+    fingerprint,
+    is_finished,
+    mark_finished,
+    read_metrics,
+    replace_folder,
+    write_metrics,
+)
+
+RenderViewFn = Callable[[Camera, NDArray[np.float64]], RenderedView]
+BACKGROUNDS = {"white": 1.0, "black": 0.0, "sky": None, "none": None}  # sky: learned by the field
+
+
+def evaluate_field(
+    workspace: Workspace,
+    *,
+    reconstruction: Reconstruction,
+    render_view_fn: RenderViewFn,
+    background: str,
+    every: int,
+    max_views: int | None,
+    scale: float,
+) -> dict[str, Any]:
+    """Score the held-out views; the section "eval" of metrics.json is returned.
+
+    `background` is what photos with transparency are composited on: "white" or "black"; "none" where no photo has any.
+    """
+    _check_settings(background, every, max_views, scale)
+    candidates = [view for view, out in zip(reconstruction.views, held_out(reconstruction.views), strict=True) if out]
+    views = _subset(candidates, every, max_views)
+    if not views:
+        raise UserError("no held-out views to evaluate: every eighth view is held out, and here there are none.")
+    settings = {"background": background, "every": every, "max_views": max_views, "scale": scale}
+    inputs = [workspace.checkpoint, workspace.cameras_json]
+    key = fingerprint({**settings, "views": [view.name for view in views]}, inputs)
+    if is_finished(workspace.held_out, key) and "eval" in read_metrics(workspace):
+        say("evaluate: up to date")
+        return read_metrics(workspace)["eval"]
+
+    start = time.monotonic()
+    per_image: dict[str, dict[str, float | None]] = {}
+    with replace_folder(workspace.held_out) as temporary, progress("evaluating", len(views)) as bar:
+        for view in views:
+            photo, mask, rendered = _photo_and_render(view, render_view_fn, background, scale)
+            per_image[view.name] = _scores(photo, mask, rendered)
+            write_image(temporary / f"{file_name(view)}.png", comparison(photo, rendered))
+            bar.advance(note=f"PSNR {per_image[view.name]['psnr']:.2f} dB")
+        metrics = _summary(per_image, photo.shape[:2], len(candidates), background)
+        metrics["seconds"] = round(time.monotonic() - start, 2)
+        mark_finished(temporary, key, settings=settings, seconds=metrics["seconds"])
+    write_metrics(workspace, "eval", metrics)
+    say(
+        f"evaluate: {len(views)} of {len(candidates)} held-out views, PSNR {_text(metrics['psnr'])} dB, "
+        f"SSIM {_text(metrics['ssim'])}, MS-SSIM {_text(metrics['ms_ssim'])}, FLIP {_text(metrics['flip'])}"
+    )
+    return metrics
+
+
+def file_name(view: View) -> str:
+    """The view's name as a file name: names come from the user's files and may hold folders or worse."""
+    return re.sub(r"[^\w.-]+", "_", view.name).lstrip(".") or "view"
+
+
+def comparison(photo: NDArray[np.float32], rendered: RenderedView) -> NDArray[np.uint8]:
+    """Photo, render, error (brightest: a mean colour difference of 0.25) and depth, side by side."""
+    near, far = depth_range([rendered.depth])
+    panels = [picture(photo), picture(rendered.color), error_picture(rendered.color, photo)]
+    return side_by_side([*panels, depth_picture(rendered.depth, near=near, far=far)])
+
+
+def photo_colors(photo: Photo, background: str) -> NDArray[np.float32]:
+    """A photo [h, w, 3] in [0, 1], transparency composited on `background`."""
+    level = BACKGROUNDS[background]
+    if level is None and photo.alpha is not None:
+        raise UserError(
+            f"{photo.view.image} has transparent pixels: say what is behind them (background white or black)."
+        )
+    return photo.over(level or 0.0)
+
+
+def _check_settings(background: str, every: int, max_views: int | None, scale: float) -> None:
+    if background not in BACKGROUNDS:
+        raise UserError(f"background {background!r}: expected one of {', '.join(BACKGROUNDS)}.")
+    if every < 1 or (max_views is not None and max_views < 1) or not 0 < scale <= 1:
+        raise UserError(
+            f"evaluate: expected every >= 1, max_views >= 1 or null, 0 < scale <= 1; "
+            f"found every={every}, max_views={max_views}, scale={scale}."
+        )
+
+
+def _subset(views: Sequence[View], every: int, max_views: int | None) -> list[View]:
+    chosen = list(views)[::every]
+    if max_views is None or len(chosen) <= max_views:
+        return chosen
+    return [chosen[i] for i in np.linspace(0, len(chosen) - 1, max_views).round().astype(int)]
+
+
+def _photo_and_render(
+    view: View, render_view_fn: RenderViewFn, background: str, scale: float
+) -> tuple[NDArray[np.float32], torch.Tensor | None, RenderedView]:
+    h, w = view.camera.size_hw
+    size_hw = max(1, round(h * scale)), max(1, round(w * scale))
+    photo = read_photo(view, size_hw)
+    mask = None if photo.mask is None else torch.from_numpy(photo.mask)
+    rendered = render_view_fn(photo.view.camera, view.world_from_camera)
+    return photo_colors(photo, background), mask, rendered
+
+
+def _scores(photo: NDArray[np.float32], mask: torch.Tensor | None, rendered: RenderedView) -> dict[str, float | None]:
+    scores = image_scores(torch.from_numpy(rendered.color), torch.from_numpy(photo), mask)
+    return {name: None if value is None or not np.isfinite(value) else value for name, value in scores.items()}
+
+
+def _summary(
+    per_image: dict[str, dict[str, float | None]], size_hw: tuple[int, int], n_held_out: int, background: str
+) -> dict[str, Any]:
+    names = list(next(iter(per_image.values())))
+    found = {name: [s[name] for s in per_image.values() if s[name] is not None] for name in names}
+    network, reason = lpips_model()
+    missing = {name: len(per_image) - len(values) for name, values in found.items() if name != "lpips"}
+    for name, count in missing.items():
+        if count:
+            warn(f"{name} has no finite value for {count} of {len(per_image)} views; its mean leaves them out")
+    return {
+        **{name: float(np.mean(values)) if values else None for name, values in found.items()},  # type: ignore[arg-type]
+        **({} if network else {"lpips_missing_because": reason}),
+        "background": background,
+        "n_views": len(per_image),
+        "n_held_out": n_held_out,
+        "size_hw": list(size_hw),
+        "ms_ssim_scales": n_scales((size_hw[0], size_hw[1])),
+        "per_image": per_image,
+    }
+
+
+def _text(value: float | None) -> str:
+    return "n/a" if value is None else f"{value:.3f}"

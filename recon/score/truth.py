@@ -1,0 +1,241 @@
+"""Score a run against exact truth: where the cameras were, what the place looks like in metres.
+
+`truth.json` names the intrinsics and, for each frame of the video, its time and `world_from_camera` (OpenCV axes, metres,
++z up), and a triangle mesh beside it. A reconstruction is free in position, orientation and scale until somebody fixes
+them, so it is first aligned to the truth by one similarity, `truth_from_world`, fitted to the camera centres.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recon.console import say, warn
+from recon.errors import UserError
+from recon.formats import cameras_json
+from recon.formats.meshes import read_ply
+from recon.geometry import Camera, Reconstruction, Similarity, TriangleMesh, View, align_points
+from recon.geometry.transforms import Array
+from recon.score.truth_surface import score_surface, seen_points
+from recon.workspace import Workspace, read_json, write_metrics
+
+STRAIGHT_PATH = (
+    0.01  # second over first deviation of the camera centres under which their roll is left to the rotations
+)
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Exact poses of a video's frames, in metres, and the mesh of the place."""
+
+    camera: Camera
+    times_s: NDArray[np.float64]  # [n], increasing
+    indices: NDArray[np.int64]  # [n] frame of the video
+    world_from_camera: Array  # [n, 4, 4]
+    mesh: TriangleMesh | None
+
+
+def score_against_truth(
+    workspace: Workspace,
+    *,
+    truth: Path,
+    threshold_m: float = 0.05,
+    max_distance_m: float = 30.0,
+    n_samples: int = 200_000,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Compare the run's poses, and its mesh where there is one, with `truth`; write and return metrics "truth".
+
+    Args:
+        truth: a truth.json; its mesh, if it names one, lies in the same folder.
+        threshold_m: how near counts as right for precision, recall and F-score.
+        max_distance_m: surfaces farther than this from every scored camera need not be reconstructed.
+        n_samples: at most so many points are sampled on either surface.
+
+    Raises:
+        UserError: truth that is missing or malformed, or fewer than three views that match its frames.
+    """
+    exact = read_truth(Path(truth))
+    reconstruction = _read_reconstruction(workspace)
+    views, frames = match_frames(reconstruction.views, exact)
+    if len(views) < 3:
+        raise UserError(
+            f"{truth}: only {len(views)} of {len(reconstruction.views)} posed views match one of its "
+            f"{len(exact.times_s)} frames by time or number; 3 are needed. Is this the truth of the captured video?"
+        )
+    truth_from_world = align_cameras(views, exact.world_from_camera[frames])
+    metrics = {
+        "source": str(truth),
+        "views_matched": len(views),
+        "views_total": len(reconstruction.views),
+        **_camera_scores(reconstruction, views, exact, frames, truth_from_world),
+    }
+    mesh_path = workspace.mesh / "mesh.ply"
+    if exact.mesh is not None and mesh_path.exists():
+        seen = seen_points(
+            exact.mesh,
+            exact.camera,
+            exact.world_from_camera[frames],
+            max_distance_m=max_distance_m,
+            n_points=n_samples,
+            seed=seed,
+        )
+        mesh = read_ply(mesh_path)
+        ours = TriangleMesh(truth_from_world.points(mesh.vertices), mesh.faces)
+        metrics |= score_surface(ours, exact.mesh, seen, threshold_m=threshold_m, n_samples=n_samples, seed=seed)
+    write_metrics(workspace, "truth", metrics)
+    _report(metrics)
+    return metrics
+
+
+# ---- reading -------------------------------------------------------------------------------------------------------
+
+
+def read_truth(path: Path) -> Truth:
+    """Read a truth.json and the mesh it names; `UserError` for anything that is not whole."""
+    if not path.is_file():
+        raise UserError(f"{path}: there is no such truth file. Name a truth.json with truth=..., or leave it null.")
+    value = read_json(path, made_by="python scripts/make_sample.py")
+    try:
+        poses = np.array([frame["world_from_camera"] for frame in value["frames"]], dtype=np.float64)
+        times_s = np.array([frame["time_s"] for frame in value["frames"]], dtype=np.float64)
+        indices = np.array([frame["index"] for frame in value["frames"]], dtype=np.int64)
+        h, w = (int(side) for side in value["size_hw"])
+        fx, fy, cx, cy = (float(value["intrinsics"][name]) for name in ("fx", "fy", "cx", "cy"))
+        camera = Camera("PINHOLE", (h, w), fx, fy, cx, cy)
+        mesh_name = value.get("mesh")
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UserError(
+            f"{path}: not a truth file ({error!r}). Expected the layout of data/sample/truth.json."
+        ) from error
+    _check_poses(path, poses, times_s)
+    return Truth(camera, times_s, indices, poses, _read_mesh(path, mesh_name))
+
+
+def _check_poses(path: Path, poses: Array, times_s: NDArray[np.float64]) -> None:
+    if poses.ndim != 3 or poses.shape[1:] != (4, 4) or not np.isfinite(poses).all():
+        raise UserError(f"{path}: every frame needs a finite 4x4 world_from_camera, found shape {poses.shape}.")
+    rotations = poses[:, :3, :3]
+    if np.abs(np.swapaxes(rotations, 1, 2) @ rotations - np.eye(3)).max() > 1e-3 or np.linalg.det(rotations).min() < 0:
+        raise UserError(
+            f"{path}: a world_from_camera is not a rigid pose. Expected rotation and translation in metres."
+        )
+    if not np.isfinite(times_s).all() or (np.diff(times_s) <= 0).any():
+        raise UserError(f"{path}: time_s must increase from frame to frame.")
+
+
+def _read_mesh(path: Path, name: object) -> TriangleMesh | None:
+    """The mesh beside the truth file; a name that leaves its folder is refused."""
+    if name is None:
+        return None
+    mesh_path = path.parent / str(name)
+    if not isinstance(name, str) or not mesh_path.resolve().is_relative_to(path.parent.resolve()):
+        raise UserError(f"{path}: mesh {name!r} must be a file in the folder of the truth file.")
+    return read_ply(mesh_path)
+
+
+def _read_reconstruction(workspace: Workspace) -> Reconstruction:
+    made_by = f"python scripts/poses.py workspace={workspace.root}"
+    value = read_json(workspace.cameras_json, made_by=made_by)
+    return cameras_json.decode(value, root=workspace.root, points=None, source=workspace.cameras_json)
+
+
+# ---- cameras -------------------------------------------------------------------------------------------------------
+
+
+def match_frames(views: Sequence[View], truth: Truth) -> tuple[list[View], NDArray[np.int64]]:
+    """Views that belong to a frame of the truth, and the row of that frame for each.
+
+    By time where the view has one (nearest within half a frame), else by the last number in its name.
+    """
+    half_frame = np.median(np.diff(truth.times_s)) / 2 if len(truth.times_s) > 1 else np.inf
+    rows = {int(index): row for row, index in enumerate(truth.indices)}
+    matched: list[View] = []
+    frames: list[int] = []
+    for view in views:
+        if view.time_s is not None:
+            nearest = int(np.abs(truth.times_s - view.time_s).argmin())
+            row = nearest if abs(truth.times_s[nearest] - view.time_s) <= half_frame else None
+        else:
+            numbers = re.findall(r"\d+", Path(view.name).stem)
+            row = rows.get(int(numbers[-1])) if numbers else None
+        if row is not None:
+            matched.append(view)
+            frames.append(row)
+    return matched, np.array(frames, dtype=np.int64)
+
+
+def align_cameras(views: Sequence[View], truth_from_camera: Array) -> Similarity:
+    """`truth_from_world` with the least squared error of the camera centres.
+
+    Centres on a line leave the roll about it open (a straight drive): then the rotation is the mean of the cameras'.
+    """
+    world_from_camera = np.stack([view.world_from_camera for view in views])
+    centers, exact = world_from_camera[:, :3, 3], truth_from_camera[:, :3, 3]
+    deviations = np.linalg.svd(exact - exact.mean(0), compute_uv=False)
+    if deviations[0] <= 0 or np.ptp(centers, axis=0).max() <= 0:
+        raise UserError("truth: the cameras do not move, so nothing fixes the scale. Film while walking.")
+    if deviations[1] > STRAIGHT_PATH * deviations[0]:
+        return align_points(centers, exact)
+    warn("truth: the cameras move on a straight line; orientation is aligned by their rotations instead")
+    products = truth_from_camera[:, :3, :3] @ np.swapaxes(world_from_camera[:, :3, :3], 1, 2)
+    u, _, vt = np.linalg.svd(products.sum(0))
+    rotation = u @ np.diag([1, 1, np.linalg.det(u @ vt)]) @ vt
+    turned, moved = (centers - centers.mean(0)) @ rotation.T, exact - exact.mean(0)
+    scale = float((turned * moved).sum() / (turned**2).sum())
+    if scale <= 0:
+        raise UserError("truth: the camera path runs against the truth. Is this the truth of the captured video?")
+    return Similarity(scale, rotation, exact.mean(0) - scale * rotation @ centers.mean(0))
+
+
+def _camera_scores(
+    reconstruction: Reconstruction,
+    views: Sequence[View],
+    truth: Truth,
+    frames: NDArray[np.int64],
+    truth_from_world: Similarity,
+) -> dict[str, Any]:
+    exact = truth.world_from_camera[frames]
+    aligned = truth_from_world.poses(np.stack([view.world_from_camera for view in views]))
+    errors_m = np.linalg.norm(aligned[:, :3, 3] - exact[:, :3, 3], axis=-1)
+    rotations_deg = rotation_angles_deg(aligned[:, :3, :3], exact[:, :3, :3])
+    up = truth_from_world.rotation @ np.array([0.0, 0.0, 1.0])
+    scale = reconstruction.scale
+    focals = [view.camera.resized(truth.camera.size_hw).fx for view in views]
+    in_time = exact[np.argsort(frames), :3, 3]
+    return {
+        "camera_rms_m": float(np.sqrt((errors_m**2).mean())),
+        "camera_max_m": float(errors_m.max()),
+        "rotation_median_deg": float(np.median(rotations_deg)),
+        "rotation_max_deg": float(rotations_deg.max()),
+        "up_axis_error_deg": float(np.rad2deg(np.arctan2(np.hypot(up[0], up[1]), up[2]))),
+        "is_up_aligned": reconstruction.is_up_aligned,
+        "scale_ratio": truth_from_world.scale,  # true metres of one world unit
+        "scale_relative_error": scale and scale.metres_per_unit / truth_from_world.scale - 1,
+        "focal_relative_error": float(np.median(focals)) / truth.camera.fx - 1,
+        "path_length_m": float(np.linalg.norm(np.diff(in_time, axis=0), axis=-1).sum()),
+    }
+
+
+def rotation_angles_deg(a: Array, b: Array) -> NDArray[np.float64]:
+    """Angles [n] between rotations [n, 3, 3], exact near zero: 2 asin(|a - b| / sqrt 8)."""
+    return np.rad2deg(2 * np.arcsin(np.clip(np.linalg.norm(a - b, axis=(1, 2)) / np.sqrt(8), 0, 1)))
+
+
+def _report(metrics: Mapping[str, Any]) -> None:
+    say(
+        f"truth: cameras {1000 * metrics['camera_rms_m']:.1f} mm rms over {metrics['path_length_m']:.1f} m, rotation "
+        f"{metrics['rotation_median_deg']:.2f} deg, up axis {metrics['up_axis_error_deg']:.2f} deg off"
+    )
+    if metrics.get("outside_fraction") == 1.0:
+        warn("truth: no part of the mesh lies where the exact mesh is; its F-score is 0")
+    elif "f_score" in metrics:
+        say(
+            f"truth: mesh F-score {metrics['f_score']:.3f} at {100 * metrics['threshold_m']:g} cm (precision "
+            f"{metrics['precision']:.3f}, recall {metrics['recall']:.3f}), accuracy "
+            f"{1000 * metrics['accuracy_mean_m']:.0f} mm, completeness {1000 * metrics['completeness_mean_m']:.0f} mm"
+        )

@@ -1,0 +1,184 @@
+"""One training: the state that changes step by step, and the step itself."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from recon import kernels
+from recon.field import RadianceField
+from recon.geometry import Rays
+from recon.kernels import LossSettings, StepLattice
+from recon.pixels import PixelSampler, RayBatch, Scene
+from recon.render.occupancy import Occupancy
+from recon.render.volume import Samples, Spans, sample_rays, sample_visible
+from recon.train.gradients import add_gradients
+from recon.train.optimizer import SparseAdam
+from recon.train.schedule import Budget, learning_rate
+from recon.train.sightings import Sightings
+
+# (share of the budget, times the final step) with which rays are sampled: the field is fog at first and needs no fine sampling
+STRIDES = ((0.1, 4), (0.5, 2), (1.0, 1))
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The settings of the optimisation; each is explained in conf/train/default.yaml."""
+
+    samples_per_step: int
+    max_rays_per_step: int
+    learning_rate: float
+    final_learning_rate_ratio: float
+    huber_delta: float
+    opacity_loss: float
+    distortion_loss: float
+    sky_noise: float
+    sighting_share: float
+    occupancy_interval: int
+    occupancy_probes: int
+    occupancy_decay: float
+    occupancy_threshold: float
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """What one step did."""
+
+    loss: float
+    psnr: float
+    n_rays: int
+    n_samples: int
+
+
+class Training:
+    """Field, occupancy, optimiser, random numbers and clocks of one training; `state` and `load_state` are exact."""
+
+    def __init__(
+        self,
+        field: RadianceField,
+        occupancy: Occupancy,
+        scene: Scene,
+        lattice: StepLattice,
+        recipe: Recipe,
+        *,
+        sightings: Sightings | None,
+        seed: int,
+        device: torch.device,
+    ) -> None:
+        self.field, self.occupancy, self.scene, self.lattice, self.recipe = field, occupancy, scene, lattice, recipe
+        self.sightings = sightings
+        self.device = device
+        self.optimizer = SparseAdam(list(field.parameters()), betas=(0.9, 0.99), epsilon=1e-15)
+        self.progress = 0.0  # share of the budget that is spent
+        self.learning_rate = 0.0
+        self.generator = torch.Generator().manual_seed(seed)
+        self.step = 0
+        self.seconds = 0.0
+        self.samples_per_ray = 32.0  # running mean; sets how many rays fill a step
+
+    def advance(self, pixels: PixelSampler, budget: Budget) -> StepReport:
+        """One optimisation step."""
+        started = time.perf_counter()
+        self.progress = budget.progress(self.step, self.seconds)
+        self.learning_rate = learning_rate(
+            self.progress,
+            peak=self.recipe.learning_rate,
+            final_ratio=self.recipe.final_learning_rate_ratio,
+        )
+        if self.step % self.recipe.occupancy_interval == 0:
+            self._update_occupancy()
+        n_rays = int(min(max(self.recipe.samples_per_step / self.samples_per_ray, 64), self.recipe.max_rays_per_step))
+        report = self._optimize(pixels.sample(n_rays, self.generator))
+        self.samples_per_ray = 0.95 * self.samples_per_ray + 0.05 * max(report.n_samples / n_rays, 1.0)
+        self.step += 1
+        self.seconds += time.perf_counter() - started
+        return report
+
+    def _optimize(self, batch: RayBatch) -> StepReport:
+        n = len(batch)
+        targets, backgrounds = self._over_background(batch)
+        rays, spans = batch.rays, None
+        if self.sightings is not None:
+            seen = self.sightings.sample(max(int(n * self.recipe.sighting_share), 1), self.generator)
+            far = torch.full((n,), torch.inf, device=self.device)
+            spans = (torch.cat([torch.zeros_like(far), seen.nearest]), torch.cat([far, seen.farthest]))
+            rays = Rays(
+                torch.cat([rays.origins, seen.rays.origins]), torch.cat([rays.directions, seen.rays.directions])
+            )
+            noise = torch.rand(len(seen.colors), 3, generator=self.generator).to(self.device)
+            targets, backgrounds = torch.cat([targets, seen.colors]), torch.cat([backgrounds, noise])
+        samples = self._sample(rays, spans)
+        settings = LossSettings(
+            huber_delta=self.recipe.huber_delta,
+            opacity_loss=self.recipe.opacity_loss,
+            distortion_loss=self.recipe.distortion_loss,
+            near_scale=self.scene.near_scale,
+        )
+        loss, color = add_gradients(self.field, rays, samples, targets=targets, backgrounds=backgrounds, loss=settings)
+        self.optimizer.step(self.learning_rate)
+        psnr = -10 * torch.log10((color - targets.detach())[:n].square().mean().clamp_min(1e-10))
+        return StepReport(loss, float(psnr), n, len(samples))
+
+    def _sample(self, rays: Rays, spans: Spans | None) -> Samples:
+        march: dict[str, Any] = {
+            "near": self.scene.near,
+            "offsets": torch.rand(len(rays), generator=self.generator).to(self.device),
+            "occupied": self.occupancy.occupied,
+            "layout": self.occupancy.layout,
+            "lattice": self._lattice(),
+            "spans": spans,
+        }
+        if kernels.fused(self.device) is None:
+            return sample_rays(rays, **march)
+        return sample_visible(rays, field=self.field.tensors(), **march)
+
+    def _over_background(self, batch: RayBatch) -> tuple[Tensor, Tensor]:
+        """True colours [n, 3] and what lies behind them [n, 3].
+
+        Where alpha is known, random colours behind both. An opaque photo has the learned sky behind it, with noise: a wall of
+        the sky's colour would otherwise do as well by being transparent.
+        """
+        noise = torch.rand(len(batch), 3, generator=self.generator).to(self.device)
+        if batch.alphas is None:
+            return batch.colors, self.field.background(batch.rays.directions) + self.recipe.sky_noise * (2 * noise - 1)
+        alpha = batch.alphas[:, None]
+        return batch.colors * alpha + (1 - alpha) * noise, noise
+
+    def _lattice(self) -> StepLattice:
+        """Coarse steps first: early rays cross much fog, and what they cannot resolve yet need not be sampled."""
+        stride = next((stride for until, stride in STRIDES if self.progress < until), 1)
+        return StepLattice(stride * self.lattice.step, stride * self.lattice.growth)
+
+    def _update_occupancy(self) -> None:
+        self.occupancy.update(
+            self.field.density,
+            self.generator,
+            n_cells=self.recipe.occupancy_probes,
+            decay=self.recipe.occupancy_decay,
+            threshold=self.recipe.occupancy_threshold,
+        )
+
+    def state(self) -> dict[str, Any]:
+        """Everything that the next step depends on."""
+        return {
+            "field": self.field.state_dict(),
+            "optimizer": self.optimizer.state(),
+            "occupancy": self.occupancy.state(),
+            "generator": self.generator.get_state(),
+            "step": self.step,
+            "seconds": self.seconds,
+            "samples_per_ray": self.samples_per_ray,
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """The inverse of `state`."""
+        self.field.load_state_dict(state["field"])
+        self.optimizer.load_state(state["optimizer"])
+        self.occupancy.load_state(
+            {k: v.to(self.device) if isinstance(v, Tensor) else v for k, v in state["occupancy"].items()}
+        )
+        self.generator.set_state(state["generator"])
+        self.step, self.seconds = int(state["step"]), float(state["seconds"])
+        self.samples_per_ray = float(state["samples_per_ray"])

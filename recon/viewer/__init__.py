@@ -1,0 +1,1 @@
+"""Fly through the field in the browser (needs the extra "viewer")."""

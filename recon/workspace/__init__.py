@@ -1,0 +1,26 @@
+"""The run folder: names of its files, atomic writes, metrics, and knowing what is already finished.
+
+The run folder is the only interface between stages: each reads files of it and writes its own folder (`StageRun`).
+"""
+
+from recon.workspace.files import read_json, replace_file, replace_folder, write_json
+from recon.workspace.metrics import read_metrics, write_metrics
+from recon.workspace.paths import Workspace, open_workspace
+from recon.workspace.stages import STAGE_MARK, StageRun, fingerprint, is_finished, mark_finished, stage_warnings
+
+__all__ = [
+    "STAGE_MARK",
+    "StageRun",
+    "Workspace",
+    "fingerprint",
+    "is_finished",
+    "mark_finished",
+    "open_workspace",
+    "read_json",
+    "read_metrics",
+    "replace_file",
+    "replace_folder",
+    "stage_warnings",
+    "write_json",
+    "write_metrics",
+]

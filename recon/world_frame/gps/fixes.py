@@ -1,0 +1,62 @@
+"""GPS fixes of photos, and what is known of their errors."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recon.errors import UserError
+from recon.formats.exif_gps import read_gps
+from recon.geometry.geodesy import GpsFix
+from recon.geometry.reconstruction import Reconstruction, View
+from recon.workspace import Workspace, read_json
+
+MIN_FIXES = 5
+GATE = 3.0  # sigmas: a fix farther off is an outlier
+
+
+def gps_of(reconstruction: Reconstruction, workspace: Workspace) -> dict[str, GpsFix]:
+    """Fixes by name of view: from frames.json for captured photos, from the pictures' own EXIF for given data sets."""
+    captured = [
+        view for view in reconstruction.views if view.image.resolve().is_relative_to(workspace.frames.resolve())
+    ]
+    if captured and workspace.frames_json.exists():
+        return _from_frames_json(captured, workspace.frames_json)
+    fixes = {view.name: read_gps(view.image) for view in reconstruction.views if view.image.is_file()}
+    return {name: fix for name, fix in fixes.items() if fix is not None}
+
+
+def median_fix(fixes: Sequence[GpsFix]) -> GpsFix:
+    """A fix amid the others; longitudes are taken about the first, so that 180 degrees is no edge."""
+    first = fixes[0].longitude_deg
+    turned = np.median([(fix.longitude_deg - first + 180) % 360 - 180 for fix in fixes])
+    heights = [fix.altitude_m for fix in fixes if fix.altitude_m is not None]
+    longitude = (float(first + turned) + 180) % 360 - 180
+    latitude = float(np.median([fix.latitude_deg for fix in fixes]))
+    return GpsFix(latitude, longitude, float(np.median(heights)) if heights else None)
+
+
+def drift(residuals: NDArray[np.complex128]) -> float:
+    """By how much errors that last from photo to photo widen an error bar: first-order autocorrelation.
+
+    Only what is clear beyond chance (two sigma, 2 / sqrt n) counts.
+    """
+    power = float((np.abs(residuals) ** 2).sum())
+    if power <= 0 or len(residuals) < 8:
+        return 1.0
+    correlation = float((residuals[1:] * residuals[:-1].conj()).sum().real) / power
+    if correlation < 2 / np.sqrt(len(residuals)):
+        return 1.0
+    correlation = min(correlation, 0.95)
+    return float(np.sqrt((1 + correlation) / (1 - correlation)))
+
+
+def _from_frames_json(views: Sequence[View], file: Path) -> dict[str, GpsFix]:
+    value = read_json(file, made_by="python scripts/capture.py capture.source=VIDEO_OR_FOLDER workspace=...")
+    names = {view.name for view in views}
+    try:
+        raw = {str(frame["name"]): frame.get("gps") for frame in value["frames"]}
+        return {name: GpsFix(**fix) for name, fix in raw.items() if fix is not None and name in names}
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UserError(f"{file}: not a frames file ({error!r}). Run capture again.") from error

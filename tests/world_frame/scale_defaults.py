@@ -1,0 +1,16 @@
+"""The scale settings as they are shipped."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from recon.world_frame.scale.settings import ScaleSettings, scale_settings
+
+_FILE = Path(__file__).resolve().parents[2] / "conf/scale/default.yaml"
+SCALE: dict[str, Any] = yaml.safe_load(_FILE.read_text())
+
+
+def changed(**settings: Any) -> ScaleSettings:
+    """The defaults with some keys changed, checked."""
+    return scale_settings({**SCALE, **settings})
