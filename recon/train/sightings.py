@@ -36,7 +36,8 @@ class Sightings:
 
     def sample(self, n: int, generator: torch.Generator) -> SightingBatch:
         """Draw n lines, with replacement."""
-        drawn = torch.randint(len(self._starts), (n,), generator=generator).to(self._starts.device)
+        drawn = torch.randint(len(self._starts), (n,), generator=generator, device=generator.device)
+        drawn = drawn.to(self._starts.device)
         along = self._ends[drawn] - self._starts[drawn]
         distance = along.norm(dim=-1).clamp_min(1e-9)
         rays = Rays(self._starts[drawn], along / distance[:, None])

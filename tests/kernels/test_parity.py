@@ -136,7 +136,7 @@ def test_training_gradients(n_rays: int, is_open: bool, near_scale: float, monke
         behind.grad = None
         loss = LossSettings(huber_delta=0.1, opacity_loss=0.01, distortion_loss=0.1, near_scale=near_scale)
         value, colors = add_gradients(field, rays, samples, targets=targets, backgrounds=behind, loss=loss)
-        results.append((value, colors, [p.grad.clone() for p in (*field.parameters(), behind)]))
+        results.append((float(value), colors, [p.grad.clone() for p in (*field.parameters(), behind)]))
     assert results[1][0] == pytest.approx(results[0][0], rel=1e-4)
     torch.testing.assert_close(results[1][1], results[0][1], atol=2e-5, rtol=1e-4)
     names = [*(name for name, _ in field.named_parameters()), "behind"]

@@ -13,7 +13,19 @@ from torch import Tensor
 
 from recon.kernels import reference
 from recon.kernels.layout import FieldTensors, HashLayout, LossSettings, OccupancyLayout, StepLattice
-from recon.kernels.triton.launch import CELLS, IS_INTERPRETED, RAYS, ROWS, SAMPLES, blocks, n_programs
+from recon.kernels.triton.launch import (
+    CELLS,
+    GATHER,
+    IS_INTERPRETED,
+    MARCH,
+    NETWORK,
+    RAYS,
+    ROWS,
+    SAMPLES,
+    WALK,
+    blocks,
+    n_programs,
+)
 
 import triton.language as tl  # isort: skip  # after launch, which sets the environment that triton reads
 from triton import cdiv, next_power_of_2  # isort: skip
@@ -21,6 +33,7 @@ from triton import cdiv, next_power_of_2  # isort: skip
 from recon.kernels.triton import arguments, compositing, hash_grid, networks, optimizer, rendering, training
 from recon.kernels.triton import march as marching
 
+TAKES_ENCODING = False  # field_gradients encodes the samples itself
 OPAQUE_DEPTH = 7.0  # optical depth at which a rendered ray ends: 0.1 % of the light is left
 MIN_TRANSMITTANCE = 1e-2  # samples behind that much absorption neither add colour nor get a gradient
 OPERANDS = tl.float16  # of the networks' matrix products; sums are float32
@@ -29,9 +42,12 @@ GRADIENT_SCALE = 64.0  # gradients of samples, times the number of rays: half pr
 
 def why_missing(device: torch.device) -> str | None:
     """None where the kernels run on `device`, else the reason."""
-    if device.type != "cuda" and not (device.type == "cpu" and IS_INTERPRETED):
-        return f"its kernels run on CUDA devices, not on {device.type}"
-    return _failure(device)
+    return _failure(device) if runs_on(device) else f"it runs on GPUs with CUDA or ROCm, not on {device.type}"
+
+
+def runs_on(device: torch.device) -> bool:
+    """Whether tensors on `device` are for these kernels."""
+    return device.type == ("cpu" if IS_INTERPRETED else "cuda")
 
 
 @functools.lru_cache(maxsize=8)
@@ -65,7 +81,7 @@ class _HashEncode(torch.autograd.Function):
         n, grid = len(positions), arguments.hash_grid(layout, positions.device)
         out = positions.new_empty(n, layout.n_levels * layout.n_features)
         if n:
-            hash_grid.encode_kernel[blocks(n, SAMPLES)](positions, table, out, grid, n, BLOCK=SAMPLES)
+            hash_grid.encode_kernel[blocks(n, SAMPLES)](positions, table, out, grid, n, **GATHER)
         return out
 
     @staticmethod
@@ -74,8 +90,7 @@ class _HashEncode(torch.autograd.Function):
         n, grid = len(positions), arguments.hash_grid(ctx.layout, positions.device)
         grad_table = positions.new_zeros(ctx.shape)
         if n:
-            kernel = hash_grid.scatter_kernel[blocks(n, SAMPLES)]
-            kernel(positions, _plain(grad), grad_table, grid, n, BLOCK=SAMPLES)
+            hash_grid.scatter_kernel[blocks(n, SAMPLES)](positions, _plain(grad), grad_table, grid, n, **GATHER)
         return None, grad_table, None
 
 
@@ -107,7 +122,7 @@ def march(
     where = arguments.cells(occupied, layout), arguments.lattice(lattice)
     counts = torch.empty(len(origins), dtype=torch.int32, device=origins.device)
     if len(origins):
-        marching.count_occupied_kernel[blocks(len(origins), RAYS)](rays, *where, counts, len(origins), BLOCK=RAYS)
+        marching.count_occupied_kernel[blocks(len(origins), RAYS)](rays, *where, counts, len(origins), **WALK)
     return _samples(rays, where, counts)[:3]
 
 
@@ -144,7 +159,7 @@ def adam_step(
     corrections = [1 - beta**step for beta in betas]
     numbers = (learning_rate / corrections[0], *betas, epsilon, 1 / math.sqrt(corrections[1]))
     optimizer.adam_kernel[blocks(n_rows, block)](
-        parameters, gradients, mean, square, n_rows, columns, *numbers, BLOCK=block, COLUMNS=padded
+        parameters, gradients, mean, square, n_rows, *numbers, columns=columns, BLOCK=block, COLUMNS=padded
     )
 
 
@@ -157,7 +172,7 @@ def field_density(positions: Tensor, field: FieldTensors) -> tuple[Tensor, Tenso
     densities, geometry = positions.new_empty(n), positions.new_empty(n, reference.N_GEOMETRY)
     if n:
         own = _field(field)
-        rendering.density_kernel[blocks(n, SAMPLES)](positions, densities, geometry, *own, n, BLOCK=SAMPLES)
+        rendering.density_kernel[blocks(n, SAMPLES)](positions, densities, geometry, *own, n, **NETWORK)
     return densities, geometry
 
 
@@ -185,7 +200,7 @@ def march_visible(
     counts = torch.empty(n, dtype=torch.int32, device=origins.device)
     if n:
         kernel = marching.count_visible_kernel[blocks(n, RAYS)]
-        kernel(rays, *where, *_field(field), -math.log(MIN_TRANSMITTANCE), counts, n, BLOCK=RAYS)
+        kernel(rays, *where, *_field(field), -math.log(MIN_TRANSMITTANCE), counts, n, **MARCH)
     return _samples(rays, where, counts, capacity)
 
 
@@ -203,7 +218,7 @@ def _samples(
     indices = torch.empty(size, dtype=torch.int64, device=device)
     starts, ends = torch.empty(size, device=device), torch.empty(size, device=device)
     if size:
-        marching.write_kernel[blocks(n, RAYS)](rays, *where, first, indices, starts, ends, size, n, BLOCK=RAYS)
+        marching.write_kernel[blocks(n, RAYS)](rays, *where, first, indices, starts, ends, size, n, **WALK)
     return indices, starts, ends, first
 
 
@@ -227,8 +242,8 @@ def render_field(
     where = arguments.cells(occupied, layout), arguments.lattice(lattice)
     own, harmonics = _field(field), spherical_harmonics(directions.detach())
     looked = (harmonics, OPAQUE_DEPTH, float(min_weight), colors, opacities)
-    rendering.color_kernel[blocks(n, RAYS)](rays, *where, *own, *looked, n, BLOCK=RAYS)
-    rendering.distance_kernel[blocks(n, RAYS)](rays, *where, *own, opacities, distances, n, BLOCK=RAYS)
+    rendering.color_kernel[blocks(n, RAYS)](rays, *where, *own, *looked, n, **MARCH)
+    rendering.distance_kernel[blocks(n, RAYS)](rays, *where, *own, opacities, distances, n, **MARCH)
     return colors, opacities, distances
 
 
@@ -254,12 +269,12 @@ def field_gradients(
     packed = (_plain(origins), _plain(directions), rays, starts, ends, first, n_rays, own, grid)
     harmonics = spherical_harmonics(directions.detach())
     capacity = len(starts)
-    half = torch.float16 if OPERANDS == tl.float16 else torch.float32
+    half = torch.float16 if tl.float16 == OPERANDS else torch.float32
     encoded = torch.empty(capacity, grid.ENCODED.value, dtype=half, device=device)
     outputs, grad_outputs = (torch.empty(capacity, 4, device=device) for _ in range(2))
     transmittances = torch.empty(capacity, device=device)
     programs = min(n_programs(device), max(cdiv(capacity, SAMPLES), 1))
-    training.forward_kernel[(programs,)](*packed, harmonics, encoded, outputs, BLOCK=SAMPLES)
+    training.forward_kernel[(programs,)](*packed, harmonics, encoded, outputs, **NETWORK)
 
     colors, grad_backgrounds = torch.empty(n_rays, 3, device=device), torch.empty(n_rays, 3, device=device)
     opacities, losses = torch.empty(n_rays, device=device), torch.empty(n_rays, device=device)
@@ -268,7 +283,7 @@ def field_gradients(
     compositing.composite_kernel[blocks(n_rays, RAYS)](
         outputs, starts, ends, first, capacity, _plain(targets), _plain(backgrounds),
         arguments.Loss(*map(float, numbers)), transmittances,
-        grad_outputs, grad_backgrounds, colors, opacities, losses, n_rays, BLOCK=RAYS,
+        grad_outputs, grad_backgrounds, colors, opacities, losses, n_rays, **WALK,
     )  # fmt: skip
 
     layers = (*gradients.density_layers, *gradients.color_layers)
@@ -276,14 +291,14 @@ def field_gradients(
     grad_weights, grad_encoded = torch.empty(programs, n_weights, device=device), torch.empty_like(encoded)
     training.backward_kernel[(programs,)](
         rays, first, n_rays, own, grid, harmonics, encoded, grad_outputs, grad_encoded, grad_weights, n_weights,
-        BLOCK=SAMPLES, num_warps=8,
+        **NETWORK,
     )  # fmt: skip
     summed = (grad_weights.sum(0) / scale).split([layer.numel() for layer in layers])
     for layer, gradient in zip(layers, summed, strict=True):
         layer.copy_(gradient.view_as(layer))
     if capacity:
         training.scatter_features_kernel[blocks(capacity, SAMPLES)](
-            *packed, grad_encoded, gradients.table, scale, BLOCK=SAMPLES
+            *packed, grad_encoded, gradients.table, scale, **GATHER
         )
     return losses.sum(), grad_backgrounds, colors, opacities
 

@@ -57,7 +57,7 @@ def composite_kernel(
     mass = tl.zeros([BLOCK], tl.float32)
     moment = tl.zeros([BLOCK], tl.float32)
     spread = tl.zeros([BLOCK], tl.float32)
-    for k in range(0, longest):
+    for k in range(longest):
         at = begin + k
         has = k < count
         lit = has & (last >= loss.min_transmittance)
@@ -104,7 +104,7 @@ def composite_kernel(
     after = last
     mass_behind = tl.zeros([BLOCK], tl.float32)
     moment_behind = tl.zeros([BLOCK], tl.float32)
-    for back in range(0, longest):
+    for back in range(longest):
         at = begin + count - 1 - back
         has = back < count
         before = tl.load(transmittances + at, mask=has, other=0.0)

@@ -63,9 +63,9 @@ def corner(tables, low_x, low_y, low_z, fx, fy, fz, bx: tl.constexpr, by: tl.con
 def entries(grid, live):
     """Which entries [n, LEVELS, FEATURES] of a tile exist, for live samples [n]; constant along what is not padded."""
     mask = live[:, None, None]
-    if grid.LEVELS != grid.n_levels:
+    if grid.n_levels != grid.LEVELS:
         mask = mask & (tl.arange(0, grid.LEVELS) < grid.n_levels)[None, :, None]
-    if grid.FEATURES != grid.n_features:
+    if grid.n_features != grid.FEATURES:
         mask = mask & (tl.arange(0, grid.FEATURES) < grid.n_features)[None, None, :]
     return mask
 

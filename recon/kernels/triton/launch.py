@@ -16,6 +16,12 @@ CELLS = 1024  # of the occupancy grid a block
 ROWS = 256  # of a table a block of the optimiser
 PROGRAMS_PER_PROCESSOR = 2  # of kernels whose programs take one block after the other
 
+# One stage: a loop's loads would otherwise be buffered ahead in shared memory, 170 KB of it, and programs wait for each other
+NETWORK = {"BLOCK": SAMPLES, "num_warps": 8, "num_stages": 1}
+GATHER = {"BLOCK": SAMPLES, "num_warps": 8, "num_stages": 1}
+MARCH = {"BLOCK": RAYS, "num_warps": 8, "num_stages": 1}
+WALK = {"BLOCK": RAYS, "num_warps": 2, "num_stages": 1}
+
 
 @functools.lru_cache(maxsize=8)
 def n_programs(device: torch.device) -> int:

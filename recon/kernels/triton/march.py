@@ -16,9 +16,7 @@ def density_at(field, grid, layers, lattice, ray, index, live):
     """Of step `index` [n] of each ray: t_start, t_end, optical depth (zero where not live) and geometry [n, 16]."""
     start, end = interval(lattice, ray, index)
     t = 0.5 * (start + end)
-    x, y, z = unit_position(
-        ray[0] + t * ray[3], ray[1] + t * ray[4], ray[2] + t * ray[5], field.is_contracted
-    )
+    x, y, z = unit_position(ray[0] + t * ray[3], ray[1] + t * ray[4], ray[2] + t * ray[5], field.is_contracted)
     features = tl.reshape(encode(grid, field.table, x, y, z, live), [index.shape[0], grid.ENCODED])
     geometry = density_network(features.to(field.dtype), layers, field.dtype)[1]
     optical = tl.where(live, density_of(column(geometry, 0)) * (end - start), 0.0)
@@ -60,9 +58,7 @@ def count_visible_kernel(rays, cells, lattice, field, grid, opaque, counts, n, B
 
 
 @triton.jit(do_not_specialize=["n", "capacity"])
-def write_kernel(
-    rays, cells, lattice, first, ray_indices, t_starts, t_ends, capacity, n, BLOCK: tl.constexpr
-):
+def write_kernel(rays, cells, lattice, first, ray_indices, t_starts, t_ends, capacity, n, BLOCK: tl.constexpr):
     """The samples [first[r], first[r + 1]) of each ray r; none of a ray whose samples end beyond `capacity`."""
     row = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     ray = load_rays(rays, row, row < n)

@@ -6,8 +6,8 @@ import triton.language as tl
 
 @triton.jit(do_not_specialize=["n_rows"])
 def adam_kernel(
-    parameters, gradients, means, squares, n_rows, columns, rate, beta1, beta2, epsilon, root,
-    BLOCK: tl.constexpr, COLUMNS: tl.constexpr,
+    parameters, gradients, means, squares, n_rows, rate, beta1, beta2, epsilon, root,
+    columns: tl.constexpr, BLOCK: tl.constexpr, COLUMNS: tl.constexpr,
 ):  # fmt: skip
     """One step for [n_rows, columns] in place; rate: learning rate over the first correction, root: of the inverse second."""
     row = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)[:, None]

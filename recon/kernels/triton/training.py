@@ -8,7 +8,7 @@ precision and multiplied by `loss.gradient_scale`; those of parameters are float
 import triton
 import triton.language as tl
 
-from recon.kernels.triton.hash_grid import encode, encoded_places, entries, load_xyz, scatter, unit_position
+from recon.kernels.triton.hash_grid import encode, load_xyz, scatter, unit_position
 from recon.kernels.triton.networks import (
     GEOMETRY,
     HARMONICS,
