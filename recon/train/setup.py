@@ -12,7 +12,8 @@ from recon.geometry import Reconstruction, held_out
 from recon.kernels import OccupancyLayout, StepLattice
 from recon.pixels import Outline, Scene, free_cells, is_possible, lines_of_sight, normalize_scene
 from recon.render.occupancy import Occupancy
-from recon.train.sightings import Sightings
+from recon.train.depth_lines import LineSampler
+from recon.train.known_depth import sparse_lines
 from recon.train.training import Recipe, Training
 
 SILHOUETTE_CELLS, FRUSTUM_CELLS = 64, 32  # an axis, of the grid on which `is_possible` is judged
@@ -39,7 +40,7 @@ def new_training(
     layout = OccupancyLayout(scene.n_cascades, field["occupancy_resolution"])
     lattice = StepLattice(2 / suited["steps_across"], field["step_growth"] if open_scene else 0.0)
     possible = _possible_cells(scene, outlines, layout)
-    sightings = None
+    known = None
     if model.is_dir():
         is_out = held_out(reconstruction.views)  # held-out pictures must not teach anything
         taught, others = (
@@ -48,14 +49,14 @@ def new_training(
         )
         lines = lines_of_sight(model, taught, others, seed=seed)
         possible &= ~free_cells(scene, lines, layout)
-        sightings = Sightings(lines, scene, device) if len(lines) and recipe.sighting_share > 0 else None
+        known = LineSampler(sparse_lines(lines, scene), device) if len(lines) and recipe.depth_share > 0 else None
     return Training(
         RadianceField(FieldShape(**shape, is_contracted=open_scene, has_sky=not scene.has_alpha)).to(device),
         Occupancy(layout, possible.to(device)),
         scene,
         lattice,
         recipe,
-        sightings=sightings,
+        lines=known,
         seed=seed,
         device=device,
     )
