@@ -5,9 +5,11 @@ from types import SimpleNamespace as Settings
 from recon.capture import capture_frames
 from recon.export import export_world
 from recon.export.settings import ExportSettings
+from recon.field.settings import HashGridSettings
 from recon.field.trained import load_trained_field
 from recon.formats.cameras_json import read_reconstruction
 from recon.mesh import build_mesh
+from recon.mesh.comparison import CompareSettings, compare_surfaces
 from recon.mesh.settings import MeshSettings
 from recon.novel_views.stage import render_path
 from recon.poses import import_dataset, pose_frames
@@ -16,6 +18,7 @@ from recon.score.stage import evaluate_field
 from recon.score.truth import score_against_truth
 from recon.settings import read_settings
 from recon.train import train_field
+from recon.train.settings import TrainSettings
 from recon.viewer.stage import open_viewer
 from recon.workspace import Workspace
 
@@ -55,12 +58,12 @@ def train(workspace: Workspace, settings: Settings) -> None:
     train_field(
         workspace,
         reconstruction=read_reconstruction(workspace),
-        field=settings.field,
+        field=read_settings(HashGridSettings, "field", settings.field),
+        settings=read_settings(TrainSettings, "train", settings.train),
         config_text=workspace.config.read_text(),
         seed=settings.seed,
         device=settings.device,
         backend=settings.backend,
-        **settings.train,
     )
 
 
@@ -113,6 +116,18 @@ def score(workspace: Workspace, settings: Settings) -> None:
     """Poses and mesh against exact truth, where `truth` names one -> metrics "truth"."""
     if settings.truth is not None:
         score_against_truth(workspace, truth=settings.truth)
+
+
+def compare(workspace: Workspace, settings: Settings) -> None:
+    """mesh/ beside plainer surfaces of the run, and other programs' files, against `truth` -> metrics "comparison"."""
+    trained = load_trained_field(workspace, device=settings.device, backend=settings.backend)
+    compare_surfaces(
+        workspace,
+        reconstruction=read_reconstruction(workspace),
+        render_view_fn=trained.render,
+        truth=settings.truth,
+        settings=read_settings(CompareSettings, "compare", settings.compare),
+    )
 
 
 def view(workspace: Workspace, settings: Settings) -> None:

@@ -73,6 +73,21 @@ class Reconstruction:
         """Camera centres [n, 3]."""
         return np.stack([view.world_from_camera[:3, 3] for view in self.views])
 
+    @property
+    def is_held_out(self) -> list[bool]:
+        """Which views are held out of training: the data set's own test split, else every eighth in name order."""
+        return held_out(self.views)
+
+    @property
+    def training_views(self) -> tuple[View, ...]:
+        """The views that a field may learn from."""
+        return tuple(view for view, out in zip(self.views, self.is_held_out, strict=True) if not out)
+
+    @property
+    def held_out_views(self) -> tuple[View, ...]:
+        """The views that judge it."""
+        return tuple(view for view, out in zip(self.views, self.is_held_out, strict=True) if out)
+
     def transformed(self, new_from_world: Similarity) -> "Reconstruction":
         """The same capture in another world frame."""
         views = tuple(

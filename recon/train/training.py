@@ -18,33 +18,11 @@ from recon.train.depth_lines import LineBatch, LineSampler, band
 from recon.train.gradients import add_gradients
 from recon.train.optimizer import SparseAdam
 from recon.train.schedule import Budget, learning_rate
+from recon.train.settings import Recipe
 
 # (share of the budget, times the final step) with which rays are sampled: the field is fog at first and needs no fine sampling
 STRIDES = ((0.1, 4), (0.5, 2), (1.0, 1))
 JUDGED_AFTER = 0.3  # of the budget: what lines of known depth say is doubted once the field knows colours itself
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """The settings of the optimisation; each is explained in conf/train/default.yaml."""
-
-    samples_per_step: int
-    max_rays_per_step: int
-    learning_rate: float
-    final_learning_rate_ratio: float
-    huber_delta: float
-    opacity_loss: float
-    distortion_loss: float
-    sky_noise: float
-    depth_share: float
-    depth_band: float
-    final_depth_band: float
-    depth_max_error: float | None
-    depth_loss: float
-    occupancy_interval: int
-    occupancy_probes: int
-    occupancy_decay: float
-    occupancy_threshold: float
 
 
 @dataclass(frozen=True)

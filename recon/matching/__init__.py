@@ -1,0 +1,1 @@
+"""Geometry matched between pictures."""
