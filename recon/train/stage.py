@@ -52,7 +52,11 @@ def train_field(
     chosen_device = choose_device(device)
     chosen_backend = kernels.use(backend, chosen_device)
     made_by = {"field": field, "recipe": settings.recipe, "seed": seed, "size": settings.max_image_size}
-    inputs = [workspace.cameras_json, workspace.poses / "colmap/points3D.bin"]
+    inputs = [
+        workspace.cameras_json,
+        workspace.poses / "colmap/points3D.bin",
+        *sorted(workspace.matching.glob("*.npz")),
+    ]
     key = fingerprint(made_by, inputs)
     run = StageRun(
         workspace, "train", workspace.field, settings=made_by, inputs=inputs, also=vars(budget), is_kept=True
@@ -69,7 +73,7 @@ def train_field(
             pool.outlines,
             field,
             settings.recipe,
-            model=workspace.poses / "colmap",
+            workspace=workspace,
             seed=seed,
             device=chosen_device,
         )
