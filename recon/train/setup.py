@@ -42,7 +42,8 @@ def new_training(
         possible &= ~free_cells(scene, sights, layout)
     lines = None
     if recipe.depth_share > 0:
-        lines = known_lines(workspace, reconstruction.training_views, sights, scene, seed=seed)
+        has_sensor = recipe.sensor_depth
+        lines = known_lines(workspace, reconstruction, scene, sights=sights, has_sensor=has_sensor, seed=seed)
     return Training(
         RadianceField(field.shape(is_open=is_open, has_sky=not scene.has_alpha)).to(device),
         Occupancy(layout, possible.to(device)),
