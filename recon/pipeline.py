@@ -8,6 +8,8 @@ from recon.export.settings import ExportSettings
 from recon.field.settings import HashGridSettings
 from recon.field.trained import load_trained_field
 from recon.formats.cameras_json import read_reconstruction
+from recon.matching import match_views
+from recon.matching.settings import MatchingSettings
 from recon.mesh import build_mesh
 from recon.mesh.comparison import CompareSettings, compare_surfaces
 from recon.mesh.settings import MeshSettings
@@ -26,6 +28,7 @@ from recon.workspace import Workspace
 def run(workspace: Workspace, settings: Settings) -> None:
     """From a capture, or from given poses, to a verified world and its report."""
     pose(workspace, settings)
+    match(workspace, settings)
     train(workspace, settings)
     evaluate(workspace, settings)
     render(workspace, settings)
@@ -51,6 +54,16 @@ def pose(workspace: Workspace, settings: Settings) -> None:
         else:
             features = {key: settings.poses[key] for key in ("image_size", "max_features", "seed", "threads")}
             import_dataset(workspace, **settings.dataset, **features, scale=settings.scale)
+
+
+def match(workspace: Workspace, settings: Settings) -> None:
+    """poses/ and its training pictures -> matching/."""
+    match_views(
+        workspace,
+        reconstruction=read_reconstruction(workspace),
+        settings=read_settings(MatchingSettings, "matching", settings.matching),
+        seed=settings.seed,
+    )
 
 
 def train(workspace: Workspace, settings: Settings) -> None:

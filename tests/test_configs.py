@@ -15,6 +15,7 @@ from omegaconf import OmegaConf
 from recon.capture import capture_frames
 from recon.export.settings import ExportSettings
 from recon.field.settings import HashGridSettings
+from recon.matching.settings import MatchingSettings
 from recon.mesh.comparison import CompareSettings
 from recon.mesh.settings import MeshSettings
 from recon.novel_views.stage import render_path
@@ -52,6 +53,7 @@ EXPECTED = {
     "train": fields_of(TrainSettings),
     "evaluate": settings_of(evaluate_field, "reconstruction", "render_view_fn", "background"),
     "views": settings_of(render_path, "reconstruction", "render_view_fn", "path"),
+    "matching": fields_of(MatchingSettings),
     "mesh": fields_of(MeshSettings),
     "compare": fields_of(CompareSettings),
     "export": fields_of(ExportSettings),
