@@ -13,14 +13,17 @@ from recon.matching.settings import MatchingSettings
 from recon.mesh import build_mesh
 from recon.mesh.comparison import CompareSettings, compare_surfaces
 from recon.mesh.settings import MeshSettings
+from recon.novel_views.settings import ViewsSettings
 from recon.novel_views.stage import render_path
 from recon.poses import import_dataset, pose_frames
 from recon.report import poses_reported, write_report
+from recon.score.settings import EvaluateSettings
 from recon.score.stage import evaluate_field
 from recon.score.truth import score_against_truth
 from recon.settings import read_settings
 from recon.train import train_field
 from recon.train.settings import TrainSettings
+from recon.viewer.settings import ViewSettings
 from recon.viewer.stage import open_viewer
 from recon.workspace import Workspace
 
@@ -88,7 +91,7 @@ def evaluate(workspace: Workspace, settings: Settings) -> None:
         reconstruction=read_reconstruction(workspace),
         render_view_fn=trained.render,
         background=trained.background,
-        **settings.evaluate,
+        settings=read_settings(EvaluateSettings, "evaluate", settings.evaluate),
     )
 
 
@@ -100,7 +103,7 @@ def render(workspace: Workspace, settings: Settings) -> None:
         reconstruction=read_reconstruction(workspace),
         render_view_fn=trained.render,
         path=settings.path,
-        **settings.views,
+        settings=read_settings(ViewsSettings, "views", settings.views),
     )
 
 
@@ -150,7 +153,7 @@ def view(workspace: Workspace, settings: Settings) -> None:
         workspace,
         reconstruction=read_reconstruction(workspace),
         render_view_fn=trained.render,
-        **settings.view,
+        settings=read_settings(ViewSettings, "view", settings.view),
     )
 
 

@@ -53,10 +53,9 @@ def train_field(
     chosen_device = choose_device(device)
     chosen_backend = kernels.use(backend, chosen_device)
     made_by = {"field": field, "recipe": settings.recipe, "seed": seed, "size": settings.max_image_size}
-    depths = (
-        [file.path for v in reconstruction.training_views if (file := find_depth(v))] if settings.sensor_depth else []
-    )
-    inputs = [workspace.cameras_json, workspace.poses / "colmap/points3D.bin", workspace.matching, *depths]
+    depths = [f.path for v in reconstruction.training_views if (f := find_depth(v))] if settings.sensor_depth else []
+    poses = [workspace.cameras_json, workspace.poses / "colmap/points3D.bin"]
+    inputs = [*poses, *reconstruction.files, workspace.matching, *depths]
     key = fingerprint(made_by, inputs)
     run = StageRun(
         workspace, "train", workspace.field, settings=made_by, inputs=inputs, also=vars(budget), is_kept=True
