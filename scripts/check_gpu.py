@@ -75,25 +75,34 @@ def quality(data: Path, seconds: float, device: str) -> dict[str, Any]:
     import torch
     import yaml
 
+    from recon.field.settings import HashGridSettings
     from recon.field.trained import load_trained_field
     from recon.formats import blender, cameras_json
     from recon.formats.photos import read_photo
     from recon.geometry import held_out
     from recon.score.metrics import psnr
+    from recon.settings import read_settings
     from recon.train import train_field
+    from recon.train.settings import TrainSettings
     from recon.workspace import Workspace, read_metrics
 
     reconstruction = blender.read(data)
-    settings = yaml.safe_load((ROOT / "conf/train/default.yaml").read_text())
-    field = yaml.safe_load((ROOT / "conf/field/hash_grid.yaml").read_text())
+    values = yaml.safe_load((ROOT / "conf/train/default.yaml").read_text())
+    values |= {"max_seconds": seconds, "preview_count": 0, "checkpoint_seconds": 1e6}
+    sizes = yaml.safe_load((ROOT / "conf/field/hash_grid.yaml").read_text())
     with TemporaryDirectory() as folder:
         workspace = Workspace(Path(folder))
         cameras_json.write(workspace.cameras_json, reconstruction, root=workspace.root)
-        settings |= {"max_seconds": seconds, "preview_count": 0, "checkpoint_seconds": 1e6}
         train_field(
-            workspace, reconstruction=reconstruction, field=field, config_text="", seed=0, device=device, backend="auto",
-            **settings,
-        )  # fmt: skip
+            workspace,
+            reconstruction=reconstruction,
+            field=read_settings(HashGridSettings, "field", sizes),
+            settings=read_settings(TrainSettings, "train", values),
+            config_text="",
+            seed=0,
+            device=device,
+            backend="auto",
+        )
         trained = load_trained_field(workspace, device=device, backend="auto")
         metrics = read_metrics(workspace)["train"]
     began, scores = time.monotonic(), []

@@ -7,16 +7,26 @@ of its ReLU does not decide. Fresh random inputs for each quantity.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
 from recon import kernels
-from recon.field import FieldShape, RadianceField
-from recon.geometry import Rays
-from recon.kernels import HashLayout, LossSettings, OccupancyLayout, StepLattice
-from recon.render.volume import Samples, render_rays_fast, render_rays_fused, sample_rays, sample_visible
+from recon.bench.parity_cases import (
+    LARGE,
+    Batch,
+    Sizes,
+    all_samples,
+    lit_samples,
+    random_batch,
+    random_field,
+    random_occupancy,
+    random_rays,
+)
+from recon.kernels import LossSettings, StepLattice
+from recon.render.volume import Samples, render_rays_fast, render_rays_fused, sample_visible
 from recon.train.gradients import add_gradients, loss_of_rays
 
 # float32 sums in another order; products of half-precision numbers (11 bits) summed in float32; those through four layers and
@@ -38,21 +48,6 @@ class Compared:
     def holds(self) -> bool:
         """NaN does not."""
         return self.error <= self.limit
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """How much is compared."""
-
-    points: int
-    rays: int
-    layout: HashLayout
-    width: int
-    cells: int
-    step: float
-
-
-LARGE = Sizes(100_003, 5003, HashLayout(8, 4, 17, 16, 1024), 64, 64, 0.01)
 
 
 def compare_backends(device: torch.device, sizes: Sizes = LARGE) -> list[Compared]:
@@ -93,7 +88,7 @@ def compare_march(device: torch.device, sizes: Sizes) -> Iterator[Compared]:
     for name, cascades, growth in (("march", 1, 0.0), ("march, open scene", 3, 1 / 64)):
         rays, occupancy = random_rays(device, sizes), random_occupancy(device, sizes, cascades)
         lattice = StepLattice(sizes.step, growth)
-        found, expected = on_both(device, lambda r=rays, o=occupancy, i=lattice: all_samples(r, o, i))  # type: ignore[misc]
+        found, expected = on_both(device, partial(all_samples, rays, occupancy, lattice))
         yield Compared(name, missed(found, expected, len(rays)), AT_WALLS)
 
 
@@ -103,39 +98,47 @@ def compare_density(device: torch.device, sizes: Sizes) -> Iterator[Compared]:
         field = random_field(device, sizes, is_open=is_open)
         positions = (3 if is_open else 1.9) * (torch.rand(sizes.points, 3, device=device) - 0.5)
         with torch.no_grad():
-            found, expected = on_both(device, lambda f=field, p=positions: f.density(p))  # type: ignore[misc]
+            found, expected = on_both(device, partial(field.density, positions))
         yield Compared(name, max(error(a, b) for a, b in zip(found, expected, strict=True)), HALF)
 
 
 def compare_gradients(device: torch.device, sizes: Sizes) -> Iterator[Compared]:
     """Loss, colours and the gradient of every parameter, with and without all terms of the loss."""
     for name, is_open, loss in (
-        ("gradients", False, LossSettings(0.1, 0.0, 0.0, 0.0)),
-        ("gradients, open scene", True, LossSettings(0.1, 0.01, 0.1, 1.5)),
+        ("gradients", False, LossSettings(0.1, 0.0, 0.0, 0.0, 0.0)),
+        ("gradients, open scene", True, LossSettings(0.1, 0.01, 0.1, 1.0, 1.5)),
     ):
-        field, rays = random_field(device, sizes, is_open=is_open), random_rays(device, sizes)
-        occupancy = random_occupancy(device, sizes, 2 if is_open else 1)
         with the_reference(device):
-            samples = lit_samples(field, rays, all_samples(rays, occupancy, StepLattice(sizes.step, 0.0)))
-        targets = torch.rand(len(rays), 3, device=device)
-        behind = torch.rand(len(rays), 3, device=device, requires_grad=True)
-
-        def both(field=field, rays=rays, samples=samples, targets=targets, behind=behind, loss=loss):  # type: ignore[no-untyped-def]
-            field.zero_grad(set_to_none=True)
-            behind.grad = None
-            if kernels.fused(device) is None:  # the definition, in full precision on a GPU too
-                value, colors = loss_of_rays(field, rays, samples, targets, behind, loss)
-                value.backward()
-            else:
-                value, colors = add_gradients(field, rays, samples, targets=targets, backgrounds=behind, loss=loss)
-            return value.detach(), colors.detach(), *(p.grad.clone() for p in (behind, *field.parameters()))
-
-        found, expected = on_both(device, both)
+            batch = random_batch(device, sizes, loss, is_open=is_open)
+        found, expected = on_both(device, partial(loss_and_gradients, batch))
         yield Compared(f"{name}: loss", error(found[0], expected[0]), HALF)
         yield Compared(f"{name}: colours", error(found[1], expected[1]), HALF)
         errors = [error(a, b) for a, b in zip(found[2:], expected[2:], strict=True)]
         yield Compared(f"{name}: of the table", errors[1], HALF_GRADIENT)
         yield Compared(f"{name}: of layers and backgrounds", max(errors[0], *errors[2:]), HALF_GRADIENT)
+
+
+def loss_and_gradients(batch: Batch) -> tuple[Tensor, ...]:
+    """Loss, colours, and the gradients of the backgrounds and of every parameter."""
+    batch.field.zero_grad(set_to_none=True)
+    batch.behind.grad = None
+    if kernels.fused(batch.behind.device) is None:  # the definition, in full precision on a GPU too
+        value, colors = loss_of_rays(
+            batch.field, batch.rays, batch.samples, batch.targets, batch.behind, batch.known_distances, batch.loss
+        )
+        value.backward()
+    else:
+        value, colors = add_gradients(
+            batch.field,
+            batch.rays,
+            batch.samples,
+            targets=batch.targets,
+            backgrounds=batch.behind,
+            loss=batch.loss,
+            known_distances=batch.known_distances,
+        )
+    gradients = [parameter.grad for parameter in (batch.behind, *batch.field.parameters())]
+    return value.detach(), colors.detach(), *(g.clone() for g in gradients if g is not None)
 
 
 def compare_looking(device: torch.device, sizes: Sizes) -> Iterator[Compared]:
@@ -183,8 +186,7 @@ def compare_occupancy(device: torch.device, sizes: Sizes) -> Iterator[Compared]:
     possible = torch.rand(shape, device=device) < 0.7
     for threshold in (0.01, 1.0):
         chosen, expected = on_both(
-            device,
-            lambda t=threshold: kernels.occupied_cells(densities, possible, side=0.125, threshold=t),  # type: ignore[misc]
+            device, partial(kernels.occupied_cells, densities, possible, side=0.125, threshold=threshold)
         )
         yield Compared("occupied cells", float((chosen != expected).float().mean()), 1e-5)
 
@@ -231,47 +233,3 @@ def missed(found: Samples, expected: Samples, n_rays: int) -> float:
     if not torch.allclose(starts[0], starts[1], atol=1e-4):
         return float("inf")
     return float((counts[0] - counts[1]).abs().sum()) / max(len(expected), 1)
-
-
-def random_rays(device: torch.device, sizes: Sizes) -> Rays:
-    """Rays that cross the unit cube."""
-    directions = torch.nn.functional.normalize(torch.randn(sizes.rays, 3, device=device), dim=-1)
-    return Rays(-2.5 * directions + 0.5 * torch.randn(sizes.rays, 3, device=device), directions)
-
-
-def random_occupancy(device: torch.device, sizes: Sizes, n_cascades: int) -> tuple[OccupancyLayout, Tensor]:
-    """A third of all cells."""
-    layout = OccupancyLayout(n_cascades, sizes.cells)
-    return layout, torch.rand(layout.shape, device=device) < 0.3
-
-
-def random_field(device: torch.device, sizes: Sizes, *, is_open: bool) -> RadianceField:
-    """A field with values as large as a trained one's."""
-    layout = sizes.layout
-    shape = FieldShape(
-        layout.n_levels, layout.n_features, layout.log2_table_size, layout.base_resolution, layout.finest_resolution,
-        sizes.width, is_open, False,
-    )  # fmt: skip
-    field = RadianceField(shape).to(device)
-    with torch.no_grad():
-        field.table.uniform_(-1, 1)
-    return field
-
-
-def all_samples(rays: Rays, occupancy: tuple[OccupancyLayout, Tensor], lattice: StepLattice) -> Samples:
-    """Of rays in occupied cells."""
-    layout, occupied = occupancy
-    offsets = torch.full((len(rays),), 0.5, device=rays.origins.device)
-    return sample_rays(rays, near=0.05, offsets=offsets, occupied=occupied, layout=layout, lattice=lattice)
-
-
-@torch.no_grad()
-def lit_samples(field: RadianceField, rays: Rays, samples: Samples) -> Samples:
-    """Those that more than a hundredth of the light reaches: neither side looks behind them."""
-    positions = rays.origins[samples.ray_indices] + samples.t[:, None] * rays.directions[samples.ray_indices]
-    optical = field.density(positions)[0] * (samples.t_ends - samples.t_starts)
-    total = torch.cumsum(optical.double(), 0) - optical
-    counts = torch.bincount(samples.ray_indices, minlength=len(rays))
-    first = torch.cumsum(counts, 0) - counts
-    before = total - torch.cat([total, total.new_zeros(1)])[first][samples.ray_indices]
-    return samples[before < 4.605170]

@@ -19,20 +19,24 @@ import yaml
 
 from recon import kernels
 from recon.bench import parity
+from recon.bench.parity_cases import Sizes
 from recon.field.checkpoint import load_checkpoint
+from recon.field.settings import HashGridSettings
 from recon.field.trained import load_trained_field
 from recon.formats import cameras_json
 from recon.kernels import HashLayout, triton
+from recon.settings import read_settings
 from recon.train import train_field
+from recon.train.settings import TrainSettings
 from recon.train.training import StepReport, Training
 from recon.workspace import Workspace
 from tests.worlds import room_reconstruction
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZES = {
-    "small": parity.Sizes(70, 20, HashLayout(2, 4, 9, 4, 16), 32, 8, 0.15),
-    "odd": parity.Sizes(3, 7, HashLayout(3, 3, 9, 5, 31), 17, 6, 0.2),  # nothing is a power of two, and no bricks
-    "one": parity.Sizes(1, 1, HashLayout(1, 1, 6, 3, 3), 1, 8, 0.3),
+    "small": Sizes(70, 20, HashLayout(2, 4, 9, 4, 16), 32, 8, 0.15),
+    "odd": Sizes(3, 7, HashLayout(3, 3, 9, 5, 31), 17, 6, 0.2),  # nothing is a power of two, and no bricks
+    "one": Sizes(1, 1, HashLayout(1, 1, 6, 3, 3), 1, 8, 0.3),
 }
 
 
@@ -87,7 +91,14 @@ def settings(backend: str) -> dict:
     train |= {"preview_count": 0, "checkpoint_seconds": 1e6}
     field |= {"n_levels": 2, "log2_table_size_open": 9, "finest_resolution_open": 32, "base_resolution": 8, "width": 16}
     field |= {"occupancy_resolution": 64, "steps_across_open": 16, "step_growth": 0.1}
-    return {**train, "field": field, "config_text": "", "seed": 3, "device": "cpu", "backend": backend}
+    return {
+        "field": read_settings(HashGridSettings, "field", field),
+        "settings": read_settings(TrainSettings, "train", train),
+        "config_text": "",
+        "seed": 3,
+        "device": "cpu",
+        "backend": backend,
+    }
 
 
 if __name__ == "__main__":

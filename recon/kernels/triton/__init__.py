@@ -105,6 +105,7 @@ def spherical_harmonics(directions: Tensor) -> Tensor:
 
 
 render_weights = reference.render_weights
+median_distance = reference.median_distance
 accumulate = reference.accumulate
 
 
@@ -241,9 +242,8 @@ def render_field(
     rays = arguments.Rays(*map(_plain, (origins, directions, t_near, t_far, offsets)))
     where = arguments.cells(occupied, layout), arguments.lattice(lattice)
     own, harmonics = _field(field), spherical_harmonics(directions.detach())
-    looked = (harmonics, OPAQUE_DEPTH, float(min_weight), colors, opacities)
+    looked = (harmonics, OPAQUE_DEPTH, float(min_weight), colors, opacities, distances)
     rendering.color_kernel[blocks(n, RAYS)](rays, *where, *own, *looked, n, **MARCH)
-    rendering.distance_kernel[blocks(n, RAYS)](rays, *where, *own, opacities, distances, n, **MARCH)
     return colors, opacities, distances
 
 
@@ -257,6 +257,7 @@ def field_gradients(
     gradients: FieldTensors,
     loss: LossSettings,
     features: Tensor | None = None,  # the fourth result of march_visible
+    known_distances: Tensor | None = None,
     min_transmittance: float = MIN_TRANSMITTANCE,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """As the native one, but the loss [] stays on the device: reading it waits for the step."""
@@ -279,9 +280,11 @@ def field_gradients(
     colors, grad_backgrounds = torch.empty(n_rays, 3, device=device), torch.empty(n_rays, 3, device=device)
     opacities, losses = torch.empty(n_rays, device=device), torch.empty(n_rays, device=device)
     scale = GRADIENT_SCALE * n_rays
-    numbers = (loss.huber_delta, loss.opacity_loss, loss.distortion_loss, loss.near_scale, min_transmittance, scale)
+    weights = (loss.huber_delta, loss.opacity_loss, loss.distortion_loss, loss.depth_loss)
+    numbers = (*weights, loss.near_scale, min_transmittance, scale)
+    known = origins.new_zeros(n_rays) if known_distances is None else _plain(known_distances)
     compositing.composite_kernel[blocks(n_rays, RAYS)](
-        outputs, starts, ends, first, capacity, _plain(targets), _plain(backgrounds),
+        outputs, starts, ends, first, capacity, _plain(targets), _plain(backgrounds), known,
         arguments.Loss(*map(float, numbers)), transmittances,
         grad_outputs, grad_backgrounds, colors, opacities, losses, n_rays, **WALK,
     )  # fmt: skip

@@ -78,6 +78,7 @@ class Loss(NamedTuple):
     huber_delta: Any
     opacity_loss: Any
     distortion_loss: Any
+    depth_loss: Any
     near_scale: Any
     min_transmittance: Any
     gradient_scale: Any

@@ -10,6 +10,8 @@ import triton.language as tl
 from recon.kernels.triton.hash_grid import load_xyz
 from recon.kernels.triton.networks import density_of
 
+LN_2 = tl.constexpr(0.6931471805599453)  # optical depth at which half of the light is left
+
 
 @triton.jit
 def folded(t):
@@ -33,7 +35,7 @@ def clamped_exp(x):
 
 @triton.jit(do_not_specialize=["n_rays", "capacity"])
 def composite_kernel(
-    outputs, t_starts, t_ends, first, capacity, targets, backgrounds, loss, transmittances,
+    outputs, t_starts, t_ends, first, capacity, targets, backgrounds, known_distances, loss, transmittances,
     grad_outputs, grad_backgrounds, colors, opacities, losses, n_rays, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """colors [n, 3], opacities [n], losses [n] (their sum is the loss) and gradients of rays with samples first[r] to first[r + 1].
@@ -57,6 +59,9 @@ def composite_kernel(
     mass = tl.zeros([BLOCK], tl.float32)
     moment = tl.zeros([BLOCK], tl.float32)
     spread = tl.zeros([BLOCK], tl.float32)
+    median = tl.zeros([BLOCK], tl.float32)  # where half of the light is left
+    median_sample = tl.full([BLOCK], -1, tl.int32)
+    median_density = tl.full([BLOCK], 1.0, tl.float32)
     for k in range(longest):
         at = begin + k
         has = k < count
@@ -64,7 +69,13 @@ def composite_kernel(
         t_start = tl.load(t_starts + at, mask=has, other=0.0)
         t_end = tl.load(t_ends + at, mask=has, other=0.0)
         log_density = tl.load(outputs + 4 * at + 3, mask=lit, other=0.0)
-        optical += tl.where(lit, density_of(log_density) * (t_end - t_start), 0.0)
+        density = density_of(log_density)
+        missing = LN_2 - optical
+        optical += tl.where(lit, density * (t_end - t_start), 0.0)
+        halves = lit & (missing > 0) & (optical >= LN_2)
+        median = tl.where(halves, tl.minimum(t_start + missing / density, t_end), median)
+        median_sample = tl.where(halves, k, median_sample)
+        median_density = tl.where(halves, density, median_density)
         after = tl.where(lit, tl.exp(-optical), last)
         weight = last - after
         tl.store(transmittances + at, last, mask=has)
@@ -94,8 +105,13 @@ def composite_kernel(
     p = tl.minimum(tl.maximum(opacity, 1e-4), 1 - 1e-4)
     entropy = -(p * tl.log(p) + (1 - p) * tl.log(1 - p))
     d_opacity = tl.where(p == opacity, loss.opacity_loss * per_ray * (tl.log(1 - p) - tl.log(p)), 0.0)
+    known = tl.load(known_distances + row, mask=is_ray, other=0.0)
+    pulled = (known > 0) & (median_sample >= 0)
+    rate = tl.where(pulled, loss.depth_loss * per_ray / tl.maximum(known, 1e-12), 0.0)
+    off = median - known
+    d_median = tl.where(off > 0, rate, tl.where(off < 0, -rate, 0.0)) / median_density
     cost = (value_r + value_g + value_b) / 3 + loss.opacity_loss * entropy + loss.distortion_loss * spread
-    tl.store(losses + row, tl.where(takes_part, cost * per_ray, 0.0), mask=is_ray)
+    tl.store(losses + row, tl.where(takes_part, cost * per_ray + rate * tl.abs(off), 0.0), mask=is_ray)
     tl.store(opacities + row, opacity, mask=is_ray)
     store_rgb(colors, row, red, green, blue, is_ray)
     store_rgb(grad_backgrounds, row, last * slope_r, last * slope_g, last * slope_b, is_ray)
@@ -121,6 +137,8 @@ def composite_kernel(
         d_spread += weight * (far - near) * (2.0 / 3)
         along = r * slope_r + g * slope_g + b * slope_b + loss.distortion_loss * per_ray * d_spread
         d_density = (t_end - t_start) * (after * along - behind + last * d_opacity)
+        within = tl.minimum(t_end, median) - t_start
+        d_density -= tl.where(count - 1 - back <= median_sample, d_median * within, 0.0)
         damp = near_damping(loss.near_scale, 0.5 * (t_start + t_end)) * loss.gradient_scale
         into = grad_outputs + 4 * at
         tl.store(into, tl.where(lit, weight * slope_r * r * (1 - r) * damp, 0.0), mask=has)

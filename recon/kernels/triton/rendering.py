@@ -3,6 +3,7 @@
 import triton
 import triton.language as tl
 
+from recon.kernels.triton.compositing import LN_2
 from recon.kernels.triton.hash_grid import encode, load_xyz, unit_position
 from recon.kernels.triton.march import density_at
 from recon.kernels.triton.networks import (
@@ -35,9 +36,22 @@ def density_kernel(positions, densities, geometry, field, grid, n, BLOCK: tl.con
 
 @triton.jit(do_not_specialize=["n"])
 def color_kernel(
-    rays, cells, lattice, field, grid, harmonics, opaque, min_weight, colors, opacities, n, BLOCK: tl.constexpr
+    rays,
+    cells,
+    lattice,
+    field,
+    grid,
+    harmonics,
+    opaque,
+    min_weight,
+    colors,
+    opacities,
+    distances,
+    n,
+    BLOCK: tl.constexpr,
 ):
-    """colors [n, 3], premultiplied, and opacities [n] of rays that end at an optical depth of `opaque`.
+    """colors [n, 3], premultiplied, and opacities [n] of rays that end at an optical depth of `opaque`; distances [n] where half
+    of their light is left, 0 where more gets through.
 
     Samples that weigh less than `min_weight` have no colour of their own: they take that of the others.
     """
@@ -50,11 +64,16 @@ def color_kernel(
     index = tl.zeros([BLOCK], tl.int32)
     optical = tl.zeros([BLOCK], tl.float32)
     seen = tl.zeros([BLOCK], tl.float32)
+    distance = tl.zeros([BLOCK], tl.float32)
     total = tl.zeros([BLOCK, 16], tl.float32)
     active = live
     while tl.max(active.to(tl.int32), 0) > 0:
         index, found = next_occupied(cells, lattice, ray, index, active)
-        _, _, more, geometry = density_at(field, grid, density_layers, lattice, ray, index, found)
+        start, end, more, geometry = density_at(field, grid, density_layers, lattice, ray, index, found)
+        missing = LN_2 - optical
+        halves = (missing > 0) & (more >= missing)
+        inside = (end - start) * missing / tl.maximum(more, 1e-30)
+        distance = tl.where(halves, start + tl.minimum(inside, end - start), distance)
         weight = tl.exp(-optical) - tl.exp(-optical - more)
         optical += more
         counts = tl.where(weight > min_weight, weight, 0.0)
@@ -66,31 +85,7 @@ def color_kernel(
         index += 1
     opacity = 1 - tl.exp(-optical)
     tl.store(opacities + row, opacity, mask=live)
+    tl.store(distances + row, distance, mask=live)
     channel = tl.arange(0, 16)[None, :]
     scaled = total * (opacity / tl.maximum(seen, 1e-8))[:, None]
     tl.store(colors + row[:, None] * 3 + channel, scaled, mask=live[:, None] & (channel < 3))
-
-
-@triton.jit(do_not_specialize=["n"])
-def distance_kernel(rays, cells, lattice, field, grid, opacities, distances, n, BLOCK: tl.constexpr):
-    """distances [n] at which each ray has half of its opacity [n], linear inside the interval; 0 for rays without any."""
-    row = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    ray = load_rays(rays, row, row < n)
-    layers = density_weights(field, grid)
-    half = 0.5 * tl.load(opacities + row, mask=row < n, other=0.0)
-    limit = -tl.log(1 - half)
-    index = tl.zeros([BLOCK], tl.int32)
-    optical = tl.zeros([BLOCK], tl.float32)
-    distance = tl.zeros([BLOCK], tl.float32)
-    active = half > 0
-    while tl.max(active.to(tl.int32), 0) > 0:
-        index, found = next_occupied(cells, lattice, ray, index, active)
-        start, end, more, _ = density_at(field, grid, layers, lattice, ray, index, found)
-        before, after = 1 - tl.exp(-optical), 1 - tl.exp(-optical - more)
-        optical += more
-        passes = found & (optical >= limit)
-        inside = tl.minimum(tl.maximum((half - before) / tl.maximum(after - before, 1e-12), 0.0), 1.0)
-        distance = tl.where(passes, start + inside * (end - start), distance)
-        active = found & (passes == 0)
-        index += 1
-    tl.store(distances + row, distance, mask=row < n)

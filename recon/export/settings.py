@@ -1,0 +1,28 @@
+"""The settings of conf/export; what each means is told there."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from recon.settings import above, at_least, between, written
+
+Name = Annotated[str, written(r"[A-Za-z_][A-Za-z0-9_]*", "letters, digits and _, no digit first")]
+
+
+@dataclass(frozen=True)
+class ExportSettings:
+    """Lengths in metres; of a scene without scale, as `assumed_diagonal_m` says."""
+
+    name: Name
+    license: str | None
+    license_holder: str | None
+    tolerance_m: Annotated[float, above(0, up_to=10)]
+    wall_thickness_m: Annotated[float, above(0, up_to=100)]
+    collision_faces: Annotated[int, between(4, 10_000_000)]
+    max_parts: Annotated[int, between(1, 100_000)]
+    ground_cell_m: Annotated[float, above(0, up_to=100)]
+    friction: Annotated[float, between(0, 100)]
+    assumed_diagonal_m: Annotated[float, above(0)]
+    verify: bool
+    drop_spheres: Annotated[int, at_least(1, up_to=100_000)]
+    sphere_radius_m: Annotated[float, above(0, up_to=100)]
+    drop_seconds: Annotated[float, above(0, up_to=1000)]
