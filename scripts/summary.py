@@ -36,8 +36,8 @@ def lines(metrics: dict[str, Any]) -> Iterator[tuple[str, str]]:
         )
     if scores:
         yield "held-out PSNR", f"{scores['psnr']:.2f} dB (SSIM {scores['ssim']:.3f})"
-    if "f_score" in truth:
-        yield f"mesh F-score at {100 * truth['threshold_m']:g} cm", f"{truth['f_score']:.3f}"
+    if "f_score_5cm" in truth:
+        yield "mesh F-score at 5 / 2 cm", f"{truth['f_score_5cm']:.3f} / {truth['f_score_2cm']:.3f}"
     if world.get("engines"):
         error_m = world["drop_test_max_error_m"]
         at_rest = "none at rest" if error_m is None else f"at rest within {1000 * error_m:.0f} mm of the surface"

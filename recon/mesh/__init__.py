@@ -12,6 +12,8 @@ coverage        how well each face was seen
 texture         colours from photos or field
 picture         a software renderer for meshes
 likeness        held-out PSNR, portraits
+baselines       plainer surfaces of the same run
+comparison      ... and other programs' meshes, scored beside ours
 stage           build_mesh: all of it, into the run folder
 """
 

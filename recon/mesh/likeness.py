@@ -1,32 +1,65 @@
 """How much the textured mesh looks like the place: held-out photos against pictures of the mesh, and portraits."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from recon.console import progress
 from recon.geometry import Camera, View, look_at
-from recon.mesh.photos import color_and_validity
+from recon.mesh.photos import Photo, color_and_validity
 from recon.mesh.picture import MeshPicture, MeshScene
 
 
-def psnr_of_views(scene: MeshScene, views: Sequence[View], *, max_side: int) -> tuple[float | None, float]:
-    """Mean PSNR over the pixels that the mesh covers, and the share of valid pixels that it covers.
+@dataclass(frozen=True)
+class Likeness:
+    """PSNR of held-out photos; None without views."""
 
-    The share belongs to the number: a mesh of one well-seen wall has a fine PSNR and covers little. None without views.
+    psnr: float | None  # over the pixels that the mesh covers
+    covered: float  # share of the valid pixels that it covers
+    psnr_all_pixels: float | None  # over all valid pixels, `behind` where there is no mesh
+
+
+def likeness_of_views(
+    scene: MeshScene, views: Sequence[View], *, behind: NDArray[np.float32], max_side: int
+) -> Likeness:
+    """How like the held-out photos the mesh looks; `behind` [3] in [0, 1] is the colour of what it leaves open.
+
+    The three belong together: a mesh of one well-seen wall has a fine PSNR where it covers, and covers little.
     """
-    values, covered, valid = [], 0, 0
+    covering, everywhere = [], []
+    covered, valid = 0, 0
     with progress("mesh: held-out views", len(views)) as bar:
         for view in views:
             photo, is_valid, camera = color_and_validity(view, max_side=max_side)
             picture = scene.render(camera, view.world_from_camera)
+            color = np.where(picture.is_hit[..., None], picture.color, behind)
+            squared = ((color - photo / 255.0) ** 2).mean(-1)
             both = is_valid & picture.is_hit
             covered, valid = covered + int(both.sum()), valid + int(is_valid.sum())
-            if both.any():
-                error = float(((picture.color[both] - photo[both] / 255.0) ** 2).mean())
-                values.append(-10 * np.log10(max(error, 1e-10)))
+            covering += [_psnr(squared[both])] if both.any() else []
+            everywhere += [_psnr(squared[is_valid])] if is_valid.any() else []
             bar.advance()
-    return (float(np.mean(values)) if values else None), covered / max(valid, 1)
+    means = [float(np.mean(values)) if values else None for values in (covering, everywhere)]
+    return Likeness(means[0], covered / max(valid, 1), means[1])
+
+
+def color_behind(photos: Sequence[Photo]) -> NDArray[np.float32]:
+    """Median colour [3] in [0, 1] of the pixels of the training photos that the mesh leaves open: sky, or what is far."""
+    found = [np.zeros((0, 3), np.uint8)]
+    for photo in photos:
+        h, w = photo.depth.shape
+        small = cv2.resize(photo.color, (w, h), interpolation=cv2.INTER_AREA)
+        valid = cv2.resize(photo.is_valid.astype(np.uint8), (w, h), interpolation=cv2.INTER_NEAREST) > 0
+        found.append(small[(photo.depth == 0) & valid][::17])
+    open_colors = np.concatenate(found)
+    return (np.median(open_colors, axis=0) / 255 if len(open_colors) else np.ones(3)).astype(np.float32)
+
+
+def _psnr(squared: NDArray) -> float:
+    return float(-10 * np.log10(max(float(squared.mean()), 1e-10)))
 
 
 def portraits(scene: MeshScene, *, size_hw: tuple[int, int] = (540, 720)) -> list[MeshPicture]:

@@ -1,5 +1,6 @@
 """The mesh stage: field -> mesh/ with geometry, texture, coverage and pictures."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ from recon.mesh.agreement import keep_agreed
 from recon.mesh.atlas import SurfaceSamples, face_normals, unwrap
 from recon.mesh.depth_maps import DepthMap, RenderViewFn, render_depth_maps
 from recon.mesh.fusion import choose_voxel_size, fuse, no_surface
-from recon.mesh.likeness import portraits, psnr_of_views
-from recon.mesh.photos import load_photos
+from recon.mesh.likeness import color_behind, likeness_of_views, portraits
+from recon.mesh.photos import Photo, load_photos
 from recon.mesh.picture import MeshScene
 from recon.mesh.settings import MeshSettings
 from recon.mesh.simplification import simplify
@@ -42,7 +43,7 @@ def build_mesh(
 
     Returns `workspace.mesh`. Raises `UserError` when the field shows no surface that its views agree on.
     """
-    inputs = [workspace.checkpoint, workspace.cameras_json, workspace.points_ply]
+    inputs = [workspace.checkpoint, workspace.cameras_json, workspace.points_ply, *reconstruction.files]
     run = StageRun(workspace, "mesh", workspace.mesh, settings=settings, inputs=inputs)
     if run.is_finished:
         say("mesh: up to date")
@@ -60,7 +61,7 @@ def build_mesh(
         _write(folder, textured, colored, coverage.coverage_mesh(surface, n_seeing), scene)
         run.metrics = {
             **_measured(surface, n_seeing, voxel, reconstruction, settings),
-            **_likeness(scene, reconstruction, settings),
+            **_likeness(scene, painter.photos, reconstruction, settings),
             "max_depth_units": far,
             "fusion_views": len(maps),
             "seconds": round(run.seconds, 2),
@@ -100,13 +101,22 @@ def _measured(
     }
 
 
-def _likeness(scene: MeshScene, reconstruction: Reconstruction, settings: MeshSettings) -> dict[str, Any]:
+def _likeness(
+    scene: MeshScene, photos: Sequence[Photo], reconstruction: Reconstruction, settings: MeshSettings
+) -> dict[str, Any]:
     """How like the held-out pictures the mesh looks."""
     tests = [v for v, is_test in zip(reconstruction.views, held_out(reconstruction.views), strict=True) if is_test]
-    psnr, covered = psnr_of_views(scene, tests, max_side=settings.photo_max_side)
-    if psnr is not None:
-        say(f"mesh: held-out PSNR {psnr:.2f} dB over the {covered:.0%} of pixels that it covers")
-    return {"psnr": psnr, "psnr_covered_fraction": covered}
+    found = likeness_of_views(scene, tests, behind=color_behind(photos), max_side=settings.photo_max_side)
+    if found.psnr is not None:
+        say(
+            f"mesh: held-out PSNR {found.psnr:.2f} dB over the {found.covered:.0%} of pixels that it covers, "
+            f"{found.psnr_all_pixels:.2f} dB over all"
+        )
+    return {
+        "psnr": found.psnr,
+        "psnr_covered_fraction": found.covered,
+        "psnr_all_pixels": found.psnr_all_pixels,
+    }
 
 
 def _trusted_depths(

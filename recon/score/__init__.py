@@ -3,7 +3,10 @@
 stage          `evaluate_field`: every held-out view rendered and compared
 metrics        PSNR, SSIM, MS-SSIM, FLIP, LPIPS
 truth          `score_against_truth`: poses and mesh against a truth.json
-truth_surface  distances between surfaces: accuracy, completeness, F-score
+truth_surface  distances between surfaces: accuracy, completeness, F-score, normals
+truth_floor    how flat the floor is
+truth_probes   points on meshes, nearest places, first hits
+comparison     our mesh beside other programs' meshes
 """
 
 from recon.score.stage import evaluate_field

@@ -33,7 +33,7 @@ def flip_map(render: Floats, photo: Floats) -> Floats:
     """FLIP error [h, w] in [0, 1] of two pictures [h, w, 3] in [0, 1]; 0 where they are equal."""
     opponent = [_linear(np.clip(picture, 0, 1)) @ OPPONENT_FROM_RGB.T.astype(np.float32) for picture in (render, photo)]
     a, b = (_hunt_lab(np.clip(_blurred(x) @ RGB_FROM_OPPONENT.T.astype(np.float32), 0, 1)) for x in opponent)
-    color = _redistributed(cv2.pow(_hyab(a, b), COLOR_EXPONENT))
+    color = _redistributed(np.power(_hyab(a, b), np.float32(COLOR_EXPONENT)))
     lightness = [np.ascontiguousarray(x[..., 0] / 116) for x in opponent]
     strengths = [_features(x) for x in lightness]
     feature = np.maximum(*(np.abs(one - other) for one, other in zip(*strengths, strict=True)))
@@ -80,7 +80,7 @@ def _features(lightness: Floats) -> tuple[Floats, Floats]:
     def strength(kernel: NDArray[np.float64]) -> Floats:
         along_x = cv2.sepFilter2D(lightness, -1, kernel, smooth, borderType=cv2.BORDER_REPLICATE)
         along_y = cv2.sepFilter2D(lightness, -1, smooth, kernel, borderType=cv2.BORDER_REPLICATE)
-        return cv2.magnitude(along_x, along_y)
+        return np.hypot(along_x, along_y).astype(np.float32)
 
     return strength(slope), strength(curvature)
 

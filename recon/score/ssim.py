@@ -84,7 +84,7 @@ def _blur(picture: Floats) -> Floats:
     kernel = np.exp(-(offsets**2) / (2 * SIGMA**2))
     kernel /= kernel.sum()
     edge = WINDOW // 2
-    return cv2.sepFilter2D(picture, -1, kernel, kernel)[edge:-edge, edge:-edge]
+    return np.asarray(cv2.sepFilter2D(picture, -1, kernel, kernel)[edge:-edge, edge:-edge], picture.dtype)
 
 
 def _whole_windows(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -104,4 +104,4 @@ def _halve(picture: Floats) -> Floats:
     h, w = (side // 2 for side in picture.shape[:2])
     if min(h, w) < 1:
         return picture
-    return cv2.resize(picture[: 2 * h, : 2 * w], (w, h), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(picture[: 2 * h, : 2 * w], (w, h), interpolation=cv2.INTER_AREA), picture.dtype)

@@ -20,7 +20,8 @@ from recon.formats import cameras_json
 from recon.formats.meshes import read_ply
 from recon.geometry import Camera, Reconstruction, Similarity, TriangleMesh, View, align_points
 from recon.geometry.transforms import Array
-from recon.score.truth_surface import score_surface, seen_points
+from recon.score.truth_probes import seen_points
+from recon.score.truth_surface import score_surface
 from recon.workspace import Workspace, read_json, write_metrics
 
 STRAIGHT_PATH = (
@@ -39,22 +40,33 @@ class Truth:
     mesh: TriangleMesh | None
 
 
-def score_against_truth(
-    workspace: Workspace,
-    *,
-    truth: Path,
-    threshold_m: float = 0.05,
-    max_distance_m: float = 30.0,
-    n_samples: int = 200_000,
-    seed: int = 0,
-) -> dict[str, Any]:
-    """Compare the run's poses, and its mesh where there is one, with `truth`; write and return metrics "truth".
+@dataclass(frozen=True)
+class Judge:
+    """A run beside the truth: how to bring its surfaces there, and what of the exact one its cameras saw."""
 
-    Args:
-        truth: a truth.json; its mesh, if it names one, lies in the same folder.
-        threshold_m: how near counts as right for precision, recall and F-score.
-        max_distance_m: surfaces farther than this from every scored camera need not be reconstructed.
-        n_samples: at most so many points are sampled on either surface.
+    truth: Truth
+    reconstruction: Reconstruction
+    views: list[View]  # those that match a frame of the truth
+    frames: NDArray[np.int64]  # and its row, for each
+    truth_from_world: Similarity
+
+    def surface_scores(
+        self, *meshes: TriangleMesh, max_distance_m: float, n_samples: int, seed: int
+    ) -> list[dict[str, Any]]:
+        """The scores of meshes in the run's world; the truth must have a mesh."""
+        exact, poses = self.truth.mesh, self.truth.world_from_camera[self.frames]
+        assert exact is not None
+        seen = seen_points(
+            exact, self.truth.camera, poses, max_distance_m=max_distance_m, n_points=n_samples, seed=seed
+        )
+        moved = [TriangleMesh(self.truth_from_world.points(mesh.vertices), mesh.faces) for mesh in meshes]
+        return [
+            score_surface(mesh, exact, seen, centers=poses[:, :3, 3], n_samples=n_samples, seed=seed) for mesh in moved
+        ]
+
+
+def judge(workspace: Workspace, *, truth: Path) -> Judge:
+    """Align the run to a truth.json by its cameras.
 
     Raises:
         UserError: truth that is missing or malformed, or fewer than three views that match its frames.
@@ -68,25 +80,35 @@ def score_against_truth(
             f"{len(exact.times_s)} frames by time or number; 3 are needed. Is this the truth of the captured video?"
         )
     truth_from_world = align_cameras(views, exact.world_from_camera[frames])
+    return Judge(exact, reconstruction, views, frames, truth_from_world)
+
+
+def score_against_truth(
+    workspace: Workspace,
+    *,
+    truth: Path,
+    max_distance_m: float = 30.0,
+    n_samples: int = 200_000,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Compare the run's poses, and its mesh where there is one, with `truth`; write and return metrics "truth".
+
+    Args:
+        truth: a truth.json; its mesh, if it names one, lies in the same folder.
+        max_distance_m: surfaces farther than this from every scored camera need not be reconstructed.
+        n_samples: at most so many points are sampled on either surface.
+    """
+    run = judge(workspace, truth=truth)
     metrics = {
         "source": str(truth),
-        "views_matched": len(views),
-        "views_total": len(reconstruction.views),
-        **_camera_scores(reconstruction, views, exact, frames, truth_from_world),
+        "views_matched": len(run.views),
+        "views_total": len(run.reconstruction.views),
+        **_camera_scores(run.reconstruction, run.views, run.truth, run.frames, run.truth_from_world),
     }
     mesh_path = workspace.mesh / "mesh.ply"
-    if exact.mesh is not None and mesh_path.exists():
-        seen = seen_points(
-            exact.mesh,
-            exact.camera,
-            exact.world_from_camera[frames],
-            max_distance_m=max_distance_m,
-            n_points=n_samples,
-            seed=seed,
-        )
+    if run.truth.mesh is not None and mesh_path.exists():
         mesh = read_ply(mesh_path)
-        ours = TriangleMesh(truth_from_world.points(mesh.vertices), mesh.faces)
-        metrics |= score_surface(ours, exact.mesh, seen, threshold_m=threshold_m, n_samples=n_samples, seed=seed)
+        metrics |= run.surface_scores(mesh, max_distance_m=max_distance_m, n_samples=n_samples, seed=seed)[0]
     write_metrics(workspace, "truth", metrics)
     _report(metrics)
     return metrics
@@ -233,9 +255,16 @@ def _report(metrics: Mapping[str, Any]) -> None:
     )
     if metrics.get("outside_fraction") == 1.0:
         warn("truth: no part of the mesh lies where the exact mesh is; its F-score is 0")
-    elif "f_score" in metrics:
-        say(
-            f"truth: mesh F-score {metrics['f_score']:.3f} at {100 * metrics['threshold_m']:g} cm (precision "
-            f"{metrics['precision']:.3f}, recall {metrics['recall']:.3f}), accuracy "
-            f"{1000 * metrics['accuracy_mean_m']:.0f} mm, completeness {1000 * metrics['completeness_mean_m']:.0f} mm"
-        )
+    elif "f_score_5cm" in metrics:
+        say(surface_line(metrics))
+
+
+def surface_line(scores: Mapping[str, Any]) -> str:
+    """The scores of a surface in one line."""
+    floor = "" if scores["floor_rms_m"] is None else f", floor {1000 * scores['floor_rms_m']:.0f} mm rms"
+    return (
+        f"truth: mesh F-score {scores['f_score_2cm']:.3f} / {scores['f_score_5cm']:.3f} / {scores['f_score_10cm']:.3f} at "
+        f"2 / 5 / 10 cm (at 5: precision {scores['precision_5cm']:.3f}, recall {scores['recall_5cm']:.3f}), accuracy "
+        f"{1000 * scores['accuracy_m']:.0f} mm, completeness {1000 * scores['completeness_m']:.0f} mm{floor}; "
+        f"{scores['outside_fraction']:.0%} of the surface lies outside the truth's box"
+    )

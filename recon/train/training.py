@@ -17,29 +17,11 @@ from recon.render.volume import Samples, Spans, sample_rays, sample_visible
 from recon.train.gradients import add_gradients
 from recon.train.optimizer import SparseAdam
 from recon.train.schedule import Budget, learning_rate
+from recon.train.settings import Recipe
 from recon.train.sightings import Sightings
 
 # (share of the budget, times the final step) with which rays are sampled: the field is fog at first and needs no fine sampling
 STRIDES = ((0.1, 4), (0.5, 2), (1.0, 1))
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """The settings of the optimisation; each is explained in conf/train/default.yaml."""
-
-    samples_per_step: int
-    max_rays_per_step: int
-    learning_rate: float
-    final_learning_rate_ratio: float
-    huber_delta: float
-    opacity_loss: float
-    distortion_loss: float
-    sky_noise: float
-    sighting_share: float
-    occupancy_interval: int
-    occupancy_probes: int
-    occupancy_decay: float
-    occupancy_threshold: float
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,16 @@
 """Analytic worlds fused from their depth and compared with the truth; floaters, noise, stripes, memory."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import trimesh
 
 from recon.errors import UserError
-from recon.geometry import Camera, TriangleMesh, look_at
+from recon.geometry import Camera, Points, TriangleMesh, look_at
 from recon.mesh.agreement import keep_agreed
 from recon.mesh.atlas import face_normals
+from recon.mesh.baselines import fuse_plainly, poisson_of_points
 from recon.mesh.cleaning import drop_contradicted, watertight_fraction
 from recon.mesh.depth_maps import DepthMap, at_jump, far_end, render_depth_maps
 from recon.mesh.fusion import choose_voxel_size, fuse, supersample, surface_blocks
@@ -166,3 +169,17 @@ def test_nothing_confirmed_is_the_users_to_mend(worlds, capture):
     maps, far = depth_maps(world, poses, capture(world, poses))
     with pytest.raises(UserError, match=r"train longer"):
         fuse(maps, voxel=0.05, truncation_voxels=4, far=far, min_weight=50)
+
+
+def test_the_plainest_surfaces_of_a_clean_world_lie_on_it(capture, worlds):
+    world = worlds.World(worlds.cast_sphere)
+    posed = capture(world, worlds.sphere_poses(12), size_hw=(45, 60))
+    fused = fuse_plainly(posed, world.render, n_views=12, max_side=60)
+    assert np.abs(np.linalg.norm(fused.vertices, axis=1) - 1).max() < 0.1
+    directions = np.random.default_rng(0).normal(size=(2000, 3))
+    points = directions / np.linalg.norm(directions, axis=1, keepdims=True)
+    dense = replace(posed, points=Points(points, np.zeros(points.shape, np.uint8)))
+    surface = poisson_of_points(dense, depth=6)
+    assert np.abs(np.linalg.norm(surface.vertices, axis=1) - 1).mean() < 0.02 and len(surface.faces) > 500
+    with pytest.raises(UserError, match="sparse points"):
+        poisson_of_points(posed)

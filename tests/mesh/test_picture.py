@@ -1,11 +1,14 @@
 """The software renderer against closed forms."""
 
 import numpy as np
+import pytest
 import trimesh
 
 from recon.geometry import Camera, TriangleMesh, look_at
 from recon.mesh import MeshScene, render_mesh
 from recon.mesh.atlas import texel_samples, unwrap
+from recon.mesh.likeness import color_behind, likeness_of_views
+from recon.mesh.photos import load_photos
 from recon.mesh.picture import sample_image, sample_texture
 
 UP = np.array([0.0, 0.0, 1.0])
@@ -65,3 +68,19 @@ def test_atlas_keeps_faces_in_order_and_texels_lie_on_the_surface():
     distance = MeshScene(mesh)._scene.compute_distance(MeshScene(mesh)._o3d.core.Tensor(samples.positions)).numpy()
     assert distance.max() < 1e-5
     assert np.bincount(samples.faces, minlength=len(mesh.faces)).min() >= 1
+
+
+def test_likeness_counts_what_the_mesh_leaves_open(capture, worlds):
+    """A sphere with nothing behind it: the covered pixels know nothing of the background, all pixels do."""
+    world = worlds.World(worlds.cast_sphere)
+    posed = capture(world, worlds.sphere_poses(3), size_hw=(45, 60), write_photos=True)
+    sphere = trimesh.creation.icosphere(subdivisions=4)
+    colors = np.round(255 * world.colors(sphere.vertices)).astype(np.uint8)
+    scene = MeshScene(TriangleMesh(sphere.vertices, sphere.faces.astype(np.int32), colors))
+    behind = color_behind(load_photos(posed.views, scene, max_side=60))
+    assert behind == pytest.approx(np.ones(3), abs=0.01)
+    right, wrong = (
+        likeness_of_views(scene, posed.views, behind=color, max_side=60) for color in (behind, np.zeros(3, np.float32))
+    )
+    assert right.psnr == wrong.psnr > 25 and right.psnr_all_pixels > 20 > wrong.psnr_all_pixels
+    assert 0.1 < right.covered < 0.9

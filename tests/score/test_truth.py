@@ -12,8 +12,10 @@ from recon.errors import UserError
 from recon.formats import cameras_json
 from recon.formats.meshes import write_ply
 from recon.geometry import Camera, Reconstruction, Scale, Similarity, TriangleMesh, View, look_at
+from recon.score.comparison import compare_meshes, read_mesh, table
 from recon.score.truth import align_cameras, read_truth, rotation_angles_deg, score_against_truth
-from recon.score.truth_surface import distances, sample_surface, score_surface, seen_points
+from recon.score.truth_probes import nearest, sample_surface, seen_points
+from recon.score.truth_surface import largest_wrong_patch, score_surface
 from recon.synthetic.surfaces import box, rectangle
 from recon.workspace import Workspace, read_metrics, write_json
 
@@ -82,7 +84,9 @@ def test_a_perfect_run_scores_perfectly_in_any_frame_and_scale(tmp_path: Path, h
     assert metrics["scale_ratio"] == pytest.approx(1 / 0.37)
     assert metrics["scale_relative_error"] == pytest.approx(0.1)
     assert metrics["focal_relative_error"] == pytest.approx(0, abs=1e-9)
-    assert metrics["f_score"] == 1.0 and metrics["chamfer_m"] < 1e-4
+    assert metrics["f_score_2cm"] == 1.0 and metrics["accuracy_m"] < 1e-4 and metrics["completeness_m"] < 1e-4
+    assert metrics["normal_consistency"] == pytest.approx(1, abs=0.01) and metrics["largest_wrong_patch_m2"] == 0
+    assert metrics["floor_rms_m"] < 1e-4 and metrics["floor_covered_fraction"] == 1
 
 
 def test_known_pose_errors_come_out_as_made(tmp_path: Path) -> None:
@@ -125,22 +129,36 @@ def floor(z: float, length: float = 4.0) -> TriangleMesh:
     return TriangleMesh(surface.vertices, surface.faces)
 
 
+CENTERS = np.array([[1.0, 1.0, 1.5], [2.0, 1.0, 1.4], [3.0, 2.0, 1.5]])  # over the floor
+
+
+def scores_of(ours: TriangleMesh, exact: TriangleMesh, *, n: int = 3000) -> dict:
+    return score_surface(ours, exact, sample_surface(exact, n, seed=1)[0], centers=CENTERS, n_samples=4000, seed=2)
+
+
 @pytest.mark.parametrize(("shift_m", "f_score"), [(0.04, 1.0), (0.06, 0.0)])
 def test_a_shifted_floor_is_right_up_to_the_threshold(shift_m: float, f_score: float) -> None:
-    exact = floor(0.0)
-    seen = sample_surface(exact, 3000, seed=1)
-    scores = score_surface(floor(shift_m), exact, seen, threshold_m=0.05, n_samples=2000, seed=2)
-    assert scores["f_score"] == f_score
-    assert scores["chamfer_m"] == pytest.approx(shift_m, abs=1e-6)
+    scores = scores_of(floor(shift_m), floor(0.0))
+    assert scores["f_score_5cm"] == f_score
+    assert scores["f_score_2cm"] == 0 and scores["f_score_10cm"] == 1
+    assert [scores["accuracy_m"], scores["completeness_m"]] == pytest.approx([shift_m] * 2, abs=1e-6)
+    assert scores["floor_rms_m"] == pytest.approx(shift_m, abs=1e-5) and scores["normal_consistency"] == 1
 
 
 def test_half_a_floor_has_full_precision_and_half_recall() -> None:
-    exact = floor(0.0)
-    seen = sample_surface(exact, 20_000, seed=1)
-    scores = score_surface(floor(0.0, length=2.0), exact, seen, threshold_m=0.05, n_samples=2000, seed=2)
-    assert scores["precision"] == 1.0
-    assert scores["recall"] == pytest.approx(2.05 / 4, abs=0.02)  # 5 cm past the edge still count
-    assert scores["f_score"] == pytest.approx(2 * scores["recall"] / (1 + scores["recall"]))
+    scores = scores_of(floor(0.0, length=2.0), floor(0.0), n=20_000)
+    recall = scores["recall_5cm"]
+    assert scores["precision_5cm"] == 1.0
+    assert recall == pytest.approx(2.05 / 4, abs=0.02)  # 5 cm past the edge still count
+    assert scores["f_score_5cm"] == pytest.approx(2 * recall / (1 + recall))
+    assert scores["floor_covered_fraction"] == pytest.approx(0.5, abs=0.02) and scores["floor_rms_m"] < 1e-5
+
+
+def test_tilted_surface_has_the_cosine_of_its_tilt() -> None:
+    flat = floor(0.0)
+    tilt = np.deg2rad(5)
+    tilted = TriangleMesh(flat.vertices + flat.vertices[:, :1] * np.array([0, 0, np.tan(tilt)]), flat.faces)
+    assert scores_of(tilted, flat)["normal_consistency"] == pytest.approx(np.cos(tilt), abs=1e-3)
 
 
 def test_what_lies_outside_the_truth_is_counted_but_not_scored() -> None:
@@ -148,10 +166,16 @@ def test_what_lies_outside_the_truth_is_counted_but_not_scored() -> None:
     both = TriangleMesh(
         np.concatenate([floor(0.0).vertices, far.vertices]), np.concatenate([far.faces, far.faces + 4]).astype(np.int32)
     )
-    seen = sample_surface(floor(0.0), 2000, seed=1)
-    scores = score_surface(both, floor(0.0), seen, threshold_m=0.05, n_samples=4000, seed=2)
-    assert scores["f_score"] == 1.0 and scores["outside_fraction"] == pytest.approx(0.5, abs=0.05)
-    assert score_surface(far, floor(0.0), seen, threshold_m=0.05, n_samples=100, seed=2)["f_score"] == 0.0
+    scores = scores_of(both, floor(0.0))
+    assert scores["f_score_5cm"] == 1.0 and scores["outside_fraction"] == pytest.approx(0.5, abs=0.05)
+    assert scores["largest_wrong_patch_m2"] == pytest.approx(12)
+    assert scores_of(far, floor(0.0))["f_score_5cm"] == 0.0
+
+
+def test_wrong_patches_are_measured_where_they_hang_together() -> None:
+    a, b = floor(1.0, length=1.0), floor(2.0, length=0.5)
+    both = TriangleMesh(np.concatenate([a.vertices, b.vertices]), np.concatenate([a.faces, b.faces + 4]))
+    assert largest_wrong_patch(both, floor(0.0)) == pytest.approx(3.0)
 
 
 def test_seen_points_lie_on_the_mesh_in_front_of_everything() -> None:
@@ -159,15 +183,16 @@ def test_seen_points_lie_on_the_mesh_in_front_of_everything() -> None:
     mesh = room()
     pose = look_at(np.array([-1.8, 0.1, 0.7]), np.array([0.3, 0.1, 0.4]), UP)
     seen = seen_points(mesh, CAMERA, pose[None], max_distance_m=9.0, n_points=100_000, seed=0)
-    assert len(seen) > 300 and distances(mesh, seen).max() < 1e-5
+    assert len(seen) > 300 and nearest(mesh, seen).distances.max() < 1e-5
     assert not (np.abs(seen[:, 0] - 0.7) < 1e-3).any()
     near = seen_points(mesh, CAMERA, pose[None], max_distance_m=1.9, n_points=40, seed=0)
     assert len(near) == 40 and np.linalg.norm(near - pose[:3, 3], axis=-1).max() < 1.9
 
 
 def test_samples_are_even_over_area() -> None:
-    points = sample_surface(floor(0.0), 40_000, seed=3)
+    points, faces = sample_surface(floor(0.0), 40_000, seed=3)
     assert points.mean(0) == pytest.approx([2.0, 1.5, 0.0], abs=0.02)
+    assert np.bincount(faces) / len(faces) == pytest.approx([0.5, 0.5], abs=0.02)
     assert points.std(0) == pytest.approx([4 / np.sqrt(12), 3 / np.sqrt(12), 0.0], abs=0.02)
 
 
@@ -200,7 +225,32 @@ def test_truth_of_another_video_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="only 2 of 11"):
         score_against_truth(workspace, truth=path)
     (tmp_path / "list.json").write_text(json.dumps([1, 2]))
-    with pytest.raises(UserError, match="not a truth file"):
+    with pytest.raises(UserError, match="expected an object"):
         read_truth(tmp_path / "list.json")
     with pytest.raises(UserError, match="no such truth file"):
         read_truth(tmp_path / "absent.json")
+
+
+# ---- beside others -------------------------------------------------------------------------------------------------
+
+
+def test_meshes_are_scored_side_by_side_in_the_frame_of_the_run(tmp_path: Path) -> None:
+    workspace = write_run(tmp_path / "run", orbit(), other_frame())
+    ours = read_mesh(workspace.mesh / "mesh.ply")
+    write_ply(tmp_path / "half.ply", TriangleMesh(ours.vertices, ours.faces[:2]))
+    truth = write_truth(tmp_path / "truth", orbit())
+    found = compare_meshes(
+        workspace,
+        truth=truth,
+        meshes={"recon": ours, "half": read_mesh(tmp_path / "half.ply")},
+        max_distance_m=30.0,
+        n_samples=3000,
+    )
+    assert found == read_metrics(workspace)["comparison"] and found["recon"]["f_score_2cm"] == 1
+    assert found["half"]["precision_2cm"] == 1 > found["half"]["recall_2cm"]
+    lines = table(found)
+    assert len(lines) == 3 and len({len(line) for line in lines}) == 1
+    with pytest.raises(UserError, match=r"\.ply or \.obj"):
+        read_mesh(truth)
+    with pytest.raises(UserError, match="no such mesh"):
+        read_mesh(tmp_path / "absent.ply")
