@@ -67,6 +67,7 @@ class Batch {
     color_sum_.assign(3 * n_, 0);
     seen_weight_.assign(n_, 0);
     living_.clear();
+    if (a_.distances) std::fill_n(a_.distances + begin_, n_, 0.0f);
     for (int r = 0; r < n_; ++r)
       if (a_.t_far[begin_ + r] > a_.t_near[begin_ + r]) living_.push_back(r);
     while (collect()) {
@@ -117,11 +118,13 @@ class Batch {
     for (int i = 0; i < n; ++i) {
       Sample& sample = samples_[at + i];
       float& optical = optical_[sample.ray];
-      const float before = optical;
+      const float before = optical, missing = kLn2 - optical;
       optical += density_.sigma[i] * (sample.t_end - sample.t_start);
+      if (a_.distances && missing > 0 && optical >= kLn2)  // half of the light is left inside this interval
+        a_.distances[begin_ + sample.ray] = std::min(sample.t_start + missing / density_.sigma[i], sample.t_end);
       sample.weight = std::exp(-before) - std::exp(-optical);
       if (!(before < a_.opaque)) continue;
-      kept_.push_back(sample);
+      if (keeps_rounds_) kept_.push_back(sample);
       if (a_.colors && sample.weight > a_.min_weight) add_geometry(i, sample);
     }
   }
@@ -156,23 +159,11 @@ class Batch {
   }
 
   void finish() {
-    std::vector<float> running(n_, 0), opacity(n_);
-    std::vector<char> found(n_, 0);
     for (int r = 0; r < n_; ++r) {
-      opacity[r] = optical_[r] > a_.opaque ? 1 : -std::expm1(-optical_[r]);  // what little light is left shows nothing else
-      const float scale = opacity[r] / std::max(seen_weight_[r], 1e-8f);  // samples left out take the colour of the others
+      const float opacity = optical_[r] > a_.opaque ? 1 : -std::expm1(-optical_[r]);  // the little light left shows nothing else
+      const float scale = opacity / std::max(seen_weight_[r], 1e-8f);  // samples left out take the colour of the others
       for (int k = 0; k < 3; ++k) a_.colors[3 * (begin_ + r) + k] = color_sum_[3 * r + k] * scale;
-      a_.opacities[begin_ + r] = opacity[r];
-      a_.distances[begin_ + r] = 0;
-    }
-    for (const Sample& s : kept_) {  // in order along each ray
-      const float half = 0.5f * opacity[s.ray];
-      if (!found[s.ray] && running[s.ray] + s.weight >= half) {
-        found[s.ray] = 1;
-        const float inside = (half - running[s.ray]) / std::max(s.weight, 1e-12f);
-        a_.distances[begin_ + s.ray] = s.t_start + inside * (s.t_end - s.t_start);
-      }
-      running[s.ray] += s.weight;
+      a_.opacities[begin_ + r] = opacity;
     }
   }
 
@@ -329,6 +320,6 @@ void recon_encode_gradient(const recon::HashGrid* grid, int64_t n, const float* 
   parallel(grid->n_levels, [&](int level, int) { scatter_level(*grid, level, position, n, d_out, n, grad_table); });
 }
 
-int recon_version() { return 8; }
+int recon_version() { return 9; }
 int recon_n_threads() { return n_threads(); }
 void recon_set_n_threads(int n) { set_n_threads(n); }
