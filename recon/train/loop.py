@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import torch
 
 from recon.console import Bar, progress, say
 from recon.field.checkpoint import save_checkpoint
