@@ -72,7 +72,6 @@ def speed(device: Any) -> dict[str, Any]:
 
 def quality(data: Path, seconds: float, device: str) -> dict[str, Any]:
     """Train on a data set of Blender's form; PSNR over all its held-out views."""
-    import torch
     import yaml
 
     from recon.field.settings import HashGridSettings
