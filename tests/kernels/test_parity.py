@@ -53,7 +53,7 @@ def test_hash_encode(layout: HashLayout, n: int) -> None:
 
 @pytest.mark.parametrize("n_cascades", [1, 4])
 @pytest.mark.parametrize("growth", [0.0, 1 / 128])
-@pytest.mark.parametrize("share", [0.2, 0.01])  # of occupied cells: short jumps, and long ones
+@pytest.mark.parametrize("share", [0.2, 0.03])  # of occupied cells: short jumps, and long ones
 def test_march(n_cascades: int, growth: float, share: float) -> None:
     layout, lattice = OccupancyLayout(n_cascades, 16), StepLattice(0.02, growth)
     rays = rays_through_cube(67)
@@ -69,7 +69,7 @@ def test_march(n_cascades: int, growth: float, share: float) -> None:
     counts = [torch.bincount(s.ray_indices, minlength=67) for s in found]
     # a midpoint within rounding of a cell wall may fall on either side: at most one sample in 500
     assert (counts[0] - counts[1]).abs().sum() <= max(len(found[0]) // 500, 1)
-    assert len(found[0]) > 2500 * share
+    assert len(found[0]) > 1000 * share
     same = counts[0] == counts[1]
     keep = [same[s.ray_indices] for s in found]
     torch.testing.assert_close(found[1].t_starts[keep[1]], found[0].t_starts[keep[0]], atol=2e-5, rtol=1e-5)
