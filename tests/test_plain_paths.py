@@ -9,7 +9,7 @@ from hydra import compose, initialize_config_dir
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
 
-from plain_paths import quoted_paths  # noqa: E402
+from plain_paths import quoted_paths
 
 CONF = str(Path(__file__).resolve().parent.parent / "conf")
 NAMES = [
