@@ -3,6 +3,7 @@
 from types import SimpleNamespace as Settings
 
 from recon.capture import capture_frames
+from recon.console import in_turn
 from recon.export import export_world
 from recon.export.settings import ExportSettings
 from recon.field.settings import HashGridSettings
@@ -30,15 +31,8 @@ from recon.workspace import Workspace
 
 def run(workspace: Workspace, settings: Settings) -> None:
     """From a capture, or from given poses, to a verified world and its report."""
-    pose(workspace, settings)
-    match(workspace, settings)
-    train(workspace, settings)
-    evaluate(workspace, settings)
-    render(workspace, settings)
-    mesh(workspace, settings)
-    export(workspace, settings)
-    score(workspace, settings)
-    report(workspace, settings)
+    for stage in in_turn((pose, match, train, evaluate, render, mesh, export, score, report)):
+        stage(workspace, settings)
 
 
 def capture(workspace: Workspace, settings: Settings) -> None:

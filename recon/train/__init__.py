@@ -5,6 +5,7 @@ setup       what is there before the first step
 loop        to the end of the budget: clock, curve, previews, checkpoints
 training    one training: its state and its step
 schedule    budget and learning rate
+quality     steps of a named quality, and how long they take here
 monitor     TensorBoard
 gradients   loss and gradients: autograd, or the fused kernel
 optimizer   Adam that skips untouched rows
