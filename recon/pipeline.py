@@ -91,6 +91,7 @@ def evaluate(workspace: Workspace, settings: Settings) -> None:
         reconstruction=read_reconstruction(workspace),
         render_view_fn=trained.render,
         background=trained.background,
+        gain_fn=trained.exposures.gain,
         settings=read_settings(EvaluateSettings, "evaluate", settings.evaluate),
     )
 

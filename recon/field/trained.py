@@ -10,6 +10,7 @@ from torch import Tensor
 from recon import kernels
 from recon.field import FieldShape, RadianceField
 from recon.field.checkpoint import load_checkpoint
+from recon.field.exposure import NO_EXPOSURES, Exposures
 from recon.geometry import Camera, Rays, Similarity, pixel_centers, rays_through_pixels, z_of_directions
 from recon.geometry.transforms import Array
 from recon.kernels import OccupancyLayout, StepLattice
@@ -31,6 +32,7 @@ class TrainedField:
     occupied: Tensor  # [cascades, r, r, r] bool
     lattice: StepLattice
     background: str
+    exposures: Exposures = NO_EXPOSURES  # of the pictures that taught it
 
     @property
     def layout(self) -> OccupancyLayout:
@@ -102,6 +104,7 @@ def describe(trained: TrainedField) -> dict[str, Any]:
         "scene": {**vars(scene), "scene_from_world": torch.from_numpy(scene.scene_from_world.matrix)},
         "lattice": asdict(trained.lattice),
         "background": trained.background,
+        "exposures": trained.exposures.plain(),
     }
 
 
@@ -125,6 +128,7 @@ def revive(model: dict[str, Any], training: dict[str, Any], device: torch.device
         training["occupancy"]["occupied"].to(device),
         StepLattice(**model["lattice"]),
         model["background"],
+        Exposures.of(model["exposures"]),
     )
 
 

@@ -23,6 +23,7 @@ from recon.score.settings import EvaluateSettings
 from recon.workspace import StageRun, Workspace, read_metrics
 
 RenderViewFn = Callable[[Camera, NDArray[np.float64]], RenderedView]
+GainFn = Callable[[str], NDArray[np.float32]]  # of the picture with this name: [3]
 BACKGROUNDS = {"white": 1.0, "black": 0.0, "sky": None, "none": None}  # sky: learned by the field
 
 
@@ -32,11 +33,13 @@ def evaluate_field(
     reconstruction: Reconstruction,
     render_view_fn: RenderViewFn,
     background: str,
+    gain_fn: GainFn,
     settings: EvaluateSettings,
 ) -> dict[str, Any]:
     """Score the held-out views; the section "eval" of metrics.json is returned.
 
     `background` is what photos with transparency are composited on: "white" or "black"; "none" where no photo has any.
+    `gain_fn` gives the exposure [3] of the picture with this name, without a look at it: that of its neighbours in time.
     """
     if background not in BACKGROUNDS:
         raise UserError(f"background {background!r}: expected one of {', '.join(BACKGROUNDS)}.")
@@ -60,10 +63,13 @@ def evaluate_field(
     with run as folder, progress("evaluating", len(views)) as bar:
         for view in views:
             photo, mask, rendered = _photo_and_render(view, render_view_fn, background, settings.scale)
+            rendered = rendered.exposed(gain_fn(view.name))
             per_image[view.name] = _scores(photo, mask, rendered)
             write_image(folder / f"{file_name(view)}.png", comparison(photo, rendered))
             bar.advance(note=f"PSNR {per_image[view.name]['psnr']:.2f} dB")
         metrics = _summary(per_image, photo.shape[:2], len(candidates), background)
+        gains = np.array([gain_fn(view.name) for view in views])
+        metrics["exposure"] = "none" if (gains == 1).all() else "neighbours in time"
         metrics["seconds"] = round(run.seconds, 2)
         run.metrics = metrics
     say(

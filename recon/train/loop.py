@@ -10,6 +10,7 @@ import torch
 
 from recon.console import Bar, progress, say
 from recon.field.checkpoint import save_checkpoint
+from recon.field.exposure import NO_EXPOSURES
 from recon.field.trained import TrainedField, describe
 from recon.formats.photos import Photo
 from recon.pixels import PixelSampler
@@ -95,7 +96,9 @@ class Run:
     def _trained(self) -> TrainedField:
         training = self.training
         background = "white" if training.scene.has_alpha else "sky"
-        return TrainedField(training.field, training.scene, training.occupancy.occupied, training.lattice, background)
+        exposures = NO_EXPOSURES if training.exposure is None else training.exposure.exposures()
+        occupied = training.occupancy.occupied
+        return TrainedField(training.field, training.scene, occupied, training.lattice, background, exposures)
 
     def _record(self, report: StepReport, monitor: Monitor, bar: Bar) -> None:
         training, curve = self.training, self.curve
@@ -132,6 +135,7 @@ class Run:
         trained, scores = self._trained(), []
         for photo in self.preview_photos:
             rendered = trained.render(photo.view.camera, photo.view.world_from_camera)
+            rendered = rendered.exposed(trained.exposures.gain(photo.view.name))
             truth = photo.over(1.0)
             scores.append(psnr(torch.from_numpy(truth), torch.from_numpy(rendered.color)))
             monitor.held_out(self.training.step, photo.view.name, photo=truth, rendered=rendered)
@@ -141,7 +145,7 @@ class Run:
         self.training.seconds += time.perf_counter() - started
 
     def metrics(self, *, backend: str) -> dict[str, Any]:
-        seconds = self.training.seconds
+        seconds, training_exposure = self.training.seconds, self.training.exposure
         return {
             "seconds": round(seconds, 2),
             "steps": self.training.step,
@@ -153,5 +157,6 @@ class Run:
             "peak_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
             "device": str(self.training.device),
             "backend": backend,
+            "exposure_spread": None if training_exposure is None else round(training_exposure.exposures().spread, 4),
             "n_cascades": self.training.occupancy.layout.n_cascades,
         }

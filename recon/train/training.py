@@ -15,6 +15,7 @@ from recon.pixels import PixelSampler, RayBatch, Scene
 from recon.render.occupancy import Occupancy
 from recon.render.volume import Samples, Spans, sample_rays, sample_visible
 from recon.train.depth_lines import LineBatch, LineSampler, band
+from recon.train.exposure import ExposureLearner
 from recon.train.gradients import add_gradients
 from recon.train.optimizer import SparseAdam
 from recon.train.schedule import Budget, learning_rate
@@ -35,6 +36,26 @@ class StepReport:
     n_samples: int
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """n rays of a step: where to look along them, and what should be seen there."""
+
+    rays: Rays
+    nearest: Tensor  # [n] where sampling starts and ends
+    farthest: Tensor  # [n]
+    distances: Tensor  # [n] of the surface, 0 where unknown
+    colors: Tensor  # [n, 3]
+    backgrounds: Tensor  # [n, 3] behind everything
+
+    def joined(self, other: "Wanted") -> "Wanted":
+        """These rays, then the others."""
+        rays = Rays(
+            torch.cat([self.rays.origins, other.rays.origins]), torch.cat([self.rays.directions, other.rays.directions])
+        )
+        names = ("nearest", "farthest", "distances", "colors", "backgrounds")
+        return Wanted(rays, *(torch.cat([getattr(self, name), getattr(other, name)]) for name in names))
+
+
 class Training:
     """Field, occupancy, optimiser, random numbers and clocks of one training; `state` and `load_state` are exact."""
 
@@ -47,11 +68,12 @@ class Training:
         recipe: Recipe,
         *,
         lines: LineSampler | None,
+        exposure: ExposureLearner | None,
         seed: int,
         device: torch.device,
     ) -> None:
         self.field, self.occupancy, self.scene, self.lattice, self.recipe = field, occupancy, scene, lattice, recipe
-        self.lines = lines
+        self.lines, self.exposure = lines, exposure
         self.device = device
         self.optimizer = SparseAdam(list(field.parameters()), betas=(0.9, 0.99), epsilon=1e-15)
         self.progress = 0.0  # share of the budget that is spent
@@ -81,42 +103,64 @@ class Training:
 
     def _optimize(self, batch: RayBatch) -> StepReport:
         n = len(batch)
-        targets, backgrounds = self._over_background(batch)
-        rays, spans, known, lines = batch.rays, None, None, self._draw_lines(n)
+        wanted = self._wanted_of_photos(batch)
+        lines = self._draw_lines(n)
         if lines is not None:
-            far = torch.full((n,), torch.inf, device=self.device)
-            spans = (torch.cat([torch.zeros_like(far), lines.nearest]), torch.cat([far, lines.farthest]))
-            rays = Rays(
-                torch.cat([r.origins for r in (rays, lines.rays)]),
-                torch.cat([r.directions for r in (rays, lines.rays)]),
-            )
-            known = torch.cat([torch.zeros_like(far), lines.distances])
-            noise = torch.rand(len(lines.groups), 3, generator=self.generator).to(self.device)
-            targets = torch.cat([targets, torch.where(lines.distances[:, None] > 0, lines.colors, noise)])
-            backgrounds = torch.cat([backgrounds, noise])
-        samples = self._sample(rays, spans)
-        settings = LossSettings(
-            huber_delta=self.recipe.huber_delta,
-            opacity_loss=self.recipe.opacity_loss,
-            distortion_loss=self.recipe.distortion_loss,
-            depth_loss=self.recipe.depth_loss,
-            near_scale=self.scene.near_scale,
-        )
+            wanted = wanted.joined(self._wanted_of_lines(lines))
+        samples = self._sample(wanted.rays, (wanted.nearest, wanted.farthest))
         loss, color = add_gradients(
             self.field,
-            rays,
+            wanted.rays,
             samples,
-            targets=targets,
-            backgrounds=backgrounds,
-            loss=settings,
-            known_distances=known,
+            targets=wanted.colors,
+            backgrounds=wanted.backgrounds,
+            loss=self._loss_settings(),
+            known_distances=wanted.distances,
         )
         self.optimizer.step(self.learning_rate)
+        colors = wanted.colors.detach()
+        if self.exposure is not None:
+            rate = self.learning_rate
+            delta = self.recipe.huber_delta
+            self.exposure.learn(color[:n], colors[:n], batch.photo_indices, huber_delta=delta, learning_rate=rate)
         if lines is not None and self.lines is not None:
-            wrong = (color - targets.detach())[n:].abs().mean(1)
+            wrong = (color - colors)[n:].abs().mean(1)
             self.lines.judge(lines, wrong, limit=self.recipe.depth_max_error if self.progress > JUDGED_AFTER else None)
-        psnr = -10 * torch.log10((color - targets.detach())[:n].square().mean().clamp_min(1e-10))
+        psnr = -10 * torch.log10((color - colors)[:n].square().mean().clamp_min(1e-10))
         return StepReport(loss, float(psnr), n, len(samples))
+
+    def _loss_settings(self) -> LossSettings:
+        recipe = self.recipe
+        return LossSettings(
+            huber_delta=recipe.huber_delta,
+            opacity_loss=recipe.opacity_loss,
+            distortion_loss=recipe.distortion_loss,
+            depth_loss=recipe.depth_loss,
+            near_scale=self.scene.near_scale,
+        )
+
+    def _wanted_of_photos(self, batch: RayBatch) -> "Wanted":
+        """The pixels' colours, and what lies behind them.
+
+        Where alpha is known, random colours behind both. An opaque photo has the learned sky behind it, with noise: a wall of
+        the sky's colour would otherwise do as well by being transparent.
+        """
+        colors, behind = batch.colors, torch.rand(len(batch), 3, generator=self.generator).to(self.device)
+        if batch.alphas is not None:
+            alpha = batch.alphas[:, None]
+            colors = colors * alpha + (1 - alpha) * behind
+        else:
+            behind = self.field.background(batch.rays.directions) + self.recipe.sky_noise * (2 * behind - 1)
+        if self.exposure is not None:
+            colors = self.exposure.evened(colors, batch.photo_indices)
+        nowhere = torch.zeros(len(batch), device=self.device)
+        return Wanted(batch.rays, nowhere, nowhere + torch.inf, nowhere, colors, behind)
+
+    def _wanted_of_lines(self, lines: LineBatch) -> "Wanted":
+        """Random colours behind, which free rays must show as they are."""
+        noise = torch.rand(len(lines.groups), 3, generator=self.generator).to(self.device)
+        colors = torch.where(lines.distances[:, None] > 0, lines.colors, noise)
+        return Wanted(lines.rays, lines.nearest, lines.farthest, lines.distances, colors, noise)
 
     def _draw_lines(self, n_photo_rays: int) -> LineBatch | None:
         """Rays of known depth for a step with so many rays of photos."""
@@ -137,18 +181,6 @@ class Training:
         if kernels.fused(self.device) is None:
             return sample_rays(rays, **march)
         return sample_visible(rays, field=self.field.tensors(), **march)
-
-    def _over_background(self, batch: RayBatch) -> tuple[Tensor, Tensor]:
-        """True colours [n, 3] and what lies behind them [n, 3].
-
-        Where alpha is known, random colours behind both. An opaque photo has the learned sky behind it, with noise: a wall of
-        the sky's colour would otherwise do as well by being transparent.
-        """
-        noise = torch.rand(len(batch), 3, generator=self.generator).to(self.device)
-        if batch.alphas is None:
-            return batch.colors, self.field.background(batch.rays.directions) + self.recipe.sky_noise * (2 * noise - 1)
-        alpha = batch.alphas[:, None]
-        return batch.colors * alpha + (1 - alpha) * noise, noise
 
     def _lattice(self) -> StepLattice:
         """Coarse steps first: early rays cross much fog, and what they cannot resolve yet need not be sampled."""
@@ -175,6 +207,7 @@ class Training:
             "seconds": self.seconds,
             "samples_per_ray": self.samples_per_ray,
             "lines": None if self.lines is None else self.lines.state(),
+            "exposure": None if self.exposure is None else self.exposure.state(),
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -189,3 +222,5 @@ class Training:
         self.samples_per_ray = float(state["samples_per_ray"])
         if self.lines is not None:
             self.lines.load_state(state["lines"])
+        if self.exposure is not None:
+            self.exposure.load_state(state["exposure"])
