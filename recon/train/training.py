@@ -14,12 +14,14 @@ from recon.kernels import LossSettings, StepLattice
 from recon.pixels import PixelSampler, RayBatch, Scene
 from recon.render.occupancy import Occupancy
 from recon.render.volume import Samples, Spans, sample_rays, sample_visible
+from recon.train.batch import Batch
 from recon.train.depth_lines import LineBatch, LineSampler, band
 from recon.train.exposure import ExposureLearner
 from recon.train.gradients import add_gradients
 from recon.train.optimizer import SparseAdam
 from recon.train.schedule import Budget, learning_rate
 from recon.train.settings import Recipe
+from recon.train.targets import targets_of_lines, targets_of_photos
 
 # (share of the budget, times the final step) with which rays are sampled: the field is fog at first and needs no fine sampling
 STRIDES = ((0.1, 4), (0.5, 2), (1.0, 1))
@@ -28,32 +30,12 @@ JUDGED_AFTER = 0.3  # of the budget: what lines of known depth say is doubted on
 
 @dataclass(frozen=True)
 class StepReport:
-    """What one step did."""
+    """What one step did. Loss and PSNR [] are where they were computed: reading them waits for a GPU to finish the step."""
 
-    loss: float
-    psnr: float
+    loss: Tensor
+    psnr: Tensor
     n_rays: int
     n_samples: int
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """n rays of a step: where to look along them, and what should be seen there."""
-
-    rays: Rays
-    nearest: Tensor  # [n] where sampling starts and ends
-    farthest: Tensor  # [n]
-    distances: Tensor  # [n] of the surface, 0 where unknown
-    colors: Tensor  # [n, 3]
-    backgrounds: Tensor  # [n, 3] behind everything
-
-    def joined(self, other: "Wanted") -> "Wanted":
-        """These rays, then the others."""
-        rays = Rays(
-            torch.cat([self.rays.origins, other.rays.origins]), torch.cat([self.rays.directions, other.rays.directions])
-        )
-        names = ("nearest", "farthest", "distances", "colors", "backgrounds")
-        return Wanted(rays, *(torch.cat([getattr(self, name), getattr(other, name)]) for name in names))
 
 
 class Training:
@@ -78,7 +60,8 @@ class Training:
         self.optimizer = SparseAdam(list(field.parameters()), betas=(0.9, 0.99), epsilon=1e-15)
         self.progress = 0.0  # share of the budget that is spent
         self.learning_rate = 0.0
-        self.generator = torch.Generator().manual_seed(seed)
+        self.seed, self.generator = seed, torch.Generator(device).manual_seed(seed)
+        self.batch = Batch.suited_to(device, recipe)
         self.step = 0
         self.seconds = 0.0
         self.samples_per_ray = 32.0  # running mean; sets how many rays fill a step
@@ -94,40 +77,53 @@ class Training:
         )
         if self.step % self.recipe.occupancy_interval == 0:
             self._update_occupancy()
-        n_rays = int(min(max(self.recipe.samples_per_step / self.samples_per_ray, 64), self.recipe.max_rays_per_step))
-        report = self._optimize(pixels.sample(n_rays, self.generator))
-        self.samples_per_ray = 0.95 * self.samples_per_ray + 0.05 * max(report.n_samples / n_rays, 1.0)
+        report = self._optimize_in_memory(pixels)
+        self.samples_per_ray = 0.95 * self.samples_per_ray + 0.05 * max(report.n_samples / report.n_rays, 1.0)
         self.step += 1
         self.seconds += time.perf_counter() - started
         return report
 
+    def _optimize_in_memory(self, pixels: PixelSampler) -> StepReport:
+        """A step with as many rays as the batch allows; with half of them for good where the GPU's memory ends."""
+        while True:
+            n_rays = int(min(max(self.batch.n_samples / self.samples_per_ray, 64), self.batch.max_rays))
+            try:
+                return self._optimize(pixels.sample(n_rays, self.generator))
+            except torch.cuda.OutOfMemoryError as error:
+                self.batch = self.batch.halved(error)
+                self.optimizer.forget_gradients()
+                torch.cuda.empty_cache()
+
     def _optimize(self, batch: RayBatch) -> StepReport:
-        n = len(batch)
-        wanted = self._wanted_of_photos(batch)
+        n, noise = len(batch), self._random(len(batch), 3)
+        targets = targets_of_photos(batch, noise, self.field, self.exposure, sky_noise=self.recipe.sky_noise)
         lines = self._draw_lines(n)
         if lines is not None:
-            wanted = wanted.joined(self._wanted_of_lines(lines))
-        samples = self._sample(wanted.rays, (wanted.nearest, wanted.farthest))
+            targets = targets.joined(targets_of_lines(lines, self._random(len(lines.groups), 3)))
+        samples = self._sample(targets.rays, (targets.nearest, targets.farthest))
         loss, color = add_gradients(
             self.field,
-            wanted.rays,
+            targets.rays,
             samples,
-            targets=wanted.colors,
-            backgrounds=wanted.backgrounds,
+            targets=targets.colors,
+            backgrounds=targets.backgrounds,
             loss=self._loss_settings(),
-            known_distances=wanted.distances,
+            known_distances=targets.distances,
         )
         self.optimizer.step(self.learning_rate)
-        colors = wanted.colors.detach()
+        self._learn_beside(color, targets.colors.detach(), batch, lines)
+        psnr = -10 * torch.log10((color - targets.colors.detach())[:n].square().mean().clamp_min(1e-10))
+        return StepReport(loss, psnr, n, len(samples))
+
+    def _learn_beside(self, color: Tensor, wanted: Tensor, batch: RayBatch, lines: LineBatch | None) -> None:
+        """What rendered and wanted colours [n, 3] say of the photos' exposures, and of the lines that are wrong."""
+        n = len(batch)
         if self.exposure is not None:
-            rate = self.learning_rate
-            delta = self.recipe.huber_delta
-            self.exposure.learn(color[:n], colors[:n], batch.photo_indices, huber_delta=delta, learning_rate=rate)
+            delta, rate = self.recipe.huber_delta, self.learning_rate
+            self.exposure.learn(color[:n], wanted[:n], batch.photo_indices, huber_delta=delta, learning_rate=rate)
         if lines is not None and self.lines is not None:
-            wrong = (color - colors)[n:].abs().mean(1)
-            self.lines.judge(lines, wrong, limit=self.recipe.depth_max_error if self.progress > JUDGED_AFTER else None)
-        psnr = -10 * torch.log10((color - colors)[:n].square().mean().clamp_min(1e-10))
-        return StepReport(loss, float(psnr), n, len(samples))
+            limit = self.recipe.depth_max_error if self.progress > JUDGED_AFTER else None
+            self.lines.judge(lines, (color - wanted)[n:].abs().mean(1), limit=limit)
 
     def _loss_settings(self) -> LossSettings:
         recipe = self.recipe
@@ -139,28 +135,9 @@ class Training:
             near_scale=self.scene.near_scale,
         )
 
-    def _wanted_of_photos(self, batch: RayBatch) -> "Wanted":
-        """The pixels' colours, and what lies behind them.
-
-        Where alpha is known, random colours behind both. An opaque photo has the learned sky behind it, with noise: a wall of
-        the sky's colour would otherwise do as well by being transparent.
-        """
-        colors, behind = batch.colors, torch.rand(len(batch), 3, generator=self.generator).to(self.device)
-        if batch.alphas is not None:
-            alpha = batch.alphas[:, None]
-            colors = colors * alpha + (1 - alpha) * behind
-        else:
-            behind = self.field.background(batch.rays.directions) + self.recipe.sky_noise * (2 * behind - 1)
-        if self.exposure is not None:
-            colors = self.exposure.evened(colors, batch.photo_indices)
-        nowhere = torch.zeros(len(batch), device=self.device)
-        return Wanted(batch.rays, nowhere, nowhere + torch.inf, nowhere, colors, behind)
-
-    def _wanted_of_lines(self, lines: LineBatch) -> "Wanted":
-        """Random colours behind, which free rays must show as they are."""
-        noise = torch.rand(len(lines.groups), 3, generator=self.generator).to(self.device)
-        colors = torch.where(lines.distances[:, None] > 0, lines.colors, noise)
-        return Wanted(lines.rays, lines.nearest, lines.farthest, lines.distances, colors, noise)
+    def _random(self, *shape: int) -> Tensor:
+        """Numbers in [0, 1)."""
+        return torch.rand(*shape, generator=self.generator, device=self.device)
 
     def _draw_lines(self, n_photo_rays: int) -> LineBatch | None:
         """Rays of known depth for a step with so many rays of photos."""
@@ -172,7 +149,7 @@ class Training:
     def _sample(self, rays: Rays, spans: Spans | None) -> Samples:
         march: dict[str, Any] = {
             "near": self.scene.near,
-            "offsets": torch.rand(len(rays), generator=self.generator).to(self.device),
+            "offsets": self._random(len(rays)),
             "occupied": self.occupancy.occupied,
             "layout": self.occupancy.layout,
             "lattice": self._lattice(),
@@ -203,6 +180,7 @@ class Training:
             "optimizer": self.optimizer.state(),
             "occupancy": self.occupancy.state(),
             "generator": self.generator.get_state(),
+            "device": self.device.type,
             "step": self.step,
             "seconds": self.seconds,
             "samples_per_ray": self.samples_per_ray,
@@ -217,7 +195,10 @@ class Training:
         self.occupancy.load_state(
             {k: v.to(self.device) if isinstance(v, Tensor) else v for k, v in state["occupancy"].items()}
         )
-        self.generator.set_state(state["generator"])
+        if state.get("device", "cpu") == self.device.type:
+            self.generator.set_state(state["generator"])
+        else:  # each kind of device has random numbers of its own
+            self.generator.manual_seed(self.seed + int(state["step"]))
         self.step, self.seconds = int(state["step"]), float(state["seconds"])
         self.samples_per_ray = float(state["samples_per_ray"])
         if self.lines is not None:

@@ -141,7 +141,7 @@ def test_training_gradients(n_rays: int, is_open: bool, near_scale: float, monke
         value, colors = add_gradients(
             field, rays, samples, targets=targets, backgrounds=behind, loss=loss, known_distances=known
         )
-        results.append((value, colors, [p.grad.clone() for p in (*field.parameters(), behind)]))
+        results.append((float(value), colors, [p.grad.clone() for p in (*field.parameters(), behind)]))
     assert results[1][0] == pytest.approx(results[0][0], rel=1e-4)
     torch.testing.assert_close(results[1][1], results[0][1], atol=2e-5, rtol=1e-4)
     names = [*(name for name, _ in field.named_parameters()), "behind"]
@@ -212,7 +212,7 @@ def test_depth_loss_alone() -> None:
             value, _ = add_gradients(
                 field, rays, samples, targets=behind, backgrounds=behind, loss=loss, known_distances=known
             )
-            runs.append((value, [p.grad.clone() for p in field.parameters()]))
+            runs.append((float(value), [p.grad.clone() for p in field.parameters()]))
         results.append((runs[1][0] - runs[0][0], [b - a for a, b in zip(runs[0][1], runs[1][1], strict=True)]))
     assert results[0][0] > 0.01
     assert results[1][0] == pytest.approx(results[0][0], rel=1e-4)
