@@ -83,6 +83,9 @@ class LineSampler:
         self._believed = torch.ones(n_groups, dtype=torch.bool, device=device)
         self._weigh()
 
+    def __len__(self) -> int:
+        return len(self._lines)
+
     @property
     def believed_fraction(self) -> float:
         """Share of the lines that were not dropped."""

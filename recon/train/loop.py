@@ -152,7 +152,7 @@ class Run:
         self.training.seconds += time.perf_counter() - started
 
     def metrics(self, *, backend: str) -> dict[str, Any]:
-        seconds, training_exposure = self.training.seconds, self.training.exposure
+        seconds, exposure, lines = self.training.seconds, self.training.exposure, self.training.lines
         return {
             "seconds": round(seconds, 2),
             "steps": self.training.step,
@@ -164,6 +164,8 @@ class Run:
             "peak_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
             "device": str(self.training.device),
             "backend": backend,
-            "exposure_spread": None if training_exposure is None else round(training_exposure.exposures().spread, 4),
+            "exposure_spread": None if exposure is None else round(exposure.exposures().spread, 4),
+            "depth_lines": 0 if lines is None else len(lines),
+            "depth_lines_believed": None if lines is None else round(lines.believed_fraction, 4),
             "n_cascades": self.training.occupancy.layout.n_cascades,
         }
