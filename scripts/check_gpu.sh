@@ -18,6 +18,6 @@ EOF
 if [ -n "$missing" ]; then
     echo "installing $missing"
     # shellcheck disable=SC2086
-    $python -m pip install -q $missing || echo "pip could not install $missing: what needs it will say so"
+    $python -m pip install -q --retries 1 --timeout 10 $missing || echo "pip could not install $missing: what needs it will say so"
 fi
 exec "$python" scripts/check_gpu.py "$@"

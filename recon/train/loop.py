@@ -144,7 +144,7 @@ class Run:
             rendered = trained.render(photo.view.camera, photo.view.world_from_camera)
             rendered = rendered.exposed(trained.exposures.gain(photo.view.name))
             truth = photo.over(1.0)
-            scores.append(psnr(torch.from_numpy(truth), torch.from_numpy(rendered.color)))
+            scores.append(psnr(truth, rendered.color))
             monitor.held_out(self.training.step, photo.view.name, photo=truth, rendered=rendered)
         if scores:
             self.curve.psnr_held_out.append([self.training.step, float(np.mean(scores))])
