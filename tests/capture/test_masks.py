@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from recon.capture import capture_frames
 from recon.capture.masks import shrink_mask
 from recon.errors import UserError
 from recon.formats import images, video
 from recon.workspace import Workspace
 from tests.capture.test_stage import SETTINGS, photo_folder
+from tests.stages import capture_frames
 
 H, W = 90, 160
 

@@ -24,9 +24,11 @@ from recon.given.pictures import lay_out, picture_names
 from recon.given.points import find_points
 from recon.given.refine import align_poses
 from recon.pixels import lines_of_sight
-from recon.poses import import_dataset
+from recon.sfm.settings import PoseSettings
 from recon.workspace import Workspace, read_metrics
+from tests.default_settings import default_settings
 from tests.poses import room
+from tests.stages import import_dataset
 from tests.world_frame.scale_defaults import SCALE
 
 SETTINGS: dict[str, Any] = {
@@ -89,7 +91,7 @@ def to_walls(positions: np.ndarray) -> np.ndarray:
 
 
 def find(given: Reconstruction, scratch: Path, **changed: Any) -> Any:
-    features = {"max_features": 1500, "image_size": None}
+    features = default_settings(PoseSettings, "poses", max_features=1500, image_size=None)
     settings = {"is_refined": False, "intrinsics": False, "at_most": None, "features": features}
     scratch.mkdir()
     return find_points(given, scratch=scratch, seed=0, threads=2, **{**settings, **changed})
