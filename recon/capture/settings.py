@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from recon.capture.keyframes import Spacing
+from recon.capture.mask_function import NAME
 from recon.capture.panorama import ViewPlan, plan_views
 from recon.capture.records import MIN_VIEWS
 from recon.errors import UserError
@@ -23,7 +24,7 @@ class CaptureSettings:
     max_size: Annotated[int, between(64, 16384)] | None
     jpeg_quality: Annotated[int, between(1, 100)]
     alpha: Literal["mask", "empty"]
-    mask_fn: Annotated[str, written(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", "like package.module:function")] | None
+    mask_fn: Annotated[str, written(NAME, "like package.module:function")] | None
     projection: Literal["auto", "perspective", "equirectangular"]
     panorama_views: Annotated[int, between(3, 12)]
     panorama_fov_deg: Annotated[float, between(30, 120)]

@@ -215,8 +215,8 @@ def test_wrong_files(
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("people", "expected package.module:function"),
-        ("os.system('x'):y", "expected package.module:function"),
+        ("people", "expected text like package.module:function"),
+        ("os.system('x'):y", "expected text like package.module:function"),
         ("not_installed_anywhere:mask", "on PYTHONPATH"),
         ("bad_people_import:mask", "importing bad_people_import failed: ZeroDivisionError"),
         ("bad_people:missing", "found nothing of that name"),

@@ -69,7 +69,7 @@ def matches(given: Reconstruction, tmp_path_factory: pytest.TempPathFactory) -> 
     pairs = [(i, j) for i in range(10) for j in range(i + 1, min(i + 4, 10))]
     scratch = tmp_path_factory.mktemp("scratch")
     return match_given(
-        given.views, pairs, scratch=scratch, features={"max_features": 800, "image_size": None}, threads=2
+        given.views, pairs, scratch=scratch, features=default_settings(PoseSettings, "poses", max_features=800, image_size=None), threads=2
     )
 
 
