@@ -25,7 +25,14 @@ TEXT_POSSIBLE = {
     "capture.source", "dataset.path", "export.name", "export.license", "export.license_holder", "view.host", "workspace",
     "truth",
 }  # fmt: skip
-SWITCHES = {"matching.enabled", "views.png", "export.verify", "compare.plain_fusion", "compare.poisson"}
+SWITCHES = {
+    "capture.subfolders",
+    "matching.enabled",
+    "views.png",
+    "export.verify",
+    "compare.plain_fusion",
+    "compare.poisson",
+}
 POSSIBLE = (
     {(key, "0") for key in ZERO_POSSIBLE}
     | {(key, "'abc'") for key in TEXT_POSSIBLE}

@@ -16,6 +16,7 @@ class CaptureSettings:
     """What is taken of a video or of a folder of photos, and how it is written."""
 
     source: str | None
+    subfolders: bool
     target_count: Literal["auto"] | Annotated[int, between(MIN_VIEWS, 100_000)]
     min_count: Annotated[int, between(MIN_VIEWS, 100_000)]
     max_count: Annotated[int, between(MIN_VIEWS, 100_000)]

@@ -13,6 +13,7 @@ from recon.capture.photos import capture_photos
 from recon.capture.records import MIN_VIEWS, Capture, count_reasons
 from recon.capture.settings import CaptureSettings
 from recon.capture.source import source_kind
+from recon.capture.survey import photo_folders
 from recon.capture.video import capture_video
 from recon.console import say, warn
 from recon.errors import UserError
@@ -24,7 +25,7 @@ _LITTLE_OVERLAP = 0.6  # with less, hardly a third is shared with the next but o
 def capture_frames(workspace: Workspace, *, settings: CaptureSettings) -> Path:
     """Write the chosen images of `settings.source` and `frames.json` into `workspace.frames`.
 
-    Images are upright and all of one size. `frames.json` lists every frame of the source, the dropped ones with the
+    Images are upright, those of one camera of one size. `frames.json` lists every frame of the source, the dropped ones with the
     reason, in order of capture, which is the order of names. `UserError` for a source that cannot become a scene.
     """
     if settings.source is None:
@@ -33,15 +34,18 @@ def capture_frames(workspace: Workspace, *, settings: CaptureSettings) -> Path:
             "or posed images with dataset=transforms dataset.path=FOLDER"
         )
     source = Path(settings.source)
-    kind = source_kind(source)
+    kind = source_kind(source, subfolders=settings.subfolders)
     function, function_file = (None, None) if settings.mask_fn is None else load_mask_fn(settings.mask_fn)
-    inputs = [path for path in (source, mask_folder(source), function_file) if path is not None and path.exists()]
+    below = photo_folders(source) if kind == "photos" and settings.subfolders else []
+    inputs = [
+        path for path in (source, *below, mask_folder(source), function_file) if path is not None and path.exists()
+    ]
     run = StageRun(workspace, "capture", workspace.frames, settings=settings, inputs=inputs)
     if run.is_finished:
         say("capture: up to date")
         return workspace.frames
     with run as folder:
-        if find_projection(source, kind, settings.projection) == "equirectangular":
+        if find_projection(source, kind, settings.projection, subfolders=settings.subfolders) == "equirectangular":
             capture = _capture_panoramas(source, kind, folder, settings, function)
         else:
             capture = _capture(source, kind, folder, settings, function)
@@ -60,7 +64,13 @@ def _capture(source: Path, kind: str, folder: Path, settings: CaptureSettings, f
         )
     else:
         capture = capture_photos(
-            source, folder, max_size=size, jpeg_quality=quality, alpha=settings.alpha, mask_fn=function
+            source,
+            folder,
+            subfolders=settings.subfolders,
+            max_size=size,
+            jpeg_quality=quality,
+            alpha=settings.alpha,
+            mask_fn=function,
         )
     _check_enough(capture)
     return capture
@@ -77,7 +87,13 @@ def _capture_panoramas(
         whole = capture_video(source, folder, spacing=spacing, max_size=size, jpeg_quality=WHOLE_QUALITY, mask_fn=None)
     else:
         whole = capture_photos(
-            source, folder, max_size=size, jpeg_quality=WHOLE_QUALITY, alpha=settings.alpha, mask_fn=None
+            source,
+            folder,
+            subfolders=settings.subfolders,
+            max_size=size,
+            jpeg_quality=WHOLE_QUALITY,
+            alpha=settings.alpha,
+            mask_fn=None,
         )
     _check_enough(whole)
     capture = cut_views(whole, folder, plan, jpeg_quality=settings.jpeg_quality)

@@ -21,10 +21,12 @@ from recon.given.formats import FORMATS
 from recon.given.pictures import has_transparency
 from recon.given.points import GivenPoints, find_points
 from recon.given.settings import DatasetSettings
+from recon.given.sound import made_sound
 from recon.poses.exchange import picture_folder, write_exchange
 from recon.sfm.colmap_log import colmap_log
 from recon.sfm.settings import PoseSettings
 from recon.workspace import StageRun, Workspace, write_json
+from recon.workspace.reading import is_file, is_folder
 from recon.world_frame.gps.fixes import gps_of
 from recon.world_frame.scale.metric import apply_scale
 from recon.world_frame.scale.settings import ScaleSettings
@@ -65,14 +67,14 @@ def import_dataset(
     """
     workspace.poses_failed.unlink(missing_ok=True)
     source = _source(settings)
-    given = FORMATS[settings.format].read(source, settings.options(workspace))
+    given, mask_share = made_sound(FORMATS[settings.format].read(source, settings.options(workspace)), source)
     bounds = {"depth_bounds": llff.read_bounds(source)} if settings.format == "llff" else {}
     run = StageRun(
         workspace,
         "poses",
         workspace.poses,
         settings={"dataset": settings, "scale": scale},
-        inputs=[],
+        inputs=given.files,
         also={
             "features": [features.image_size, features.max_features],
             "seed": seed,
@@ -99,6 +101,7 @@ def import_dataset(
             **_report(reconstruction, given, settings.format, how),
             **(found.report() if found else {"triangulation": why_not}),
             **bounds,
+            "mask_share": mask_share,
             "up_estimates": up and up.estimates,
             "scale_sources": scale_sources,
             "seconds": run.seconds,
@@ -156,13 +159,13 @@ def _source(settings: DatasetSettings) -> Path:
     if settings.path is None:
         raise UserError(f"dataset={settings.format} needs dataset.path=... (the folder of the data set).")
     source = Path(settings.path)
-    if not source.exists():
+    if not is_file(source) and not is_folder(source):
         raise UserError(f"dataset.path={settings.path} does not exist.")
     return source.resolve()
 
 
 def _digest(given: Reconstruction) -> str:
-    """Of everything that was read; pictures count by path and size."""
+    """Of everything that was read, but what the pictures hold."""
     digest = hashlib.sha256(json.dumps(cameras_json.encode(given, root=Path("/"))).encode())
     if given.points is not None:
         digest.update(given.points.positions.tobytes() + given.points.colors.tobytes())

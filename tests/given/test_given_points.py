@@ -16,7 +16,8 @@ from scipy.spatial.transform import Rotation
 from recon.errors import UserError
 from recon.formats import colmap, transforms_json
 from recon.formats.cameras_json import read_reconstruction
-from recon.formats.images import image_size_hw, read_image
+from recon.formats.image_files import image_size_hw
+from recon.formats.images import read_image
 from recon.geometry import Reconstruction, Similarity, View, held_out, invert_rigid
 from recon.given.agreement import check
 from recon.given.matches import GivenMatches, match_given
@@ -68,8 +69,13 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Reconstruction:
 def matches(given: Reconstruction, tmp_path_factory: pytest.TempPathFactory) -> GivenMatches:
     pairs = [(i, j) for i in range(10) for j in range(i + 1, min(i + 4, 10))]
     scratch = tmp_path_factory.mktemp("scratch")
+    features = default_settings(PoseSettings, "poses", max_features=800, image_size=None)
     return match_given(
-        given.views, pairs, scratch=scratch, features=default_settings(PoseSettings, "poses", max_features=800, image_size=None), threads=2
+        given.views,
+        pairs,
+        scratch=scratch,
+        features=default_settings(PoseSettings, "poses", max_features=800, image_size=None),
+        threads=2,
     )
 
 
