@@ -74,7 +74,7 @@ def matches(given: Reconstruction, tmp_path_factory: pytest.TempPathFactory) -> 
         given.views,
         pairs,
         scratch=scratch,
-        features=default_settings(PoseSettings, "poses", max_features=800, image_size=None),
+        features=features,
         threads=2,
     )
 
