@@ -19,6 +19,7 @@ try:
     from hydra.errors import HydraException, OverrideParseException
     from omegaconf import DictConfig, OmegaConf
     from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+    from plain_paths import quoted_paths
 
     from recon.configuration import Settings
     from recon.errors import UserError
@@ -44,11 +45,12 @@ def command(stage: Callable[[Workspace, Settings], None]) -> Callable[[], None]:
             workspace = open_workspace(settings.workspace)
             seed_everything(settings.seed, threads=settings.threads)
             with replace_file(workspace.config) as temporary:
-                temporary.write_text(OmegaConf.to_yaml(config, resolve=True))
+                temporary.write_text(OmegaConf.to_yaml(config, resolve=True), errors="surrogateescape")
             stage(workspace, settings)
 
     def main() -> None:
         with one_line_errors():
+            sys.argv[1:] = quoted_paths(sys.argv[1:])
             composed()
 
     return main

@@ -12,7 +12,7 @@ from recon import kernels
 from recon.console import say
 from recon.errors import UserError
 from recon.field import FieldShape, RadianceField
-from recon.field.checkpoint import load_checkpoint
+from recon.field.checkpoint import believed, load_checkpoint
 from recon.geometry import Camera, Rays, Similarity, pixel_directions
 from recon.geometry.transforms import Array
 from recon.kernels import OccupancyLayout, StepLattice
@@ -116,19 +116,26 @@ def load_trained_field(workspace: Workspace, *, device: str, backend: str) -> Tr
     chosen = choose_device(device)
     kernels.use(backend, chosen)
     state = load_checkpoint(workspace.checkpoint)
-    return revive(state["model"], state["training"], chosen)
+    with believed(workspace.checkpoint):
+        return revive(state["model"], state["training"], chosen)
 
 
 def revive(model: dict[str, Any], training: dict[str, Any], device: torch.device) -> TrainedField:
-    """Rebuild a trained field from what `describe` and `Training.state` gave."""
+    """Rebuild a trained field from what `describe` and `Training.state` gave; `ValueError` for values that are none."""
     field = RadianceField(FieldShape(**model["shape"]))
     field.load_state_dict(training["field"])
     matrix = model["scene"]["scene_from_world"].numpy()
     scene = Scene(**{**model["scene"], "scene_from_world": Similarity.from_matrix(matrix)})
+    occupied = training["occupancy"]["occupied"]
+    side = occupied.shape[-1]
+    if occupied.dtype != torch.bool or tuple(occupied.shape) != (scene.n_cascades, side, side, side):
+        raise ValueError(f"occupied cells are {occupied.dtype} {list(occupied.shape)} in {scene.n_cascades} cascades")
+    if model["background"] not in ("white", "black", "sky"):
+        raise ValueError(f"background {model['background']!r}")
     return TrainedField(
         field.to(device).eval(),
         scene,
-        training["occupancy"]["occupied"].to(device),
+        occupied.to(device),
         StepLattice(**model["lattice"]),
         model["background"],
     )
