@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from recon.field.checkpoint import like
 from recon.geometry import Rays
 
 MEMORY = 0.7  # of a group's running error at each step that draws it
@@ -138,8 +139,10 @@ class LineSampler:
 
     def load_state(self, state: dict[str, Any]) -> None:
         """The inverse of `state`."""
-        self._errors, self._visits = state["errors"].to(self._device), state["visits"].to(self._device)
-        self._believed = state["believed"].to(self._device)
+        self._errors, self._visits, self._believed = (
+            like(state[name], own.cpu(), name).to(self._device)
+            for name, own in (("errors", self._errors), ("visits", self._visits), ("believed", self._believed))
+        )
         self._weigh()
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from recon.field.checkpoint import like
 from recon.field.exposure import Exposures
 from recon.train.optimizer import SparseAdam
 
@@ -56,5 +57,5 @@ class ExposureLearner:
 
     def load_state(self, state: dict[str, Any]) -> None:
         """The inverse of `state`."""
-        self._log_gains.data.copy_(state["log_gains"])
+        self._log_gains.data.copy_(like(state["log_gains"], self._log_gains.detach().cpu(), "log_gains"))
         self._optimizer.load_state(state["optimizer"])
