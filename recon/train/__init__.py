@@ -7,9 +7,12 @@ training    one training: its state and its step
 schedule    budget and learning rate
 quality     steps of a named quality, and how long they take here
 monitor     TensorBoard
+targets     what the rays of a step should see
 gradients   loss and gradients: autograd, or the fused kernel
 optimizer   Adam that skips untouched rows
-sightings   rays that end on sparse points
+exposure    gains of the pictures, learned beside the field
+depth_lines rays of known depth: opaque at the surface, free before it
+known_depth where they come from: sparse points, matching, `sensor_depth`
 """
 
 from recon.train.stage import train_field
