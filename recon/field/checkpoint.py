@@ -10,7 +10,7 @@ import torch
 from recon.errors import UserError
 from recon.workspace import replace_file
 
-VERSION = 1
+VERSION = 2  # 2: the samples of a training are counted in its own state
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ from recon.train.batch import Batch
 from recon.train.depth_lines import LineBatch, LineSampler, band
 from recon.train.gradients import add_gradients
 from recon.train.optimizer import SparseAdam
+from recon.train.sample_counts import SampleCounts
 from recon.train.schedule import Budget, learning_rate
 from recon.train.settings import Recipe
 
@@ -33,7 +34,6 @@ class StepReport:
     loss: Tensor
     psnr: Tensor
     n_rays: int
-    n_samples: int
 
 
 class Training:
@@ -61,7 +61,7 @@ class Training:
         self.batch = Batch.suited_to(device, recipe)
         self.step = 0
         self.seconds = 0.0
-        self.samples_per_ray = 32.0  # running mean; sets how many rays fill a step
+        self.samples = SampleCounts(per_ray=32.0)
 
     def advance(self, pixels: PixelSampler, budget: Budget) -> StepReport:
         """One optimisation step."""
@@ -75,7 +75,6 @@ class Training:
         if self.step % self.recipe.occupancy_interval == 0:
             self._update_occupancy()
         report = self._optimize_in_memory(pixels)
-        self.samples_per_ray = 0.95 * self.samples_per_ray + 0.05 * max(report.n_samples / report.n_rays, 1.0)
         self.step += 1
         self.seconds += time.perf_counter() - started
         return report
@@ -83,7 +82,7 @@ class Training:
     def _optimize_in_memory(self, pixels: PixelSampler) -> StepReport:
         """A step with as many rays as the batch allows; with half of them for good where the GPU's memory ends."""
         while True:
-            n_rays = int(min(max(self.batch.n_samples / self.samples_per_ray, 64), self.batch.max_rays))
+            n_rays = int(min(max(self.batch.n_samples / self.samples.per_ray, 64), self.batch.max_rays))
             try:
                 return self._optimize(pixels.sample(n_rays, self.generator))
             except torch.cuda.OutOfMemoryError as error:
@@ -106,7 +105,7 @@ class Training:
             noise = self._random(len(lines.groups), 3)
             targets = torch.cat([targets, torch.where(lines.distances[:, None] > 0, lines.colors, noise)])
             backgrounds = torch.cat([backgrounds, noise])
-        samples = self._sample(rays, spans)
+        samples = self._sample(rays, spans, self.samples.capacity(n))
         settings = LossSettings(
             huber_delta=self.recipe.huber_delta,
             opacity_loss=self.recipe.opacity_loss,
@@ -128,7 +127,8 @@ class Training:
             wrong = (color - targets.detach())[n:].abs().mean(1)
             self.lines.judge(lines, wrong, limit=self.recipe.depth_max_error if self.progress > JUDGED_AFTER else None)
         psnr = -10 * torch.log10((color - targets.detach())[:n].square().mean().clamp_min(1e-10))
-        return StepReport(loss, psnr, n, len(samples))
+        self.samples.add(len(samples) if samples.n_lit is None else samples.n_lit, n)
+        return StepReport(loss, psnr, n)
 
     def _random(self, *shape: int) -> Tensor:
         """Numbers in [0, 1)."""
@@ -141,7 +141,7 @@ class Training:
         width = band(self.progress, first=self.recipe.depth_band, final=self.recipe.final_depth_band)
         return self.lines.sample(max(int(n_photo_rays * self.recipe.depth_share), 1), width, self.generator)
 
-    def _sample(self, rays: Rays, spans: Spans | None) -> Samples:
+    def _sample(self, rays: Rays, spans: Spans | None, capacity: int | None) -> Samples:
         march: dict[str, Any] = {
             "near": self.scene.near,
             "offsets": self._random(len(rays)),
@@ -152,7 +152,7 @@ class Training:
         }
         if kernels.fused(self.device) is None:
             return sample_rays(rays, **march)
-        return sample_visible(rays, field=self.field.tensors(), **march)
+        return sample_visible(rays, field=self.field.tensors(), capacity=capacity, **march)
 
     def _over_background(self, batch: RayBatch) -> tuple[Tensor, Tensor]:
         """True colours [n, 3] and what lies behind them [n, 3].
@@ -182,6 +182,7 @@ class Training:
 
     def state(self) -> dict[str, Any]:
         """Everything that the next step depends on."""
+        self.samples.wait()
         return {
             "field": self.field.state_dict(),
             "optimizer": self.optimizer.state(),
@@ -190,7 +191,8 @@ class Training:
             "device": self.device.type,
             "step": self.step,
             "seconds": self.seconds,
-            "samples_per_ray": self.samples_per_ray,
+            "samples_per_ray": self.samples.per_ray,
+            "samples": self.samples.total,
             "lines": None if self.lines is None else self.lines.state(),
         }
 
@@ -206,6 +208,6 @@ class Training:
         else:  # each kind of device has random numbers of its own
             self.generator.manual_seed(self.seed + int(state["step"]))
         self.step, self.seconds = int(state["step"]), float(state["seconds"])
-        self.samples_per_ray = float(state["samples_per_ray"])
+        self.samples = SampleCounts(float(state["samples_per_ray"]), int(state["samples"]), is_known=self.step > 0)
         if self.lines is not None:
             self.lines.load_state(state["lines"])
