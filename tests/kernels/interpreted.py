@@ -37,7 +37,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SIZES = {
     "small": Sizes(70, 20, HashLayout(2, 4, 9, 4, 16), 32, 8, 0.15),
     "odd": Sizes(3, 7, HashLayout(3, 3, 9, 5, 31), 17, 6, 0.2),  # nothing is a power of two, and no bricks
-    "many rays": Sizes(1, 150, HashLayout(2, 4, 9, 4, 16), 16, 8, 0.3),  # more than there are lanes: they take turns
+    "many rays": Sizes(1, 70, HashLayout(2, 4, 9, 4, 16), 16, 8, 0.3),  # more than there are lanes: they take turns
     "one": Sizes(1, 1, HashLayout(1, 1, 6, 3, 3), 1, 8, 0.3),
 }
 
