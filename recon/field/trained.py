@@ -12,7 +12,8 @@ from recon import kernels
 from recon.console import say
 from recon.errors import UserError
 from recon.field import FieldShape, RadianceField
-from recon.field.checkpoint import load_checkpoint
+from recon.field.checkpoint import believed, load_checkpoint
+from recon.field.exposure import NO_EXPOSURES, Exposures
 from recon.geometry import Camera, Rays, Similarity, pixel_directions
 from recon.geometry.transforms import Array
 from recon.kernels import OccupancyLayout, StepLattice
@@ -35,6 +36,7 @@ class TrainedField:
     occupied: Tensor  # [cascades, r, r, r] bool
     lattice: StepLattice
     background: str
+    exposures: Exposures = NO_EXPOSURES  # of the pictures that taught it
 
     @property
     def layout(self) -> OccupancyLayout:
@@ -108,6 +110,7 @@ def describe(trained: TrainedField) -> dict[str, Any]:
         "scene": {**vars(scene), "scene_from_world": torch.from_numpy(scene.scene_from_world.matrix)},
         "lattice": asdict(trained.lattice),
         "background": trained.background,
+        "exposures": trained.exposures.plain(),
     }
 
 
@@ -116,21 +119,29 @@ def load_trained_field(workspace: Workspace, *, device: str, backend: str) -> Tr
     chosen = choose_device(device)
     kernels.use(backend, chosen)
     state = load_checkpoint(workspace.checkpoint)
-    return revive(state["model"], state["training"], chosen)
+    with believed(workspace.checkpoint):
+        return revive(state["model"], state["training"], chosen)
 
 
 def revive(model: dict[str, Any], training: dict[str, Any], device: torch.device) -> TrainedField:
-    """Rebuild a trained field from what `describe` and `Training.state` gave."""
+    """Rebuild a trained field from what `describe` and `Training.state` gave; `ValueError` for values that are none."""
     field = RadianceField(FieldShape(**model["shape"]))
     field.load_state_dict(training["field"])
     matrix = model["scene"]["scene_from_world"].numpy()
     scene = Scene(**{**model["scene"], "scene_from_world": Similarity.from_matrix(matrix)})
+    occupied = training["occupancy"]["occupied"]
+    side = occupied.shape[-1]
+    if occupied.dtype != torch.bool or tuple(occupied.shape) != (scene.n_cascades, side, side, side):
+        raise ValueError(f"occupied cells are {occupied.dtype} {list(occupied.shape)} in {scene.n_cascades} cascades")
+    if model["background"] not in ("white", "black", "sky"):
+        raise ValueError(f"background {model['background']!r}")
     return TrainedField(
         field.to(device).eval(),
         scene,
-        training["occupancy"]["occupied"].to(device),
+        occupied.to(device),
         StepLattice(**model["lattice"]),
         model["background"],
+        Exposures.of(model["exposures"]),
     )
 
 

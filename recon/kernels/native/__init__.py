@@ -96,7 +96,7 @@ def march(
     lattice: StepLattice,
 ) -> tuple[Tensor, Tensor, Tensor]:
     tensors = [_plain(x) for x in (origins, directions, t_near, t_far, offsets)]
-    clearance = _clearance(occupied)
+    clearance = _clearance(_cells(occupied, layout))
     arguments = lib.MarchArguments(
         len(origins),
         *map(_at, tensors),
@@ -124,6 +124,13 @@ def occupied_cells(densities: Tensor, is_possible: Tensor, side: float, threshol
     return occupied
 
 
+def _cells(occupied: Tensor, layout: OccupancyLayout) -> Tensor:
+    """The cells of a grid, checked before their address is taken: the kernel believes the layout."""
+    if tuple(occupied.shape) != layout.shape or occupied.dtype != torch.bool:
+        raise ValueError(f"occupied: expected bool {list(layout.shape)}, found {occupied.dtype} {list(occupied.shape)}")
+    return occupied.contiguous()
+
+
 def field_density(positions: Tensor, field: FieldTensors) -> tuple[Tensor, Tensor]:
     positions = _plain(positions)
     densities, geometry = torch.empty(len(positions)), torch.empty(len(positions), reference.N_GEOMETRY)
@@ -148,7 +155,7 @@ def march_visible(
     The fourth result is the encoding [n_samples, n_encoded] of the samples' midpoints, for `field_gradients`.
     """
     tensors = [_plain(x) for x in (origins, directions, t_near, t_far, offsets)]
-    clearance = _clearance(occupied)
+    clearance = _clearance(_cells(occupied, layout))
     native, _keep = _field(field)
     grid = (layout.n_cascades, layout.resolution, lattice.step, lattice.growth)
     opaque = -math.log(MIN_TRANSMITTANCE)
@@ -177,7 +184,7 @@ def render_field(
     min_weight: float,
 ) -> tuple[Tensor, Tensor, Tensor]:
     tensors = [_plain(x) for x in (origins, directions, t_near, t_far)]
-    clearance = _clearance(occupied)
+    clearance = _clearance(_cells(occupied, layout))
     n = len(origins)
     colors, opacities, distances = torch.empty(n, 3), torch.empty(n), torch.empty(n)
     native, _keep = _field(field)
