@@ -13,9 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recon.console import progress
-from recon.geometry import Reconstruction
+from recon.geometry import Camera, Evidence, Reconstruction
 from recon.geometry.transforms import Array
 from recon.mesh.viewpoints import Viewpoint, point_depths
+
+
+MIN_SLOPE = 0.1  # a surface seen more obliquely has no depth to speak of
 
 
 class Rendering(Protocol):
@@ -41,17 +44,29 @@ class DepthMap:
     viewpoint: Viewpoint
     depth: NDArray[np.float32]  # [h, w] along camera z; 0 where no surface is trusted
     is_free: NDArray[np.bool_]  # [h, w] nothing along this ray up to the scene's far end
+    weight: NDArray[np.float32]  # [h, w] how much the pixel counts: 1 = sure
+    slope: NDArray[np.float32]  # [h, w] |normal . ray| with the ray's z = 1; 1 where the normal is not known
+    evidence: NDArray[np.uint8]  # [h, w] of `Evidence`: SEEN, PLANE or MATCHED where there is a depth
 
     def __post_init__(self) -> None:
-        assert self.depth.shape == self.is_free.shape == self.viewpoint.camera.size_hw
+        size = self.viewpoint.camera.size_hw
+        assert self.depth.shape == self.is_free.shape == self.weight.shape == size
+        assert self.slope.shape == self.evidence.shape == size
+
+    @staticmethod
+    def of_field(
+        viewpoint: Viewpoint, depth: NDArray, is_free: NDArray, normal: NDArray | None = None, *, weight: float = 1.0
+    ) -> "DepthMap":
+        """A map of rendered depths [h, w] with their normals [h, w, 3] (world; 0: unknown)."""
+        depth = depth.astype(np.float32)
+        slope = np.ones_like(depth) if normal is None else slopes(viewpoint, normal)
+        evidence = np.full(depth.shape, Evidence.SEEN, np.uint8)
+        return DepthMap(viewpoint, depth, is_free, np.full_like(depth, weight), slope, evidence)
 
     @property
     def camera_rays(self) -> NDArray[np.float64]:
         """[h, w, 3] directions in the camera frame with z = 1 (pinhole)."""
-        camera = self.viewpoint.camera
-        h, w = camera.size_hw
-        y, x = np.mgrid[:h, :w] + 0.5
-        return np.stack([(x - camera.cx) / camera.fx, (y - camera.cy) / camera.fy, np.ones((h, w))], -1)
+        return pinhole_rays(self.viewpoint.camera)
 
     def points(self, step: int = 1) -> Array:
         """World positions [n, 3] of the trusted pixels (of every `step`-th row and column)."""
@@ -60,6 +75,20 @@ class DepthMap:
         local = self.camera_rays[::step, ::step][hit] * depth[hit][:, None]
         pose = self.viewpoint.world_from_camera
         return local @ pose[:3, :3].T + pose[:3, 3]
+
+
+def pinhole_rays(camera: Camera) -> NDArray[np.float64]:
+    """[h, w, 3] directions in the camera frame with z = 1."""
+    h, w = camera.size_hw
+    y, x = np.mgrid[:h, :w] + 0.5
+    return np.stack([(x - camera.cx) / camera.fx, (y - camera.cy) / camera.fy, np.ones((h, w))], -1)
+
+
+def slopes(viewpoint: Viewpoint, normal: NDArray) -> NDArray[np.float32]:
+    """|normal . ray| [h, w] with the ray's z = 1, not under MIN_SLOPE; 1 where the normal [h, w, 3] is 0."""
+    rays = pinhole_rays(viewpoint.camera) @ viewpoint.world_from_camera[:3, :3].T
+    slope = np.abs((rays * normal).sum(-1))
+    return np.where(np.abs(normal).sum(-1) > 0, np.maximum(slope, MIN_SLOPE), 1).astype(np.float32)
 
 
 def render_depth_maps(
@@ -83,11 +112,10 @@ def render_depth_maps(
     far = max_depth or far_end(reconstruction, [depth for depth, _, _ in rendered])
     maps = []
     for viewpoint, (depth, opacity, normal) in zip(viewpoints, rendered, strict=True):
-        blank = DepthMap(viewpoint, depth, np.zeros(depth.shape, bool))
-        keep = (depth > 0) & (depth <= far) & ~at_jump(depth, max_jump) & ~is_grazing(blank, normal, min_cosine)
+        keep = (depth > 0) & (depth <= far) & ~at_jump(depth, max_jump) & ~is_grazing(viewpoint, normal, min_cosine)
         # Empty to the far end: nearly transparent, or opaque only behind it (sky, the far background).
         is_free = (opacity < 0.1) | (depth > 1.5 * far)
-        maps.append(DepthMap(viewpoint, np.where(keep, depth, 0).astype(np.float32), is_free))
+        maps.append(DepthMap.of_field(viewpoint, np.where(keep, depth, 0), is_free, normal))
     return maps, far
 
 
@@ -117,8 +145,8 @@ def at_jump(depth: NDArray[np.float32], max_jump: float) -> NDArray[np.bool_]:
     return (high - low > 2 * max_jump * smooth) | (np.abs(depth - smooth) > max_jump * smooth)
 
 
-def is_grazing(view: DepthMap, normal: NDArray[np.float32], min_cosine: float) -> NDArray[np.bool_]:
+def is_grazing(viewpoint: Viewpoint, normal: NDArray[np.float32], min_cosine: float) -> NDArray[np.bool_]:
     """Pixels [h, w] whose rendered normal is nearly across the ray; pixels without a normal are not judged."""
-    rays = view.camera_rays @ view.viewpoint.world_from_camera[:3, :3].T
+    rays = pinhole_rays(viewpoint.camera) @ viewpoint.world_from_camera[:3, :3].T
     cosine = np.abs((rays * normal).sum(-1)) / np.linalg.norm(rays, axis=-1)
     return (cosine < min_cosine) & (np.abs(normal).sum(-1) > 0)
