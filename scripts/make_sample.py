@@ -1,6 +1,7 @@
-"""Make the sample capture in data/sample: a video of a procedural courtyard, with exact truth beside it.
+"""Make a capture of a procedural place, with exact truth beside it: by default the sample in data/sample.
 
     python scripts/make_sample.py                                  # the checked-in sample
+    python scripts/make_sample.py --place furnished_room --output runs/room_film
     python scripts/make_sample.py --output tiny --frames 24 --size 120 160 --texel 0.02
 
 The same seed gives the same truth, byte for byte; the video also depends on the version of the H.264 encoder.
@@ -14,12 +15,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from recon.console import say
 from recon.errors import UserError
-from recon.synthetic.film import make_capture
+from recon.synthetic.film import PLACES, make_capture
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, default=Path("data/sample"), help="folder to write")
+    parser.add_argument("--place", choices=sorted(PLACES), default="courtyard", help="what is filmed")
     parser.add_argument("--seed", type=int, default=7, help="of the world, the walk and the noise")
     parser.add_argument("--frames", type=int, default=150, help="length at 15 frames a second, always one round")
     parser.add_argument("--size", type=int, nargs=2, default=(480, 640), metavar=("H", "W"), help="pixels, even")
@@ -28,6 +30,7 @@ def main() -> None:
     arguments = parser.parse_args()
     folder = make_capture(
         arguments.output,
+        place=arguments.place,
         seed=arguments.seed,
         n_frames=arguments.frames,
         size_hw=tuple(arguments.size),

@@ -2,6 +2,7 @@
 # Make or refresh .venv with recon and everything its tests need. Costs nothing when it is up to date.
 #
 #   bash scripts/setup.sh            PYTHON=/path/to/python3.11 bash scripts/setup.sh
+#   bash scripts/setup.sh simulators        also the physics engines and checkers that exported worlds are tried in
 #
 # System packages (Debian names): python3-venv; libgl1 libegl1 libx11-6 (open3d links to them). Installed when root,
 # named otherwise. A C++ compiler (g++) is optional: with one, the native kernels are built too. To save gigabytes of CUDA on a
@@ -72,9 +73,29 @@ missing_libraries() { # Debian packages of the shared libraries that open3d link
     done
 }
 
+simulators() { # engines and checkers of exported worlds that come as wheels; others, for Debian, are named
+    echo "set-up: installing simulators and checkers (about 1 GB)"
+    pip_install -e '.[dev,simulators]'
+    # Without their dependencies: Drake's name a proprietary solver, SAPIEN's an OpenCV that overwrites ours.
+    pip_install --no-deps drake sapien
+    pip_install lxml transforms3d
+    local pair missing=()
+    for pair in ign:ignition-tools ign:sdformat-sdf check_urdf:liburdfdom-tools blender:blender npm:npm; do
+        command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
+    done
+    [ ${#missing[@]} = 0 ] || echo "set-up: checkers that are system packages and absent here: apt-get install ${missing[*]}"
+    if command -v npm >/dev/null && [ ! -d .venv/npm/node_modules/gltf-validator ]; then
+        npm install --silent --prefix .venv/npm gltf-validator || echo "set-up: npm could not install gltf-validator"
+    fi
+    echo "set-up: simulators done"
+}
+
+what=${1:-}
+[ -z "$what" ] || [ "$what" = simulators ] || fail "expected no argument or 'simulators', found '$what'."
 stamp=.venv/set-up.sha256
 key=$(fingerprint)
 if [ -x .venv/bin/python ] && [ "$(cat "$stamp" 2>/dev/null)" = "$key" ]; then
+    [ -z "$what" ] || simulators
     exit 0
 fi
 
@@ -101,3 +122,4 @@ pip_install -e '.[dev]'
     fail "the packages are installed but do not import (above). On Debian: apt-get install libgl1 libegl1 libx11-6"
 echo "$key" >"$stamp"
 echo "set-up: done in $SECONDS s"
+[ -z "$what" ] || simulators

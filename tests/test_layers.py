@@ -21,6 +21,7 @@ BELOW = {
     "poses": {"geometry", "formats", "sfm", "given", "world_frame", "doctor"},
     "pixels": {"geometry", "formats", "kernels"},
     "synthetic": {"geometry", "formats"},
+    "matching": {"geometry", "formats", "kernels"},
     "render": {"geometry", "kernels"},
     "field": {"geometry", "kernels", "pixels", "render"},
     "score": {"geometry", "formats", "render"},

@@ -16,7 +16,7 @@ from recon.render.volume import Samples, sample_rays, sample_visible
 from recon.train.gradients import add_gradients
 from recon.train.optimizer import SparseAdam
 
-LOSS = LossSettings(huber_delta=0.1, opacity_loss=1e-3, distortion_loss=1e-3, near_scale=0.0)
+LOSS = LossSettings(huber_delta=0.1, opacity_loss=1e-3, distortion_loss=1e-3, depth_loss=0.0, near_scale=0.0)
 
 
 @dataclass(frozen=True)

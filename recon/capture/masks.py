@@ -17,7 +17,8 @@ from recon.capture.mask_function import MaskFn, called
 from recon.capture.records import FrameRecord
 from recon.console import progress, warn
 from recon.errors import UserError
-from recon.formats.images import image_size_hw, read_image, write_image
+from recon.formats.image_files import image_size_hw
+from recon.formats.images import read_image, write_image
 
 _OPAQUE = 250  # alpha from here on counts: below, the edge of a cut-out mixes in what was cut away
 _SAME_ASPECT = 0.02

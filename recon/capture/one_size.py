@@ -7,7 +7,7 @@ from pathlib import Path
 
 from recon.console import say
 from recon.errors import UserError
-from recon.formats.images import ImageHeader
+from recon.formats.image_files import ImageHeader
 
 _TRANSPOSED_TAG = 6  # EXIF: turn by 90 degrees
 

@@ -20,7 +20,8 @@ from recon.capture.masks import save_mask
 from recon.capture.records import Capture, FrameRecord
 from recon.console import progress
 from recon.errors import UserError
-from recon.formats.images import list_images, read_header, read_image, write_image
+from recon.formats.image_files import read_header
+from recon.formats.images import list_images, read_image, write_image
 from recon.formats.video import read_video_info
 from recon.geometry.cameras import Camera
 from recon.geometry.panorama import CubeView, cube_camera, cube_views, sampling_map

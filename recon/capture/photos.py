@@ -22,16 +22,8 @@ from recon.capture.sharpness import measure_sharpness
 from recon.console import progress, warn
 from recon.errors import UserError
 from recon.formats.exif_gps import read_gps
-from recon.formats.images import (
-    ImageHeader,
-    fit_within,
-    list_images,
-    read_header,
-    read_image,
-    resize_image,
-    turned,
-    write_image,
-)
+from recon.formats.image_files import ImageHeader, read_header
+from recon.formats.images import fit_within, list_images, read_image, resize_image, turned, write_image
 
 _SCORE_SIZE = 640  # sharpness is measured at this longest side, as in videos
 _THUMBNAIL_SIZE = 64

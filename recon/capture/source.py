@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Literal
 
 from recon.errors import UserError
-from recon.formats.images import IMAGE_SUFFIXES, list_images
+from recon.formats.image_files import IMAGE_SUFFIXES
+from recon.formats.images import list_images
 from recon.formats.video import VIDEO_SUFFIXES
 
 # Folders that come with poses: reading only their pictures would throw the poses away.

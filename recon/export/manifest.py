@@ -2,38 +2,24 @@
 
 import hashlib
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import recon
+from recon.export.place import STATIC_GLB, VISUAL_GLB
+from recon.export.surface import Array
+from recon.export.units import Lengths
 from recon.formats.cameras_json import encode_geo
-from recon.geometry.mesh import TriangleMesh
 from recon.geometry.reconstruction import Reconstruction
 from recon.workspace import write_json
 
-FORMAT, VERSION = "recon-world", 1
+FORMAT, VERSION = "recon-world", 2
+_NOT_SEALED = {"manifest.json", "stage.json"}  # itself, and the run's own note that the stage finished
 UNKNOWN_SCALE = (
     "The scale of this capture is unknown. Simulators read one unit as one metre, which is a convention here and "
     "not a measurement: sizes, speeds and forces are not physical until the world is scaled."
 )
-
-
-@dataclass(frozen=True)
-class Lengths:
-    """What a length given in metres is in package units: 1 where the scale is known."""
-
-    scale: float
-    is_metric: bool
-
-
-def lengths_of(mesh: TriangleMesh, reconstruction: Reconstruction, *, assumed_diagonal: float) -> Lengths:
-    """Of an unscaled scene, tolerances and probe sizes are chosen as if its diagonal measured `assumed_diagonal` metres."""
-    if reconstruction.scale is not None:
-        return Lengths(1.0, True)
-    diagonal = float(np.linalg.norm(np.ptp(mesh.vertices, axis=0)))
-    return Lengths(max(diagonal, 1e-9) / assumed_diagonal, False)
 
 
 @dataclass(frozen=True)
@@ -43,14 +29,14 @@ class Manifest:
     value: dict[str, Any]
 
     def seal(self, folder: Path) -> None:
-        """Write manifest.json with size and sha256 of every file now in `folder`."""
+        """Write manifest.json with size and sha256 of every file of the package now in `folder`."""
         files = {
             path.relative_to(folder).as_posix(): {
                 "bytes": path.stat().st_size,
                 "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
             }
             for path in sorted(folder.rglob("*"))
-            if path.is_file()
+            if path.is_file() and path.name not in _NOT_SEALED
         }
         write_json(folder / "manifest.json", {**self.value, "files": files})
 
@@ -58,8 +44,10 @@ class Manifest:
 def make_manifest(
     *,
     name: str,
+    license: str | None,
     reconstruction: Reconstruction,
     lengths: Lengths,
+    origin: Array,
     collision: dict[str, Any],
     ground: dict[str, Any] | None,
     friction: float,
@@ -77,14 +65,16 @@ def make_manifest(
             "version": VERSION,
             "generator": f"recon {recon.__version__}",
             "name": name,
+            "license": license,
             "units": "metre" if lengths.is_metric else "unknown (read as metre)",
             "up_axis": "z",
-            "up_axis_of": {"visual.glb": "y"},
+            "up_axis_of": {VISUAL_GLB: "y", STATIC_GLB: "y"},
             "is_up_aligned": reconstruction.is_up_aligned,
             "metres_per_unit": scale and scale.metres_per_unit,
             "scale": scale and {"source": scale.source, "relative_error": scale.relative_error},
             "length_scale": lengths.scale,
             "geo": reconstruction.geo and encode_geo(reconstruction.geo),
+            "origin_in_world": {"position": origin.tolist(), "why": "numbers near zero keep their millimetres"},
             "world_from_capture": reconstruction.world_from_capture.matrix.tolist(),
             "seen_fraction": seen_fraction,
             "friction": friction,
@@ -97,11 +87,17 @@ def make_manifest(
     )
 
 
+def write_changelog(folder: Path, manifest: Manifest) -> None:
+    """CHANGELOG.md, for a package that is kept and edited after it was made."""
+    day = datetime.now(UTC).date().isoformat()
+    (folder / "CHANGELOG.md").write_text(f"# Changelog\n\n- {day}: exported by {manifest.value['generator']}.\n")
+
+
 def write_readme(folder: Path, manifest: Manifest) -> None:
     """How to load the package, line by line, in each simulator."""
     value = manifest.value
     cautions = "".join(f"> **{warning}**\n\n" for warning in value["warnings"])
-    usd = "" if "scene.usda" in value["skipped"] else _USD
+    usd = "" if "scene.usd" in value["skipped"] else _USD
     (folder / "README.md").write_text(_README.format(name=value["name"], cautions=cautions, usd=usd, **_numbers(value)))
 
 
@@ -116,28 +112,31 @@ def _numbers(value: dict[str, Any]) -> dict[str, str]:
 
 
 _USD = """
-**Isaac Sim, Isaac Lab, Omniverse**: open `scene.usda`, or
+**Isaac Sim, Isaac Lab, Omniverse**: open `scene.usd`, or
 
 ```python
 from isaacsim.core.utils.stage import add_reference_to_stage
-add_reference_to_stage("world/scene.usda", "/World/Place")
+add_reference_to_stage("world/scene.usd", "/World/Place")
 ```
 """
 
 _README = """# {name}: a captured place for simulators
 
-{cautions}Units: {units}. Axes: +z up (`visual.glb` alone is +y up, as glTF demands). `manifest.json` says where the scale
-came from, how the world lies in the frame of the capture, and the sha256 of every file. The folder can be moved;
-nothing in it names a path outside. In the lines below `world/` is this folder.
+![{name}]({name}.png)
 
-- `visual.obj` with `.mtl`, `.png`; `visual.glb`: what is seen
-- `collision/part_*.obj`: {parts} convex parts, within {tolerance} of the visual surface: for engines that collide with convex hulls
-- `collision/static.obj`: one concave mesh, for engines that take a static one
+{cautions}Units: {units}. Axes: +z up (GLB files alone are +y up, as glTF demands). `manifest.json` says where the scale
+came from, how the world lies in the frame of the capture, and the sha256 of every file. The folder can be moved and
+renamed; nothing in it names a path outside. In the lines below `world/` is this folder.
+
+- `assets/visual.obj` with `.mtl`, `.png`; `assets/visual.glb`: what is seen
+- `assets/convex.obj`: {parts} convex parts, an object each, within {tolerance} of the visual surface; the same parts one by
+  one in `assets/parts/` (those that are boxes stand in the scene files only)
+- `assets/static.obj`, `assets/static.glb`: one concave mesh, for engines that take a static one
 - `ground.npy`, `ground.png` (when the scene has a ground): height field; layout in `manifest.json`
 - `cameras.json`: where the capture's cameras stood
 - `verification.json`: which engines loaded this folder, and where dropped spheres came to rest
 
-**MuJoCo**
+**MuJoCo**: `scene.xml` includes `world.xml` (the place alone) and adds light and sky
 
 ```python
 import mujoco
@@ -145,6 +144,7 @@ model = mujoco.MjModel.from_xml_path("world/scene.xml")
 ```
 
 To add robots: `spec = mujoco.MjSpec.from_file("world/scene.xml")`, then `spec.attach(robot, prefix="robot/", frame=...)`.
+Collision geometry is geom group 3, drawn when that group is switched on.
 
 **PyBullet**: convex parts, or the one concave mesh
 
@@ -155,26 +155,45 @@ pybullet.loadURDF("world/scene.urdf", useFixedBase=True)
 pybullet.loadURDF("world/scene_concave.urdf", useFixedBase=True)  # instead: exact triangles, static only
 ```
 
-**Gazebo**: name the folder `{name}` and put its parent on the resource path
+**Drake**
 
-```bash
-GZ_SIM_RESOURCE_PATH=/path/to/parent gz sim {name}/world.sdf
+```python
+plant, scene_graph = AddMultibodyPlantSceneGraph(builder, time_step=0.002)
+Parser(plant).AddModels("world/model.sdf")
 ```
+
+**Gazebo**: `gz sim world/world.sdf`; as a model of another world, put this folder's parent on `GZ_SIM_RESOURCE_PATH` and
+include `model://` with the folder's name.
 {usd}
+**Newton**
+
+```python
+builder = newton.ModelBuilder()
+builder.add_usd("world/scene.usd")
+```
+
 **SAPIEN, ManiSkill**
 
 ```python
 builder = scene.create_actor_builder()
-builder.add_nonconvex_collision_from_file("world/collision/static.obj")
-builder.add_visual_from_file("world/visual.glb", pose=sapien.Pose(q=[0.7071068, 0.7071068, 0, 0]))
+builder.add_nonconvex_collision_from_file("world/assets/static.obj")
+builder.add_visual_from_file("world/assets/visual.glb", pose=sapien.Pose(q=[0.7071068, 0.7071068, 0, 0]))
 builder.build_static()
 ```
 
 **Genesis**: it decimates and convexifies meshes unless told not to
 
 ```python
-scene.add_entity(gs.morphs.Mesh(file="world/collision/static.obj", fixed=True, convexify=False, decimate=False))
+scene.add_entity(gs.morphs.Mesh(file="world/assets/static.obj", fixed=True, convexify=False, decimate=False))
 ```
 
-**Habitat**: `{name}.stage_config.json`. **Unity, Unreal, Blender, web**: `visual.glb`.
+**Habitat**
+
+```python
+backend = habitat_sim.SimulatorConfiguration()
+backend.scene_dataset_config_file = "world/{name}.scene_dataset_config.json"
+backend.scene_id = "{name}"
+```
+
+**Unity, Unreal, Blender, web**: `assets/visual.glb`.
 """

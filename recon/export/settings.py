@@ -3,22 +3,26 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from recon.settings import above, between, written
+from recon.settings import above, at_least, between, written
+
+Name = Annotated[str, written(r"[A-Za-z_][A-Za-z0-9_]*", "letters, digits and _, no digit first")]
 
 
 @dataclass(frozen=True)
 class ExportSettings:
-    """Lengths are metres."""
+    """Lengths in metres; of a scene without scale, as `assumed_diagonal_m` says."""
 
-    name: Annotated[str, written(r"[A-Za-z0-9_]+", "of letters, digits and _")]
-    tolerance_m: Annotated[float, above(0, up_to=1000)]
-    wall_thickness_m: Annotated[float, above(0, up_to=1000)]
-    collision_faces: Annotated[int, between(4, 100_000_000)]
-    max_parts: Annotated[int, between(1, 1_000_000)]
-    ground_cell_m: Annotated[float, above(0, up_to=1000)]
+    name: Name
+    license: str | None
+    license_holder: str | None
+    tolerance_m: Annotated[float, above(0, up_to=10)]
+    wall_thickness_m: Annotated[float, above(0, up_to=100)]
+    collision_faces: Annotated[int, between(4, 10_000_000)]
+    max_parts: Annotated[int, between(1, 100_000)]
+    ground_cell_m: Annotated[float, above(0, up_to=100)]
     friction: Annotated[float, between(0, 100)]
-    assumed_diagonal_m: Annotated[float, above(0, up_to=1_000_000)]
+    assumed_diagonal_m: Annotated[float, above(0)]
     verify: bool
-    drop_spheres: Annotated[int, between(1, 100_000)]
-    sphere_radius_m: Annotated[float, above(0, up_to=1000)]
-    drop_seconds: Annotated[float, above(0, up_to=3600)]
+    drop_spheres: Annotated[int, at_least(1, up_to=100_000)]
+    sphere_radius_m: Annotated[float, above(0, up_to=100)]
+    drop_seconds: Annotated[float, above(0, up_to=1000)]

@@ -1,34 +1,33 @@
-"""The export stage: mesh/ -> world/, a package that simulators load, and a drop test that proves it."""
+"""The export stage: mesh/ -> world/, a package that simulators load, and the trials that prove it."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from recon.console import say, warn
+from recon.console import say
 from recon.errors import UserError
-from recon.export.collision_mesh import make_collision_mesh
-from recon.export.convex_parts import decompose
+from recon.export.collision import Collision, make_collision
 from recon.export.ground import find_ground, write_ground
-from recon.export.manifest import Lengths, lengths_of, make_manifest, write_readme
+from recon.export.license import write_license
+from recon.export.manifest import make_manifest, write_changelog, write_readme
+from recon.export.place import CONVEX, STATIC, STATIC_GLB, VISUAL, VISUAL_GLB, Place
 from recon.export.preview import write_preview
-from recon.export.scene_files import write_habitat_stage, write_mjcf, write_sdf, write_urdf
+from recon.export.scenes import write_scenes
 from recon.export.settings import ExportSettings
 from recon.export.surface import Surface
-from recon.export.usd import has_usd, write_usd
+from recon.export.units import in_package_units, lengths_of
 from recon.export.verify import verify_world
 from recon.formats import cameras_json
 from recon.formats.mesh_glb import write_glb
-from recon.formats.mesh_obj import read_obj, write_obj
+from recon.formats.mesh_obj import read_obj, write_obj, write_obj_objects
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.reconstruction import Reconstruction
-from recon.geometry.transforms import Similarity
 from recon.workspace import StageRun, Workspace, read_metrics, write_json
 
 
 def export_world(workspace: Workspace, *, reconstruction: Reconstruction, settings: ExportSettings) -> Path:
-    """Write `workspace.world` and the metrics section "world".
+    """Write `workspace.world` and the metrics section "world"; settings are explained in conf/export/default.yaml.
 
     Raises `UserError` when there is no mesh, or an empty one.
     """
@@ -45,96 +44,66 @@ def export_world(workspace: Workspace, *, reconstruction: Reconstruction, settin
     if run.is_finished:
         say("export: up to date")
         return workspace.world
-    mesh, reconstruction = _in_metres(_read_mesh(workspace.mesh / "mesh.obj"), reconstruction)
-    with run as folder:
-        collision = _write_package(folder, workspace, mesh, reconstruction, settings)
-        result: dict[str, Any] = {"loads": {}, "n_parts": len(collision.parts), "collision_faces": collision.n_faces}
-        if settings.verify:
-            result |= verify_world(
-                folder,
-                n_spheres=settings.drop_spheres,
-                sphere_radius_m=settings.sphere_radius_m,
-                seconds=settings.drop_seconds,
-            )
-            write_json(folder / "verification.json", result)
-        run.metrics = {**result, "seconds": run.seconds}
-    say(f"export: {len(collision.parts)} convex parts, {collision.n_faces} collision faces -> {workspace.world}")
-    return workspace.world
-
-
-@dataclass(frozen=True)
-class _Collision:
-    """What stands in collision/."""
-
-    mesh: TriangleMesh
-    parts: list[str]  # file names relative to the package
-    tolerance: float  # the parts stand off the visual surface by no more than this, in package units
-    deviation: float  # of static.obj, measured
-
-    @property
-    def n_faces(self) -> int:
-        return len(self.mesh.faces)
-
-    def as_dict(self) -> dict[str, Any]:
-        return {
-            "static": "collision/static.obj",
-            "static_faces": self.n_faces,
-            "static_deviation": self.deviation,
-            "n_parts": len(self.parts),
-            "tolerance": self.tolerance,
-        }
-
-
-def _write_package(
-    folder: Path, workspace: Workspace, mesh: TriangleMesh, reconstruction: Reconstruction, settings: ExportSettings
-) -> _Collision:
-    """Every file of the package but for the proof that it loads."""
-    write_json(folder / "cameras.json", _portable_cameras(reconstruction, workspace))
+    mesh, reconstruction, origin = in_package_units(_read_mesh(workspace.mesh / "mesh.obj"), reconstruction)
     lengths = lengths_of(mesh, reconstruction, assumed_diagonal=settings.assumed_diagonal_m)
-    collision = _write_geometry(folder, mesh, lengths, settings)
-    ground = _write_ground(folder, mesh, reconstruction, cell=settings.ground_cell_m * lengths.scale)
-    skipped = _write_scenes(folder, mesh, collision, name=settings.name, friction=settings.friction)
-    write_preview(folder / "preview.png", mesh, made_already=workspace.mesh / "mesh_0.png")
-    manifest = make_manifest(
-        name=settings.name,
-        reconstruction=reconstruction,
-        lengths=lengths,
-        collision=collision.as_dict(),
-        ground=ground,
-        friction=settings.friction,
-        skipped=skipped,
-        seen_fraction=read_metrics(workspace).get("mesh", {}).get("seen_fraction"),
-    )
-    write_readme(folder, manifest)
-    manifest.seal(folder)
-    return collision
+    with run as folder:
+        collision = make_collision(mesh, settings, length_scale=lengths.scale)
+        place = Place(settings.name, mesh, collision.static, collision.parts, settings.friction, reconstruction)
+        _write_assets(folder, place)
+        skipped = write_scenes(folder, place)
+        write_json(folder / "cameras.json", _portable_cameras(reconstruction, workspace))
+        write_preview(folder / f"{settings.name}.png", mesh, made_already=workspace.mesh / "mesh_0.png")
+        write_license(folder / "LICENSE", license=settings.license, holder=settings.license_holder)
+        manifest = make_manifest(
+            name=settings.name,
+            license=settings.license,
+            reconstruction=reconstruction,
+            lengths=lengths,
+            origin=origin,
+            collision=collision.as_dict(),
+            ground=_write_ground(folder, place, cell=settings.ground_cell_m * lengths.scale),
+            friction=settings.friction,
+            skipped=skipped,
+            seen_fraction=read_metrics(workspace).get("mesh", {}).get("seen_fraction"),
+        )
+        write_readme(folder, manifest)
+        write_changelog(folder, manifest)
+        manifest.seal(folder)
+        run.metrics = _numbers(collision)
+        if settings.verify:
+            run.metrics |= _verify(folder, settings)
+            manifest.seal(folder)  # with the results of the trials
+    say(f"export: {len(collision.parts)} convex parts -> {workspace.world}")
+    return workspace.world
 
 
 def _read_mesh(source: Path) -> TriangleMesh:
     if not source.exists():
         raise UserError(f"{source} is missing. Make it with: python scripts/mesh.py")
     mesh = read_obj(source)
-    if not len(mesh.faces):
-        raise UserError(f"{source} has no faces. Train longer, then run: python scripts/mesh.py")
+    if not np.ptp(mesh.vertices, axis=0).any():
+        raise UserError(f"{source}: all of its points are one. Train longer, then run: python scripts/mesh.py")
     return mesh
 
 
-def _in_metres(mesh: TriangleMesh, reconstruction: Reconstruction) -> tuple[TriangleMesh, Reconstruction]:
-    """Package units are metres wherever the scale is known; otherwise they stay scene units, with a warning."""
-    if not reconstruction.is_up_aligned:
-        warn(
-            "the up direction of this capture is unknown: gravity in the world points along its -z, which may be wrong."
-        )
-    scale = reconstruction.scale
-    if scale is None:
-        warn(
-            "the scale of this capture is unknown: simulators will take one scene unit for one metre. "
-            "Give a distance (scale.known_distance_m=...) for a world in metres."
-        )
-        return mesh, reconstruction
-    factor = Similarity(scale.metres_per_unit, np.eye(3), np.zeros(3))
-    moved = TriangleMesh(factor.points(mesh.vertices), mesh.faces, mesh.colors, mesh.uvs, mesh.texture)
-    return moved, reconstruction.transformed(factor)
+def _write_assets(folder: Path, place: Place) -> None:
+    """Geometry: what is drawn, the concave mesh, and the convex parts in one file and one by one."""
+    (folder / "assets/parts").mkdir(parents=True)
+    write_obj(folder / VISUAL, place.visual)
+    write_glb(folder / VISUAL_GLB, place.visual)
+    write_obj(folder / STATIC, place.static)
+    write_glb(folder / STATIC_GLB, place.static)
+    write_obj_objects(folder / CONVEX, {part.name: part.mesh for part in place.parts})
+    for part in place.parts:
+        if part.box is None:
+            write_obj(folder / part.file, part.mesh)
+
+
+def _write_ground(folder: Path, place: Place, *, cell: float) -> dict[str, Any] | None:
+    if not place.reconstruction.is_up_aligned:
+        return None
+    ground = find_ground(place.visual, Surface(place.visual), cell=cell)
+    return None if ground is None else write_ground(folder, ground)
 
 
 def _portable_cameras(reconstruction: Reconstruction, workspace: Workspace) -> dict[str, Any]:
@@ -147,56 +116,16 @@ def _portable_cameras(reconstruction: Reconstruction, workspace: Workspace) -> d
     return value
 
 
-def _write_geometry(folder: Path, mesh: TriangleMesh, lengths: Lengths, settings: ExportSettings) -> _Collision:
-    """The visual mesh, the concave collision mesh and the convex parts."""
-    write_obj(folder / "visual.obj", mesh)
-    write_glb(folder / "visual.glb", mesh)
-    tolerance = settings.tolerance_m * lengths.scale
-    # Half of the tolerance is for simplification, half for the convex parts of the simplified surface.
-    static, deviation = make_collision_mesh(mesh, deviation=tolerance / 2, max_faces=settings.collision_faces)
-    (folder / "collision").mkdir()
-    write_obj(folder / "collision/static.obj", static)
-    parts, reached = decompose(
-        static,
-        tolerance=tolerance / 2,
-        thickness=settings.wall_thickness_m * lengths.scale,
-        max_parts=settings.max_parts,
+def _numbers(collision: Collision) -> dict[str, Any]:
+    return {"n_parts": len(collision.parts), "collision_faces": len(collision.static.faces), "loads": {}}
+
+
+def _verify(folder: Path, settings: ExportSettings) -> dict[str, Any]:
+    result = verify_world(
+        folder,
+        n_spheres=settings.drop_spheres,
+        sphere_radius_m=settings.sphere_radius_m,
+        seconds=settings.drop_seconds,
     )
-    names = [f"collision/part_{i:04d}.obj" for i in range(len(parts))]
-    for file, part in zip(names, parts, strict=True):
-        write_obj(folder / file, part)
-    collision = _Collision(static, names, reached + deviation, deviation)
-    if collision.tolerance > 1.01 * tolerance:
-        warn(
-            f"collision parts keep to {collision.tolerance:.3f} of the surface instead of {tolerance:.3f}: the scene "
-            "needs more of them. Raise export.max_parts and export.collision_faces for finer contact."
-        )
-    return collision
-
-
-def _write_ground(
-    folder: Path, mesh: TriangleMesh, reconstruction: Reconstruction, *, cell: float
-) -> dict[str, Any] | None:
-    if not reconstruction.is_up_aligned:
-        return None
-    ground = find_ground(mesh, Surface(mesh), cell=cell)
-    return None if ground is None else write_ground(folder, ground)
-
-
-def _write_scenes(
-    folder: Path, mesh: TriangleMesh, collision: _Collision, *, name: str, friction: float
-) -> dict[str, str]:
-    """Scene files of every simulator; what was skipped and why."""
-    write_mjcf(folder / "scene.xml", parts=collision.parts, has_texture=mesh.texture is not None, friction=friction)
-    write_urdf(folder / "scene.urdf", collisions=collision.parts, is_concave=False)
-    write_urdf(folder / "scene_concave.urdf", collisions=["collision/static.obj"], is_concave=True)
-    write_sdf(folder, name=name, friction=friction)
-    write_habitat_stage(folder / f"{name}.stage_config.json")
-    notice = Path(folder / "LICENSE")
-    notice.write_text("State here under which licence this captured place may be used. None has been chosen yet.\n")
-    if not has_usd():
-        say("export: scene.usda skipped (pip install usd-core to write it)")
-        return {"scene.usda": "skipped: the package usd-core is not installed"}
-    texture = "visual.png" if mesh.texture is not None else None
-    write_usd(folder / "scene.usda", visual=mesh, collision=collision.mesh, texture=texture, friction=friction)
-    return {}
+    write_json(folder / "verification.json", result)
+    return result

@@ -20,6 +20,7 @@ import numpy as np
 from recon.console import say, warn
 from recon.errors import UserError
 from recon.export.drop_test import judge, plan_starts
+from recon.export.place import VISUAL
 from recon.export.surface import Array, Surface
 from recon.formats.mesh_obj import read_obj
 from recon.workspace import read_json
@@ -55,7 +56,7 @@ def verify_world(world: Path, *, n_spheres: int, sphere_radius_m: float, seconds
         length_scale, tolerance = float(manifest["length_scale"]), float(manifest["collision"]["tolerance"])
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{world}/manifest.json: expected length_scale and collision.tolerance. Run: {_HOW}") from error
-    mesh = read_obj(world / "visual.obj")
+    mesh = read_obj(world / VISUAL)
     surface, radius = Surface(mesh), sphere_radius_m * length_scale
     starts = plan_starts(mesh, surface, radius=radius, n_spheres=n_spheres)
     verdicts: dict[str, str] = {}

@@ -27,19 +27,8 @@ open3d_import       the one door to Open3D
 Re-exported here are pictures and videos, which many stages use; the others are imported by their module's name.
 """
 
-from recon.formats.images import (
-    IMAGE_SUFFIXES,
-    ImageHeader,
-    exif_focal_px,
-    fit_within,
-    image_size_hw,
-    list_images,
-    natural_key,
-    read_header,
-    read_image,
-    resize_image,
-    write_image,
-)
+from recon.formats.image_files import IMAGE_SUFFIXES, ImageHeader, exif_focal_px, image_size_hw, read_header
+from recon.formats.images import fit_within, list_images, natural_key, read_image, resize_image, write_image
 from recon.formats.video import VIDEO_SUFFIXES, Frame, VideoInfo, read_frames, read_video_info, write_video
 
 __all__ = [

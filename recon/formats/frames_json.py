@@ -9,7 +9,7 @@ import numpy as np
 
 from recon.errors import UserError
 from recon.formats.given_poses import rigid_matrix
-from recon.formats.images import image_size_hw
+from recon.formats.image_files import image_size_hw
 from recon.geometry.transforms import Array
 from recon.workspace import Workspace, read_json
 

@@ -35,7 +35,7 @@ def write_glb(path: Path, mesh: TriangleMesh) -> None:
     body = _Body()
     positions = np.ascontiguousarray(y_up_from_z_up(mesh.vertices), np.float32)
     attributes = {"POSITION": body.add(positions, _VERTICES, bounds=True)}
-    attributes["NORMAL"] = body.add(_normals(positions, mesh.faces), _VERTICES)
+    attributes["NORMAL"] = body.add(vertex_normals(positions, mesh.faces), _VERTICES)
     if mesh.uvs is not None:
         flipped = np.stack([mesh.uvs[:, 0], 1 - mesh.uvs[:, 1]], -1)  # glTF counts v from the top
         attributes["TEXCOORD_0"] = body.add(flipped.astype(np.float32), _VERTICES)
@@ -98,7 +98,7 @@ def _material(*, textured: bool) -> dict[str, Any]:
     return {"name": "surface", "pbrMetallicRoughness": surface, "extensions": {"KHR_materials_unlit": {}}}
 
 
-def _normals(positions: NDArray[np.float32], faces: NDArray[np.int32]) -> NDArray[np.float32]:
+def vertex_normals(positions: NDArray[np.float32], faces: NDArray[np.int32]) -> NDArray[np.float32]:
     """Unit vertex normals [v, 3], area weighted, smooth across texture seams (vertices at the same position)."""
     merged, index = np.unique(positions, axis=0, return_inverse=True)
     corners = merged.astype(np.float64)[index.reshape(-1)[faces]]

@@ -1,5 +1,6 @@
 """Wavefront OBJ with its MTL and PNG beside it. Axes as in the world (+z up); file names inside are relative."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
 
@@ -9,6 +10,8 @@ from recon.errors import UserError
 from recon.formats.images import read_image, write_image
 from recon.geometry.mesh import TriangleMesh
 from recon.workspace import replace_file
+
+_DIGITS = 8  # significant, of a position that lies within its object's own size of the origin
 
 
 def write_obj(path: Path, mesh: TriangleMesh) -> None:
@@ -29,19 +32,38 @@ def write_obj(path: Path, mesh: TriangleMesh) -> None:
 
 def _write_geometry(file: TextIO, path: Path, mesh: TriangleMesh) -> None:
     corners = mesh.faces.astype(np.int64) + 1
+    number = f"%.{_digits(mesh.vertices)}g"
     if mesh.texture is None or mesh.uvs is None:
         columns = [mesh.vertices] if mesh.colors is None else [mesh.vertices, mesh.colors / 255.0]
-        np.savetxt(file, np.concatenate(columns, 1), fmt="v " + " ".join(["%.6g"] * 3 * len(columns)))
+        fmt = [number] * 3 + ["%.4g"] * (3 if len(columns) > 1 else 0)
+        np.savetxt(file, np.concatenate(columns, 1), fmt="v " + " ".join(fmt))
         np.savetxt(file, corners, fmt="f %d %d %d")
         return
     # OBJ indexes positions and uvs apart: seam vertices share one position, so the surface stays closed.
     positions, position_of = np.unique(mesh.vertices, axis=0, return_inverse=True)
     file.write(f"mtllib {path.stem}.mtl\no {path.stem}\n")
-    np.savetxt(file, positions, fmt="v %.8g %.8g %.8g")
+    np.savetxt(file, positions, fmt=f"v {number} {number} {number}")
     np.savetxt(file, mesh.uvs, fmt="vt %.7f %.7f")
     file.write("usemtl surface\n")
     indices = np.stack([position_of.reshape(-1)[mesh.faces] + 1, corners], -1).reshape(-1, 6)
     np.savetxt(file, indices, fmt="f %d/%d %d/%d %d/%d")
+
+
+def write_obj_objects(path: Path, meshes: Mapping[str, TriangleMesh]) -> None:
+    """Write several untextured meshes as objects of one file, atomically; the keys name them."""
+    with replace_file(path) as temporary, temporary.open("w") as file:
+        first = 1
+        for name, mesh in meshes.items():
+            file.write(f"o {name}\n")
+            np.savetxt(file, mesh.vertices, fmt="v " + " ".join([f"%.{_digits(mesh.vertices)}g"] * 3))
+            np.savetxt(file, mesh.faces.astype(np.int64) + first, fmt="f %d %d %d")
+            first += len(mesh.vertices)
+
+
+def _digits(positions: np.ndarray) -> int:
+    """More of them for an object that lies far out, so that UTM coordinates keep their millimetres."""
+    size, reach = float(np.ptp(positions, axis=0).max()), float(np.abs(positions).max())
+    return _DIGITS + int(np.clip(np.ceil(np.log10(reach / size)), 0, 8)) if size > 0 else _DIGITS + 8
 
 
 def read_obj(path: Path) -> TriangleMesh:

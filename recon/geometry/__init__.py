@@ -6,7 +6,7 @@ from recon.geometry.face_evidence import Evidence, FaceEvidence
 from recon.geometry.matched_view import Kind, MatchedView
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.rays import Rays, rays_through_pixels, z_of_directions
-from recon.geometry.reconstruction import Points, Reconstruction, Scale, Split, View, held_out
+from recon.geometry.reconstruction import Points, Reading, Reconstruction, Scale, Split, View, held_out
 from recon.geometry.transforms import (
     Similarity,
     align_points,
@@ -28,6 +28,7 @@ __all__ = [
     "MatchedView",
     "Points",
     "Rays",
+    "Reading",
     "Reconstruction",
     "Scale",
     "Similarity",

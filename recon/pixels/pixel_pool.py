@@ -21,7 +21,8 @@ from torch import Tensor
 
 from recon.console import progress
 from recon.errors import UserError
-from recon.formats.images import fit_within, read_header
+from recon.formats.image_files import read_header
+from recon.formats.images import fit_within
 from recon.geometry import View
 from recon.pixels.outlines import Outline
 from recon.pixels.pixel_picks import Picked, n_picked, pick_pixels

@@ -4,7 +4,7 @@ renderer   a textured triangle world and what a camera sees of it
 surfaces   rectangles, boxes, cylinders, ... with texture coordinates
 materials  bricks, planks, plaster, ... as pictures        noise   what they are made of
 light      daylight and shadow, baked into the textures
-courtyard  the world of the sample capture
+courtyard  the world of the sample capture          furnished_room  white walls, plain floor, thin legs
 walk       a hand-held walk: poses, exposure, sensor noise
 film       a film of a world and the truth it was made from
 """

@@ -1,4 +1,4 @@
-"""Film the synthetic courtyard: a video as a phone would make it, and the truth it was made from.
+"""Film a synthetic place: a video as a phone would make it, and the truth it was made from.
 
 video.mp4        what the capture stage reads
 truth.json       intrinsics, and time, exposure and world_from_camera of every frame of the video
@@ -6,7 +6,8 @@ truth_mesh.ply   the geometry, metres, z up
 preview.png      eight frames
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from recon.formats.video import write_video
 from recon.geometry import Camera, TriangleMesh
 from recon.geometry.transforms import Array
 from recon.synthetic.courtyard import courtyard
+from recon.synthetic.furnished_room import furnished_room
 from recon.synthetic.renderer import TexturedWorld, render_color
 from recon.synthetic.walk import Walk, exposures, sensor_image, walk_poses
 from recon.workspace import replace_folder, write_json
@@ -36,12 +38,38 @@ CONVENTIONS = (
 )
 
 
-def make_capture(folder: Path, *, seed: int, n_frames: int, size_hw: tuple[int, int], texel_m: float, crf: int) -> Path:
-    """Write the capture of one seed to `folder`, which it replaces.
+@dataclass(frozen=True)
+class Place:
+    """A world that can be filmed, and the walk through it."""
+
+    world_fn: Callable[..., TexturedWorld]  # (seed=, texel_m=)
+    walk: Walk
+
+
+PLACES = {
+    "courtyard": Place(courtyard, Walk()),
+    "furnished_room": Place(
+        furnished_room,
+        Walk(radii=(1.85, 1.4), height=(1.3, 1.62), target_height=(0.55, 1.3), sway_deg=24.0),
+    ),
+}
+
+
+def make_capture(
+    folder: Path,
+    *,
+    place: str = "courtyard",
+    seed: int,
+    n_frames: int,
+    size_hw: tuple[int, int],
+    texel_m: float,
+    crf: int,
+) -> Path:
+    """Write the capture of one seed of one of the `PLACES` to `folder`, which it replaces.
 
     Raises:
-        UserError: a size that H.264 cannot store, fewer than 8 frames, a texel that is not of sensible size, or a
-            folder that holds other files.
+        UserError: a place that does not exist, a size that H.264 cannot store, fewer than 8 frames, a texel that is not
+            of sensible size, or a folder that holds other files.
     """
     h, w = size_hw
     if h % 2 or w % 2 or min(h, w) < 32 or n_frames < 8 or not 0.001 <= texel_m <= 0.1:
@@ -49,6 +77,8 @@ def make_capture(folder: Path, *, seed: int, n_frames: int, size_hw: tuple[int, 
             f"sample: expected an even size of at least 32 pixels, at least 8 frames and a texel of 0.001 to 0.1 m, "
             f"found {h} x {w}, {n_frames} frames, {texel_m} m."
         )
+    if place not in PLACES:
+        raise UserError(f"place {place}: expected {' or '.join(PLACES)}.")
     foreign = sorted({path.name for path in folder.iterdir()} - FILES) if folder.is_dir() else []
     if foreign or folder.is_file():
         raise UserError(
@@ -57,9 +87,9 @@ def make_capture(folder: Path, *, seed: int, n_frames: int, size_hw: tuple[int, 
     camera = Camera("PINHOLE", size_hw, FOCAL_OF_WIDTH * w, FOCAL_OF_WIDTH * w, w / 2, h / 2)
     rng = np.random.default_rng(seed)
     times_s = np.arange(n_frames) / FPS
-    poses = np.round(walk_poses(Walk(), times_s, duration_s=n_frames / FPS, rng=rng), 8)
+    poses = np.round(walk_poses(PLACES[place].walk, times_s, duration_s=n_frames / FPS, rng=rng), 8)
     gains = np.round(exposures(n_frames, spread=EXPOSURE_SPREAD, rng=rng), 5)
-    world = courtyard(seed=seed, texel_m=texel_m)
+    world = PLACES[place].world_fn(seed=seed, texel_m=texel_m)
     with replace_folder(folder) as temporary:
         previews: list[NDArray[np.uint8]] = []
         shown = set(np.linspace(0, n_frames - 1, 8).round().astype(int))

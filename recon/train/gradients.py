@@ -18,15 +18,21 @@ def add_gradients(
     targets: Tensor,  # [n, 3]
     backgrounds: Tensor,  # [n, 3]; gets a gradient where it wants one
     loss: LossSettings,
+    known_distances: Tensor | None = None,  # [n], 0 where unknown
 ) -> tuple[float, Tensor]:
     """Add the gradients of the loss (see `LossSettings`) to the field's `.grad`; returns loss and rendered colours [n, 3]."""
-    if kernels.fused(rays.origins.device) is None:
-        return _by_autograd(field, rays, samples, targets, backgrounds, loss)
-    return _by_kernel(field, rays, samples, targets, backgrounds, loss)
+    way = _by_autograd if kernels.fused(rays.origins.device) is None else _by_kernel
+    return way(field, rays, samples, targets, backgrounds, known_distances, loss)
 
 
 def _by_autograd(
-    field: RadianceField, rays: Rays, samples: Samples, targets: Tensor, backgrounds: Tensor, loss: LossSettings
+    field: RadianceField,
+    rays: Rays,
+    samples: Samples,
+    targets: Tensor,
+    backgrounds: Tensor,
+    known_distances: Tensor | None,
+    loss: LossSettings,
 ) -> tuple[float, Tensor]:
     is_cuda = rays.origins.device.type == "cuda"
     with torch.autocast(rays.origins.device.type, dtype=torch.bfloat16, enabled=is_cuda):
@@ -39,12 +45,20 @@ def _by_autograd(
     if loss.distortion_loss > 0:
         assert rendered.weights is not None
         value = value + loss.distortion_loss * distortion(rendered.weights.float(), samples, len(rays)).mean()
+    if loss.depth_loss > 0 and known_distances is not None:
+        value = value + loss.depth_loss * relative_error(rendered.distance.float(), known_distances).mean()
     value.backward()
     return float(value.detach()), color.detach()
 
 
 def _by_kernel(
-    field: RadianceField, rays: Rays, samples: Samples, targets: Tensor, backgrounds: Tensor, loss: LossSettings
+    field: RadianceField,
+    rays: Rays,
+    samples: Samples,
+    targets: Tensor,
+    backgrounds: Tensor,
+    known_distances: Tensor | None,
+    loss: LossSettings,
 ) -> tuple[float, Tensor]:
     fused = kernels.fused(rays.origins.device)
     assert fused is not None
@@ -60,6 +74,7 @@ def _by_kernel(
         gradients,
         loss,
         features,
+        known_distances,
     )
     if backgrounds.requires_grad:
         backgrounds.backward(grad_backgrounds)
@@ -70,6 +85,12 @@ def _by_kernel(
 def _encode(field: RadianceField, rays: Rays, samples: Samples) -> Tensor:
     along = samples.t[:, None] * rays.directions[samples.ray_indices]
     return field.encode(rays.origins[samples.ray_indices] + along)
+
+
+def relative_error(distances: Tensor, known: Tensor) -> Tensor:
+    """|t - d| / d [n] of distances t [n] where d is known and t exists; 0 where either is 0."""
+    is_both = (distances > 0) & (known > 0)
+    return torch.where(is_both, (distances - known).abs() / torch.where(is_both, known, 1), 0)
 
 
 def distortion(weights: Tensor, samples: Samples, n_rays: int) -> Tensor:

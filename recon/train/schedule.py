@@ -3,8 +3,6 @@
 import math
 from dataclasses import dataclass
 
-from recon.errors import UserError
-
 
 @dataclass(frozen=True)
 class Budget:
@@ -14,11 +12,11 @@ class Budget:
     max_seconds: float | None
 
     def __post_init__(self) -> None:
-        if self.max_steps is None and self.max_seconds is None:
-            raise UserError("train.max_steps and train.max_seconds are both null: set at least one.")
-        for name, value in {"max_steps": self.max_steps, "max_seconds": self.max_seconds}.items():
-            if value is not None and not value > 0:
-                raise UserError(f"train.{name}={value}: expected a number above 0.")
+        assert self.max_steps is not None or self.max_seconds is not None
+
+    def __str__(self) -> str:
+        limits = ((self.max_seconds, "s"), (self.max_steps, "steps"))
+        return " or ".join(f"{limit:g} {unit}" for limit, unit in limits if limit is not None)
 
     def progress(self, step: int, seconds: float) -> float:
         """From 0 to 1."""

@@ -1,70 +1,73 @@
 """Before the first step: from posed photos to a field, an occupancy grid and lines of sight, ready to be trained."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 
-from recon.errors import UserError
-from recon.field import FieldShape, RadianceField
-from recon.geometry import Reconstruction, held_out
-from recon.kernels import OccupancyLayout, StepLattice
-from recon.pixels import Outline, Scene, free_cells, is_possible, lines_of_sight, normalize_scene
+from recon.field import RadianceField
+from recon.field.settings import HashGridSettings
+from recon.geometry import Reconstruction
+from recon.kernels import OccupancyLayout
+from recon.pixels import LinesOfSight, Outline, Scene, free_cells, is_possible, lines_of_sight, normalize_scene
 from recon.render.occupancy import Occupancy
-from recon.train.sightings import Sightings
-from recon.train.training import Recipe, Training
+from recon.train.depth_lines import LineSampler
+from recon.train.known_depth import known_lines
+from recon.train.settings import Recipe
+from recon.train.training import Training
+from recon.workspace import Workspace
 
-SILHOUETTE_CELLS, FRUSTUM_CELLS = 64, 32  # an axis, of the grid on which `is_possible` is judged
+SILHOUETTE_CELLS, FRUSTUM_CELLS = (
+    64,
+    32,
+)  # an axis, of the grid on which `is_possible` is judged; OCCUPANCY_MULTIPLE holds both
 
 
 def new_training(
     reconstruction: Reconstruction,
     outlines: Sequence[Outline],
-    field: Mapping[str, Any],
+    field: HashGridSettings,
     recipe: Recipe,
     *,
-    model: Path,
+    workspace: Workspace,
     seed: int,
     device: torch.device,
 ) -> Training:
-    """The training at step 0 on the photos with these outlines.
-
-    `model`: the folder of the COLMAP model; its lines of sight are used where it exists.
-    """
+    """The training at step 0 on the photos with these outlines, and on what the workspace knows of their depths."""
     scene = normalize_scene(reconstruction, outlines)
-    open_scene = not scene.is_bounded
-    suited = {name: field.get(f"{name}_open", value) if open_scene else value for name, value in field.items()}
-    shape = {name: suited[name] for name in FieldShape.__dataclass_fields__ if name in suited}
-    layout = OccupancyLayout(scene.n_cascades, field["occupancy_resolution"])
-    lattice = StepLattice(2 / suited["steps_across"], field["step_growth"] if open_scene else 0.0)
+    is_open = not scene.is_bounded
+    layout = OccupancyLayout(scene.n_cascades, field.occupancy_resolution)
     possible = _possible_cells(scene, outlines, layout)
-    sightings = None
-    if model.is_dir():
-        is_out = held_out(reconstruction.views)  # held-out pictures must not teach anything
-        taught, others = (
-            [view.image for view, out in zip(reconstruction.views, is_out, strict=True) if out is kind]
-            for kind in (False, True)
-        )
-        lines = lines_of_sight(model, taught, others, seed=seed)
-        possible &= ~free_cells(scene, lines, layout)
-        sightings = Sightings(lines, scene, device) if len(lines) and recipe.sighting_share > 0 else None
+    sights = _lines_of_sight(workspace, reconstruction, seed=seed)
+    if sights is not None:
+        possible &= ~free_cells(scene, sights, layout)
+    lines = None
+    if recipe.depth_share > 0:
+        has_sensor = recipe.sensor_depth
+        lines = known_lines(workspace, reconstruction, scene, sights=sights, has_sensor=has_sensor, seed=seed)
     return Training(
-        RadianceField(FieldShape(**shape, is_contracted=open_scene, has_sky=not scene.has_alpha)).to(device),
+        RadianceField(field.shape(is_open=is_open, has_sky=not scene.has_alpha)).to(device),
         Occupancy(layout, possible.to(device)),
         scene,
-        lattice,
+        field.lattice(is_open=is_open),
         recipe,
-        sightings=sightings,
+        lines=None if lines is None else LineSampler(lines, device),
         seed=seed,
         device=device,
     )
 
 
+def _lines_of_sight(workspace: Workspace, reconstruction: Reconstruction, *, seed: int) -> LinesOfSight | None:
+    """Those of the COLMAP model, where there is one."""
+    model = workspace.poses / "colmap"
+    if not model.is_dir():
+        return None
+    taught = [view.image for view in reconstruction.training_views]
+    others = [view.image for view in reconstruction.held_out_views]  # these must not teach anything
+    return lines_of_sight(model, taught, others, seed=seed)
+
+
 def _possible_cells(scene: Scene, outlines: Sequence[Outline], layout: OccupancyLayout) -> torch.Tensor:
     """Cells [cascades, r, r, r] (bool) that some camera sees and no silhouette rules out, judged on coarser cells."""
-    if layout.resolution % SILHOUETTE_CELLS:
-        raise UserError(f"field.occupancy_resolution={layout.resolution}: expected a multiple of {SILHOUETTE_CELLS}.")
     coarse = OccupancyLayout(layout.n_cascades, SILHOUETTE_CELLS if scene.has_alpha else FRUSTUM_CELLS)
     low, side = coarse.cell_boxes(torch.arange(coarse.n_cascades * coarse.resolution**3))
     # the ball around a cell: nothing visible in it may be lost

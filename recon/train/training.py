@@ -14,32 +14,15 @@ from recon.kernels import LossSettings, StepLattice
 from recon.pixels import PixelSampler, RayBatch, Scene
 from recon.render.occupancy import Occupancy
 from recon.render.volume import Samples, Spans, sample_rays, sample_visible
+from recon.train.depth_lines import LineBatch, LineSampler, band
 from recon.train.gradients import add_gradients
 from recon.train.optimizer import SparseAdam
 from recon.train.schedule import Budget, learning_rate
-from recon.train.sightings import Sightings
+from recon.train.settings import Recipe
 
 # (share of the budget, times the final step) with which rays are sampled: the field is fog at first and needs no fine sampling
 STRIDES = ((0.1, 4), (0.5, 2), (1.0, 1))
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """The settings of the optimisation; each is explained in conf/train/default.yaml."""
-
-    samples_per_step: int
-    max_rays_per_step: int
-    learning_rate: float
-    final_learning_rate_ratio: float
-    huber_delta: float
-    opacity_loss: float
-    distortion_loss: float
-    sky_noise: float
-    sighting_share: float
-    occupancy_interval: int
-    occupancy_probes: int
-    occupancy_decay: float
-    occupancy_threshold: float
+JUDGED_AFTER = 0.3  # of the budget: what lines of known depth say is doubted once the field knows colours itself
 
 
 @dataclass(frozen=True)
@@ -63,12 +46,12 @@ class Training:
         lattice: StepLattice,
         recipe: Recipe,
         *,
-        sightings: Sightings | None,
+        lines: LineSampler | None,
         seed: int,
         device: torch.device,
     ) -> None:
         self.field, self.occupancy, self.scene, self.lattice, self.recipe = field, occupancy, scene, lattice, recipe
-        self.sightings = sightings
+        self.lines = lines
         self.device = device
         self.optimizer = SparseAdam(list(field.parameters()), betas=(0.9, 0.99), epsilon=1e-15)
         self.progress = 0.0  # share of the budget that is spent
@@ -99,27 +82,48 @@ class Training:
     def _optimize(self, batch: RayBatch) -> StepReport:
         n = len(batch)
         targets, backgrounds = self._over_background(batch)
-        rays, spans = batch.rays, None
-        if self.sightings is not None:
-            seen = self.sightings.sample(max(int(n * self.recipe.sighting_share), 1), self.generator)
+        rays, spans, known, lines = batch.rays, None, None, self._draw_lines(n)
+        if lines is not None:
             far = torch.full((n,), torch.inf, device=self.device)
-            spans = (torch.cat([torch.zeros_like(far), seen.nearest]), torch.cat([far, seen.farthest]))
+            spans = (torch.cat([torch.zeros_like(far), lines.nearest]), torch.cat([far, lines.farthest]))
             rays = Rays(
-                torch.cat([rays.origins, seen.rays.origins]), torch.cat([rays.directions, seen.rays.directions])
+                torch.cat([r.origins for r in (rays, lines.rays)]),
+                torch.cat([r.directions for r in (rays, lines.rays)]),
             )
-            noise = torch.rand(len(seen.colors), 3, generator=self.generator).to(self.device)
-            targets, backgrounds = torch.cat([targets, seen.colors]), torch.cat([backgrounds, noise])
+            known = torch.cat([torch.zeros_like(far), lines.distances])
+            noise = torch.rand(len(lines.groups), 3, generator=self.generator).to(self.device)
+            targets = torch.cat([targets, torch.where(lines.distances[:, None] > 0, lines.colors, noise)])
+            backgrounds = torch.cat([backgrounds, noise])
         samples = self._sample(rays, spans)
         settings = LossSettings(
             huber_delta=self.recipe.huber_delta,
             opacity_loss=self.recipe.opacity_loss,
             distortion_loss=self.recipe.distortion_loss,
+            depth_loss=self.recipe.depth_loss,
             near_scale=self.scene.near_scale,
         )
-        loss, color = add_gradients(self.field, rays, samples, targets=targets, backgrounds=backgrounds, loss=settings)
+        loss, color = add_gradients(
+            self.field,
+            rays,
+            samples,
+            targets=targets,
+            backgrounds=backgrounds,
+            loss=settings,
+            known_distances=known,
+        )
         self.optimizer.step(self.learning_rate)
+        if lines is not None and self.lines is not None:
+            wrong = (color - targets.detach())[n:].abs().mean(1)
+            self.lines.judge(lines, wrong, limit=self.recipe.depth_max_error if self.progress > JUDGED_AFTER else None)
         psnr = -10 * torch.log10((color - targets.detach())[:n].square().mean().clamp_min(1e-10))
         return StepReport(loss, float(psnr), n, len(samples))
+
+    def _draw_lines(self, n_photo_rays: int) -> LineBatch | None:
+        """Rays of known depth for a step with so many rays of photos."""
+        if self.lines is None:
+            return None
+        width = band(self.progress, first=self.recipe.depth_band, final=self.recipe.final_depth_band)
+        return self.lines.sample(max(int(n_photo_rays * self.recipe.depth_share), 1), width, self.generator)
 
     def _sample(self, rays: Rays, spans: Spans | None) -> Samples:
         march: dict[str, Any] = {
@@ -170,6 +174,7 @@ class Training:
             "step": self.step,
             "seconds": self.seconds,
             "samples_per_ray": self.samples_per_ray,
+            "lines": None if self.lines is None else self.lines.state(),
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -182,3 +187,5 @@ class Training:
         self.generator.set_state(state["generator"])
         self.step, self.seconds = int(state["step"]), float(state["seconds"])
         self.samples_per_ray = float(state["samples_per_ray"])
+        if self.lines is not None:
+            self.lines.load_state(state["lines"])

@@ -15,7 +15,8 @@ from recon.formats.meshes import read_ply
 from recon.geometry import Camera, look_at, pixel_centers
 from recon.score.truth_probes import nearest
 from recon.synthetic.courtyard import LENGTH_M, WALL_M, WIDTH_M, courtyard
-from recon.synthetic.film import make_capture
+from recon.synthetic.film import PLACES, make_capture
+from recon.synthetic.furnished_room import furnished_room
 from recon.synthetic.light import Daylight, lit_world
 from recon.synthetic.noise import courses, fractal
 from recon.synthetic.renderer import MipMaps, render, render_color, render_depth
@@ -144,11 +145,23 @@ def test_the_walk_closes_its_loop_inside_the_walls_and_moves_smoothly() -> None:
     assert np.abs(gains - 1).max() <= 0.04 and np.abs(np.diff(gains)).max() < 0.01
 
 
-def test_the_camera_never_enters_a_thing() -> None:
-    world = courtyard(seed=7, texel_m=0.1)
-    poses = walk_poses(Walk(), np.arange(150) / 15, duration_s=10.0, rng=np.random.default_rng(7))
+@pytest.mark.parametrize("place", sorted(PLACES))
+def test_the_camera_never_enters_a_thing(place: str) -> None:
+    world = PLACES[place].world_fn(seed=7, texel_m=0.02)
+    poses = walk_poses(PLACES[place].walk, np.arange(150) / 15, duration_s=10.0, rng=np.random.default_rng(7))
     clearance = nearest(world.mesh, poses[:, :3, 3]).distances
     assert clearance.min() > 0.25
+
+
+def test_the_furnished_room_is_mostly_blank_closed_and_open_at_its_window() -> None:
+    world = furnished_room(seed=7, texel_m=0.02)
+    camera = Camera("PINHOLE", (60, 80), 58.0, 58.0, 40.0, 30.0)
+    poses = walk_poses(PLACES["furnished_room"].walk, np.arange(24) / 2, duration_s=12.0, rng=np.random.default_rng(7))
+    pictures = np.stack([render_color(world, camera, pose, supersampling=2) for pose in poses])
+    steps = np.abs(np.diff(pictures, axis=2)).max(-1)
+    assert (steps < 0.02).mean() > 0.6
+    is_sky = np.stack([render_depth(world, camera, pose) == 0 for pose in poses])
+    assert 0.01 < is_sky.mean() < 0.1
 
 
 def test_a_tiny_capture_is_whole_repeatable_and_agrees_with_its_truth(tmp_path: Path) -> None:

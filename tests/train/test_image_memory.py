@@ -8,15 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import yaml
 
 from recon import kernels
 from recon.field.checkpoint import load_checkpoint
+from recon.field.settings import HashGridSettings
 from recon.formats import cameras_json
 from recon.formats.images import write_image
 from recon.geometry import Camera, Points, Reconstruction, View, look_at
 from recon.train import train_field
+from recon.train.settings import TrainSettings
 from recon.workspace import Workspace
+from tests.default_settings import default_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZE_HW = (480, 640)
@@ -44,15 +46,35 @@ def ring(folder: Path, n: int, size_hw: tuple[int, int]) -> Reconstruction:
 def small_training(root: Path, reconstruction: Reconstruction, *, image_memory_mb: float, max_steps: int) -> Workspace:
     workspace = Workspace(root)
     cameras_json.write(workspace.cameras_json, reconstruction, root=root)
-    train = yaml.safe_load((ROOT / "conf/train/default.yaml").read_text())
-    field = yaml.safe_load((ROOT / "conf/field/hash_grid.yaml").read_text())
-    train |= {"max_seconds": None, "samples_per_step": 4096, "occupancy_probes": 4096, "preview_count": 0}
-    field |= {"n_levels": 2, "log2_table_size_open": 12, "finest_resolution_open": 64, "occupancy_resolution": 64}
-    settings = {**train, "image_memory_mb": image_memory_mb, "max_steps": max_steps}
+    field = default_settings(
+        HashGridSettings,
+        "field",
+        "hash_grid",
+        n_levels=2,
+        log2_table_size_open=12,
+        finest_resolution_open=64,
+        occupancy_resolution=64,
+    )
+    settings = default_settings(
+        TrainSettings,
+        "train",
+        max_seconds=None,
+        samples_per_step=4096,
+        occupancy_probes=4096,
+        preview_count=0,
+        image_memory_mb=image_memory_mb,
+        max_steps=max_steps,
+    )
     train_field(
-        workspace, reconstruction=reconstruction, field=field, config_text="", seed=0, device="cpu",
-        backend="reference", **settings,
-    )  # fmt: skip
+        workspace,
+        reconstruction=reconstruction,
+        field=field,
+        settings=settings,
+        config_text="",
+        seed=0,
+        device="cpu",
+        backend="reference",
+    )
     return workspace
 
 

@@ -4,17 +4,19 @@ from pathlib import Path
 
 import pytest
 import torch
-import yaml
 
 from recon import kernels
 from recon.errors import UserError
 from recon.field.checkpoint import load_checkpoint
+from recon.field.settings import HashGridSettings
 from recon.field.trained import load_trained_field
 from recon.formats import cameras_json
 from recon.geometry import Reconstruction
 from recon.train import train_field
 from recon.train.schedule import Budget, learning_rate
+from recon.train.settings import TrainSettings
 from recon.workspace import Workspace, read_metrics
+from tests.default_settings import default_settings
 from tests.worlds import room_reconstruction
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,9 +35,9 @@ def _restore_backend():
 
 
 def settings(**changes: object) -> dict:
-    conf = ROOT / "conf"
-    train = yaml.safe_load((conf / "train/default.yaml").read_text())
-    field = yaml.safe_load((conf / "field/hash_grid.yaml").read_text())
+    """The arguments of `train_field` for a small field; a change is one of conf/train, or of the arguments themselves."""
+    arguments = {"config_text": "", "seed": 3, "device": "cpu", "backend": "reference"}
+    arguments |= {name: changes.pop(name) for name in tuple(changes) if name in arguments}
     small = {
         "max_seconds": None,
         "samples_per_step": 4096,
@@ -43,23 +45,17 @@ def settings(**changes: object) -> dict:
         "preview_count": 1,
         "preview_size": 24,
     }
-    field |= {
-        "n_levels": 4,
-        "log2_table_size_open": 13,
-        "finest_resolution_open": 128,
-        "width": 32,
-        "occupancy_resolution": 64,
-    }
-    return {
-        **train,
-        **small,
-        "field": field,
-        "config_text": "",
-        "seed": 3,
-        "device": "cpu",
-        "backend": "reference",
-        **changes,
-    }
+    field = default_settings(
+        HashGridSettings,
+        "field",
+        "hash_grid",
+        n_levels=4,
+        log2_table_size_open=13,
+        finest_resolution_open=128,
+        width=32,
+        occupancy_resolution=64,
+    )
+    return {**arguments, "field": field, "settings": default_settings(TrainSettings, "train", **small | changes)}
 
 
 def train(root: Path, room: Reconstruction, **changes: object) -> Workspace:
@@ -162,9 +158,9 @@ def test_budget_and_learning_rate() -> None:
     assert Budget(None, 60).progress(10**6, 30.0) == 0.5
     assert Budget(100, 60).progress(50, 45.0) == 0.75
     with pytest.raises(UserError, match="both null"):
-        Budget(None, None)
+        settings(max_steps=None, max_seconds=None)
     with pytest.raises(UserError, match="max_steps=0"):
-        Budget(0, None)
+        settings(max_steps=0)
     rates = [learning_rate(p / 100, peak=1.0, final_ratio=0.1) for p in range(101)]
     assert rates[0] == pytest.approx(0.1) and max(rates) == pytest.approx(1.0) and rates[-1] == pytest.approx(0.1)
     assert rates[1:] == sorted(rates[1:], reverse=True)

@@ -72,6 +72,7 @@ def encode_into(out: Tensor, positions: Tensor, table: Tensor, layout: HashLayou
 
 spherical_harmonics = reference.spherical_harmonics
 render_weights = reference.render_weights
+median_distance = reference.median_distance
 accumulate = reference.accumulate
 
 
@@ -188,6 +189,7 @@ def field_gradients(
     gradients: FieldTensors,
     loss: LossSettings,
     features: Tensor,
+    known_distances: Tensor | None = None,
     min_transmittance: float = MIN_TRANSMITTANCE,
     phases: Tensor | None = None,  # [2] float64; out: seconds of the networks with compositing, and of the scatter
 ) -> tuple[float, Tensor, Tensor, Tensor]:
@@ -198,6 +200,7 @@ def field_gradients(
     intervals = [rays.contiguous(), _plain(starts), _plain(ends)]
     colors, opacities, grad_backgrounds = torch.empty(n_rays, 3), torch.empty(n_rays), torch.empty(n_rays, 3)
     features = _plain(features)
+    known = None if known_distances is None else _plain(known_distances)
     grad_features = torch.empty_like(features)
     native, _keep = _field(field)
     arguments = lib.TrainArguments(
@@ -205,10 +208,12 @@ def field_gradients(
         n_rays,
         n_samples,
         *map(_at, (*tensors, *intervals, *wanted, features)),
+        None if known is None else _at(known),
         loss.near_scale,
         loss.huber_delta,
         loss.opacity_loss,
         loss.distortion_loss,
+        loss.depth_loss,
         min_transmittance,
         _at(grad_features),
         _at(gradients.table),

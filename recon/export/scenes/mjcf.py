@@ -1,0 +1,97 @@
+"""MJCF for MuJoCo: `world.xml` is the place and nothing else, `scene.xml` includes it and adds light, sky and camera.
+
+So a robot's own scene includes `world.xml`, and who only wants to look opens `scene.xml`.
+"""
+
+from pathlib import Path
+from xml.etree import ElementTree as xml
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from recon.export.place import Part, Place
+from recon.export.scenes.xml_file import numbers, write_xml
+
+_NEAR = 0.01  # of the view frustum, package units: a camera on a robot stands close to things
+_FAR_EXTENTS = 20.0  # the far plane, in extents of the place
+_OFFSCREEN_WH = (1920, 1080)
+VISUAL_GROUP, COLLISION_GROUP = "2", "3"  # MuJoCo's viewer draws groups 0 to 2
+
+
+def write_mjcf(folder: Path, place: Place) -> None:
+    """Write world.xml and scene.xml."""
+    write_xml(folder / "world.xml", _world(place))
+    write_xml(folder / "scene.xml", _scene(place))
+
+
+def _world(place: Place) -> xml.Element:
+    root = xml.Element("mujoco", model=place.name)
+    xml.SubElement(root, "compiler", angle="radian", meshdir="assets", texturedir="assets")
+    asset = xml.SubElement(root, "asset")
+    # A captured texture holds the light of the place: it glows, whatever lamps a scene adds for its robots.
+    material = xml.SubElement(asset, "material", name="visual", specular="0", shininess="0", emission="1")
+    if place.has_texture:
+        xml.SubElement(asset, "texture", name="visual", type="2d", file="visual.png")
+        material.set("texture", "visual")
+    # Inertia of a shell: none is needed of a world that never moves, and open surfaces have no volume.
+    xml.SubElement(asset, "mesh", name="visual", file="visual.obj", inertia="shell")
+    for part in place.parts:
+        if part.box is None:
+            file = str(Path(part.file).relative_to("assets"))
+            xml.SubElement(asset, "mesh", name=part.name, file=file, inertia="shell")
+    body = xml.SubElement(xml.SubElement(root, "worldbody"), "body", name=place.name)
+    drawn = {"name": "visual", "type": "mesh", "mesh": "visual", "material": "visual", "mass": "0"}
+    xml.SubElement(body, "geom", {**drawn, "contype": "0", "conaffinity": "0", "group": VISUAL_GROUP})
+    for part in place.parts:
+        xml.SubElement(body, "geom", _geom(part, place.friction))
+    return root
+
+
+def _geom(part: Part, friction: float) -> dict[str, str]:
+    shared = {
+        "name": part.name,
+        "mass": "0",
+        "group": COLLISION_GROUP,
+        "friction": f"{friction:g} 0.005 0.0001",
+        "rgba": "0.4 0.6 0.9 0.5",
+    }
+    if part.box is None:
+        return {**shared, "type": "mesh", "mesh": part.name}
+    x, y, z, w = Rotation.from_matrix(part.box.rotation).as_quat()
+    where = {"pos": numbers(part.box.centre), "quat": numbers((w, x, y, z))}
+    return {**shared, "type": "box", "size": numbers(part.box.half_size), **where}
+
+
+def _scene(place: Place) -> xml.Element:
+    low, high = place.visual.vertices.min(0), place.visual.vertices.max(0)
+    extent = max(float(np.linalg.norm(high - low)), 1e-6)
+    root = xml.Element("mujoco", model=f"{place.name} scene")
+    xml.SubElement(root, "include", file="world.xml")
+    xml.SubElement(root, "statistic", center=numbers((low + high) / 2), extent=f"{extent:.6g}")
+    visual = xml.SubElement(root, "visual")
+    xml.SubElement(visual, "headlight", ambient="0.4 0.4 0.4", diffuse="0.4 0.4 0.4", specular="0 0 0")
+    xml.SubElement(visual, "map", znear=f"{_NEAR / extent:.6g}", zfar=f"{_FAR_EXTENTS:g}")
+    width, height = _OFFSCREEN_WH
+    xml.SubElement(visual, "global", offwidth=str(width), offheight=str(height), azimuth="140", elevation="-35")
+    asset = xml.SubElement(root, "asset")
+    sky = {
+        "type": "skybox",
+        "builtin": "gradient",
+        "rgb1": "0.75 0.82 0.9",
+        "rgb2": "0.35 0.5 0.7",
+        "width": "256",
+        "height": "1536",
+    }
+    xml.SubElement(asset, "texture", sky)
+    world = xml.SubElement(root, "worldbody")
+    above = numbers(((low + high) / 2 + [0, 0, extent])[:3])
+    lamp = {
+        "name": "sun",
+        "castshadow": "false",
+        "type": "directional",
+        "pos": above,
+        "dir": "0.2 0.3 -0.9",
+        "diffuse": "0.4 0.4 0.4",
+    }
+    xml.SubElement(world, "light", lamp)
+    return root

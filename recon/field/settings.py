@@ -1,0 +1,58 @@
+"""The settings of conf/field; what each means is told there."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from recon.errors import UserError
+from recon.field.hash_grid import FieldShape
+from recon.kernels import StepLattice
+from recon.settings import above, between
+
+OCCUPANCY_MULTIPLE = 64  # cells an axis: the occupancy grid is first judged on coarser cells
+
+
+@dataclass(frozen=True)
+class HashGridSettings:
+    """Sizes of a hash-grid field and of the grid that says where it is empty; names in `_open` are those of open scenes."""
+
+    n_levels: Annotated[int, between(1, 32)]
+    n_features: Annotated[int, between(1, 16)]
+    log2_table_size: Annotated[int, between(4, 28)]
+    log2_table_size_open: Annotated[int, between(4, 28)]
+    base_resolution: Annotated[int, between(1, 65536)]
+    finest_resolution: Annotated[int, between(1, 1_000_000)]
+    finest_resolution_open: Annotated[int, between(1, 1_000_000)]
+    width: Annotated[int, between(1, 1024)]
+    occupancy_resolution: Annotated[int, between(64, 1024)]
+    steps_across: Annotated[int, between(8, 65536)]
+    steps_across_open: Annotated[int, between(8, 65536)]
+    step_growth: Annotated[float, above(0, up_to=1)]
+
+    def __post_init__(self) -> None:
+        if self.occupancy_resolution % OCCUPANCY_MULTIPLE:
+            raise UserError(
+                f"field.occupancy_resolution={self.occupancy_resolution}: expected a multiple of {OCCUPANCY_MULTIPLE}"
+            )
+        for name in ("finest_resolution", "finest_resolution_open"):
+            if getattr(self, name) < self.base_resolution:
+                raise UserError(
+                    f"field.{name}={getattr(self, name)}: expected at least field.base_resolution={self.base_resolution}"
+                )
+
+    def shape(self, *, is_open: bool, has_sky: bool) -> FieldShape:
+        """The field for a scene without (`is_open`) or with bounds."""
+        return FieldShape(
+            n_levels=self.n_levels,
+            n_features=self.n_features,
+            log2_table_size=self.log2_table_size_open if is_open else self.log2_table_size,
+            base_resolution=self.base_resolution,
+            finest_resolution=self.finest_resolution_open if is_open else self.finest_resolution,
+            width=self.width,
+            is_contracted=is_open,
+            has_sky=has_sky,
+        )
+
+    def lattice(self, *, is_open: bool) -> StepLattice:
+        """Where rays may be sampled."""
+        across = self.steps_across_open if is_open else self.steps_across
+        return StepLattice(2 / across, self.step_growth if is_open else 0.0)

@@ -1,0 +1,414 @@
+// Multi-view PatchMatch (Barnes 2009; Galliani 2015; Xu and Tao 2019) on slanted planes.
+//
+// A hypothesis of a pixel is q = n / d, the plane q . X = 1 in the camera frame, so that 1 / z = q . (u, v, 1) with
+// u = (x - cx) / fx: propagation is copying q, and the homography to a source is linear in it. Four neighbouring pixels
+// packed in 32 bits make a bilinear read one gather. A view is swept by one thread; every random number is a hash of pixel
+// and sweep, so results do not depend on the number of threads.
+#include "patchmatch.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+#include <vector>
+
+#include "parallel.h"
+#include "vector.h"
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+namespace recon {
+namespace {
+
+constexpr int kSamples = 32;  // of a window: a 6 x 6 grid without its corners
+constexpr int kVectors = kSamples / kLanes;
+constexpr int kMaxSources = 16;
+constexpr float kWorst = 1.2f;       // of one source: worse than no correlation, for what lies outside its picture
+constexpr float kImpossible = 9.0f;  // of a plane that no camera could see
+constexpr float kMinCosine = 0.08f;
+
+struct Random {
+  uint32_t state;
+  Random(uint32_t seed, uint32_t pixel) : state((seed * 0x9E3779B9u) ^ (pixel * 0x85EBCA6Bu + 0x27220A95u)) { next(), next(); }
+  uint32_t next() {  // PCG, output hashed (O'Neill 2014)
+    state = state * 747796405u + 2891336453u;
+    const uint32_t word = ((state >> ((state >> 28) + 4)) ^ state) * 277803737u;
+    return (word >> 22) ^ word;
+  }
+  float unit() { return static_cast<float>(next() >> 8) * (1.0f / 16777216.0f); }
+  float symmetric() { return 2 * unit() - 1; }
+};
+
+struct Plane {
+  float x, y, z;
+  float inverse_depth(float u, float v) const { return x * u + y * v + z; }
+};
+
+struct Pose {  // to from from
+  float r[9], t[3];
+};
+
+Pose relative(const recon_stereo_view& from, const recon_stereo_view& to) {
+  Pose pose;
+  for (int i = 0; i < 3; ++i) {
+    double shift = to.translation[i];
+    for (int j = 0; j < 3; ++j) {
+      double sum = 0;
+      for (int k = 0; k < 3; ++k) sum += double{to.rotation[3 * i + k]} * from.rotation[3 * j + k];
+      pose.r[3 * i + j] = static_cast<float>(sum);
+      shift -= sum * from.translation[j];
+    }
+    pose.t[i] = static_cast<float>(shift);
+  }
+  return pose;
+}
+
+inline void moved(const Pose& pose, const float* p, float* out) {
+  for (int i = 0; i < 3; ++i) out[i] = pose.r[3 * i] * p[0] + pose.r[3 * i + 1] * p[1] + pose.r[3 * i + 2] * p[2] + pose.t[i];
+}
+
+// Adds 32-bit values of a table at the indices; four grey values each.
+inline Unsigned gather(const uint32_t* table, Ints index) {
+#if defined(__AVX512F__)
+  return (Unsigned)_mm512_i32gather_epi32((__m512i)index, table, 4);
+#elif defined(__AVX2__)
+  return (Unsigned)_mm256_i32gather_epi32(reinterpret_cast<const int*>(table), (__m256i)index, 4);
+#else
+  Unsigned v;
+  for (int i = 0; i < kLanes; ++i) v[i] = table[index[i]];
+  return v;
+#endif
+}
+
+inline Floats floats(Ints v) { return __builtin_convertvector(v, Floats); }
+inline Floats floats(Unsigned v) { return floats((Ints)v); }
+inline Ints truncated(Floats v) { return __builtin_convertvector(v, Ints); }
+
+inline bool any(Ints v) {
+#if defined(__AVX512F__)
+  return _mm512_test_epi32_mask((__m512i)v, (__m512i)v) != 0;
+#else
+  int32_t bits = 0;
+  for (int i = 0; i < kLanes; ++i) bits |= v[i];
+  return bits != 0;
+#endif
+}
+
+// The window round a pixel of the reference picture: bilateral weights (sum 1) and grey values about their mean.
+struct Patch {
+  float u, v;  // of the pixel, in the plane z = 1
+  Floats weights[kVectors], values[kVectors];
+  float variance;
+};
+
+struct Source {
+  const recon_stereo_view* view;
+  float matrix[9], shift[3];  // pixels of the source (homogeneous) of a point of the reference frame
+  Pose back;                  // reference from source
+};
+
+class Matcher {
+ public:
+  Matcher(const recon_stereo_args& args, int view) : args_(args), view_(args.views[view]), id_(view) {
+    const int reach[6] = {-5, -3, -1, 1, 3, 5};
+    int k = 0;
+    for (int y : reach)
+      for (int x : reach) {
+        if (std::abs(x) == 5 && std::abs(y) == 5) continue;
+        across_[k] = static_cast<float>(x * args.spacing), down_[k] = static_cast<float>(y * args.spacing);
+        ++k;
+      }
+    const float spatial = 5.0f * static_cast<float>(args.spacing);
+    for (k = 0; k < kSamples; ++k)
+      nearness_[k] = std::exp(-(across_[k] * across_[k] + down_[k] * down_[k]) / (2 * spatial * spatial));
+    for (int i = 0; i < 256; ++i) likeness_[i] = std::exp(-static_cast<float>(i) / args.color_sigma);
+    for (int i = 0; i < args.n_sources; ++i) {
+      const int s = args.sources[view * args.n_sources + i];
+      if (s >= 0) sources_.push_back(source(args.views[s]));
+    }
+  }
+
+  void all_costs() {
+    for (int y = 0; y < view_.h; ++y)
+      for (int x = 0; x < view_.w; ++x) {
+        const int i = y * view_.w + x;
+        const Patch patch = patch_at(x, y);
+        uint16_t chosen = 0;
+        view_.costs[i] = cost_of_all(patch, plane(i), &chosen);
+        view_.chosen[i] = chosen;
+      }
+  }
+
+  int64_t sweep() {
+    n_tried_ = 0;
+    if (sources_.empty()) return 0;
+    for (int color = 0; color < 2; ++color)
+      for (int y = 0; y < view_.h; ++y)
+        for (int x = (y + color) & 1; x < view_.w; x += 2) visit(x, y);
+    return n_tried_;
+  }
+
+ private:
+  Source source(const recon_stereo_view& view) const {
+    Source s{&view, {}, {}, relative(view, view_)};
+    const Pose there = relative(view_, view);
+    for (int j = 0; j < 3; ++j) {
+      s.matrix[j] = view.fx * there.r[j] + view.cx * there.r[6 + j];
+      s.matrix[3 + j] = view.fy * there.r[3 + j] + view.cy * there.r[6 + j];
+      s.matrix[6 + j] = there.r[6 + j];
+    }
+    s.shift[0] = view.fx * there.t[0] + view.cx * there.t[2];
+    s.shift[1] = view.fy * there.t[1] + view.cy * there.t[2];
+    s.shift[2] = there.t[2];
+    return s;
+  }
+
+  Plane plane(int i) const { return {view_.planes[3 * i], view_.planes[3 * i + 1], view_.planes[3 * i + 2]}; }
+
+  int grey(int x, int y) const { return static_cast<int>(view_.quads[y * view_.w + x] & 255u); }
+
+  Patch patch_at(int x, int y) const {
+    Patch patch;
+    patch.u = (static_cast<float>(x) + 0.5f - view_.cx) / view_.fx;
+    patch.v = (static_cast<float>(y) + 0.5f - view_.cy) / view_.fy;
+    float weights[kSamples], values[kSamples], sum = 0, mean = 0;
+    const int middle = grey(x, y);
+    for (int k = 0; k < kSamples; ++k) {
+      const int xx = x + static_cast<int>(across_[k]), yy = y + static_cast<int>(down_[k]);
+      const bool inside = xx >= 0 && yy >= 0 && xx < view_.w && yy < view_.h;
+      const int value = inside ? grey(xx, yy) : 0;
+      weights[k] = inside ? likeness_[std::abs(value - middle)] * nearness_[k] : 0;
+      values[k] = static_cast<float>(value);
+      sum += weights[k];
+      mean += weights[k] * values[k];
+    }
+    mean /= sum;
+    patch.variance = 0;
+    for (int k = 0; k < kSamples; ++k) {
+      weights[k] /= sum;
+      values[k] = (values[k] - mean);
+      patch.variance += weights[k] * values[k] * values[k];
+    }
+    for (int k = 0; k < kVectors; ++k) patch.weights[k] = load(weights + k * kLanes), patch.values[k] = load(values + k * kLanes);
+    return patch;
+  }
+
+  bool is_possible(const Patch& patch, const Plane& q, float* inverse_depth) const {
+    const float iz = q.inverse_depth(patch.u, patch.v);
+    *inverse_depth = iz;
+    if (!(iz * view_.far > 1 && iz * view_.near < 1)) return false;
+    const float steepness = q.x * q.x + q.y * q.y + q.z * q.z, ray = patch.u * patch.u + patch.v * patch.v + 1;
+    return iz * iz > kMinCosine * kMinCosine * steepness * ray;
+  }
+
+  // 1 - the bilateral NCC of the window warped by the plane's homography, and the geometric term.
+  float source_cost(const Source& s, const Patch& patch, const Plane& q, float inverse_depth) const {
+    const recon_stereo_view& view = *s.view;
+    const float slope[3] = {q.x / view_.fx, q.y / view_.fy, 0};
+    float base[3], right[3], down[3];
+    for (int i = 0; i < 3; ++i) {
+      const float* m = s.matrix + 3 * i;
+      base[i] = m[0] * patch.u + m[1] * patch.v + m[2] + s.shift[i] * inverse_depth;
+      right[i] = m[0] / view_.fx + s.shift[i] * slope[0];
+      down[i] = m[1] / view_.fy + s.shift[i] * slope[1];
+    }
+    if (base[2] <= 1e-6f) return kWorst;
+    const Floats x_end = splat(static_cast<float>(view.w) - 1.001f), y_end = splat(static_cast<float>(view.h) - 1.001f);
+    const Floats zero{};
+    Floats sum{}, squares{}, products{};
+    Ints outside{};
+    for (int k = 0; k < kVectors; ++k) {
+      const Floats dx = load(across_ + k * kLanes), dy = load(down_ + k * kLanes), w = patch.weights[k];
+      const Floats z = base[2] + right[2] * dx + down[2] * dy;
+      const Floats per_z = 1.0f / z;
+      Floats x = (base[0] + right[0] * dx + down[0] * dy) * per_z - 0.5f;
+      Floats y = (base[1] + right[1] * dx + down[1] * dy) * per_z - 0.5f;
+      outside |= ((x < zero) | (x > x_end) | (y < zero) | (y > y_end) | (z <= zero)) & (w > zero);
+      x = minimum(maximum(x, zero), x_end), y = minimum(maximum(y, zero), y_end);
+      const Ints left = truncated(x), top = truncated(y);
+      const Floats ax = x - floats(left), ay = y - floats(top);
+      const Unsigned quad = gather(view.quads, top * view.w + left);
+      const Floats a = floats(quad & 255u), b = floats((quad >> 8) & 255u), c = floats((quad >> 16) & 255u),
+                   d = floats(quad >> 24);
+      const Floats upper = a + ax * (b - a), lower = c + ax * (d - c);
+      const Floats value = upper + ay * (lower - upper), weighted = w * value;
+      sum += weighted;
+      squares += weighted * value;
+      products += weighted * patch.values[k];
+    }
+    if (any(outside)) return kWorst;
+    const float mean = recon::sum(sum), variance = std::max(recon::sum(squares) - mean * mean, 0.0f);
+    const float noise = args_.noise;
+    const float ncc = recon::sum(products) / std::sqrt((variance + noise) * (patch.variance + noise));
+    const float cost = std::min(1 - ncc, kWorst);
+    return view.depth && args_.geometric_weight > 0
+               ? cost + args_.geometric_weight * return_error(s, patch, base[0] / base[2], base[1] / base[2])
+               : cost;
+  }
+
+  // Pixels between this pixel and where the depth of the source, at (x, y) of its picture, sends it back; capped.
+  float return_error(const Source& s, const Patch& patch, float x, float y) const {
+    const recon_stereo_view& view = *s.view;
+    if (!(x >= 0 && y >= 0 && x < static_cast<float>(view.w) && y < static_cast<float>(view.h))) return args_.geometric_cap;
+    const float depth = view.depth[static_cast<int>(y) * view.w + static_cast<int>(x)];
+    if (depth <= 0) return args_.geometric_cap;
+    const float there[3] = {(x - view.cx) / view.fx * depth, (y - view.cy) / view.fy * depth, depth};
+    float here[3];
+    moved(s.back, there, here);
+    if (here[2] <= 0) return args_.geometric_cap;
+    const float dx = (here[0] / here[2] - patch.u) * view_.fx, dy = (here[1] / here[2] - patch.v) * view_.fy;
+    return std::min(std::sqrt(dx * dx + dy * dy), args_.geometric_cap);
+  }
+
+  // Mean over the n_best sources that like the plane best; they become the chosen ones.
+  float cost_of_all(const Patch& patch, const Plane& q, uint16_t* chosen) {
+    float inverse_depth;
+    if (sources_.empty() || !is_possible(patch, q, &inverse_depth)) return kImpossible;
+    ++n_tried_;
+    const int n = static_cast<int>(sources_.size()), n_best = std::min(args_.n_best, n);
+    std::pair<float, int> costs[kMaxSources];
+    for (int i = 0; i < n; ++i) costs[i] = {source_cost(sources_[i], patch, q, inverse_depth), i};
+    std::partial_sort(costs, costs + n_best, costs + n);
+    float total = 0;
+    uint16_t bits = 0;
+    for (int i = 0; i < n_best; ++i) total += costs[i].first, bits |= static_cast<uint16_t>(1u << costs[i].second);
+    *chosen = bits;
+    return total / static_cast<float>(n_best);
+  }
+
+  // Mean over the chosen sources; stops as soon as it must exceed `least`.
+  float cost_of_chosen(const Patch& patch, const Plane& q, uint16_t chosen, float least) {
+    float inverse_depth;
+    if (!is_possible(patch, q, &inverse_depth)) return kImpossible;
+    ++n_tried_;
+    const float n = static_cast<float>(__builtin_popcount(chosen)), limit = least * n;
+    float total = 0;
+    for (unsigned bits = chosen; bits; bits &= bits - 1) {
+      total += source_cost(sources_[__builtin_ctz(bits)], patch, q, inverse_depth);
+      if (total >= limit) return kImpossible;
+    }
+    return total / n;
+  }
+
+  // The plane through depth 1 / inverse_depth whose normal is that of q (or the ray) shaken by `spread`.
+  static Plane shaken(const Patch& patch, const Plane& q, float inverse_depth, float spread, Random& random) {
+    const float length = std::sqrt(q.x * q.x + q.y * q.y + q.z * q.z);
+    const float n[3] = {q.x / length + spread * random.symmetric(), q.y / length + spread * random.symmetric(),
+                        q.z / length + spread * random.symmetric()};
+    const float scale = inverse_depth / (n[0] * patch.u + n[1] * patch.v + n[2]);
+    return {n[0] * scale, n[1] * scale, n[2] * scale};
+  }
+
+  void visit(int x, int y) {
+    const int w = view_.w, h = view_.h, i = y * w + x;
+    const Patch patch = patch_at(x, y);
+    Plane best = plane(i);
+    float least = view_.costs[i];
+    uint16_t chosen = view_.chosen[i];
+    auto attempt = [&](const Plane& q) {
+      const float iz = best.inverse_depth(patch.u, patch.v);
+      const float change = std::fabs(q.inverse_depth(patch.u, patch.v) - iz) + 0.03f * (std::fabs(q.x - best.x) + std::fabs(q.y - best.y));
+      if (change < 3e-4f * iz) return;  // the same plane, as far as the pictures can tell
+      uint16_t theirs = chosen;
+      const float cost = args_.explore || !chosen ? cost_of_all(patch, q, &theirs) : cost_of_chosen(patch, q, chosen, least);
+      if (cost < least) least = cost, best = q, chosen = theirs;
+    };
+    const int steps[4][2] = {{1, 0}, {-1, 0}, {0, 1}, {0, -1}};
+    auto inside = [&](int xx, int yy) { return xx >= 0 && yy >= 0 && xx < w && yy < h; };
+    for (const auto& step : steps)
+      if (inside(x + step[0], y + step[1])) attempt(plane(i + step[1] * w + step[0]));
+    for (int k = 0; k < args_.n_far; ++k) {  // the best of a strip; odd distances are of the other colour
+      int found = -1;
+      float lowest = kImpossible;
+      for (int reach = 3; reach <= 19; reach += 4) {
+        const int xx = x + steps[k & 3][0] * reach, yy = y + steps[k & 3][1] * reach;
+        if (!inside(xx, yy)) break;
+        if (view_.costs[yy * w + xx] < lowest) lowest = view_.costs[yy * w + xx], found = yy * w + xx;
+      }
+      if (found >= 0) attempt(plane(found));
+    }
+    Random random(args_.seed * 977u + static_cast<uint32_t>(id_), static_cast<uint32_t>(i));
+    for (int k = 0; k < args_.n_refinements; ++k) {
+      const float iz = best.inverse_depth(patch.u, patch.v);
+      const float reach = std::exp2(-6.0f * random.unit());  // 1/64 to 1 of the spreads
+      const float depth = args_.depth_spread * reach * random.symmetric();
+      const int kind = k % 3;  // depth and normal, normal, depth
+      attempt(shaken(patch, best, kind == 1 ? iz : iz * (1 + depth), kind == 2 ? 0 : args_.normal_spread * reach, random));
+    }
+    view_.costs[i] = least;
+    view_.chosen[i] = chosen;
+    view_.planes[3 * i] = best.x, view_.planes[3 * i + 1] = best.y, view_.planes[3 * i + 2] = best.z;
+  }
+
+  const recon_stereo_args& args_;
+  const recon_stereo_view& view_;
+  const int id_;
+  float across_[kSamples], down_[kSamples], nearness_[kSamples], likeness_[256];
+  std::vector<Source> sources_;
+  int64_t n_tried_ = 0;
+};
+
+// What the source says of each depth of the view: adds to the three maps.
+void count_agreement(const recon_stereo_view& view, const recon_stereo_view& source, float pixels, float relative_error,
+                     uint8_t* agreeing, uint8_t* through, float* sum) {
+  const Pose there = relative(view, source), back = relative(source, view);
+  for (int y = 0; y < view.h; ++y)
+    for (int x = 0; x < view.w; ++x) {
+      const int i = y * view.w + x;
+      const float z = view.depth[i];
+      if (z <= 0) continue;
+      const float u = (static_cast<float>(x) + 0.5f - view.cx) / view.fx, v = (static_cast<float>(y) + 0.5f - view.cy) / view.fy;
+      const float here[3] = {u * z, v * z, z};
+      float p[3];
+      moved(there, here, p);
+      if (p[2] <= 0) continue;
+      const float xs = p[0] / p[2] * source.fx + source.cx, ys = p[1] / p[2] * source.fy + source.cy;
+      if (!(xs >= 0 && ys >= 0 && xs < static_cast<float>(source.w) && ys < static_cast<float>(source.h))) continue;
+      const float depth = source.depth[static_cast<int>(ys) * source.w + static_cast<int>(xs)];
+      if (depth <= 0) continue;
+      if (depth > p[2] * (1 + 4 * relative_error)) {
+        through[i] += through[i] < 255;
+        continue;
+      }
+      const float other[3] = {(xs - source.cx) / source.fx * depth, (ys - source.cy) / source.fy * depth, depth};
+      float r[3];
+      moved(back, other, r);
+      if (r[2] <= 0) continue;
+      const float dx = (r[0] / r[2] - u) * view.fx, dy = (r[1] / r[2] - v) * view.fy;
+      if (dx * dx + dy * dy < pixels * pixels && std::fabs(r[2] - z) < relative_error * z) agreeing[i] += 1, sum[i] += r[2];
+    }
+}
+
+}  // namespace
+}  // namespace recon
+
+using namespace recon;
+
+void recon_stereo_costs(const recon_stereo_args* args) {
+  parallel(args->n_views, [&](int view, int) { Matcher(*args, view).all_costs(); });
+}
+
+int64_t recon_stereo_sweep(const recon_stereo_args* args) {
+  std::vector<int64_t> tried(args->n_views);
+  parallel(args->n_views, [&](int view, int) { tried[view] = Matcher(*args, view).sweep(); });
+  int64_t total = 0;
+  for (int64_t n : tried) total += n;
+  return total;
+}
+
+void recon_stereo_agreement(const recon_stereo_args* args, float pixels, float relative_error, uint8_t* const* agreeing,
+                            uint8_t* const* through, float* const* mean_depth) {
+  parallel(args->n_views, [&](int v, int) {
+    const recon_stereo_view& view = args->views[v];
+    const int area = view.h * view.w;
+    std::fill(agreeing[v], agreeing[v] + area, uint8_t{0});
+    std::fill(through[v], through[v] + area, uint8_t{0});
+    std::copy(view.depth, view.depth + area, mean_depth[v]);
+    for (int i = 0; i < args->n_sources; ++i) {
+      const int s = args->sources[v * args->n_sources + i];
+      if (s >= 0) count_agreement(view, args->views[s], pixels, relative_error, agreeing[v], through[v], mean_depth[v]);
+    }
+    for (int i = 0; i < area; ++i) mean_depth[v][i] /= 1 + agreeing[v][i];
+  });
+}

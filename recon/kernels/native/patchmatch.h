@@ -1,0 +1,41 @@
+// Multi-view PatchMatch: what Python calls (patchmatch.py mirrors the structs). Letters as in recon/kernels/stereo.py.
+#pragma once
+
+#include <cstdint>
+
+#include "api.h"
+
+struct recon_stereo_view {
+  int32_t h, w;
+  float fx, fy, cx, cy;
+  float rotation[9], translation[3];  // camera from world
+  float near, far;                    // depths to look between
+  const uint32_t* quads;              // [h, w]: grey values of a pixel, its right, lower and lower right neighbour, 8 bits each
+  const float* depth;                 // [h, w] of the last pass, 0 unknown; null: no geometric consistency
+  float* planes;                      // [h, w, 3] in and out
+  float* costs;                       // [h, w] out
+  uint16_t* chosen;                   // [h, w] bits of the sources that a pixel is judged by
+};
+
+struct recon_stereo_args {
+  int32_t n_views, n_sources;       // n_sources <= 16
+  const recon_stereo_view* views;
+  const int32_t* sources;           // [n_views, n_sources] indices of views, -1: none
+  int32_t spacing;                  // the window reaches 5 times this
+  float color_sigma, noise;         // grey levels; grey levels squared
+  int32_t n_best;                   // sources that count
+  float geometric_weight, geometric_cap;
+  int32_t explore;                  // 1: every hypothesis is tried in all sources, 0: in the chosen ones
+  int32_t n_far, n_refinements;     // hypotheses from strips (0 or 4) and by chance, a visit
+  float depth_spread, normal_spread;
+  uint32_t seed;
+};
+
+// Costs of the planes as they are; chooses the sources of each pixel.
+RECON_API void recon_stereo_costs(const recon_stereo_args* args);
+// One sweep over both colours of the checkerboard. Returns the number of hypotheses tried.
+RECON_API int64_t recon_stereo_sweep(const recon_stereo_args* args);
+// How many of the sources agree with each depth (returning within `pixels` and `relative`), how many look through it, and the
+// mean of those that agree: [h, w] arrays of each view; depths are views[i].depth.
+RECON_API void recon_stereo_agreement(const recon_stereo_args* args, float pixels, float relative, uint8_t* const* agreeing,
+                                      uint8_t* const* through, float* const* mean_depth);

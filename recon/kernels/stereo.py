@@ -1,0 +1,145 @@
+"""Multi-view PatchMatch: the nouns, and one public function per operation.
+
+A plane q [3] of a pixel means q . X = 1 in the camera frame, so 1 / depth = q . (u, v, 1) at u = (x - cx) / fx,
+v = (y - cy) / fy; its normal is -q / |q|. Costs of a plane: over the sources that a pixel is judged by, the mean of
+
+    1 - NCC of the window warped to the source (bilateral weights; grey values; a floor of `noise` under both variances)
+    + geometric_weight * min(pixels between the pixel and where the source's own depth sends it back, geometric_cap)
+
+Barnes et al. 2009 (PatchMatch), Galliani et al. 2015 (Gipuma: planes, checkerboard), Xu and Tao 2019 (ACMM: sources per
+pixel, coarse to fine, geometric consistency).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from recon.errors import UserError
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class StereoView:
+    """A grey picture with its pinhole camera, and the depths to look between."""
+
+    grey: NDArray[np.uint8]  # [h, w]
+    intrinsics: tuple[float, float, float, float]  # fx fy cx cy, half-pixel convention
+    camera_from_world: NDArray[np.float64]  # [4, 4]
+    near: float
+    far: float
+
+    def __post_init__(self) -> None:
+        assert self.grey.ndim == 2 and self.grey.dtype == np.uint8 and 0 < self.near < self.far
+
+    @cached_property
+    def quads(self) -> NDArray[np.uint32]:
+        """[h, w]: a pixel, its right, lower and lower right neighbour in 8 bits each: a bilinear read is one gather."""
+        padded = np.pad(self.grey.astype(np.uint32), ((0, 1), (0, 1)), mode="edge")
+        return np.ascontiguousarray(
+            padded[:-1, :-1] | padded[:-1, 1:] << 8 | padded[1:, :-1] << 16 | padded[1:, 1:] << 24
+        )
+
+    @cached_property
+    def rays(self) -> Floats:
+        """[h, w, 3]: (u, v, 1) of every pixel."""
+        fx, fy, cx, cy = self.intrinsics
+        h, w = self.grey.shape
+        y, x = np.mgrid[:h, :w].astype(np.float32) + np.float32(0.5)
+        return np.stack([(x - cx) / fx, (y - cy) / fy, np.ones((h, w))], -1).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Hypotheses:
+    """What every pixel of a view believes; written in place by `stereo_sweep`."""
+
+    planes: Floats  # [h, w, 3]
+    costs: Floats  # [h, w]
+    chosen: NDArray[np.uint16]  # [h, w]: bit k set = judged by source k
+
+    @staticmethod
+    def of(planes: Floats) -> "Hypotheses":
+        shape = planes.shape[:2]
+        planes = np.ascontiguousarray(planes, np.float32)
+        return Hypotheses(planes, np.full(shape, np.inf, np.float32), np.zeros(shape, np.uint16))
+
+    def depth(self, rays: Floats) -> Floats:
+        """[h, w] along camera z; 0 where the plane lies behind."""
+        inverse = np.einsum("hwc,hwc->hw", self.planes, rays)
+        return np.where(inverse > 1e-9, 1 / np.maximum(inverse, 1e-9), 0).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class StereoSettings:
+    """How hypotheses are judged and where new ones come from."""
+
+    spacing: int = 1  # the window: 32 samples within 5 times this of the pixel
+    color_sigma: float = 20.0  # grey levels; how fast unlike pixels lose their say
+    noise: float = 4.0  # variance of the pictures' noise, grey levels squared
+    n_best: int = 3  # sources a pixel is judged by
+    geometric_weight: float = 0.2
+    geometric_cap: float = 3.0  # pixels
+    explore: bool = True  # every hypothesis in all sources; else in the chosen ones
+    n_far: int = 4  # hypotheses from strips, 0 to 4
+    n_refinements: int = 3
+    depth_spread: float = 0.04  # of refinements, relative
+    normal_spread: float = 0.4
+
+
+def stereo_costs(
+    views: Sequence[StereoView],
+    hypotheses: Sequence[Hypotheses],
+    sources: NDArray[np.int32],  # [n_views, <= 16] indices of views, -1: none
+    settings: StereoSettings,
+    *,
+    depths: Sequence[Floats] | None = None,  # each [h, w]: depths of the last pass, for geometric consistency
+) -> None:
+    """Cost of every plane as it is, over the `n_best` sources that like it best; they become the chosen ones."""
+    _native().costs(views, hypotheses, sources, settings, depths)
+
+
+def stereo_sweep(
+    views: Sequence[StereoView],
+    hypotheses: Sequence[Hypotheses],
+    sources: NDArray[np.int32],
+    settings: StereoSettings,
+    *,
+    depths: Sequence[Floats] | None = None,
+    seed: int = 0,
+) -> int:
+    """One sweep: every pixel tries its neighbours' planes and small changes of its own. Returns the hypotheses tried."""
+    return _native().sweep(views, hypotheses, sources, settings, depths, seed)
+
+
+def stereo_agreement(
+    views: Sequence[StereoView],
+    depths: Sequence[Floats],
+    sources: NDArray[np.int32],
+    *,
+    pixels: float,
+    relative: float,
+) -> list[tuple[NDArray[np.uint8], NDArray[np.uint8], Floats]]:
+    """Per view, maps [h, w]: how many sources agree with its depth, how many look through it, and their mean depth.
+
+    A source agrees when its own depth sends the pixel back within `pixels` and `relative` of the depth; it looks through
+    when its depth lies behind by more than four times `relative`.
+    """
+    return _native().agreement(views, depths, sources, pixels, relative)
+
+
+def _native():  # type: ignore[no-untyped-def]
+    from recon.kernels import native
+
+    reason = native.why_missing()
+    if reason:
+        raise UserError(
+            f"matching needs the native kernels: {reason}. Install a C++ compiler and `pip install -e .` again."
+        )
+    from recon.kernels.native import patchmatch
+
+    native.set_n_threads(torch.get_num_threads())
+    return patchmatch

@@ -1,0 +1,150 @@
+"""Which pictures see the same things, from what angle, and how deep: what the sparse points say before any matching."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import scipy.sparse
+from numpy.typing import NDArray
+
+from recon.geometry import Reconstruction, View, invert_rigid
+from recon.geometry.transforms import Array
+
+BEST_ANGLE_DEG = 6.0  # between the lines of sight of two pictures: enough parallax, little change of looks
+ANGLE_BELOW_DEG, ANGLE_ABOVE_DEG = 3.0, 9.0  # how fast smaller and larger angles lose
+MIN_SHARED = 8  # points, of a source
+MIN_KNOWN = 30  # points of a view, else all views' depths bound its own
+
+
+@dataclass(frozen=True)
+class SparseScene:
+    """Sparse points and which of them each view sees."""
+
+    positions: Array  # [n, 3] world
+    seen: tuple[NDArray[np.int64], ...]  # per view, indices of points
+
+    def local(self, index: int, view: View) -> Array:
+        """Positions [k, 3] in the camera frame of the points that view `index` sees, in front of it."""
+        camera_from_world = invert_rigid(view.world_from_camera)
+        local = self.positions[self.seen[index]] @ camera_from_world[:3, :3].T + camera_from_world[:3, 3]
+        return local[local[:, 2] > 0]
+
+
+def sparse_scene(reconstruction: Reconstruction, views: Sequence[View], model: Path) -> SparseScene:
+    """Points by the tracks of the COLMAP model where there is one, else by which frusta hold them; maybe no points."""
+    if model.is_dir():
+        return _scene_of_tracks(views, model)
+    points = reconstruction.points
+    positions = np.zeros((0, 3)) if points is None else points.positions
+    return SparseScene(positions, tuple(_in_frustum(positions, view) for view in views))
+
+
+def _scene_of_tracks(views: Sequence[View], model: Path) -> SparseScene:
+    import pycolmap
+
+    reconstruction = pycolmap.Reconstruction(str(model))
+    believed = {key: i for i, (key, p) in enumerate(reconstruction.points3D.items()) if p.track.length() >= 3}
+    rank = {key: i for i, key in enumerate(believed)}
+    positions = np.array([reconstruction.points3D[key].xyz for key in rank]).reshape(-1, 3)
+    by_end: dict[tuple[str, ...], NDArray[np.int64]] = {}
+    for image in reconstruction.images.values():
+        ids = [rank[p.point3D_id] for p in image.points2D if p.point3D_id in rank]
+        by_end[PurePosixPath(image.name).parts] = np.unique(np.array(ids, np.int64))
+    lengths = sorted({len(parts) for parts in by_end}, reverse=True)
+    empty = np.zeros(0, np.int64)
+    seen = []
+    for view in views:
+        parts = view.image.resolve().parts
+        seen.append(next((by_end[parts[-n:]] for n in lengths if parts[-n:] in by_end), empty))
+    return SparseScene(positions, tuple(seen))
+
+
+def _in_frustum(positions: Array, view: View) -> NDArray[np.int64]:
+    camera_from_world = invert_rigid(view.world_from_camera)
+    local = positions @ camera_from_world[:3, :3].T + camera_from_world[:3, 3]
+    z = np.where(local[:, 2] > 0, local[:, 2], np.nan)
+    h, w = view.camera.size_hw
+    x, y = local[:, 0] / z * view.camera.fx + view.camera.cx, local[:, 1] / z * view.camera.fy + view.camera.cy
+    return np.flatnonzero((x > 0) & (x < w) & (y > 0) & (y < h))
+
+
+def choose_sources(views: Sequence[View], scene: SparseScene, n: int) -> NDArray[np.int32]:
+    """The `n` best sources of each view, best first: [n_views, n], -1 where there are no more.
+
+    By shared points, each counting by the angle between the two lines of sight to it; where points say nothing, by how
+    the cameras stand to each other.
+    """
+    scores = _shared_scores(views, scene)
+    by_pose = _pose_scores(views, scene)
+    scores = np.where(scores > 0, 1 + scores, by_pose)
+    np.fill_diagonal(scores, 0)
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :n]
+    chosen = np.where(np.take_along_axis(scores, order, 1) > 0, order, -1)
+    return np.pad(chosen, ((0, 0), (0, n - chosen.shape[1])), constant_values=-1).astype(np.int32)
+
+
+def _shared_scores(views: Sequence[View], scene: SparseScene) -> Array:
+    n = len(views)
+    rows = np.repeat(np.arange(n), [len(ids) for ids in scene.seen])
+    columns = np.concatenate([*scene.seen, np.zeros(0, np.int64)])
+    sees = scipy.sparse.csr_matrix(
+        (np.ones(len(rows), np.float32), (rows, columns)), shape=(n, max(len(scene.positions), 1))
+    )
+    shared = (sees @ sees.T).toarray()
+    directions = []
+    for view, ids in zip(views, scene.seen, strict=True):
+        away = scene.positions[ids] - view.world_from_camera[:3, 3]
+        directions.append(away / np.maximum(np.linalg.norm(away, axis=-1, keepdims=True), 1e-12))
+    scores = np.zeros((n, n))
+    for i, j in zip(*np.nonzero(np.triu(shared >= MIN_SHARED, 1)), strict=True):
+        _, a, b = np.intersect1d(scene.seen[i], scene.seen[j], assume_unique=True, return_indices=True)
+        cosines = (directions[i][a] * directions[j][b]).sum(-1)
+        scores[i, j] = scores[j, i] = _angle_worth(np.rad2deg(np.arccos(np.clip(cosines, -1, 1)))).sum()
+    return scores
+
+
+def _pose_scores(views: Sequence[View], scene: SparseScene) -> Array:
+    """In [0, 1): the worth of the angle at the typical distance, less where the cameras look elsewhere."""
+    poses = np.stack([view.world_from_camera for view in views])
+    distance = typical_depth(views, scene)
+    steps = np.linalg.norm(poses[:, None, :3, 3] - poses[None, :, :3, 3], axis=-1)
+    turns = np.clip(poses[:, :3, 2] @ poses[:, :3, 2].T, -1, 1)
+    worth = _angle_worth(np.rad2deg(2 * np.arctan(steps / (2 * distance))))
+    return 0.99 * worth * np.clip((turns - 0.5) / 0.5, 0, 1)
+
+
+def _angle_worth(degrees: Array) -> Array:
+    spread = np.where(degrees < BEST_ANGLE_DEG, ANGLE_BELOW_DEG, ANGLE_ABOVE_DEG)
+    return np.exp(-(((degrees - BEST_ANGLE_DEG) / spread) ** 2) / 2)
+
+
+def typical_depth(views: Sequence[View], scene: SparseScene) -> float:
+    """Median depth of the points in the views; without points, the distance to what all cameras look at."""
+    depths = np.concatenate([scene.local(i, view)[:, 2] for i, view in enumerate(views)])
+    if len(depths) >= MIN_KNOWN:
+        return float(np.median(depths))
+    poses = np.stack([view.world_from_camera for view in views])
+    return max(float(np.median(np.linalg.norm(poses[:, :3, 3] - _focus(poses), axis=1))), 1e-6)
+
+
+def depth_ranges(views: Sequence[View], scene: SparseScene) -> list[tuple[float, float]]:
+    """The depths (near, far) that each view is searched between: its points' with room on both sides."""
+    local = [scene.local(i, view)[:, 2] for i, view in enumerate(views)]
+    everything = np.concatenate(local)
+    if len(everything) < MIN_KNOWN:
+        distance = typical_depth(views, scene)
+        return [(0.2 * distance, 4 * distance)] * len(views)
+    near_all, far_all = np.percentile(everything, [0.5, 99.5])
+    ranges = []
+    for depths in local:
+        near, far = np.percentile(depths, [1, 99]) if len(depths) >= MIN_KNOWN else (near_all, far_all)
+        ranges.append((0.5 * float(min(near, 2 * near_all)), 2.0 * float(max(far, 0.5 * far_all))))
+    return ranges
+
+
+def _focus(poses: Array) -> Array:
+    """The point [3] nearest to all optical axes (least squares)."""
+    axes, centers = poses[:, :3, 2], poses[:, :3, 3]
+    across = np.eye(3) - axes[:, :, None] * axes[:, None, :]
+    return np.linalg.lstsq(across.sum(0), np.einsum("nij,nj->i", across, centers), rcond=None)[0]
