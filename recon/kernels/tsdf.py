@@ -1,13 +1,13 @@
 """Truncated signed distance over sparse blocks of voxels (Curless and Levoy 1996), one view at a time.
 
 Each voxel keeps the weighted mean of what views say about its distance to the surface, in units of the truncation and cut
-to [-1, 1]: positive in front of the surface, negative behind. A view says, at a voxel of depth z,
+to [-1, 1]: positive in front of the surface, negative behind. A view says, at a voxel X that falls into a pixel with the
+point P and the normal n,
 
-    (depth - z) * slope / truncation        slope = |normal . ray|, ray with z = 1: the distance to the pixel's tangent plane
+    n . (X - P) / truncation
 
-nothing where that is below -1 (the voxel is hidden), and 1 along a free ray. The distance to the tangent plane, not along
-the ray, keeps a floor seen from far as thin as one seen from above. Between pixels 1 / depth is bilinear (exact on planes)
-where the four neighbours differ by less than 5 %.
+nothing where that is below -1 (the voxel is hidden), and 1 along a free ray. The distance to the pixel's plane, not along
+the ray, keeps a floor seen from far as thin and as whole as one seen from above.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 BLOCK = 8  # voxels a side
-SAME_SURFACE = 0.05
 
 Floats = NDArray[np.float32]
 
@@ -50,8 +49,8 @@ class TsdfView:
     intrinsics: tuple[float, float, float, float]  # fx fy cx cy, half-pixel convention
     camera_from_world: NDArray[np.float64]  # [4, 4]
     depth: Floats  # [h, w] along camera z; 0 = unknown, or free
-    slope: Floats  # [h, w] |normal . ray|; 1 where the normal is not known
     weight: Floats  # [h, w] how much the pixel counts
+    normal: Floats  # [h, w, 3] unit, in the camera frame, towards the camera; (0, 0, -1) says no more than the depth
     is_free: NDArray[np.bool_]  # [h, w] nothing along this ray, where depth is 0
     far: float  # nothing behind it is touched
 
@@ -91,28 +90,10 @@ def _say(positions: NDArray, view: TsdfView, truncation: float) -> tuple[Floats,
     safe = np.where(z > 1e-6, z, np.inf)
     x, y = local[:, 0] / safe * fx + cx, local[:, 1] / safe * fy + cy
     inside = (z > 1e-6) & (z <= view.far) & (x >= 0) & (x < w) & (y >= 0) & (y < h)
-    x, y = np.where(inside, x, 0), np.where(inside, y, 0)
-    row, column = y.astype(int), x.astype(int)
-    nearest = view.depth[row, column]
-    depth = _between_pixels(view.depth, x, y, nearest)
-    known = nearest > 0
-    says = np.where(known, (depth - z) * view.slope[row, column] / truncation, 1.0)
-    speaks = inside & (known | view.is_free[row, column]) & (says >= -1)
+    row, column = np.where(inside, y, 0).astype(int), np.where(inside, x, 0).astype(int)
+    depth, normal = view.depth[row, column], view.normal[row, column]
+    point = np.stack([(column + 0.5 - cx) / fx, (row + 0.5 - cy) / fy, np.ones(len(z))], -1) * depth[:, None]
+    says = np.where(depth > 0, ((local - point) * normal).sum(-1) / truncation, 1.0)
+    speaks = inside & ((depth > 0) | view.is_free[row, column]) & (says >= -1)
     weight = np.where(speaks, view.weight[row, column], 0)
     return np.minimum(says, 1).astype(np.float32), weight.astype(np.float32)
-
-
-def _between_pixels(depth: Floats, x: NDArray, y: NDArray, nearest: Floats) -> NDArray:
-    """Depth [n] at pixel positions: bilinear in 1 / depth where the neighbours are one surface, else the nearest pixel's."""
-    h, w = depth.shape
-    if min(h, w) < 2:
-        return nearest
-    x0 = np.clip(np.floor(x - 0.5).astype(int), 0, w - 2)
-    y0 = np.clip(np.floor(y - 0.5).astype(int), 0, h - 2)
-    corners = np.stack([depth[y0, x0], depth[y0, x0 + 1], depth[y0 + 1, x0], depth[y0 + 1, x0 + 1]])
-    low, high = corners.min(0), corners.max(0)
-    is_one = (low > 0) & (high - low < SAME_SURFACE * low)
-    ax, ay = np.clip(x - 0.5 - x0, 0, 1), np.clip(y - 0.5 - y0, 0, 1)
-    a, b, c, d = 1 / np.where(is_one, corners, 1)
-    inverse = (1 - ay) * ((1 - ax) * a + ax * b) + ay * ((1 - ax) * c + ax * d)
-    return np.where(is_one, 1 / inverse, nearest)

@@ -73,16 +73,17 @@ def look_up(positions: Array, view: DepthMap) -> Looked:
 def keep_agreed(
     maps: Sequence[DepthMap],
     *,
+    n_judged: int,
     n_neighbours: int,
     min_agreeing: int,
     tolerance: float,  # relative depth difference that counts as the same surface
 ) -> list[DepthMap]:
-    """The maps with only those pixels that at least `min_agreeing` of their `n_neighbours` best neighbours confirm,
-    and no more contradict than confirm. With fewer maps than that, as many as there are."""
+    """The first `n_judged` maps with only those pixels that at least `min_agreeing` of their `n_neighbours` best neighbours
+    confirm, and no more contradict than confirm. With fewer maps than that, as many as there are."""
     needed = min(min_agreeing, len(maps) - 1)
     kept = []
-    with progress("mesh: agreement", len(maps)) as bar:
-        for i, view in enumerate(maps):
+    with progress("mesh: agreement", n_judged) as bar:
+        for i, view in enumerate(maps[:n_judged]):
             positions = view.points()
             votes = no_votes(len(positions))
             for j in _neighbours(maps, i, n_neighbours):

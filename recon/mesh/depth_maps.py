@@ -17,8 +17,7 @@ from recon.geometry import Camera, Evidence, Reconstruction
 from recon.geometry.transforms import Array
 from recon.mesh.viewpoints import Viewpoint, point_depths
 
-
-MIN_SLOPE = 0.1  # a surface seen more obliquely has no depth to speak of
+MIN_COSINE = 0.08  # between a normal and the direction to the camera; nearer to the ray, a pixel's plane runs along it
 
 
 class Rendering(Protocol):
@@ -45,13 +44,13 @@ class DepthMap:
     depth: NDArray[np.float32]  # [h, w] along camera z; 0 where no surface is trusted
     is_free: NDArray[np.bool_]  # [h, w] nothing along this ray up to the scene's far end
     weight: NDArray[np.float32]  # [h, w] how much the pixel counts: 1 = sure
-    slope: NDArray[np.float32]  # [h, w] |normal . ray| with the ray's z = 1; 1 where the normal is not known
+    normal: NDArray[np.int8]  # [h, w, 3] 127 times the unit normal, camera frame, towards the camera
     evidence: NDArray[np.uint8]  # [h, w] of `Evidence`: SEEN, PLANE or MATCHED where there is a depth
 
     def __post_init__(self) -> None:
         size = self.viewpoint.camera.size_hw
         assert self.depth.shape == self.is_free.shape == self.weight.shape == size
-        assert self.slope.shape == self.evidence.shape == size
+        assert self.evidence.shape == size and self.normal.shape == (*size, 3) and self.normal.dtype == np.int8
 
     @staticmethod
     def of_field(
@@ -59,14 +58,19 @@ class DepthMap:
     ) -> "DepthMap":
         """A map of rendered depths [h, w] with their normals [h, w, 3] (world; 0: unknown)."""
         depth = depth.astype(np.float32)
-        slope = np.ones_like(depth) if normal is None else slopes(viewpoint, normal)
         evidence = np.full(depth.shape, Evidence.SEEN, np.uint8)
-        return DepthMap(viewpoint, depth, is_free, np.full_like(depth, weight), slope, evidence)
+        normals = camera_normals(viewpoint, np.zeros((*depth.shape, 3)) if normal is None else normal)
+        return DepthMap(viewpoint, depth, is_free, np.full_like(depth, weight), normals, evidence)
 
     @property
     def camera_rays(self) -> NDArray[np.float64]:
         """[h, w, 3] directions in the camera frame with z = 1 (pinhole)."""
         return pinhole_rays(self.viewpoint.camera)
+
+    @property
+    def unit_normals(self) -> NDArray[np.float32]:
+        """[h, w, 3] in the camera frame."""
+        return (self.normal / np.float32(127)).astype(np.float32)
 
     def points(self, step: int = 1) -> Array:
         """World positions [n, 3] of the trusted pixels (of every `step`-th row and column)."""
@@ -84,11 +88,17 @@ def pinhole_rays(camera: Camera) -> NDArray[np.float64]:
     return np.stack([(x - camera.cx) / camera.fx, (y - camera.cy) / camera.fy, np.ones((h, w))], -1)
 
 
-def slopes(viewpoint: Viewpoint, normal: NDArray) -> NDArray[np.float32]:
-    """|normal . ray| [h, w] with the ray's z = 1, not under MIN_SLOPE; 1 where the normal [h, w, 3] is 0."""
-    rays = pinhole_rays(viewpoint.camera) @ viewpoint.world_from_camera[:3, :3].T
-    slope = np.abs((rays * normal).sum(-1))
-    return np.where(np.abs(normal).sum(-1) > 0, np.maximum(slope, MIN_SLOPE), 1).astype(np.float32)
+def camera_normals(viewpoint: Viewpoint, normal: NDArray) -> NDArray[np.int8]:
+    """Normals [h, w, 3] of the world as a map keeps them.
+
+    Where a normal is 0 or leans away from the ray by more than `MIN_COSINE` allows, it is taken to look at the camera: the
+    surface is there, how it is turned is not known.
+    """
+    local = normal @ viewpoint.world_from_camera[:3, :3]
+    rays = pinhole_rays(viewpoint.camera)
+    cosine = -(local * rays).sum(-1) / np.linalg.norm(rays, axis=-1)
+    local = np.where((cosine > MIN_COSINE)[..., None], local, np.array([0.0, 0.0, -1.0]))
+    return np.rint(127 * local).astype(np.int8)
 
 
 def render_depth_maps(

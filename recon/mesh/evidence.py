@@ -41,7 +41,8 @@ def judge_faces(
         difference = seen.map_depth - seen.depth
         agrees = (seen.map_depth > 0) & (np.abs(difference) <= tolerance * seen.depth + voxel)
         counts[view.evidence.reshape(-1)[seen.pixel[agrees]], np.flatnonzero(agrees)] += 1
-        of_map, slope = view.weight.reshape(-1)[seen.pixel], view.slope.reshape(-1)[seen.pixel]
+        of_map = view.weight.reshape(-1)[seen.pixel]
+        slope = np.abs((view.camera_rays * view.unit_normals).sum(-1)).reshape(-1)[seen.pixel]  # depth to distance
         weight += np.where(agrees, of_map, 0)
         squared += np.where(agrees, of_map * (difference * slope) ** 2, 0)
         ahead = seen.depth > 0

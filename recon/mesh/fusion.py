@@ -84,8 +84,8 @@ def add_views(volume: TsdfVolume, maps: Sequence[DepthMap], *, far: float) -> No
                 (camera.fx, camera.fy, camera.cx, camera.cy),
                 invert_rigid(view.viewpoint.world_from_camera),
                 view.depth,
-                view.slope,
                 view.weight,
+                view.unit_normals,
                 view.is_free,
                 2 * far,
             )
@@ -112,7 +112,9 @@ def extract(volume: TsdfVolume, *, min_weight: float) -> TriangleMesh:
         attribute = grid.attribute(name).numpy()  # a view
         attribute[places] = values[..., None]
     try:
-        surface = grid.extract_triangle_mesh(weight_threshold=float(np.nextafter(np.float32(min_weight), np.float32(0))))
+        surface = grid.extract_triangle_mesh(
+            weight_threshold=float(np.nextafter(np.float32(min_weight), np.float32(0)))
+        )
     except RuntimeError as error:
         if "shape {0}" not in str(error):  # how Open3D 0.20 says that the mesh is empty
             raise
@@ -136,10 +138,35 @@ def _footprints(view: DepthMap) -> NDArray[np.float32]:
 
 
 def _cells(view: DepthMap, side: float) -> NDArray[np.int64]:
-    """Coordinates of the cells that the trusted pixels fall in; of every so many pixels, a third of a cell apart."""
+    """Coordinates of the cells that the trusted pixels fall in.
+
+    Of surfaces that face the camera, every so many pixels are asked, a third of a cell apart; of those seen obliquely,
+    whose neighbouring pixels lie more than a cell apart, nine places of each pixel's plane.
+    """
     footprints = _footprints(view)
     apart = side / 3 / float(np.median(footprints)) if len(footprints) else 1
-    return np.floor(view.points(step=max(1, int(apart))) / side).astype(np.int64)
+    points = np.concatenate([view.points(step=max(1, int(apart))), _oblique_points(view, side)])
+    return np.floor(points / side).astype(np.int64)
+
+
+def _oblique_points(view: DepthMap, side: float) -> NDArray[np.float64]:
+    """Nine places [n, 3] on the plane of each pixel that reaches over more than half a cell."""
+    camera, pose = view.viewpoint.camera, view.viewpoint.world_from_camera
+    along = -(view.camera_rays * view.unit_normals).sum(-1)  # cosine of the ray, times its length
+    depth = view.depth
+    oblique = (depth > 0) & (depth / camera.fx > 0.5 * side * np.maximum(along, 1e-3))
+    if not oblique.any():
+        return np.zeros((0, 3))
+    rays, normals = view.camera_rays[oblique], view.unit_normals[oblique]
+    height = (along[oblique] * depth[oblique])[:, None]  # of the camera over the pixel's plane
+    thirds = np.stack(np.meshgrid([-1, 0, 1], [-1, 0, 1]), -1).reshape(-1, 2) / 3
+    found = []
+    for across, down in thirds:
+        shifted = rays + np.array([across / camera.fx, down / camera.fy, 0.0])
+        meets = -(shifted * normals).sum(-1, keepdims=True)
+        distance = np.where(meets > 1e-3, height / np.maximum(meets, 1e-3), depth[oblique][:, None])
+        found.append(shifted * np.clip(distance, 0.5 * depth[oblique][:, None], 2 * depth[oblique][:, None]))
+    return np.concatenate(found) @ pose[:3, :3].T + pose[:3, 3]
 
 
 def _keys(cells: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -41,7 +41,7 @@ class PlanePatch:
     def cells(self, positions: Array) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
         """Row and column [n] of positions' feet on the plane, 0 where `inside` [n] is false."""
         at = np.floor((positions - self.origin) @ self.axes.T / self.cell).astype(np.int64)
-        inside = ((at >= 0) & (at < self.is_covered.shape)).all(-1)
+        inside = np.all((at >= 0) & (at < np.array(self.is_covered.shape)), axis=-1)
         at = np.where(inside[:, None], at, 0)
         return at[:, 0], at[:, 1], inside
 
@@ -55,7 +55,9 @@ class PlanePatch:
         return self.origin + (np.argwhere(mask) + 0.5) * self.cell @ self.axes
 
 
-def find_planes(mesh: TriangleMesh, *, tolerance: float, cell: float, min_area: float, seed: int = 0) -> list[PlanePatch]:
+def find_planes(
+    mesh: TriangleMesh, *, tolerance: float, cell: float, min_area: float, seed: int = 0
+) -> list[PlanePatch]:
     """Planes with at least `min_area` of surface within `tolerance` (world units), largest first; `cell` is their grid."""
     points, sides = _points(mesh, np.random.default_rng(seed))
     area_of_point = mesh.face_areas.sum() / max(len(points), 1)
@@ -116,7 +118,7 @@ def _best_plane(
         if inliers.sum() < 3:
             return None
         middle = points[inliers].mean(0)
-        fitted = np.linalg.svd(points[inliers][: 20_000] - middle, full_matrices=False)[2][2]
+        fitted = np.linalg.svd(points[inliers][:20_000] - middle, full_matrices=False)[2][2]
         normal = fitted if fitted @ normal > 0 else -fitted
         offset = float(middle @ normal)
         inliers = _inliers(points, normals, normal, offset, reach)
@@ -144,27 +146,24 @@ def _patch(points: Array, normal: Array, offset: float, cell: float, spacing: fl
     return PlanePatch(normal, offset, low @ axes + offset * normal, axes, cell, covered, noise)
 
 
-def flatten(mesh: TriangleMesh, planes: Sequence[PlanePatch], *, reach: float) -> tuple[TriangleMesh, NDArray[np.int64]]:
-    """Vertices within `reach` of a plane moved onto it, those near two planes onto their edge, near three into the corner.
-
-    Returns the mesh and, for each vertex, how many planes it lies on.
-    """
+def flatten(mesh: TriangleMesh, planes: Sequence[PlanePatch], *, reach: float) -> TriangleMesh:
+    """Vertices within `reach` of a plane moved onto it, those near two planes onto their edge, near three into the corner."""
     if not planes:
-        return mesh, np.zeros(len(mesh.vertices), np.int64)
+        return mesh
     normals = _vertex_normals(mesh)
     near = np.stack([_belongs(mesh.vertices, normals, plane, reach) for plane in planes])  # [p, v]
     moved = mesh.vertices.copy()
     for choice in np.unique(near.T, axis=0):
-        of = np.flatnonzero(choice)
+        of = np.flatnonzero(choice).tolist()
         if not len(of):
             continue
-        vertices = np.flatnonzero((near.T == choice).all(1))
+        vertices = np.flatnonzero((choice == near.T).all(1))
         a = np.stack([planes[i].normal for i in of])
         short = np.stack([-planes[i].heights(mesh.vertices[vertices]) for i in of])
         step = np.linalg.pinv(a, rcond=0.3) @ short  # nearly parallel planes: their mean
         step = np.where(np.linalg.norm(step, axis=0) < 2 * reach, step, 0)
         moved[vertices] += step.T
-    return replace(mesh, vertices=moved), near.sum(0)
+    return replace(mesh, vertices=moved)
 
 
 def _belongs(vertices: Array, normals: Array, plane: PlanePatch, reach: float) -> NDArray[np.bool_]:

@@ -70,7 +70,8 @@ def _planes_in_words(planes: Sequence[PlanePatch], reconstruction: Reconstructio
     names = (["the floor"] if floor else []) + ([f"{n_walls} walls and sides"] if n_walls else [])
     rest = len(planes) - n_walls - int(floor)
     names += [f"{rest} other planes"] if rest else []
-    return f"{' and '.join(names[-2:]) if len(names) < 3 else f'{names[0]}, {names[1]} and {names[2]}'} carry {share:.0%} of the surface"
+    listed = " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+    return f"{listed} carry {share:.0%} of the surface"
 
 
 def _length(value: float, reconstruction: Reconstruction) -> str:

@@ -18,8 +18,9 @@ struct recon_tsdf_view {
   float fx, fy, cx, cy;
   float camera_from_world[12];  // rows of [3, 4]
   float far;                    // nothing behind it is touched
-  const float *depth, *slope, *weight;  // [h, w]
-  const uint8_t* is_free;               // [h, w]
+  const float *depth, *weight;  // [h, w]
+  const float* normal;          // [h, w, 3], camera frame
+  const uint8_t* is_free;       // [h, w]
 };
 
 RECON_API void recon_tsdf_integrate(const recon_tsdf_volume* volume, const recon_tsdf_view* view);

@@ -24,7 +24,7 @@ class _View(ctypes.Structure):
         *((name, c_float) for name in ("fx", "fy", "cx", "cy")),
         ("camera_from_world", c_float * 12),
         ("far", c_float),
-        *((name, c_void_p) for name in ("depth", "slope", "weight", "is_free")),
+        *((name, c_void_p) for name in ("depth", "weight", "normal", "is_free")),
     )
 
 
@@ -42,7 +42,7 @@ def integrate(volume: TsdfVolume, view: TsdfView) -> None:
     native_volume = _Volume(
         len(volume.blocks), *(array.ctypes.data for array in arrays), volume.voxel, volume.truncation
     )
-    maps = [np.ascontiguousarray(a, np.float32) for a in (view.depth, view.slope, view.weight)]
+    maps = [np.ascontiguousarray(a, np.float32) for a in (view.depth, view.weight, view.normal)]
     maps.append(np.ascontiguousarray(view.is_free, np.uint8))
     pose = (c_float * 12)(*view.camera_from_world[:3].astype(np.float32).reshape(-1))
     native_view = _View(*view.depth.shape, *view.intrinsics, pose, view.far, *(array.ctypes.data for array in maps))
