@@ -19,7 +19,9 @@ _N_POINTS = 60_000  # of the surface, evenly over its area
 _N_NEIGHBOURS = 24  # that give a point its normal
 _N_TRIALS = 300  # hypotheses a plane
 _MAX_PLANES = 60
+_MOST_NOISE = 0.4  # of the tolerance: points that fill the whole of it lie on no plane (1.48 times its half)
 _SAME_DIRECTION = np.cos(np.deg2rad(20))  # between a point's normal and its plane's
+_NEAR_EDGE = np.cos(np.deg2rad(70))  # at the edge of two planes a vertex looks half way between them, give or take noise
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def find_planes(
         if inliers.sum() * area_of_point < min_area:
             break
         patch = _patch(points[left[inliers]], normal, offset, cell, np.sqrt(area_of_point))
-        if patch.is_covered.sum() * cell**2 >= min_area:
+        if patch.is_covered.sum() * cell**2 >= min_area and patch.noise < _MOST_NOISE * tolerance:
             found.append(patch)
         left = left[~inliers]
     return found
@@ -172,8 +174,8 @@ def _belongs(vertices: Array, normals: Array, plane: PlanePatch, reach: float) -
     Next to an edge a vertex's normal lies between those of both planes, so only the opposite side is refused.
     """
     near = np.abs(plane.heights(vertices)) < reach
-    around = ndimage.binary_dilation(plane.is_covered, iterations=max(1, round(reach / plane.cell)))
-    near[near] = plane.holds(vertices[near], around) & (normals[near] @ plane.normal > 0.5)
+    around = ndimage.binary_dilation(plane.is_covered, iterations=3)  # points next to an edge take no side
+    near[near] = plane.holds(vertices[near], around) & (normals[near] @ plane.normal > _NEAR_EDGE)
     return near
 
 

@@ -49,8 +49,8 @@ def build_surface(maps: Sequence[DepthMap], *, far: float, distance: float, sett
     full = cleaning.drop_crumbs(
         extract(volume, min_weight=settings.min_weight), min_area_fraction=settings.min_area_fraction
     )
-    full = flatten(full, planes, reach=reach)
     mesh = _mended(simplify(full, max_faces=settings.max_faces), maps, voxel, settings)
+    # Flattened last: exactly flat faces cost the simplification nothing, and it would spend its budget on them.
     mesh = flatten(mesh, planes, reach=reach)
     mesh = cleaning.drop_bad_faces(mesh)
     faces = judge_faces(mesh, maps, fillings, tolerance=settings.agreement, voxel=voxel)
