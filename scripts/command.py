@@ -20,6 +20,7 @@ try:
     from hydra.errors import HydraException, OverrideParseException
     from omegaconf import DictConfig, OmegaConf
     from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+    from plain_paths import quoted_paths
 
     from recon.errors import UserError
     from recon.workspace import Workspace, open_workspace, replace_file
@@ -45,11 +46,12 @@ def command(stage: Callable[[Workspace, SimpleNamespace], None]) -> Callable[[],
             workspace = open_workspace(settings["workspace"])
             seed_everything(settings["seed"], threads=settings["threads"])
             with replace_file(workspace.config) as temporary:
-                temporary.write_text(OmegaConf.to_yaml(config, resolve=True))
+                temporary.write_text(OmegaConf.to_yaml(config, resolve=True), errors="surrogateescape")
             stage(workspace, SimpleNamespace(**settings))
 
     def main() -> None:
         with one_line_errors():
+            sys.argv[1:] = quoted_paths(sys.argv[1:])
             composed()
 
     return main

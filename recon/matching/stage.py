@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from recon import kernels
 from recon.console import progress, say
 from recon.formats.images import write_image
 from recon.formats.matched_views import write_matched_view
 from recon.geometry import Kind, MatchedView, Reconstruction, View, held_out
-from recon.kernels import native_is_there
 from recon.matching.confirm import Confirmed, confirm
 from recon.matching.passes import match_pictures, n_passes
 from recon.matching.pictures import Picture, read_picture
@@ -73,7 +73,7 @@ def _why_not(views: Sequence[View], settings: MatchingSettings) -> str | None:
         return "matching.enabled=false"
     if len(views) < MIN_VIEWS:
         return f"{len(views)} training pictures; {MIN_VIEWS} are needed to confirm each other"
-    if not native_is_there():
+    if not kernels.is_there("native"):
         return "the native kernels are not built (install a C++ compiler, then `pip install -e .` again)"
     return None
 

@@ -22,6 +22,7 @@ from recon.formats.images import read_image, write_image
 from recon.formats.video import write_video
 from recon.geometry import Camera, Reconstruction, View
 from recon.novel_views.settings import ViewsSettings
+from recon.render.beside import beside
 from recon.render.path_file import read_path_file
 from recon.render.paths import Path3D, interpolate, orbit, path_camera, spiral
 from recon.render.pictures import depth_picture, depth_range, normal_picture, picture
@@ -112,14 +113,16 @@ def _cameras(
 
 def _render(folder: Path, stops: Path3D, render_view_fn: RenderViewFn) -> list[Path]:
     """Render every stop into pictures; float depth goes to .npy files until its range is known. Their paths."""
-    raw = []
+    raw = [folder / f"depth_{i:05d}.npy" for i in range(len(stops))]
+
+    def write(shown: tuple[int, RenderedView]) -> None:
+        i, rendered = shown
+        write_image(folder / f"color_{i:05d}.png", picture(rendered.color))
+        write_image(folder / f"normal_{i:05d}.png", normal_picture(rendered.normal))
+        np.save(raw[i], rendered.depth)
+
     with progress("rendering", len(stops)) as bar:
-        for i, (camera, pose) in enumerate(stops):
-            rendered = render_view_fn(camera, pose)
-            write_image(folder / f"color_{i:05d}.png", picture(rendered.color))
-            write_image(folder / f"normal_{i:05d}.png", normal_picture(rendered.normal))
-            raw.append(folder / f"depth_{i:05d}.npy")
-            np.save(raw[-1], rendered.depth)
+        for _ in beside(write, ((i, render_view_fn(*stop)) for i, stop in enumerate(stops))):
             bar.advance()
     return raw
 

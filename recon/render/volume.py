@@ -26,7 +26,8 @@ class Samples:
     ray_indices: Tensor  # [n] int64
     t_starts: Tensor  # [n]
     t_ends: Tensor  # [n]
-    features: Tensor | None = None  # [n, k]: the field's encoding of the midpoints, where the sampler had to look
+    # what a sampler that had to look at the field hands on to its gradients: native, the encoding [n, k] of the midpoints
+    features: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.ray_indices)

@@ -42,6 +42,10 @@ class DepthLines:
     def __len__(self) -> int:
         return len(self.origins)
 
+    def to(self, device: torch.device) -> "DepthLines":
+        """The same lines on `device`."""
+        return DepthLines(**{name: tensor.to(device) for name, tensor in vars(self).items()})
+
     @staticmethod
     def joined(parts: "list[DepthLines]") -> "DepthLines":
         """The lines of all parts; groups stay apart."""
@@ -72,11 +76,11 @@ class LineSampler:
 
     def __init__(self, lines: DepthLines, device: torch.device) -> None:
         assert len(lines) > 0
-        self._lines, self._device = lines, device
+        self._lines, self._device = lines.to(device), device
         n_groups = int(lines.groups.max()) + 1
-        self._errors = torch.zeros(n_groups)
-        self._visits = torch.zeros(n_groups, dtype=torch.int32)
-        self._believed = torch.ones(n_groups, dtype=torch.bool)
+        self._errors = torch.zeros(n_groups, device=device)
+        self._visits = torch.zeros(n_groups, dtype=torch.int32, device=device)
+        self._believed = torch.ones(n_groups, dtype=torch.bool, device=device)
         self._weigh()
 
     @property
@@ -87,7 +91,8 @@ class LineSampler:
     def sample(self, n: int, band: float, generator: torch.Generator) -> LineBatch:
         """Draw n lines, with replacement (none if all were dropped); `band`: half the opaque stretch over the distance."""
         lines, n = self._lines, n if self._summed[-1] > 0 else 0
-        at = torch.rand(n, generator=generator, dtype=torch.float64) * self._summed[-1]
+        at = torch.rand(n, generator=generator, dtype=torch.float64, device=generator.device).to(self._device)
+        at = at * self._summed[-1]
         drawn = torch.searchsorted(self._summed, at, right=True).clamp(max=len(lines) - 1)
         distance = lines.distances[drawn]
         width = torch.maximum(torch.full_like(distance, band), SIGMAS * lines.errors[drawn])
@@ -96,17 +101,17 @@ class LineSampler:
         every = torch.cat([ends, drawn])
         before = (1 - width).clamp_min(0) * distance
         colors = lines.colors[every].float() / 255
-        distances = torch.cat([distance[solid], torch.zeros(n)])
-        nearest = torch.cat([before[solid], torch.zeros(n)])
+        distances = torch.cat([distance[solid], torch.zeros_like(distance)])
+        nearest = torch.cat([before[solid], torch.zeros_like(before)])
         farthest = torch.cat([(1 + width[solid]) * distance[solid], before])
         groups = lines.groups[every]
-        rays = Rays(lines.origins[every].to(self._device), lines.directions[every].to(self._device))
-        return LineBatch(rays, *(x.to(self._device) for x in (nearest, farthest, distances, colors, groups)))
+        rays = Rays(lines.origins[every], lines.directions[every])
+        return LineBatch(rays, nearest, farthest, distances, colors, groups)
 
     def judge(self, batch: LineBatch, errors: Tensor, *, limit: float | None) -> None:
         """Learn from the mean colour errors [n] of a batch's rays; `limit`: drop groups whose running error is above it."""
-        opaque = (batch.distances > 0).cpu()
-        groups, errors = batch.groups.cpu()[opaque], errors.cpu()[opaque]
+        opaque = batch.distances > 0
+        groups, errors = batch.groups[opaque], errors[opaque]
         old = self._errors[groups]
         self._errors[groups] = torch.where(self._visits[groups] > 0, MEMORY * old + (1 - MEMORY) * errors, errors)
         self._visits[groups] += 1
@@ -126,7 +131,8 @@ class LineSampler:
 
     def load_state(self, state: dict[str, Any]) -> None:
         """The inverse of `state`."""
-        self._errors, self._visits, self._believed = state["errors"], state["visits"], state["believed"]
+        self._errors, self._visits = state["errors"].to(self._device), state["visits"].to(self._device)
+        self._believed = state["believed"].to(self._device)
         self._weigh()
 
 

@@ -1,4 +1,4 @@
-"""The loss of a batch of rays and its gradients: by automatic differentiation, or by the fused native kernel. One definition."""
+"""The loss of a batch of rays and its gradients: by automatic differentiation, or by a fused kernel. One definition."""
 
 import torch
 from torch import Tensor
@@ -19,8 +19,8 @@ def add_gradients(
     backgrounds: Tensor,  # [n, 3]; gets a gradient where it wants one
     loss: LossSettings,
     known_distances: Tensor | None = None,  # [n], 0 where unknown
-) -> tuple[float, Tensor]:
-    """Add the gradients of the loss (see `LossSettings`) to the field's `.grad`; returns loss and rendered colours [n, 3]."""
+) -> tuple[Tensor, Tensor]:
+    """Add the gradients of the loss (see `LossSettings`) to the field's `.grad`; returns loss [] and rendered colours [n, 3]."""
     way = _by_autograd if kernels.fused(rays.origins.device) is None else _by_kernel
     return way(field, rays, samples, targets, backgrounds, known_distances, loss)
 
@@ -33,12 +33,27 @@ def _by_autograd(
     backgrounds: Tensor,
     known_distances: Tensor | None,
     loss: LossSettings,
-) -> tuple[float, Tensor]:
-    is_cuda = rays.origins.device.type == "cuda"
-    with torch.autocast(rays.origins.device.type, dtype=torch.bfloat16, enabled=is_cuda):
-        rendered = render_rays(
-            rays, samples, density_fn=field.density, color_fn=field.color, near_scale=loss.near_scale or None
-        )
+) -> tuple[Tensor, Tensor]:
+    device = rays.origins.device.type
+    with torch.autocast(device, dtype=torch.bfloat16, enabled=device == "cuda"):
+        value, color = loss_of_rays(field, rays, samples, targets, backgrounds, known_distances, loss)
+    value.backward()
+    return value.detach(), color.detach()
+
+
+def loss_of_rays(
+    field: RadianceField,
+    rays: Rays,
+    samples: Samples,
+    targets: Tensor,
+    backgrounds: Tensor,
+    known_distances: Tensor | None,
+    loss: LossSettings,
+) -> tuple[Tensor, Tensor]:
+    """The definition: loss [] and colours [n, 3], differentiable in the field's parameters and the backgrounds."""
+    rendered = render_rays(
+        rays, samples, density_fn=field.density, color_fn=field.color, near_scale=loss.near_scale or None
+    )
     color = rendered.color.float() + (1 - rendered.opacity.float()[:, None]) * backgrounds
     error = torch.nn.functional.huber_loss(color, targets, delta=loss.huber_delta) / loss.huber_delta
     value = error + loss.opacity_loss * binary_entropy(rendered.opacity.float()).mean()
@@ -47,8 +62,7 @@ def _by_autograd(
         value = value + loss.distortion_loss * distortion(rendered.weights.float(), samples, len(rays)).mean()
     if loss.depth_loss > 0 and known_distances is not None:
         value = value + loss.depth_loss * relative_error(rendered.distance.float(), known_distances).mean()
-    value.backward()
-    return float(value.detach()), color.detach()
+    return value, color
 
 
 def _by_kernel(
@@ -59,11 +73,12 @@ def _by_kernel(
     backgrounds: Tensor,
     known_distances: Tensor | None,
     loss: LossSettings,
-) -> tuple[float, Tensor]:
+) -> tuple[Tensor, Tensor]:
     fused = kernels.fused(rays.origins.device)
     assert fused is not None
-    gradients = field.gradient_tensors()
-    features = samples.features if samples.features is not None else _encode(field, rays, samples)
+    features = samples.features
+    if features is None and fused.TAKES_ENCODING:
+        features = _encode(field, rays, samples)
     value, grad_backgrounds, color, _ = fused.field_gradients(
         rays.origins,
         rays.directions,
@@ -71,7 +86,7 @@ def _by_kernel(
         targets,
         backgrounds,
         field.tensors(),
-        gradients,
+        field.gradient_tensors(),
         loss,
         features,
         known_distances,

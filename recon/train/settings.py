@@ -11,8 +11,8 @@ from recon.settings import above, between
 class Recipe:
     """Those of the optimisation itself: what, with the seed and the pictures, decides the field that comes out."""
 
-    samples_per_step: Annotated[int, between(64, 100_000_000)]
-    max_rays_per_step: Annotated[int, between(64, 10_000_000)]
+    samples_per_step: Annotated[int, between(64, 100_000_000)] | None
+    max_rays_per_step: Annotated[int, between(64, 10_000_000)] | None
     learning_rate: Annotated[float, above(0, up_to=10)]
     final_learning_rate_ratio: Annotated[float, between(0, 1)]
     huber_delta: Annotated[float, above(0, up_to=100)]
