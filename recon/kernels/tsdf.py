@@ -6,7 +6,8 @@ point P and the normal n,
 
     n . (X - P) / truncation
 
-nothing where that is below -1 (the voxel is hidden), and 1 along a free ray. The distance to the pixel's plane, not along
+nothing where that is below -1 (the voxel is hidden) or X lies more than 4 truncations deeper than P (a silhouette says
+nothing of what is far behind it), and 1 along a free ray. The distance to the pixel's plane, not along
 the ray, keeps a floor seen from far as thin and as whole as one seen from above.
 """
 
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 BLOCK = 8  # voxels a side
+BEHIND = 4  # truncations along z behind a pixel's depth that it still speaks of
 
 Floats = NDArray[np.float32]
 
@@ -94,6 +96,7 @@ def _say(positions: NDArray, view: TsdfView, truncation: float) -> tuple[Floats,
     depth, normal = view.depth[row, column], view.normal[row, column]
     point = np.stack([(column + 0.5 - cx) / fx, (row + 0.5 - cy) / fy, np.ones(len(z))], -1) * depth[:, None]
     says = np.where(depth > 0, ((local - point) * normal).sum(-1) / truncation, 1.0)
-    speaks = inside & ((depth > 0) | view.is_free[row, column]) & (says >= -1)
+    is_reached = (depth == 0) | (z <= depth + BEHIND * truncation)
+    speaks = inside & ((depth > 0) | view.is_free[row, column]) & (says >= -1) & is_reached
     weight = np.where(speaks, view.weight[row, column], 0)
     return np.minimum(says, 1).astype(np.float32), weight.astype(np.float32)

@@ -18,7 +18,13 @@ from recon.mesh.agreement import look_up
 from recon.mesh.depth_maps import DepthMap
 from recon.mesh.plane_filling import Filling
 
-FACTORS = {Evidence.MATCHED: 0.85, Evidence.PLANE: 0.85, Evidence.SEEN: 2.0, Evidence.FILLED: 3.0, Evidence.INVENTED: 6.0}
+FACTORS = {
+    Evidence.MATCHED: 0.85,
+    Evidence.PLANE: 0.85,
+    Evidence.SEEN: 2.0,
+    Evidence.FILLED: 3.0,
+    Evidence.INVENTED: 6.0,
+}
 _MIN_VIEWS = 2
 
 

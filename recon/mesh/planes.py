@@ -21,7 +21,9 @@ _N_TRIALS = 300  # hypotheses a plane
 _MAX_PLANES = 60
 _MOST_NOISE = 0.4  # of the tolerance: points that fill the whole of it lie on no plane (1.48 times its half)
 _SAME_DIRECTION = np.cos(np.deg2rad(20))  # between a point's normal and its plane's
-_NEAR_EDGE = np.cos(np.deg2rad(70))  # at the edge of two planes a vertex looks half way between them, give or take noise
+_NEAR_EDGE = np.cos(
+    np.deg2rad(70)
+)  # at the edge of two planes a vertex looks half way between them, give or take noise
 
 
 @dataclass(frozen=True)

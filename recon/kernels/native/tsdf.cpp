@@ -9,6 +9,7 @@ namespace recon {
 namespace {
 
 constexpr int kSide = 8;
+constexpr float kBehind = 4;  // truncations along z behind a pixel's depth that it still speaks of
 
 bool may_see(const recon_tsdf_view& v, const float* middle, float radius) {
   const float z = std::max(middle[2], radius);
@@ -42,6 +43,7 @@ void integrate_block(const recon_tsdf_volume& volume, const recon_tsdf_view& v, 
     const float depth = v.depth[at], counts = v.weight[at];
     if (!(counts > 0) || !(depth > 0 || v.is_free[at])) continue;
     float away = 1;
+    if (depth > 0 && p[2] > depth + kBehind * volume.truncation) continue;
     if (depth > 0) {  // from the plane through the pixel's own point
       const float* n = v.normal + 3 * at;
       const float across = (column + 0.5f - v.cx) / v.fx, down = (row + 0.5f - v.cy) / v.fy;
