@@ -34,7 +34,8 @@ BELOW = {
     "bench": {"geometry", "formats", "kernels", "pixels", "field", "render", "train"},
 }
 FILES = {  # top-level files that are not for everybody
-    "pipeline": set(BELOW) - {"bench", "synthetic"},
+    "configuration": set(BELOW) - {"bench", "synthetic"},
+    "pipeline": {"configuration"} | set(BELOW) - {"bench", "synthetic"},
     "settings": {"errors"},
     "console": set[str](),
     "errors": set[str](),

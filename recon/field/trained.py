@@ -13,6 +13,7 @@ from recon.console import say
 from recon.errors import UserError
 from recon.field import FieldShape, RadianceField
 from recon.field.checkpoint import believed, load_checkpoint
+from recon.field.exposure import NO_EXPOSURES, Exposures
 from recon.geometry import Camera, Rays, Similarity, pixel_directions
 from recon.geometry.transforms import Array
 from recon.kernels import OccupancyLayout, StepLattice
@@ -35,6 +36,7 @@ class TrainedField:
     occupied: Tensor  # [cascades, r, r, r] bool
     lattice: StepLattice
     background: str
+    exposures: Exposures = NO_EXPOSURES  # of the pictures that taught it
 
     @property
     def layout(self) -> OccupancyLayout:
@@ -108,6 +110,7 @@ def describe(trained: TrainedField) -> dict[str, Any]:
         "scene": {**vars(scene), "scene_from_world": torch.from_numpy(scene.scene_from_world.matrix)},
         "lattice": asdict(trained.lattice),
         "background": trained.background,
+        "exposures": trained.exposures.plain(),
     }
 
 
@@ -138,6 +141,7 @@ def revive(model: dict[str, Any], training: dict[str, Any], device: torch.device
         occupied.to(device),
         StepLattice(**model["lattice"]),
         model["background"],
+        Exposures.of(model["exposures"]),
     )
 
 

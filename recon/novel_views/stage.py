@@ -16,12 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recon.console import progress, say
-from recon.errors import UserError
 from recon.formats import cameras_json
 from recon.formats.images import read_image, write_image
 from recon.formats.video import write_video
 from recon.geometry import Camera, Reconstruction, View
-from recon.novel_views.settings import ViewsSettings
+from recon.novel_views.settings import PATHS, ViewsSettings, check_path
 from recon.render.beside import beside
 from recon.render.path_file import read_path_file
 from recon.render.paths import Path3D, interpolate, orbit, path_camera, spiral
@@ -30,7 +29,6 @@ from recon.render.views import RenderedView
 from recon.workspace import StageRun, Workspace, read_metrics, write_json
 
 RenderViewFn = Callable[[Camera, NDArray[np.float64]], RenderedView]
-PATHS = ("interpolate", "orbit", "spiral")
 
 
 def render_path(
@@ -78,10 +76,9 @@ def render_path(
 
 def _stops(reconstruction: Reconstruction, path: str, settings: ViewsSettings) -> tuple[Path3D, float, str]:
     """Cameras of the path, pictures a second, and the name for its files."""
+    check_path(path)
     fps, max_size = settings.fps, settings.max_size
     if path not in PATHS:
-        if not path.lower().endswith(".json"):
-            raise UserError(f"path={path}: expected {', '.join(PATHS)} or a nerfstudio camera-path .json file.")
         stops, own_fps = read_path_file(Path(path), max_size=max_size)
         return stops, own_fps or fps, re.sub(r"[^A-Za-z0-9_-]+", "_", Path(path).stem) or "path"
     n = max(1, round(settings.seconds * fps))
