@@ -26,6 +26,7 @@ from recon.sfm.merge import merge
 from recon.sfm.pairs import Pair, choose_pairs, match, way_of, weakest_link
 from recon.sfm.polish import polish
 from recon.sfm.quality import Quality, judge
+from recon.sfm.same_model import is_same
 from recon.sfm.settings import PoseSettings
 
 _STRONG_LINK = 60  # verified matches: pairs with fewer may be chance, and what hangs by them wants more pairs
@@ -91,7 +92,7 @@ class Ladder:
             if mapped is not None and not mapped.quality.problems:
                 break
         if self._wants_second_opinion():
-            self._try(_SECOND_OPINION)
+            self._try(_SECOND_OPINION, unless_as=self.best)
         return self.best
 
     def _wants_second_opinion(self) -> bool:
@@ -99,11 +100,16 @@ class Ladder:
         is_tried = any(attempt.name == _SECOND_OPINION for attempt in self.attempts)
         return self.best is not None and not is_tried and self.given.frames.kind == "video"
 
-    def _try(self, name: str) -> Mapped | None:
-        """One rung; None where it is left out or gives no model."""
+    def _try(self, name: str, *, unless_as: Mapped | None = None) -> Mapped | None:
+        """One rung; None where it is left out, gives no model, or one as `unless_as`, which is not finished again then."""
         started = time.perf_counter()
         models = _RUNGS[name](self)
         if models is None:
+            return None
+        if models and unless_as is not None and is_same(unless_as.model, largest := max(models, key=_size)):
+            seconds = time.perf_counter() - started
+            self.attempts.append(Attempt(name, largest.num_reg_images(), len(models), seconds, ()))
+            say(f"poses: {name}: the same poses ({seconds:.0f} s)")
             return None
         mapped = self._finish(max(models, key=_size), name) if models else None
         self._record(name, mapped, models, time.perf_counter() - started)
