@@ -91,8 +91,8 @@ class Ladder:
             mapped = self._try(name)
             if mapped is not None and not mapped.quality.problems:
                 break
-        if self._wants_second_opinion():
-            self._try(_SECOND_OPINION, unless_as=self.best)
+        if self._wants_second_opinion() and not self._is_confirmed():
+            self._try(_SECOND_OPINION)
         return self.best
 
     def _wants_second_opinion(self) -> bool:
@@ -100,16 +100,25 @@ class Ladder:
         is_tried = any(attempt.name == _SECOND_OPINION for attempt in self.attempts)
         return self.best is not None and not is_tried and self.given.frames.kind == "video"
 
-    def _try(self, name: str, *, unless_as: Mapped | None = None) -> Mapped | None:
-        """One rung; None where it is left out, gives no model, or one as `unless_as`, which is not finished again then."""
+    def _is_confirmed(self) -> bool:
+        """Whether all frames mapped at once, quickly, come to the poses of the best model: then there is nothing to choose."""
+        assert self.best is not None
+        started = time.perf_counter()
+        models = map_globally(self.given, is_quick=True) if self.settings.mapper == "auto" else []
+        if not models or not is_same(self.best.model, max(models, key=_size)):
+            return False
+        seconds = time.perf_counter() - started
+        self.attempts.append(
+            Attempt("quick global mapping", self.best.model.num_reg_images(), len(models), seconds, ())
+        )
+        say(f"poses: quick global mapping: the same poses ({seconds:.0f} s)")
+        return True
+
+    def _try(self, name: str) -> Mapped | None:
+        """One rung; None where it is left out or gives no model."""
         started = time.perf_counter()
         models = _RUNGS[name](self)
         if models is None:
-            return None
-        if models and unless_as is not None and is_same(unless_as.model, largest := max(models, key=_size)):
-            seconds = time.perf_counter() - started
-            self.attempts.append(Attempt(name, largest.num_reg_images(), len(models), seconds, ()))
-            say(f"poses: {name}: the same poses ({seconds:.0f} s)")
             return None
         mapped = self._finish(max(models, key=_size), name) if models else None
         self._record(name, mapped, models, time.perf_counter() - started)

@@ -11,7 +11,9 @@ from recon.formats.frames_json import FrameSet
 
 Models = list[pycolmap.Reconstruction]
 
-_TRACKS_A_FRAME = 500  # of the global mapper
+_QUICK_TRACKS = (
+    500  # a frame, for the global mapper; enough to compare poses, and with texture that repeats too few to keep them
+)
 
 
 @dataclass(frozen=True)
@@ -85,18 +87,19 @@ def map_incrementally(
     return list(models.values())
 
 
-def map_globally(given: Mapping) -> Models:
-    """All frames at once: rotations first, then positions (GLOMAP, Pan et al. 2024)."""
+def map_globally(given: Mapping, *, is_quick: bool = False) -> Models:
+    """All frames at once: rotations first, then positions (GLOMAP, Pan et al. 2024).
+
+    `is_quick`: by the best tracks of each frame only, for poses to compare with: a third of the processor time.
+    """
     options = pycolmap.GlobalPipelineOptions()
     options.random_seed = given.seed
     options.num_threads = given.threads or -1
     mapper = options.mapper
-    # Polish adjusts the winner, with all points that triangulation finds at the end. Until then the best tracks suffice: with 500 a
-    # frame the sample's cameras came out the same (0.57 mm) in a third of the processor time, 21 s for 62.
-    mapper.track_required_tracks_per_view = _TRACKS_A_FRAME
-    mapper.ba_num_iterations = 1
-    mapper.bundle_adjustment.ceres.solver_options.max_num_iterations = 40
-    mapper.bundle_adjustment.ceres.solver_options.function_tolerance = 1e-4
+    if is_quick:
+        mapper.track_required_tracks_per_view, mapper.ba_num_iterations = _QUICK_TRACKS, 1
+        mapper.bundle_adjustment.ceres.solver_options.max_num_iterations = 40
+        mapper.bundle_adjustment.ceres.solver_options.function_tolerance = 1e-4
     mapper.global_positioning.use_gpu = mapper.bundle_adjustment.ceres.use_gpu = False
     mapper.bundle_adjustment.refine_focal_length = given.is_focal_free
     mapper.bundle_adjustment.refine_extra_params = given.is_lens_free
