@@ -20,6 +20,7 @@ class ScenePlane:
     along: Array
     low: Array  # [2] corner of the map, in those axes
     cell: float
+    is_shell: bool  # nothing lies behind it, as behind a floor, a ceiling, an outer wall
     distances: NDArray[np.float32]  # [rows along, columns across] to known matter, in [0, 1]; 1 also beyond the map
 
     def depth(self, rays: Array, center: Array) -> Array:
@@ -48,10 +49,12 @@ class LabelView:
 class LabelSettings:
     """Costs of a label and between neighbours; in the order of the native struct."""
 
+    shell_margin: float  # world units that a label may lie behind a shell
     tolerance: float = 0.015  # relative difference of a confirmed depth from its plane
     gain_spread: float = 16.0  # grey levels
     none: float = 0.6
     misfit: float = 3.0
+    outside: float = 2.0
     seen_through: float = 2.0
     unseen: float = 0.15
     unlike: float = 0.5

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recon.geometry import invert_rigid
+from recon.geometry.transforms import Array
 from recon.kernels.planes import LabelSettings, LabelView, ScenePlane, label_planes
 from recon.kernels.stereo import Floats, StereoView, stereo_agreement
 from recon.matching.confirm import Confirmed
@@ -44,7 +45,7 @@ def fill_blank(
     closed: Sequence[NDArray[np.bool_]],  # [h, w] of each picture: no plane may be there
     planes: Sequence[ScenePlane],
     neighbours: NDArray[np.int32],
-    settings: LabelSettings = LabelSettings(),  # noqa: B008
+    settings: LabelSettings,
 ) -> list[PlaneDepths]:
     """The planes of the pixels that are not confirmed."""
     small = [_label_view(*args) for args in zip(pictures, views, confirmed, closed, strict=True)]
@@ -75,6 +76,22 @@ def _label_view(picture: Picture, view: StereoView, known: Confirmed, closed: ND
     )
 
 
+def _depths(
+    label: NDArray[np.int16], planes: Sequence[ScenePlane], intrinsics: tuple[float, float, float, float], pose: Array
+) -> tuple[Floats, Floats]:
+    """Depth [h, w] and world normal [h, w, 3] on the labelled planes; 0 where the label is -1."""
+    h, w = label.shape
+    fx, fy, cx, cy = intrinsics
+    y, x = np.mgrid[:h, :w] + 0.5
+    rays = np.stack([(x - cx) / fx, (y - cy) / fy, np.ones((h, w))], -1) @ pose[:3, :3].T
+    depth, normal = np.zeros((h, w), np.float32), np.zeros((h, w, 3), np.float32)
+    for index in np.unique(label[label >= 0]):
+        here = label == index
+        depth[here] = planes[index].depth(rays[here], pose[:3, 3])
+        normal[here] = planes[index].normal
+    return depth, normal
+
+
 def _nearest(size: tuple[int, int], full: tuple[int, int]) -> tuple[NDArray, NDArray]:
     """Rows and columns (to index with) of the full picture under the centres of the small one."""
     y, x = (((np.arange(n) + 0.5) * f / n).astype(int) for n, f in zip(size, full, strict=True))
@@ -89,17 +106,10 @@ def _on_planes(
     labels: NDArray[np.int16],
     margins: Floats,
 ) -> PlaneDepths:
-    h, w = picture.camera.size_hw
     label, margin = _enlarged(picture, labels, margins)
-    label = np.where(known.is_confirmed | closed | ~picture.is_valid, -1, label)
-    camera, pose = picture.camera, picture.world_from_camera
-    y, x = np.mgrid[:h, :w] + 0.5
-    rays = np.stack([(x - camera.cx) / camera.fx, (y - camera.cy) / camera.fy, np.ones((h, w))], -1) @ pose[:3, :3].T
-    depth, normal = np.zeros((h, w), np.float32), np.zeros((h, w, 3), np.float32)
-    for index in np.unique(label[label >= 0]):
-        here = label == index
-        depth[here] = planes[index].depth(rays[here], pose[:3, 3])
-        normal[here] = planes[index].normal
+    label = np.where(known.is_confirmed | closed | ~picture.is_valid, -1, label).astype(np.int16)
+    camera = picture.camera
+    depth, normal = _depths(label, planes, (camera.fx, camera.fy, camera.cx, camera.cy), picture.world_from_camera)
     confidence = np.where(depth > 0, 1 - np.exp(-margin / SURE_MARGIN), 0)
     return PlaneDepths(depth, normal, confidence.astype(np.float32))
 

@@ -11,7 +11,6 @@ from recon.kernels.stereo import Floats, stereo_agreement
 from recon.matching.passes import Matches
 from recon.matching.pictures import Picture
 
-
 BLANK_REACH = 2  # pixels round a pixel in which something must show
 BLANK_RANGE = 10  # grey levels between the darkest and the brightest there, after a blur of one pixel, else it is blank
 
@@ -50,7 +49,7 @@ def confirm(
     agreement: float,
     max_cost: float,
 ) -> list[Confirmed]:
-    """Keep a depth that costs at most `max_cost`, on which `min_agreeing` of the neighbours agree, where the picture shows something.
+    """Keep a depth that costs at most `max_cost`, on which `min_agreeing` neighbours agree, where there is something to see.
 
     A blank pixel beside an edge matches by the edge, which may stand far before it: views agree on the mistake.
     """

@@ -13,15 +13,17 @@ from recon.formats.images import write_image
 from recon.formats.matched_views import write_matched_view
 from recon.geometry import Kind, MatchedView, Reconstruction, View, held_out
 from recon.kernels import native_is_there
+from recon.kernels.planes import LabelSettings
 from recon.matching.blank import PlaneDepths, fill_blank
 from recon.matching.confirm import Confirmed, confirm
 from recon.matching.passes import match_pictures, n_passes
 from recon.matching.pictures import Picture, read_picture
-from recon.matching.scene_planes import VOXEL, find_planes, oriented_voxels
+from recon.matching.scene_planes import THICKNESS, VOXEL, find_planes
 from recon.matching.settings import MatchingSettings
 from recon.matching.sheet import contact_sheet, spread
 from recon.matching.sky import find_sky
 from recon.matching.sources import choose_sources, depth_ranges, sparse_scene, typical_depth
+from recon.matching.voxels import oriented_voxels
 from recon.workspace import StageRun, Workspace, write_json
 
 MAX_SOURCES = 16  # pictures asked about a plane
@@ -113,7 +115,8 @@ def _match(
         voxels = oriented_voxels(pictures, confirmed, VOXEL * depth)
         planes = find_planes(voxels, centers, typical_depth=depth, seed=seed)
         asked = choose_sources(views, scene, MAX_SOURCES)
-        filled = fill_blank(pictures, matches.views, confirmed, skies, planes, asked)
+        settings_of_labels = LabelSettings(shell_margin=2 * THICKNESS * depth)
+        filled = fill_blank(pictures, matches.views, confirmed, skies, planes, asked, settings_of_labels)
     return [_matched_view(*known) for known in zip(pictures, confirmed, filled, skies, strict=True)]
 
 

@@ -2,8 +2,9 @@
 //
 // Cost of plane k at a pixel:
 //   confirmed depth    misfit * min(1, |difference of depth| / tolerance) * confidence
-//   none confirmed     seen_through * share of other views that see matter behind it
-//                    + unseen, where no other view confirms matter on it
+//   none confirmed     outside, where it lies behind a shell (a plane behind which nothing is)
+//                    + seen_through * share of other views whose depth lies behind it
+//                    + unseen, where no other view has a depth on it
 //                    + unlike * how differently other views see that spot
 //                    + away * how far the nearest known matter of the plane is
 // of no plane: 0 where a depth is confirmed, else `none`. Between neighbours p, q with labels k, l:
@@ -109,6 +110,12 @@ class Labelling {
     float point[3];  // world: rotation transposed, then the centre
     for (int i = 0; i < 3; ++i)
       point[i] = view_.rotation[i] * local[0] + view_.rotation[3 + i] * local[1] + view_.rotation[6 + i] * local[2] + center_[i];
+    for (int k = 0; k < args_.n_planes; ++k) {
+      const recon_plane& shell = args_.planes[k];
+      if (!shell.is_shell || &shell == label.plane) continue;
+      const float height = shell.normal[0] * point[0] + shell.normal[1] * point[1] + shell.normal[2] * point[2] - shell.offset;
+      if (height < -args_.shell_margin) return args_.outside;
+    }
     int n_through = 0, n_on = 0, n_compared = 0;
     float unlike = 0;
     for (const recon_plane_view* source : sources_) {

@@ -10,6 +10,7 @@ struct recon_plane {
   float across[3], along[3];      // unit axes in the plane
   float low[2], cell;             // of the map of distances, in the plane's axes
   int32_t rows, columns;
+  int32_t is_shell;               // nothing lies behind it, as behind a floor, a ceiling, an outer wall
   const float* distances;         // [rows, columns] in [0, 1]: how far from known matter of the plane, 1 also beyond the map
 };
 
@@ -30,9 +31,10 @@ struct recon_plane_args {
   const recon_plane_view* views;
   const int32_t* sources;             // [n_views, n_sources], -1: none
   const recon_plane* planes;
+  float shell_margin;                 // world units a label may lie behind a shell
   float tolerance;                    // relative difference of depth that a confirmed depth may have from its plane
   float gain_spread;                  // grey levels by which pictures of the same surface differ
-  float none, misfit, seen_through, unseen, unlike, away;  // costs of a label; see plane_labels.cpp
+  float none, misfit, outside, seen_through, unseen, unlike, away;  // costs of a label; see plane_labels.cpp
   float step, edge_sigma, edge_floor, jump;                // costs between neighbours
   int32_t iterations;
 };

@@ -24,6 +24,7 @@ class _Plane(ctypes.Structure):
         ("cell", c_float),
         ("rows", c_int32),
         ("columns", c_int32),
+        ("is_shell", c_int32),
         ("distances", c_void_p),
     )
 
@@ -48,10 +49,12 @@ class _Arguments(ctypes.Structure):
         *(
             (name, c_float)
             for name in (
+                "shell_margin",
                 "tolerance",
                 "gain_spread",
                 "none",
                 "misfit",
+                "outside",
                 "seen_through",
                 "unseen",
                 "unlike",
@@ -116,5 +119,6 @@ def _plane(plane: ScenePlane, distances: NDArray[np.float32]) -> _Plane:
         (c_float * 2)(*plane.low),
         plane.cell,
         *distances.shape,
+        int(plane.is_shell),
         distances.ctypes.data,
     )
