@@ -1,5 +1,6 @@
 """A trained field, ready to be looked at: pictures from any camera, colours at any point, in world units."""
 
+import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -8,9 +9,12 @@ import torch
 from torch import Tensor
 
 from recon import kernels
+from recon.console import say
+from recon.errors import UserError
 from recon.field import FieldShape, RadianceField
-from recon.field.checkpoint import load_checkpoint
-from recon.geometry import Camera, Rays, Similarity, pixel_centers, rays_through_pixels, z_of_directions
+from recon.field.checkpoint import believed, load_checkpoint
+from recon.field.exposure import NO_EXPOSURES, Exposures
+from recon.geometry import Camera, Rays, Similarity, pixel_directions
 from recon.geometry.transforms import Array
 from recon.kernels import OccupancyLayout, StepLattice
 from recon.pixels import Scene
@@ -20,6 +24,7 @@ from recon.render.volume import RenderedRays, render_rays_fast, render_rays_fuse
 from recon.workspace import Workspace
 
 RAYS_PER_BLOCK = 1 << 13  # bounds memory: the reference looks at every lattice step of these together
+RAYS_PER_BLOCK_FUSED = 1 << 18  # many keep all threads, and a GPU, busy
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,7 @@ class TrainedField:
     occupied: Tensor  # [cascades, r, r, r] bool
     lattice: StepLattice
     background: str
+    exposures: Exposures = NO_EXPOSURES  # of the pictures that taught it
 
     @property
     def layout(self) -> OccupancyLayout:
@@ -42,11 +48,11 @@ class TrainedField:
         device = self.occupied.device
         scene = self.scene.scene_from_world
         pose = torch.from_numpy(scene.poses(world_from_camera)).float().to(device)
-        rays = rays_through_pixels(camera, pose, pixel_centers(camera.size_hw, device).view(-1, 2))
-        blocks = [self._render_block(rays[i : i + RAYS_PER_BLOCK]) for i in range(0, len(rays), RAYS_PER_BLOCK)]
+        in_camera = pixel_directions(camera).view(-1, 3).to(device)
+        size = RAYS_PER_BLOCK if kernels.fused(device) is None else RAYS_PER_BLOCK_FUSED
+        blocks = [self._render_block(block @ pose[:3, :3].T, pose[:3, 3]) for block in in_camera.split(size)]
         color, opacity, distance = (torch.cat(part) for part in zip(*blocks, strict=True))
-        depth = distance * z_of_directions(rays.directions, pose) / scene.scale
-        depth = torch.where(opacity >= 0.5, depth, 0.0)
+        depth = torch.where(opacity >= 0.5, distance * in_camera[:, 2] / scene.scale, 0.0)
         h, w = camera.size_hw
         depth_hw = depth.view(h, w).cpu().numpy()
         return RenderedView(
@@ -56,10 +62,12 @@ class TrainedField:
             normal=normals_of_depth(depth_hw, camera, world_from_camera),
         )
 
-    def _render_block(self, rays: Rays) -> tuple[Tensor, Tensor, Tensor]:
-        rendered = self._volume(rays)
-        rest = (1 - rendered.opacity)[:, None]
-        return rendered.color + rest * self._background(rays.directions), rendered.opacity, rendered.distance
+    def _render_block(self, directions: Tensor, origin: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        rendered = self._volume(Rays(origin.expand_as(directions), directions))
+        rest = 1 - rendered.opacity
+        color, beyond = rendered.color, rest > 0
+        color[beyond] += rest[beyond, None] * self._background(directions[beyond])
+        return color, rendered.opacity, rendered.distance
 
     def _volume(self, rays: Rays) -> RenderedRays:
         march: dict[str, Any] = {
@@ -102,6 +110,7 @@ def describe(trained: TrainedField) -> dict[str, Any]:
         "scene": {**vars(scene), "scene_from_world": torch.from_numpy(scene.scene_from_world.matrix)},
         "lattice": asdict(trained.lattice),
         "background": trained.background,
+        "exposures": trained.exposures.plain(),
     }
 
 
@@ -110,32 +119,49 @@ def load_trained_field(workspace: Workspace, *, device: str, backend: str) -> Tr
     chosen = choose_device(device)
     kernels.use(backend, chosen)
     state = load_checkpoint(workspace.checkpoint)
-    return revive(state["model"], state["training"], chosen)
+    with believed(workspace.checkpoint):
+        return revive(state["model"], state["training"], chosen)
 
 
 def revive(model: dict[str, Any], training: dict[str, Any], device: torch.device) -> TrainedField:
-    """Rebuild a trained field from what `describe` and `Training.state` gave."""
+    """Rebuild a trained field from what `describe` and `Training.state` gave; `ValueError` for values that are none."""
     field = RadianceField(FieldShape(**model["shape"]))
     field.load_state_dict(training["field"])
     matrix = model["scene"]["scene_from_world"].numpy()
     scene = Scene(**{**model["scene"], "scene_from_world": Similarity.from_matrix(matrix)})
+    occupied = training["occupancy"]["occupied"]
+    side = occupied.shape[-1]
+    if occupied.dtype != torch.bool or tuple(occupied.shape) != (scene.n_cascades, side, side, side):
+        raise ValueError(f"occupied cells are {occupied.dtype} {list(occupied.shape)} in {scene.n_cascades} cascades")
+    if model["background"] not in ("white", "black", "sky"):
+        raise ValueError(f"background {model['background']!r}")
     return TrainedField(
         field.to(device).eval(),
         scene,
-        training["occupancy"]["occupied"].to(device),
+        occupied.to(device),
         StepLattice(**model["lattice"]),
         model["background"],
+        Exposures.of(model["exposures"]),
     )
 
 
 def choose_device(name: str) -> torch.device:
-    """`auto`: CUDA where there is one, else the CPU."""
-    from recon.errors import UserError
-
+    """`auto`: the first GPU with CUDA or ROCm where there is one, else the CPU; `cuda:1`: the second of several."""
+    n_gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name not in ("cpu", "cuda"):
-        raise UserError(f"device={name}: expected auto, cpu or cuda.")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise UserError("device=cuda: this PyTorch finds no CUDA device. Use device=auto or device=cpu.")
-    return torch.device(name)
+        if not n_gpus and torch.backends.mps.is_available():
+            say(
+                "device=auto: no kernels for Apple's GPU; training runs on the processor, 10 to 100 times slower than a GPU"
+            )
+        name = "cuda" if n_gpus else "cpu"
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
+        raise UserError(f"device={name}: expected auto, cpu, cuda or, of several GPUs, cuda:0, cuda:1, ...")
+    if name == "cpu":
+        return torch.device("cpu")
+    index = int(name.partition(":")[2] or 0)
+    if n_gpus == 0:
+        raise UserError(f"device={name}: this PyTorch finds no CUDA device. Use device=auto or device=cpu.")
+    if index >= n_gpus:
+        raise UserError(f"device={name}: this machine has {n_gpus} GPU(s), cuda:0 to cuda:{n_gpus - 1}.")
+    torch.cuda.set_device(index)
+    return torch.device("cuda", index)

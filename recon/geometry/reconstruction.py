@@ -13,6 +13,15 @@ from recon.geometry.geodesy import Geo
 from recon.geometry.transforms import Array, Similarity
 
 Split = Literal["train", "test"]
+_FEWEST_TO_HOLD_OUT_THREE = 10
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the pixels of a file become the picture that a camera is of. By default as a viewer shows it."""
+
+    orientation: int | None = None  # EXIF code 1..8 to apply; 1: the stored pixels; None: what the file says
+    levels: tuple[float, float] | None = None  # of deep grey pictures: the values that become black and white
 
 
 @dataclass(frozen=True)
@@ -26,6 +35,7 @@ class View:
     time_s: float | None = None
     mask: Path | None = None  # single-channel image, 0 = ignore this pixel
     split: Split | None = None  # set only where a data set fixes it; otherwise every eighth view is held out
+    reading: Reading = field(default_factory=Reading)
 
     def __post_init__(self) -> None:
         pose = self.world_from_camera
@@ -88,6 +98,11 @@ class Reconstruction:
         """The views that judge it."""
         return tuple(view for view, out in zip(self.views, self.is_held_out, strict=True) if out)
 
+    @property
+    def files(self) -> list[Path]:
+        """The pictures of all views, and their masks."""
+        return [view.image for view in self.views] + [view.mask for view in self.views if view.mask is not None]
+
     def transformed(self, new_from_world: Similarity) -> "Reconstruction":
         """The same capture in another world frame."""
         views = tuple(
@@ -106,8 +121,12 @@ class Reconstruction:
 
 
 def held_out(views: Sequence[View]) -> list[bool]:
-    """Which views are held out of training: the data set's own test split, else every eighth in name order."""
+    """Which views are held out of training: the data set's own test split, else every eighth in name order.
+
+    Of 10 to 16 views three, the first, the last and one between: two would say little.
+    """
     if any(view.split is not None for view in views):
         return [view.split == "test" for view in views]
     rank = {name: i for i, name in enumerate(sorted(view.name for view in views))}
-    return [rank[view.name] % 8 == 0 for view in views]
+    step = 8 if len(views) > 2 * 8 or len(views) < _FEWEST_TO_HOLD_OUT_THREE else (len(views) - 1) // 2
+    return [rank[view.name] % step == 0 for view in views]

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recon import kernels
 from recon.console import progress, say
 from recon.formats.images import write_image
 from recon.formats.matched_views import write_matched_view
 from recon.geometry import Kind, MatchedView, Reconstruction, View, held_out
-from recon.kernels import native_is_there
 from recon.kernels.planes import LabelSettings
 from recon.matching.blank import PlaneDepths, fill_blank
 from recon.matching.confirm import Confirmed, confirm
@@ -81,7 +81,7 @@ def _why_not(views: Sequence[View], settings: MatchingSettings) -> str | None:
         return "matching.enabled=false"
     if len(views) < MIN_VIEWS:
         return f"{len(views)} training pictures; {MIN_VIEWS} are needed to confirm each other"
-    if not native_is_there():
+    if not kernels.is_there("native"):
         return "the native kernels are not built (install a C++ compiler, then `pip install -e .` again)"
     return None
 

@@ -42,7 +42,7 @@ class Occupancy:
         if len(cells) == 0:
             return
         low, side = self.layout.cell_boxes(cells)
-        jitter = torch.rand(len(cells), 3, generator=generator).to(low.device)
+        jitter = torch.rand(len(cells), 3, generator=generator, device=generator.device).to(low.device)
         found = torch.cat([density_fn(block)[0] for block in (low + jitter * side[:, None]).split(1 << 16)])
         flat = self.densities.view(-1)
         # amax over repeated cells: a cell may be drawn twice, in any order
@@ -53,7 +53,7 @@ class Occupancy:
 
     def _choose(self, n_cells: int, generator: torch.Generator) -> Tensor:
         total, device = self.occupied.numel(), self.occupied.device
-        anywhere = torch.randint(total, (n_cells,), generator=generator).to(device)
+        anywhere = torch.randint(total, (n_cells,), generator=generator, device=generator.device).to(device)
         anywhere = anywhere[self.is_possible.view(-1)[anywhere]][: n_cells // 4]
         return torch.cat([self._next_occupied(n_cells * 3 // 4), anywhere])
 
@@ -83,6 +83,10 @@ class Occupancy:
         }
 
     def load_state(self, state: dict[str, Tensor | int]) -> None:
-        """The inverse of `state`."""
+        """The inverse of `state`; `ValueError` for tensors of another grid."""
+        for name, own in (("densities", self.densities), ("possible", self.is_possible), ("occupied", self.occupied)):
+            given = state[name]
+            if not isinstance(given, Tensor) or given.shape != own.shape or given.dtype != own.dtype:
+                raise ValueError(f"{name} of another grid than {list(own.shape)}")
         self.densities, self.is_possible, self.occupied = state["densities"], state["possible"], state["occupied"]  # type: ignore[assignment]
         self._cursor = int(state["cursor"])

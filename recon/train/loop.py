@@ -10,6 +10,7 @@ import torch
 
 from recon.console import Bar, progress, say
 from recon.field.checkpoint import save_checkpoint
+from recon.field.exposure import NO_EXPOSURES
 from recon.field.trained import TrainedField, describe
 from recon.formats.photos import Photo
 from recon.pixels import PixelSampler
@@ -38,7 +39,6 @@ class Totals:
     """Sums over all steps, for the rates."""
 
     rays: int = 0
-    samples: int = 0
 
 
 class Run:
@@ -58,7 +58,12 @@ class Run:
         self.budget, self.key = budget, key
         self.preview_photos, self.n_previews = previews
         self.shown = int(self.progress * self.n_previews)
-        self.psnr = curve.psnr_train[-1] if curve.psnr_train else 0.0
+        self.running_psnr = torch.tensor(curve.psnr_train[-1]) if curve.psnr_train else None
+
+    @property
+    def psnr(self) -> float:
+        """Running mean over the last steps; waits for the GPU."""
+        return 0.0 if self.running_psnr is None else float(self.running_psnr)
 
     @property
     def progress(self) -> float:
@@ -95,19 +100,22 @@ class Run:
     def _trained(self) -> TrainedField:
         training = self.training
         background = "white" if training.scene.has_alpha else "sky"
-        return TrainedField(training.field, training.scene, training.occupancy.occupied, training.lattice, background)
+        exposures = NO_EXPOSURES if training.exposure is None else training.exposure.exposures()
+        occupied = training.occupancy.occupied
+        return TrainedField(training.field, training.scene, occupied, training.lattice, background, exposures)
 
     def _record(self, report: StepReport, monitor: Monitor, bar: Bar) -> None:
         training, curve = self.training, self.curve
         self.totals.rays += report.n_rays
-        self.totals.samples += report.n_samples
-        self.psnr = 0.97 * self.psnr + 0.03 * report.psnr if self.psnr else report.psnr
+        before = report.psnr if self.running_psnr is None else self.running_psnr.to(report.psnr.device)
+        self.running_psnr = 0.97 * before + 0.03 * report.psnr
         done = training.seconds if self.budget.max_seconds is not None else training.step
-        bar.move_to(done, note=f"step {training.step}  PSNR {self.psnr:.1f} dB")
+        note = f"step {training.step}" + (f"  PSNR {curve.psnr_train[-1]:.1f} dB" if curve.psnr_train else "")
+        bar.move_to(done, note=note)
         if not curve.seconds or training.seconds - curve.seconds[-1] >= CURVE_INTERVAL_S or self.progress >= 1:
             curve.steps.append(training.step)
             curve.seconds.append(round(training.seconds, 3))
-            curve.loss.append(report.loss)
+            curve.loss.append(float(report.loss))
             curve.psnr_train.append(self.psnr)
             monitor.scalars(training.step, self._scalars(report))
         if int(self.progress * self.n_previews) > self.shown:
@@ -117,11 +125,11 @@ class Run:
     def _scalars(self, report: StepReport) -> dict[str, float]:
         training = self.training
         return {
-            "loss/total": report.loss,
-            "psnr/train": report.psnr,
+            "loss/total": float(report.loss),
+            "psnr/train": float(report.psnr),
             "speed/rays_per_second": self.totals.rays / max(training.seconds, 1e-9),
-            "speed/samples_per_second": self.totals.samples / max(training.seconds, 1e-9),
-            "samples/per_ray": report.n_samples / report.n_rays,
+            "speed/samples_per_second": training.samples.total / max(training.seconds, 1e-9),
+            "samples/per_ray": training.samples.per_ray,
             "occupancy/occupied_fraction": training.occupancy.occupied_fraction,
             "optimizer/learning_rate": training.learning_rate,
         }
@@ -132,8 +140,9 @@ class Run:
         trained, scores = self._trained(), []
         for photo in self.preview_photos:
             rendered = trained.render(photo.view.camera, photo.view.world_from_camera)
+            rendered = rendered.exposed(trained.exposures.gain(photo.view.name))
             truth = photo.over(1.0)
-            scores.append(psnr(torch.from_numpy(truth), torch.from_numpy(rendered.color)))
+            scores.append(psnr(truth, rendered.color))
             monitor.held_out(self.training.step, photo.view.name, photo=truth, rendered=rendered)
         if scores:
             self.curve.psnr_held_out.append([self.training.step, float(np.mean(scores))])
@@ -141,17 +150,20 @@ class Run:
         self.training.seconds += time.perf_counter() - started
 
     def metrics(self, *, backend: str) -> dict[str, Any]:
-        seconds = self.training.seconds
+        seconds, exposure, lines = self.training.seconds, self.training.exposure, self.training.lines
         return {
             "seconds": round(seconds, 2),
             "steps": self.training.step,
             "rays_per_second": round(self.totals.rays / seconds),
-            "samples_per_second": round(self.totals.samples / seconds),
-            "samples_per_ray": round(self.totals.samples / max(self.totals.rays, 1), 2),
+            "samples_per_second": round(self.training.samples.total / seconds),
+            "samples_per_ray": round(self.training.samples.total / max(self.totals.rays, 1), 2),
             "occupied_fraction": round(self.training.occupancy.occupied_fraction, 5),
             "psnr_train": round(self.psnr, 3),
             "peak_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
             "device": str(self.training.device),
             "backend": backend,
+            "exposure_spread": None if exposure is None else round(exposure.exposures().spread, 4),
+            "depth_lines": 0 if lines is None else len(lines),
+            "depth_lines_believed": None if lines is None else round(lines.believed_fraction, 4),
             "n_cascades": self.training.occupancy.layout.n_cascades,
         }

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from recon import kernels
+from recon.field.checkpoint import like
 
 
 class SparseAdam:
@@ -40,6 +41,12 @@ class SparseAdam:
                 step=self.steps,
             )
 
+    def forget_gradients(self) -> None:
+        """All gradients to zero, as after a step: what a step that failed had added is gone."""
+        for parameter in self.parameters:
+            assert parameter.grad is not None
+            parameter.grad.zero_()
+
     def state(self) -> dict[str, Any]:
         """Moments and step count, for checkpoints."""
         return {"steps": self.steps, "means": self.means, "squares": self.squares}
@@ -49,4 +56,4 @@ class SparseAdam:
         self.steps = int(state["steps"])
         for own, given in ((self.means, state["means"]), (self.squares, state["squares"])):
             for mine, value in zip(own, given, strict=True):
-                mine.copy_(value)
+                mine.copy_(like(value, mine, "optimizer"))

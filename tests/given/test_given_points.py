@@ -16,7 +16,8 @@ from scipy.spatial.transform import Rotation
 from recon.errors import UserError
 from recon.formats import colmap, transforms_json
 from recon.formats.cameras_json import read_reconstruction
-from recon.formats.images import image_size_hw, read_image
+from recon.formats.image_files import image_size_hw
+from recon.formats.images import read_image
 from recon.geometry import Reconstruction, Similarity, View, held_out, invert_rigid
 from recon.given.agreement import check
 from recon.given.matches import GivenMatches, match_given
@@ -24,9 +25,11 @@ from recon.given.pictures import lay_out, picture_names
 from recon.given.points import find_points
 from recon.given.refine import align_poses
 from recon.pixels import lines_of_sight
-from recon.poses import import_dataset
+from recon.sfm.settings import PoseSettings
 from recon.workspace import Workspace, read_metrics
+from tests.default_settings import default_settings
 from tests.poses import room
+from tests.stages import import_dataset
 from tests.world_frame.scale_defaults import SCALE
 
 SETTINGS: dict[str, Any] = {
@@ -66,8 +69,13 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Reconstruction:
 def matches(given: Reconstruction, tmp_path_factory: pytest.TempPathFactory) -> GivenMatches:
     pairs = [(i, j) for i in range(10) for j in range(i + 1, min(i + 4, 10))]
     scratch = tmp_path_factory.mktemp("scratch")
+    features = default_settings(PoseSettings, "poses", max_features=800, image_size=None)
     return match_given(
-        given.views, pairs, scratch=scratch, features={"max_features": 800, "image_size": None}, threads=2
+        given.views,
+        pairs,
+        scratch=scratch,
+        features=features,
+        threads=2,
     )
 
 
@@ -89,7 +97,7 @@ def to_walls(positions: np.ndarray) -> np.ndarray:
 
 
 def find(given: Reconstruction, scratch: Path, **changed: Any) -> Any:
-    features = {"max_features": 1500, "image_size": None}
+    features = default_settings(PoseSettings, "poses", max_features=1500, image_size=None)
     settings = {"is_refined": False, "intrinsics": False, "at_most": None, "features": features}
     scratch.mkdir()
     return find_points(given, scratch=scratch, seed=0, threads=2, **{**settings, **changed})

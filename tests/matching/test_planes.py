@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from recon import kernels
 from recon.geometry import invert_rigid, look_at
-from recon.kernels import native_is_there
 from recon.kernels.planes import LabelSettings, LabelView, ScenePlane, label_planes
 from recon.matching.frame import upright
 from recon.matching.scene_planes import find_planes
@@ -108,7 +108,7 @@ def scene_plane(normal: np.ndarray, offset: float) -> ScenePlane:
     )
 
 
-@pytest.mark.skipif(not native_is_there(), reason="labels need the native kernels")
+@pytest.mark.skipif(not kernels.is_there("native"), reason="labels need the native kernels")
 def test_blank_pixels_take_the_plane_of_their_surroundings_and_not_one_that_is_seen_through() -> None:
     views, exact = views_of_the_corner()
     wrong = [scene_plane(UP, 0.4), scene_plane(np.array([0.0, -1.0, 0.0]), -1.1)]
@@ -122,7 +122,7 @@ def test_blank_pixels_take_the_plane_of_their_surroundings_and_not_one_that_is_s
         assert (labels < 3).mean() > 0.98 and (margins >= 0).all()
 
 
-@pytest.mark.skipif(not native_is_there(), reason="labels need the native kernels")
+@pytest.mark.skipif(not kernels.is_there("native"), reason="labels need the native kernels")
 def test_without_planes_nothing_is_labelled_and_closed_pixels_stay_free() -> None:
     views, _ = views_of_the_corner()
     sources = np.full((3, 2), -1, np.int32)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import yaml
 
+from recon import kernels
 from recon.formats.matched_views import read_matched_views
 from recon.geometry import Kind, held_out
-from recon.kernels import native_is_there
 from recon.matching import match_views
 from recon.matching.settings import MatchingSettings
 from recon.settings import read_settings
@@ -17,7 +17,7 @@ from recon.synthetic.renderer import render_depth
 from recon.workspace import Workspace, read_metrics
 from tests.worlds import room_reconstruction, textured_room
 
-pytestmark = pytest.mark.skipif(not native_is_there(), reason="matching needs the native kernels")
+pytestmark = pytest.mark.skipif(not kernels.is_there("native"), reason="matching needs the native kernels")
 CONF = Path(__file__).parents[2] / "conf" / "matching" / "default.yaml"
 
 

@@ -10,11 +10,12 @@ from recon.formats.images import read_image, write_image
 from recon.formats.photos import read_photo
 from recon.geometry import Camera, Reconstruction, View
 from recon.render.views import RenderedView
+from recon.score.settings import EvaluateSettings
 from recon.score.stage import evaluate_field, photo_colors
 from recon.workspace import Workspace, read_metrics
+from tests.default_settings import default_settings
 
 CAMERA = Camera("PINHOLE", (34, 48), 50, 50, 24, 17)
-DEFAULTS = {"every": 1, "max_views": None, "scale": 1.0}
 
 
 def shown(size_hw, shift):
@@ -45,11 +46,19 @@ def capture(folder, n=17, *, noise=0.0, alpha=None, mask=None):
     return Reconstruction(tuple(views))
 
 
-def run(tmp_path, reconstruction, background="none", **settings):
+def no_gain(name):
+    return np.ones(3, np.float32)
+
+
+def run(tmp_path, reconstruction, background="none", gain_fn=no_gain, **settings):
     return evaluate_field(
-        Workspace(tmp_path / "run"), reconstruction=reconstruction, render_view_fn=render, background=background,
-        **{**DEFAULTS, **settings},
-    )  # fmt: skip
+        Workspace(tmp_path / "run"),
+        reconstruction=reconstruction,
+        render_view_fn=render,
+        background=background,
+        gain_fn=gain_fn,
+        settings=default_settings(EvaluateSettings, "evaluate", **settings),
+    )
 
 
 def test_perfect_renders_score_as_rounding_allows(tmp_path):
@@ -115,15 +124,26 @@ def test_transparency_is_composited_on_the_stated_background(tmp_path):
     assert photo_colors(opaque, "none").shape == (34, 48, 3)
 
 
+def test_renders_are_exposed_as_the_pictures_were(tmp_path):
+    plain = run(tmp_path / "a", capture(tmp_path))
+    darker = run(tmp_path / "b", capture(tmp_path), gain_fn=lambda name: np.array([0.8, 0.8, 0.9], np.float32))
+    assert plain["exposure"] == "none" and darker["exposure"] == "neighbours in time"
+    assert darker["psnr"] < plain["psnr"] - 10
+
+
 def test_nothing_is_left_when_a_render_fails(tmp_path):
     def fail(camera, pose):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         evaluate_field(
-            Workspace(tmp_path / "run"), reconstruction=capture(tmp_path), render_view_fn=fail, background="none",
-            **DEFAULTS,
-        )  # fmt: skip
+            Workspace(tmp_path / "run"),
+            reconstruction=capture(tmp_path),
+            render_view_fn=fail,
+            background="none",
+            gain_fn=no_gain,
+            settings=default_settings(EvaluateSettings, "evaluate"),
+        )
     assert list((tmp_path / "run").iterdir()) == []
 
 
