@@ -153,7 +153,9 @@ def _kept(
             PlaneDepths(
                 np.where(keep, plane.depth, 0).astype(np.float32),
                 np.where(keep[..., None], plane.normal, 0).astype(np.float32),
-                np.where(keep, plane.confidence * agreeing / (agreeing + through + 1.0), 0).astype(np.float32),
+                np.where(keep, np.maximum(plane.confidence * agreeing / (agreeing + through + 1.0), 0.02), 0).astype(
+                    np.float32
+                ),
             )
         )
     return kept
