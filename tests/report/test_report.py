@@ -81,7 +81,7 @@ def full_run(root: Path, n: int = 11) -> Workspace:
     write_image(workspace.views / "orbit/color_00000.png", picture())
     for i in range(4):
         write_image(workspace.mesh / f"mesh_{i}.png", picture(seed=20 + i))
-    write_metrics(workspace, "world", {"loads": {"mujoco": True, "pybullet": False}, "drop_test_max_error_m": 0.02})
+    write_metrics(workspace, "world", {"loads": {"mujoco": True, "pybullet": False}, "drop": {"p95_mm": 20.0}})
     write_metrics(workspace, "truth", {"f_score": 0.8, "note": evil})
     workspace.config.write_text(f"a: {evil}\n")
     from recon.console import take_warnings, warn
