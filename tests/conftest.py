@@ -30,6 +30,11 @@ class Ended:
         return lines[0]
 
 
+@pytest.fixture(autouse=True)
+def _warnings_of_this_test_only() -> None:
+    take_warnings()
+
+
 @pytest.fixture
 def run_script(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
     """`run_script("train", "workspace=x", ...)`: scripts/train.py with these arguments."""

@@ -15,13 +15,14 @@ from omegaconf import OmegaConf
 from recon.capture import capture_frames
 from recon.export.settings import ExportSettings
 from recon.field.settings import HashGridSettings
+from recon.matching.settings import MatchingSettings
 from recon.mesh.comparison import CompareSettings
 from recon.mesh.settings import MeshSettings
-from recon.novel_views.stage import render_path
+from recon.novel_views.settings import ViewsSettings
 from recon.poses import import_dataset, pose_frames
-from recon.score.stage import evaluate_field
+from recon.score.settings import EvaluateSettings
 from recon.train.settings import TrainSettings
-from recon.viewer.stage import open_viewer
+from recon.viewer.settings import ViewSettings
 from recon.workspace import Workspace
 from recon.world_frame.scale.settings import ScaleSettings
 
@@ -50,12 +51,13 @@ EXPECTED = {
     "scale": fields_of(ScaleSettings),
     "field": fields_of(HashGridSettings),
     "train": fields_of(TrainSettings),
-    "evaluate": settings_of(evaluate_field, "reconstruction", "render_view_fn", "background"),
-    "views": settings_of(render_path, "reconstruction", "render_view_fn", "path"),
+    "evaluate": fields_of(EvaluateSettings),
+    "views": fields_of(ViewsSettings),
+    "matching": fields_of(MatchingSettings),
     "mesh": fields_of(MeshSettings),
     "compare": fields_of(CompareSettings),
     "export": fields_of(ExportSettings),
-    "view": settings_of(open_viewer, "reconstruction", "render_view_fn", "should_stop"),
+    "view": fields_of(ViewSettings),
 }
 
 

@@ -39,7 +39,7 @@ def measure_growth() -> list[Growth]:
 
 
 def _step(what: str, **shape: int) -> Growth:
-    step = Step(n_samples=1 << 15, **shape)
+    step = Step(n_samples=1 << 15, device="cpu", **shape)
     table = step.field.table
     return Growth(what, str(next(iter(shape.values()))), 1e3 * seconds(step.whole), 4e-6 * table.numel())
 

@@ -16,7 +16,7 @@ from recon.render.volume import Samples, sample_rays, sample_visible
 from recon.train.gradients import add_gradients
 from recon.train.optimizer import SparseAdam
 
-LOSS = LossSettings(huber_delta=0.1, opacity_loss=1e-3, distortion_loss=1e-3, near_scale=0.0)
+LOSS = LossSettings(huber_delta=0.1, opacity_loss=1e-3, distortion_loss=1e-3, depth_loss=0.0, near_scale=0.0)
 
 
 @dataclass(frozen=True)
@@ -33,28 +33,36 @@ class Step:
     """A field of a given size, rays through a ball, and samples near its surface: what a trained object looks like."""
 
     def __init__(
-        self, *, n_samples: int = 1 << 16, n_levels: int = 8, log2_table_size: int = 17, samples_per_ray: int = 16
+        self,
+        *,
+        n_samples: int = 1 << 16,
+        n_levels: int = 8,
+        log2_table_size: int = 17,
+        samples_per_ray: int = 16,
+        device: torch.device | str = "cpu",
     ) -> None:
         torch.manual_seed(0)
+        device = torch.device(device)
         shape = FieldShape(n_levels, 4, log2_table_size, 16, 2048, 64, is_contracted=False, has_sky=False)
-        self.field = RadianceField(shape)
+        self.field = RadianceField(shape).to(device)
         n = n_samples // samples_per_ray
         target = 0.5 * torch.nn.functional.normalize(torch.randn(n, 3), dim=-1)
         origins = 2.0 * torch.nn.functional.normalize(target + 0.4 * torch.randn(n, 3), dim=-1)
         distance = (target - origins).norm(dim=-1, keepdim=True)
-        self.rays = Rays(origins, (target - origins) / distance)
+        self.rays = Rays(origins.to(device), ((target - origins) / distance).to(device))
         edges = distance + 2 / 512 * (torch.arange(samples_per_ray + 1) - 0.7 * samples_per_ray)
-        starts, ends = edges[:, :-1].reshape(-1), edges[:, 1:].reshape(-1)
-        self.samples = Samples(torch.arange(n).repeat_interleave(samples_per_ray), starts, ends)
-        self.colors = torch.rand(n, 3)
+        starts, ends = (edge.reshape(-1).to(device) for edge in (edges[:, :-1], edges[:, 1:]))
+        self.samples = Samples(torch.arange(n, device=device).repeat_interleave(samples_per_ray), starts, ends)
+        self.colors = torch.rand(n, 3).to(device)
         self.layout, self.lattice = OccupancyLayout(1, 128), StepLattice(2 / 512, 0.0)
-        self.occupied = self._ball()
+        self.occupied = self._ball().to(device)
         self.optimizer = SparseAdam(list(self.field.parameters()), betas=(0.9, 0.99), epsilon=1e-15)
         self._become_opaque()
 
     def _become_opaque(self, steps: int = 40) -> None:
         """A short training with random backgrounds, so that rays end at the surface as they do in a trained field."""
-        kernels.use("native", threads=torch.get_num_threads())
+        device = self.colors.device
+        kernels.use("native" if device.type == "cpu" else "triton", device, threads=torch.get_num_threads())
         for _ in range(steps):
             behind = torch.rand_like(self.colors)
             add_gradients(self.field, self.rays, self.samples, targets=self.colors, backgrounds=behind, loss=LOSS)
@@ -78,12 +86,12 @@ class Step:
         """The samples that a training step would draw."""
         march: dict[str, Any] = {
             "near": 0.1,
-            "offsets": torch.full((len(self.rays),), 0.5),
+            "offsets": torch.full_like(self.rays.origins[:, 0], 0.5),
             "occupied": self.occupied,
             "layout": self.layout,
             "lattice": self.lattice,
         }
-        if kernels.fused(torch.device("cpu")) is None:
+        if kernels.fused(self.colors.device) is None:
             return sample_rays(self.rays, **march)
         return sample_visible(self.rays, field=self.field.tensors(), **march)
 

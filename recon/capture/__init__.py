@@ -5,7 +5,8 @@ source          what a person gave: a video, a folder of photos, or a mistake to
 video           a video to its key frames, in one pass
 photos          a folder of photos: names in order, duplicates and damaged ones out
 panorama        360-degree sources: telling them, and cutting each panorama into views of one exact camera
-one_size        photos held upright among landscape ones are turned to share one camera
+cameras         which photos share a camera
+survey          what lies in a folder of photos, and what of it is left out
 candidates      pictures that may be kept, on disk while the video is being decoded
 keyframes       which frames to keep: the sharpest of each window of equal change of view
 motion          how the view has changed: followed corners, summed over the video

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from recon.capture.records import FrameRecord
 from recon.console import warn
 from recon.errors import UserError
-from recon.formats.images import read_image
+from recon.formats.image_files import IMAGE_SUFFIXES
+from recon.workspace.reading import is_file
 
 FOLDER = "masks"
 ReadFn = Callable[[FrameRecord], NDArray[np.bool_] | None]  # the mask given for a frame, upright, of any size
@@ -20,11 +21,6 @@ ReadFn = Callable[[FrameRecord], NDArray[np.bool_] | None]  # the mask given for
 def mask_folder(source: Path) -> Path:
     """Where mask files of a source are looked for."""
     return source / FOLDER if source.is_dir() else source.with_name(f"{source.stem}_{FOLDER}")
-
-
-def read_mask_file(path: Path) -> NDArray[np.bool_]:
-    """True where the mask is not black. [h, w]"""
-    return np.asarray(read_image(path)[..., :3].max(-1) > 0)
 
 
 def masks_of_video(source: Path, n_frames: int) -> dict[int, Path]:
@@ -36,9 +32,9 @@ def masks_of_video(source: Path, n_frames: int) -> dict[int, Path]:
     if not folder.is_dir():
         return {}
     by_number = {}
-    for file in _png_files(folder, "one png for each frame, numbered from 0, e.g. 00012.png"):
+    for file in _files(folder, "one picture for each frame, numbered from 0, e.g. 00012.png"):
         digits = re.findall(r"[0-9]+", file.stem)
-        if digits:
+        if digits and len(digits[-1]) < 18:
             by_number[int(digits[-1])] = file
     if 0 not in by_number and n_frames in by_number:
         raise UserError(
@@ -50,17 +46,24 @@ def masks_of_video(source: Path, n_frames: int) -> dict[int, Path]:
 
 
 def masks_of_photos(source: Path, photos: Sequence[Path]) -> dict[str, Path]:
-    """The mask files of photos by file name of the photo: <stem>.png, or <file name>.png where a stem is used twice."""
+    """The mask files of photos by the path of the photo in `source`: <path>.png with or without the photo's own suffix.
+
+    The masks of photos in sub-folders lie in the same sub-folders of the folder of masks.
+    """
     folder = mask_folder(source)
     if not folder.is_dir():
         return {}
-    files = {file.stem: file for file in _png_files(folder, "<photo>.png for each photo, e.g. IMG_12.png")}
-    _check_used(folder, files, {key for photo in photos for key in (photo.stem, photo.name)}, "photos by name")
-    return {photo.name: files[key] for photo in photos for key in (photo.stem, photo.name) if key in files}
+    listed = _files(folder, "<photo>.png for each photo, e.g. IMG_12.png")
+    files = {file.relative_to(folder).with_suffix("").as_posix().casefold(): file for file in listed}
+    named = {photo: photo.relative_to(source) for photo in photos}
+    keys = {photo: [p.as_posix().casefold() for p in (path.with_suffix(""), path)] for photo, path in named.items()}
+    _check_used(folder, files, {key for pair in keys.values() for key in pair}, "photos by name")
+    return {named[photo].as_posix(): files[key] for photo in photos for key in keys[photo] if key in files}
 
 
-def _png_files(folder: Path, expected: str) -> list[Path]:
-    files = sorted(p for p in folder.iterdir() if p.suffix.lower() == ".png" and not p.name.startswith("."))
+def _files(folder: Path, expected: str) -> list[Path]:
+    found = (p for p in folder.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith("."))
+    files = sorted(p for p in found if is_file(p))
     if not files:
         raise UserError(f"{folder}: holds no masks; expected {expected}. Put them there or remove the folder.")
     return files

@@ -8,36 +8,25 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.capture.mask_files import FOLDER, ReadFn, read_mask_file
+from recon.capture.mask_files import FOLDER, ReadFn
 from recon.capture.mask_function import MaskFn, called
 from recon.capture.records import FrameRecord
 from recon.console import progress, warn
 from recon.errors import UserError
-from recon.formats.images import image_size_hw, read_image, write_image
+from recon.formats.image_files import image_size_hw
+from recon.formats.images import read_image, write_image
+from recon.formats.masks import read_mask, shrink_mask, tell_share
 
 _OPAQUE = 250  # alpha from here on counts: below, the edge of a cut-out mixes in what was cut away
 _SAME_ASPECT = 0.02
-_LEAST_VISIBLE = 0.02  # masks that hide more than the rest are inverted, or of another capture
 
 
 def opaque(alpha: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Where a picture with alpha [h, w] counts."""
     return alpha >= _OPAQUE
-
-
-def shrink_mask(counts: NDArray[np.bool_], size_hw: tuple[int, int]) -> NDArray[np.bool_]:
-    """The mask at another size: True only where everything under the pixel counts. [h, w]"""
-    h, w = size_hw
-    if counts.shape == size_hw:
-        return counts
-    hidden = np.where(counts, 0.0, 1.0).astype(np.float32)
-    is_smaller = h <= counts.shape[0] and w <= counts.shape[1]
-    resized = cv2.resize(hidden, (w, h), interpolation=cv2.INTER_AREA if is_smaller else cv2.INTER_NEAREST)
-    return np.asarray(resized < 1e-4)
 
 
 def save_mask(folder: Path, name: str, counts: NDArray[np.bool_]) -> str:
@@ -65,7 +54,7 @@ def write_masks(
             bar.advance()
     if not visible:
         return list(frames)
-    _check_visible(list(visible.values()))
+    tell_share(list(visible.values()), "capture")
     without = [frame for frame in kept if frame.name not in visible]
     if without:
         warn(f"{len(without)} of {len(kept)} kept frames have no mask: all of them counts ({without[0].name}, ...)")
@@ -91,7 +80,7 @@ def _counts(
     size_hw = image_size_hw(folder / frame.image)
     parts = []
     if _file(folder, frame.name).exists():
-        parts.append(read_mask_file(_file(folder, frame.name)))
+        parts.append(read_mask(_file(folder, frame.name)))
     given = read_fn(frame) if read_fn else None
     if given is not None:
         _check_aspect(frame, given.shape, size_hw)
@@ -107,12 +96,4 @@ def _check_aspect(frame: FrameRecord, mask_hw: tuple[int, ...], size_hw: tuple[i
         raise UserError(
             f"the mask of {frame.source_name or frame.name} is {mask_w}x{mask_h}; expected the shape of the upright "
             f"picture, {w}x{h} here. Make masks from the picture as a viewer shows it."
-        )
-
-
-def _check_visible(shares: Sequence[float]) -> None:
-    if float(np.mean(shares)) < _LEAST_VISIBLE:
-        raise UserError(
-            f"the masks hide {1 - np.mean(shares):.0%} of the pictures: masks are white where the picture counts and "
-            "black where it does not. Invert them."
         )

@@ -15,12 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recon.capture.keyframes import Spacing
-from recon.capture.mask_files import read_mask_file
 from recon.capture.masks import save_mask
 from recon.capture.records import Capture, FrameRecord
+from recon.capture.survey import list_photos
 from recon.console import progress
 from recon.errors import UserError
-from recon.formats.images import list_images, read_header, read_image, write_image
+from recon.formats.image_files import read_header
+from recon.formats.images import read_image, write_image
+from recon.formats.masks import read_mask
 from recon.formats.video import read_video_info
 from recon.geometry.cameras import Camera
 from recon.geometry.panorama import CubeView, cube_camera, cube_views, sampling_map
@@ -93,7 +95,7 @@ def plan_views(*, n_around: int, fov_deg: float, poles: str) -> ViewPlan:
 # ---- is it a panorama? ---------------------------------------------------------------------------------------------
 
 
-def find_projection(source: Path, kind: str, wanted: str) -> Projection:
+def find_projection(source: Path, kind: str, wanted: str, *, subfolders: bool) -> Projection:
     """What the pictures of `source` are; `wanted` is "auto" or says so.
 
     "auto" believes what the files say (GPano in photos, spherical metadata in videos). A picture of exactly 2:1 that says
@@ -103,7 +105,7 @@ def find_projection(source: Path, kind: str, wanted: str) -> Projection:
         raise UserError(f"capture.projection={wanted}: expected auto, perspective or equirectangular.")
     if wanted == "perspective":
         return "perspective"
-    found = list(_headers(source, kind))
+    found = list(_headers(source, kind, subfolders))
     says = {projection for _, _, projection in found if projection is not None}
     other = next(((name, hw) for name, hw, _ in found if hw[1] != 2 * hw[0]), None)
     if wanted == "equirectangular" or "equirectangular" in says:
@@ -124,13 +126,13 @@ def find_projection(source: Path, kind: str, wanted: str) -> Projection:
     return "perspective"
 
 
-def _headers(source: Path, kind: str) -> Iterator[tuple[str, tuple[int, int], str | None]]:
+def _headers(source: Path, kind: str, subfolders: bool) -> Iterator[tuple[str, tuple[int, int], str | None]]:
     """Name, size and stated projection of the video or of each photo; damaged photos are for the next step to name."""
     if kind == "video":
         info = read_video_info(source)
         yield source.name, info.size_hw, info.projection
         return
-    for path in list_images(source):
+    for path in list_photos(source, subfolders=subfolders):
         try:
             header = read_header(path)
         except UserError:
@@ -213,7 +215,7 @@ def _sampled(padded: NDArray[np.uint8], sampling: NDArray[np.float32]) -> NDArra
 
 def _hidden(mask: Path) -> NDArray[np.uint8]:
     """1 where a padded panorama does not count, or bicubic sampling there reaches what does not; the file goes."""
-    padded = _padded(np.where(read_mask_file(mask), 0, 1).astype(np.uint8)[..., None])[..., 0]
+    padded = _padded(np.where(read_mask(mask), 0, 1).astype(np.uint8)[..., None])[..., 0]
     mask.unlink()
     reach = 2 * _MARGIN + 1
     return np.asarray(cv2.dilate(padded, np.ones((reach, reach), np.uint8)), np.uint8)

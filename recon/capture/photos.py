@@ -12,26 +12,21 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.capture.mask_files import masks_of_photos, read_mask_file
+from recon.capture.cameras import Photo, group_by_camera
+from recon.capture.mask_files import masks_of_photos
 from recon.capture.mask_function import MaskFn
-from recon.capture.masks import opaque, save_mask, shrink_mask, write_masks
+from recon.capture.masks import opaque, save_mask, write_masks
 from recon.capture.notes import exposure_of
-from recon.capture.one_size import Photo, size_hw_of, to_one_size
-from recon.capture.records import Capture, FrameRecord, is_one_camera
+from recon.capture.records import Capture, FrameRecord
 from recon.capture.sharpness import measure_sharpness
+from recon.capture.survey import list_photos, tell_left_out
 from recon.console import progress, warn
 from recon.errors import UserError
+from recon.formats.deep_pixels import Levels, common_levels
 from recon.formats.exif_gps import read_gps
-from recon.formats.images import (
-    ImageHeader,
-    fit_within,
-    list_images,
-    read_header,
-    read_image,
-    resize_image,
-    turned,
-    write_image,
-)
+from recon.formats.image_files import ImageHeader, read_header
+from recon.formats.images import fit_within, read_image, resize_image, turned, write_image
+from recon.formats.masks import read_mask, shrink_mask
 
 _SCORE_SIZE = 640  # sharpness is measured at this longest side, as in videos
 _THUMBNAIL_SIZE = 64
@@ -47,40 +42,49 @@ _INVERSE = {6: 8, 8: 6}  # EXIF orientations whose undoing is another one
 
 
 def capture_photos(
-    source: Path, folder: Path, *, max_size: int | None, jpeg_quality: int, alpha: str, mask_fn: MaskFn | None
+    source: Path,
+    folder: Path,
+    *,
+    subfolders: bool,
+    max_size: int | None,
+    jpeg_quality: int,
+    alpha: str,
+    mask_fn: MaskFn | None,
 ) -> Capture:
     """Write the photos of `source`, and their masks, into `folder` at working size and say what became of each."""
-    paths = list_images(source)
+    paths = list_photos(source, subfolders=subfolders)
+    tell_left_out(source, paths, subfolders=subfolders)
     headers, problems = _headers(paths)
-    photos = {photo.path: photo for photo in to_one_size(source, list(headers.items()))}
-    full_hw = size_hw_of(next(iter(photos.values())))
-    size_hw = fit_within(full_hw, max_size)
+    grouped, cameras = group_by_camera(list(headers.items()))
+    photos, levels = {photo.path: photo for photo in grouped}, common_levels(list(headers))
+    named = [path.relative_to(source) for path in paths]
+    names = ordered_names([path.with_suffix("").as_posix() for path in named])
     seen: list[NDArray[np.int16]] = []  # thumbnails
     frames = []
     with progress("reading photos", len(paths)) as bar:
-        for index, (path, name) in enumerate(zip(paths, ordered_names([p.stem for p in paths]), strict=True)):
-            image = _read(photos[path], problems) if path in photos else None
-            record = _dropped(name, index, path, "damaged")
-            if image is not None:
-                record = _taken(record, photos[path], image, seen)
+        for index, (path, name) in enumerate(zip(paths, names, strict=True)):
+            record = _dropped(name, index, named[index], "damaged")
+            camera = cameras[photos[path].camera] if path in photos else None
+            size_hw = (0, 0) if camera is None else camera.working_hw(max_size)
+            image = _read(photos[path], levels, size_hw, problems) if camera is not None else None
+            if image is not None and camera is not None:
+                record = _taken(record, photos[path], camera.working_focal_px(max_size), image, seen)
                 if record.kept:
                     if alpha == "mask" and image.shape[2] == 4:
                         image = _alpha_to_mask(image, folder, name, size_hw)
                     record = replace(record, image=_write(photos[path], image, folder, name, size_hw, jpeg_quality))
-                if record.exif_focal_px is not None:
-                    focal_px = record.exif_focal_px * max(size_hw) / max(full_hw)
-                    record = replace(record, exif_focal_px=round(focal_px, 3))
             frames.append(record)
             bar.advance()
     if problems:
         _say_damaged(source, problems, len(paths))
     files = masks_of_photos(source, paths)
-    read_fn = partial(_given_mask, files, {path.name: photo for path, photo in photos.items()}) if files else None
+    by_name = {path.relative_to(source).as_posix(): photo for path, photo in photos.items()}
+    read_fn = partial(_given_mask, files, by_name) if files else None
     return Capture(
         source=source,
         kind="photos",
-        size_hw=size_hw,
-        shared_camera=is_one_camera([h.camera for h in headers.values()], [h.focal_px for h in headers.values()]),
+        size_hw=cameras[0].working_hw(max_size),
+        shared_camera=len(cameras) == 1,
         frames=tuple(write_masks(frames, folder, read_fn=read_fn, mask_fn=mask_fn)),
     )
 
@@ -119,10 +123,12 @@ def _headers(paths: Sequence[Path]) -> tuple[dict[Path, ImageHeader], list[str]]
     return headers, problems
 
 
-def _read(photo: Photo, problems: list[str]) -> NDArray[np.uint8] | None:
-    """Its pixels; None, with the reason in `problems`, where they are damaged."""
+def _read(
+    photo: Photo, levels: Levels | None, size_hw: tuple[int, int], problems: list[str]
+) -> NDArray[np.uint8] | None:
+    """Its pixels, of the size given at least; None, with the reason in `problems`, where they are damaged."""
     try:
-        return read_image(photo.path, orientation=photo.orientation)
+        return read_image(photo.path, orientation=photo.orientation, levels=levels, at_least_hw=size_hw)
     except UserError as error:
         problems.append(str(error))
         return None
@@ -138,7 +144,7 @@ def _dropped(name: str, index: int, path: Path, reason: str) -> FrameRecord:
         name=name,
         image=None,
         source_index=index,
-        source_name=path.name,
+        source_name=path.as_posix(),
         time_s=None,
         sharpness=0.0,
         kept=False,
@@ -147,7 +153,13 @@ def _dropped(name: str, index: int, path: Path, reason: str) -> FrameRecord:
     )
 
 
-def _taken(record: FrameRecord, photo: Photo, image: NDArray[np.uint8], seen: list[NDArray[np.int16]]) -> FrameRecord:
+def _taken(
+    record: FrameRecord,
+    photo: Photo,
+    focal_px: float | None,
+    image: NDArray[np.uint8],
+    seen: list[NDArray[np.int16]],
+) -> FrameRecord:
     """The record of a photo that was read: kept unless it shows what one of `seen` shows; else it joins them."""
     thumbnail, gray = _thumbnail(image), _gray(image, _SCORE_SIZE)
     is_duplicate = any(_looks_same(thumbnail, other) for other in seen)
@@ -159,7 +171,8 @@ def _taken(record: FrameRecord, photo: Photo, image: NDArray[np.uint8], seen: li
         exposure=round(exposure_of(gray), 4),
         kept=not is_duplicate,
         reason="duplicate" if is_duplicate else None,
-        exif_focal_px=photo.header.focal_px,
+        camera=photo.camera,
+        exif_focal_px=focal_px and round(focal_px, 3),
         rotated_by_orientation=photo.orientation if photo.is_turned else None,
         gps=read_gps(photo.path),
     )
@@ -178,7 +191,7 @@ def _given_mask(files: Mapping[str, Path], photos: Mapping[str, Photo], frame: F
     assert frame.source_name is not None
     if frame.source_name not in files:
         return None
-    seen, photo = read_mask_file(files[frame.source_name]), photos[frame.source_name]
+    seen, photo = read_mask(files[frame.source_name]), photos[frame.source_name]
     stored = turned(seen, _INVERSE.get(photo.header.orientation, photo.header.orientation))
     return turned(stored, photo.orientation)
 
@@ -216,5 +229,7 @@ def _thumbnail(image: NDArray[np.uint8]) -> NDArray[np.int16]:
 
 
 def _looks_same(a: NDArray[np.int16], b: NDArray[np.int16]) -> bool:
+    if a.shape != b.shape:
+        return False
     difference = np.abs(a - b)
     return bool(difference.mean() < _SAME_MEAN and difference.max() < _SAME_MAX)

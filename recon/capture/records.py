@@ -11,7 +11,6 @@ import numpy as np
 from recon.formats.exif_gps import GpsFix
 
 MIN_VIEWS = 3  # fewer cannot fix a scene and its cameras
-_SAME_FOCAL = 0.015  # 35 mm equivalents are whole numbers: 26 or 27 is no other lens
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,8 @@ class FrameRecord:
     parallax: float | None = None  # of kept video frames: since the kept one before, fraction of the longest side
     overlap: float | None = None  # likewise, share of the picture
     mask: str | None = None  # file in frames/, white where the picture counts
-    exif_focal_px: float | None = None  # in the written size; in the file only where photos do not share a camera
+    camera: int = 0  # number of the camera that took it: photos of one share a lens
+    exif_focal_px: float | None = None  # of its camera, in the written size; in the file only where there are several
     rotated_by_orientation: int | None = None  # EXIF code used instead of the photo's own, see `recon.capture.photos`
     sensor: str | None = None  # which camera of the rig took it, see `recon.capture.panorama`
     rig_frame: str | None = None  # the moment of the rig: frames of one share a pose of the rig
@@ -44,7 +44,7 @@ class Capture:
 
     source: Path
     kind: Literal["video", "photos"]
-    size_hw: tuple[int, int]
+    size_hw: tuple[int, int]  # written; where there are several cameras, that of the one of most photos
     shared_camera: bool  # all images come from one camera with one focal length
     frames: tuple[FrameRecord, ...]  # kept and dropped, in order of capture
     fps: float | None = None
@@ -74,16 +74,14 @@ class Capture:
             "rig": self.rig,
             "fps": self.fps,
             "duration_s": self.duration_s,
-            # Of one camera the whole-millimetre EXIF values differ by rounding only: the prior stands for all.
-            "frames": [asdict(replace(f, exif_focal_px=None) if self.shared_camera else f) for f in self.frames],
+            "frames": [self._frame_as_json(frame) for frame in self.frames],
         }
 
-
-def is_one_camera(cameras: Sequence[str | None], focals_px: Sequence[float | None]) -> bool:
-    """Whether EXIF allows that all photos share one camera; photos without EXIF are taken to be like the others."""
-    names = {camera for camera in cameras if camera is not None}
-    known = [focal for focal in focals_px if focal is not None]
-    return len(names) <= 1 and (not known or max(known) <= (1 + _SAME_FOCAL) * min(known))
+    def _frame_as_json(self, frame: FrameRecord) -> dict[str, Any]:
+        """Of one camera, the prior at the top stands for all: whole-millimetre EXIF values differ by rounding only."""
+        if not self.shared_camera:
+            return asdict(frame)
+        return {key: value for key, value in asdict(replace(frame, exif_focal_px=None)).items() if key != "camera"}
 
 
 def count_reasons(frames: Sequence[FrameRecord]) -> str:

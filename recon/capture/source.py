@@ -5,24 +5,28 @@ from collections import Counter
 from pathlib import Path
 from typing import Literal
 
+from recon.capture.survey import folder_counts, list_photos, words_of
 from recon.errors import UserError
-from recon.formats.images import IMAGE_SUFFIXES, list_images
+from recon.formats.image_files import HEIF_INSTALL, HEIF_SUFFIXES, IMAGE_SUFFIXES
 from recon.formats.video import VIDEO_SUFFIXES
+from recon.workspace.reading import is_file, is_folder
 
 # Folders that come with poses: reading only their pictures would throw the poses away.
 _POSED = {"transforms.json": "transforms", "transforms_train.json": "blender"}
 
 
-def source_kind(source: Path) -> Literal["video", "photos"]:
+def source_kind(source: Path, *, subfolders: bool) -> Literal["video", "photos"]:
     """ "video" or "photos"; `UserError` with the next step for anything else."""
-    if not source.exists():
+    if not isinstance(subfolders, bool):
+        raise UserError(f"capture.subfolders={subfolders}: expected true or false.")
+    if not is_file(source) and not is_folder(source):
         raise UserError(
             f"capture.source={source}: there is no such file or folder (looked in {Path.cwd()}). Check the path."
         )
     if not os.access(source, os.R_OK | (os.X_OK if source.is_dir() else 0)):
         raise UserError(f"capture.source={source}: no permission to read it. Change its permissions (chmod +r).")
-    if source.is_dir():
-        if list_images(source):
+    if is_folder(source):
+        if list_photos(source, subfolders=subfolders):
             return "photos"
         raise UserError(_why_no_photos(source))
     if source.suffix.lower() in IMAGE_SUFFIXES:
@@ -53,12 +57,20 @@ def _why_no_photos(folder: Path) -> str:
     videos = [p for p in entries if p.suffix.lower() in VIDEO_SUFFIXES]
     if videos:
         return f"capture.source={folder}: holds a video and no photos. Give the file: capture.source={videos[0]}"
-    subfolders = [p for p in entries if p.is_dir() and os.access(p, os.R_OK | os.X_OK) and list_images(p)]
-    if subfolders:
+    below = folder_counts(folder)
+    if len(below) == 1:
+        return f"capture.source={folder}: its photos lie lower. Give that folder: capture.source={folder / below[0][0]}"
+    if below:
         return (
-            f"capture.source={folder}: its photos lie one level down. Give that folder: capture.source={subfolders[0]}"
+            f"capture.source={folder}: holds no photos itself, but {sum(n for _, n in below)} in sub-folders ({words_of(below)}). "
+            "capture.subfolders=true reads all of them as one scene; or give one folder."
         )
     found = Counter(p.suffix.lower() or "no suffix" for p in entries if p.is_file())
     listed = ", ".join(f"{count} {suffix}" for suffix, count in found.most_common(4)) or "only folders"
-    convert = " Convert them first (heif-convert, or the phone's 'most compatible' format)." if ".heic" in found else ""
+    is_heic = any(suffix in found for suffix in HEIF_SUFFIXES)
+    convert = (
+        f" Convert them first (heif-convert, or the phone's 'most compatible' format), or {HEIF_INSTALL}."
+        if is_heic
+        else ""
+    )
     return f"capture.source={folder}: holds no images ({', '.join(IMAGE_SUFFIXES)} count); found {listed}.{convert}"

@@ -14,6 +14,7 @@ from recon.capture.panorama import WHOLE_QUALITY, count_panoramas, cut_views, fi
 from recon.capture.photos import capture_photos
 from recon.capture.records import MIN_VIEWS, Capture, count_reasons
 from recon.capture.source import source_kind
+from recon.capture.survey import photo_folders
 from recon.capture.video import capture_video
 from recon.console import say, warn
 from recon.errors import UserError
@@ -34,6 +35,7 @@ def capture_frames(
     workspace: Workspace,
     *,
     source: str | Path | None,
+    subfolders: bool,
     target_count: int | str,
     min_count: int,
     max_count: int,
@@ -51,7 +53,7 @@ def capture_frames(
     """Write the chosen images of `source` and `frames.json` into `workspace.frames`; what each setting means:
     conf/capture/default.yaml.
 
-    Images are upright and all of one size. `frames.json` lists every frame of the source, the dropped ones with the
+    Images are upright, those of one camera of one size. `frames.json` lists every frame of the source, the dropped ones with the
     reason, in order of capture, which is the order of names. `UserError` for a source that cannot become a scene.
     """
     if source is None:
@@ -60,7 +62,7 @@ def capture_frames(
             "or posed images with dataset=transforms dataset.path=FOLDER"
         )
     source = Path(source)
-    kind = source_kind(source)
+    kind = source_kind(source, subfolders=subfolders)
     spacing = Spacing(
         target_count=None if target_count == "auto" else target_count,  # type: ignore[arg-type]  # checked below
         min_count=min_count,
@@ -73,6 +75,7 @@ def capture_frames(
     function, function_file = (None, None) if mask_fn is None else load_mask_fn(mask_fn)
     settings = {
         "source": source,
+        "subfolders": subfolders,
         **vars(spacing),
         "max_size": max_size,
         "jpeg_quality": jpeg_quality,
@@ -83,13 +86,16 @@ def capture_frames(
         "panorama_fov_deg": panorama_fov_deg,
         "panorama_poles": panorama_poles,
     }
-    inputs = [path for path in (source, mask_folder(source), function_file) if path is not None and path.exists()]
+    below = photo_folders(source) if kind == "photos" and subfolders else []
+    inputs = [
+        path for path in (source, *below, mask_folder(source), function_file) if path is not None and path.exists()
+    ]
     key = fingerprint(settings, inputs)
     if is_finished(workspace.frames, key):
         say("capture: up to date")
         return workspace.frames
     started = time.monotonic()
-    is_panorama = find_projection(source, kind, projection) == "equirectangular"
+    is_panorama = find_projection(source, kind, projection, subfolders=subfolders) == "equirectangular"
     with replace_folder(workspace.frames) as folder:
         size, quality = (plan.whole_size(max_size), WHOLE_QUALITY) if is_panorama else (max_size, jpeg_quality)
         whole_function = None if is_panorama else function  # of panoramas it is asked about the views
@@ -100,7 +106,13 @@ def capture_frames(
             )
         else:
             capture = capture_photos(
-                source, folder, max_size=size, jpeg_quality=quality, alpha=alpha, mask_fn=whole_function
+                source,
+                folder,
+                subfolders=subfolders,
+                max_size=size,
+                jpeg_quality=quality,
+                alpha=alpha,
+                mask_fn=whole_function,
             )
         _check_enough(capture)
         if is_panorama:

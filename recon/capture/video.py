@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from recon.capture.candidates import Candidates
 from recon.capture.keyframes import FrameScore, Spacing, choose_keyframes
-from recon.capture.mask_files import masks_of_video, read_mask_file
+from recon.capture.mask_files import masks_of_video
 from recon.capture.mask_function import MaskFn
 from recon.capture.masks import write_masks
 from recon.capture.motion import MotionMeter
@@ -20,6 +20,7 @@ from recon.capture.notes import exposure_of, note_frames
 from recon.capture.records import Capture, FrameRecord
 from recon.capture.sharpness import measure_sharpness
 from recon.console import progress
+from recon.formats.masks import read_mask
 from recon.formats.video import decode_frames, read_video_info
 
 # Frames are scored at this longest side: small enough to be quick, large enough to see a pixel or two of motion blur.
@@ -83,7 +84,7 @@ def _name(source_index: int) -> str:
 
 
 def _given_mask(files: Mapping[int, Path], frame: FrameRecord) -> NDArray[np.bool_] | None:
-    return read_mask_file(files[frame.source_index]) if frame.source_index in files else None
+    return read_mask(files[frame.source_index]) if frame.source_index in files else None
 
 
 def _records(scores: Sequence[FrameScore], reasons: Sequence[str | None]) -> list[FrameRecord]:

@@ -117,7 +117,7 @@ def _sharpness(workspace: Workspace, frames: FrameSet) -> Floats:
 def _attempts(folder: Path) -> list[Any]:
     """What mapping tried before the stage failed, where it got that far."""
     file = folder / ATTEMPTS
-    return list(read_json(file, made_by="python scripts/poses.py")) if file.exists() else []
+    return list(read_json(file, made_by="python scripts/poses.py", kind=list)) if file.exists() else []
 
 
 # ---- plain values --------------------------------------------------------------------------------------------------

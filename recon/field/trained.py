@@ -1,5 +1,6 @@
 """A trained field, ready to be looked at: pictures from any camera, colours at any point, in world units."""
 
+import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -8,6 +9,8 @@ import torch
 from torch import Tensor
 
 from recon import kernels
+from recon.console import say
+from recon.errors import UserError
 from recon.field import FieldShape, RadianceField
 from recon.field.checkpoint import load_checkpoint
 from recon.geometry import Camera, Rays, Similarity, pixel_centers, rays_through_pixels, z_of_directions
@@ -20,6 +23,7 @@ from recon.render.volume import RenderedRays, render_rays_fast, render_rays_fuse
 from recon.workspace import Workspace
 
 RAYS_PER_BLOCK = 1 << 13  # bounds memory: the reference looks at every lattice step of these together
+RAYS_PER_BLOCK_FUSED = 1 << 20  # on a GPU, which needs many to be busy
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,9 @@ class TrainedField:
         scene = self.scene.scene_from_world
         pose = torch.from_numpy(scene.poses(world_from_camera)).float().to(device)
         rays = rays_through_pixels(camera, pose, pixel_centers(camera.size_hw, device).view(-1, 2))
-        blocks = [self._render_block(rays[i : i + RAYS_PER_BLOCK]) for i in range(0, len(rays), RAYS_PER_BLOCK)]
+        is_fused = device.type == "cuda" and kernels.fused(device) is not None
+        size = RAYS_PER_BLOCK_FUSED if is_fused else RAYS_PER_BLOCK
+        blocks = [self._render_block(rays[i : i + size]) for i in range(0, len(rays), size)]
         color, opacity, distance = (torch.cat(part) for part in zip(*blocks, strict=True))
         depth = distance * z_of_directions(rays.directions, pose) / scene.scale
         depth = torch.where(opacity >= 0.5, depth, 0.0)
@@ -129,13 +135,22 @@ def revive(model: dict[str, Any], training: dict[str, Any], device: torch.device
 
 
 def choose_device(name: str) -> torch.device:
-    """`auto`: CUDA where there is one, else the CPU."""
-    from recon.errors import UserError
-
+    """`auto`: the first GPU with CUDA or ROCm where there is one, else the CPU; `cuda:1`: the second of several."""
+    n_gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name not in ("cpu", "cuda"):
-        raise UserError(f"device={name}: expected auto, cpu or cuda.")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise UserError("device=cuda: this PyTorch finds no CUDA device. Use device=auto or device=cpu.")
-    return torch.device(name)
+        if not n_gpus and torch.backends.mps.is_available():
+            say(
+                "device=auto: no kernels for Apple's GPU; training runs on the processor, 10 to 100 times slower than a GPU"
+            )
+        name = "cuda" if n_gpus else "cpu"
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
+        raise UserError(f"device={name}: expected auto, cpu, cuda or, of several GPUs, cuda:0, cuda:1, ...")
+    if name == "cpu":
+        return torch.device("cpu")
+    index = int(name.partition(":")[2] or 0)
+    if n_gpus == 0:
+        raise UserError(f"device={name}: this PyTorch finds no CUDA device. Use device=auto or device=cpu.")
+    if index >= n_gpus:
+        raise UserError(f"device={name}: this machine has {n_gpus} GPU(s), cuda:0 to cuda:{n_gpus - 1}.")
+    torch.cuda.set_device(index)
+    return torch.device("cuda", index)

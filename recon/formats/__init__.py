@@ -23,40 +23,5 @@ meshes              triangle meshes: mesh_ply, mesh_obj, mesh_glb
 points_ply          sparse coloured points
 open3d_import       the one door to Open3D
 
-Re-exported here are pictures and videos, which many stages use; the others are imported by their module's name.
+Each is imported by its name: what one needs (PyAV, Open3D) the others do without.
 """
-
-from recon.formats.images import (
-    IMAGE_SUFFIXES,
-    ImageHeader,
-    exif_focal_px,
-    fit_within,
-    image_size_hw,
-    list_images,
-    natural_key,
-    read_header,
-    read_image,
-    resize_image,
-    write_image,
-)
-from recon.formats.video import VIDEO_SUFFIXES, Frame, VideoInfo, read_frames, read_video_info, write_video
-
-__all__ = [
-    "IMAGE_SUFFIXES",
-    "VIDEO_SUFFIXES",
-    "Frame",
-    "ImageHeader",
-    "VideoInfo",
-    "exif_focal_px",
-    "fit_within",
-    "image_size_hw",
-    "list_images",
-    "natural_key",
-    "read_frames",
-    "read_header",
-    "read_image",
-    "read_video_info",
-    "resize_image",
-    "write_image",
-    "write_video",
-]

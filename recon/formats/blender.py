@@ -4,17 +4,21 @@ One `camera_angle_x` for all pictures, principal point at the centre, no distort
 pictures may carry alpha. Poses are `world_from_camera` with OpenGL axes in a z-up world. See docs/conventions.md.
 """
 
-import math
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from recon.console import warn
+from recon.console import say, warn
 from recon.errors import UserError
-from recon.formats.given_poses import unique_names
-from recon.formats.images import image_size_hw, natural_key
-from recon.formats.transforms_json import find_image, load, pose
+from recon.formats.gathering import Gathering
+from recon.formats.given_poses import camera_for_image, posed_size_hw, unique_names
+from recon.formats.images import natural_key
+from recon.formats.transforms_json import load, path_of, pose
+from recon.formats.transforms_lenses import angle_of, focal_of_angle
 from recon.geometry.cameras import Camera
 from recon.geometry.reconstruction import Reconstruction, Split, View
+from recon.workspace.reading import is_file
 
 
 def read(path: Path) -> Reconstruction:
@@ -26,12 +30,10 @@ def read(path: Path) -> Reconstruction:
     folder = path if path.is_dir() else path.parent
     train = folder / "transforms_train.json"
     tests = [folder / f"transforms_{name}.json" for name in ("test", "val")]
-    test = next((file for file in tests if file.exists()), None)
+    test = next((file for file in tests if is_file(file)), None)
     if test is None:
         warn(f"{folder}: no transforms_test.json: every eighth training picture is held out instead.")
     views = _views(train, "train") + (_views(test, "test") if test else [])
-    if not any(view.split == "train" for view in views):
-        raise UserError(f"{train}: none of its listed pictures exists. Put them below {folder}.")
     if test is None:
         views = [replace(view, split=None) for view in views]
     names = unique_names([view.name for view in views])
@@ -39,24 +41,39 @@ def read(path: Path) -> Reconstruction:
     return Reconstruction(tuple(sorted(renamed, key=lambda view: natural_key(view.name))), is_up_aligned=True)
 
 
+def _angle(file: Path, value: dict[str, Any]) -> float:
+    """The angle of view across the pictures, radians."""
+    found: Any = value.get("camera_angle_x")
+    is_number = isinstance(found, (int, float)) and not isinstance(found, bool)
+    angle, meant = angle_of(float(found), is_degrees=False) if is_number and abs(found) < 1e300 else (None, None)
+    if angle is None:
+        raise UserError(f"{file}: 'camera_angle_x' must be an angle in radians in (0, pi), found {str(found)[:60]}.")
+    if meant is not None:
+        say(f"{file}: 'camera_angle_x' is {found:g}, which is read as {meant}")
+    return angle
+
+
 def _views(file: Path, split: Split) -> list[View]:
     """The views of one split, named by their path; missing pictures are skipped with one warning."""
     value = load(file)
-    frames, angle = value.get("frames"), value.get("camera_angle_x")
+    frames = value.get("frames")
     if not isinstance(frames, list) or not frames:
         raise UserError(f"{file}: expected a non-empty list under the key 'frames'. Export the scene again.")
-    if not isinstance(angle, (int, float)) or not 0 < angle < math.pi:
-        raise UserError(f"{file}: 'camera_angle_x' must be an angle in radians in (0, pi), found {angle!r}.")
-    views, missing = [], []
+    angle = _angle(file, value)
+    gathered, views = Gathering(file), []
     for i, frame in enumerate(frames):
-        image = find_image(file, frame, i)
-        if image is None:
-            missing.append(frame["file_path"])
+        name = path_of(file, frame, i)
+        image = gathered.picture(name)
+        posed = None if image is None else gathered.pose(name, partial(pose, file, frame, i))
+        if image is None or posed is None:
             continue
-        h, w = image_size_hw(image)
-        focal = 0.5 * w / math.tan(0.5 * angle)
-        camera = Camera("PINHOLE", (h, w), focal, focal, w / 2, h / 2)
-        views.append(View(frame["file_path"], image, camera, pose(file, frame, i), split=split))
-    if missing:
-        warn(f"{file}: {len(missing)} of {len(frames)} listed pictures do not exist and are skipped.")
+        h, w = posed_size_hw(image)
+        focal = focal_of_angle(angle, w)
+        try:
+            camera = Camera("PINHOLE", (h, w), focal, focal, w / 2, h / 2)
+        except ValueError as error:
+            raise UserError(f"{file}: 'camera_angle_x' {angle!r} gives no lens ({error}). Correct it.") from error
+        camera, reading = camera_for_image(camera, image, f"{file}: frame {i}")
+        views.append(View(name, image, camera, posed, split=split, reading=reading))
+    gathered.tell(len(views), hint=f"Put them below {file.parent}.")
     return views

@@ -14,7 +14,7 @@ from recon.errors import UserError
 from recon.formats.points_ply import read_points, write_points
 from recon.geometry.cameras import Camera
 from recon.geometry.geodesy import Geo
-from recon.geometry.reconstruction import Points, Reconstruction, Scale, View
+from recon.geometry.reconstruction import Points, Reading, Reconstruction, Scale, View
 from recon.geometry.transforms import Similarity
 from recon.workspace import Workspace, read_json, write_json
 
@@ -68,6 +68,7 @@ def encode(reconstruction: Reconstruction, *, root: Path) -> dict[str, Any]:
                 "camera": cameras.index(view.camera),
                 "time_s": view.time_s,
                 "split": view.split,
+                "reading": None if view.reading == Reading() else vars(view.reading),
                 "world_from_camera": view.world_from_camera.tolist(),
             }
             for view in reconstruction.views
@@ -96,6 +97,7 @@ def decode(value: Any, *, root: Path, points: Points | None, source: Path) -> Re
                 time_s=view["time_s"],
                 mask=root / view["mask"] if view["mask"] else None,
                 split=view["split"],
+                reading=_reading(view.get("reading")),
             )
             for view in value["views"]
         )
@@ -109,6 +111,13 @@ def decode(value: Any, *, root: Path, points: Points | None, source: Path) -> Re
         )
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise UserError(f"{source}: not a valid cameras file ({error!r}). Run the poses stage again.") from error
+
+
+def _reading(value: dict[str, Any] | None) -> Reading:
+    if value is None:
+        return Reading()
+    levels = value["levels"]
+    return Reading(value["orientation"], None if levels is None else (float(levels[0]), float(levels[1])))
 
 
 def encode_geo(geo: Geo) -> dict[str, Any]:

@@ -6,20 +6,24 @@ there are. Rigs and feature tracks are not read: poses are stored per image.
 """
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from recon.console import warn
 from recon.errors import UserError
-from recon.formats.given_poses import camera_for_image, inside, unique_names
+from recon.formats.gathering import Gathering, LostPoseError
+from recon.formats.given_poses import camera_for_image, unique_names
 from recon.formats.images import natural_key
+from recon.formats.named_files import find_file, find_picture
 from recon.geometry.cameras import Camera
 from recon.geometry.reconstruction import Points, Reconstruction, View
 from recon.geometry.transforms import Array, invert_rigid, rigid, rotation_from_wxyz, wxyz_from_rotation
 from recon.workspace import replace_file
+from recon.workspace.reading import is_file, is_folder, read_bytes, read_text
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,9 @@ _NAMES = {model.id: name for name, model in _MODELS.items()}
 _N_OURS = {"PINHOLE": 0, "OPENCV": 4, "OPENCV_FISHEYE": 4}
 _MODEL_FOLDERS = ("", "sparse/0", "sparse", "colmap/sparse/0", "colmap/sparse", "colmap", "0")
 _IMAGE_FOLDERS = ("images", "../images", "../../images", "../../../images", "../../frames", "")
-_Posed = tuple[str, int, Array]  # image name, camera id, world_from_camera
+_MAX_BYTES = 1 << 34
+_LOOKED_FOR = 100  # pictures of a model that are looked for in a folder that may be theirs
+_Posed = tuple[str, int, Callable[[], Array]]  # image name, camera id, world_from_camera or why there is none
 
 
 def read(path: Path, *, images: Path | None) -> Reconstruction:
@@ -56,28 +62,65 @@ def read(path: Path, *, images: Path | None) -> Reconstruction:
     exist are skipped with one warning. Raises `UserError` naming the file for anything damaged.
     """
     folder, suffix = find_model(path)
+    _say_others(folder)
     readers = {".bin": (_cameras_bin, _images_bin, _points_bin), ".txt": (_cameras_txt, _images_txt, _points_txt)}
     read_cameras, read_images, read_points = readers[suffix]
     cameras = read_cameras(folder / f"cameras{suffix}")
     posed = read_images(folder / f"images{suffix}")
     points_file = folder / f"points3D{suffix}"
-    points = read_points(points_file) if points_file.exists() else None
+    points = read_points(points_file) if is_file(points_file) else None
     image_folder = images if images is not None else _image_folder(path, folder, [name for name, _, _ in posed])
     views = _views(folder / f"images{suffix}", image_folder, cameras, posed)
     return Reconstruction(views, points if points is not None and len(points.positions) else None)
 
 
 def find_model(path: Path) -> tuple[Path, str]:
-    """The folder of the model at or below `path`, and whether it is ".bin" or ".txt"."""
-    start = path if path.is_dir() else path.parent
-    for folder in (start / name for name in _MODEL_FOLDERS):
-        for suffix in (".bin", ".txt"):
-            if all((folder / f"{name}{suffix}").is_file() for name in ("cameras", "images")):
-                return folder, suffix
+    """The folder of the model at or below `path`, and whether it is ".bin" or ".txt"; of several the one of most pictures."""
+    start = path if is_folder(path) else path.parent
+    for place in (start / name for name in _MODEL_FOLDERS):
+        models = [(folder, suffix) for folder in (place, *_numbered(place)) if (suffix := _suffix(folder)) is not None]
+        if models:
+            return max(models, key=lambda model: _n_pictures(*model))
     raise UserError(
         f"{path}: no COLMAP model there; expected cameras and images as .bin or .txt, directly or in sparse/0. "
         "Point dataset.path=... at the project folder."
     )
+
+
+def _numbered(folder: Path) -> list[Path]:
+    """The partial models `0`, `1`, ... of a folder."""
+    if not is_folder(folder):
+        return []
+    return sorted((p for p in folder.iterdir() if p.name.isdecimal()), key=lambda p: natural_key(p.name))
+
+
+def _suffix(folder: Path) -> str | None:
+    """The kind of the model that lies in a folder."""
+    kinds = (".bin", ".txt")
+    return next((s for s in kinds if all(is_file(folder / f"{name}{s}") for name in ("cameras", "images"))), None)
+
+
+def _n_pictures(folder: Path, suffix: str) -> int:
+    """How many pictures a model poses, by its own word."""
+    file = folder / f"images{suffix}"
+    if suffix == ".bin":
+        with file.open("rb") as opened:
+            return int.from_bytes(opened.read(8), "little")
+    return sum(1 for _ in _pose_lines(file, _lines(file)))
+
+
+def _say_others(chosen: Path) -> None:
+    """Name the partial models beside the one that is read."""
+    if not chosen.name.isdecimal():
+        return
+    others = [(folder, suffix) for folder in _numbered(chosen.parent) if (suffix := _suffix(folder)) is not None]
+    left = [f"{folder.name} ({_n_pictures(folder, suffix)} pictures)" for folder, suffix in others if folder != chosen]
+    suffix = _suffix(chosen)
+    if left and suffix is not None:
+        warn(
+            f"{chosen.parent}: holds {len(left) + 1} models that are not joined; {chosen.name}, of {_n_pictures(chosen, suffix)} "
+            f"pictures, is read, left out: {', '.join(left)}. To read another: dataset.path={chosen.parent}/N"
+        )
 
 
 def write(folder: Path, reconstruction: Reconstruction, *, images: Path) -> None:
@@ -114,27 +157,32 @@ def write_file(path: Path, records: Sequence[bytes]) -> None:
 
 
 def _views(file: Path, folder: Path, cameras: dict[int, Camera], posed: list[_Posed]) -> tuple[View, ...]:
-    posed = sorted(posed, key=lambda entry: natural_key(entry[0]))
-    found = [entry for entry in posed if inside(folder / "x", entry[0]).is_file()]
-    if len(found) < len(posed):
-        missing = next(name for name, _, _ in posed if not (folder / name).is_file())
-        warn(
-            f"{file}: {len(posed) - len(found)} of {len(posed)} pictures are not in {folder} ({missing}, ...); skipped."
-        )
-    if not found:
-        raise UserError(
-            f"{file}: none of its {len(posed)} pictures is in {folder}. Name their folder: dataset.images=..."
-        )
+    gathered = Gathering(folder / "x")
+    gathered_poses = Gathering(file)
+    found = []
+    for image_name, camera_id, make_pose in sorted(posed, key=lambda entry: natural_key(entry[0])):
+        image = gathered.picture(image_name)
+        pose = None if image is None else gathered_poses.pose(image_name, make_pose)
+        if image is not None and pose is not None:
+            found.append((image_name, camera_id, image, pose))
+    gathered.tell(len(found) + gathered_poses.count(), hint="Name their folder: dataset.images=...")
+    gathered_poses.tell(len(found))
     views = []
-    for name, (image_name, camera_id, world_from_camera) in zip(
-        unique_names([entry[0] for entry in found]), found, strict=True
-    ):
+    names = unique_names([entry[0].replace("\\", "/") for entry in found])
+    for name, (image_name, camera_id, image, pose) in zip(names, found, strict=True):
         if camera_id not in cameras:
             raise UserError(f"{file}: {image_name} names camera {camera_id}, which the model lacks. Export it again.")
-        image = folder / image_name
-        camera = camera_for_image(cameras[camera_id], image, f"{file}: {image_name}")
-        views.append(View(name, image, camera, world_from_camera))
+        camera, reading = camera_for_image(cameras[camera_id], image, f"{file}: {image_name}")
+        views.append(View(name, image, camera, pose, mask=_mask(folder, image), reading=reading))
     return tuple(views)
+
+
+def _mask(images: Path, image: Path) -> Path | None:
+    """The mask that COLMAP would use: `masks/` beside the pictures' folder, the picture's name and .png behind it."""
+    masks = images.parent / "masks"
+    if images.name == "" or not image.is_relative_to(images) or not is_folder(masks):
+        return None
+    return find_file(masks / f"{image.relative_to(images).as_posix()}.png")
 
 
 def _image_folder(path: Path, model: Path, names: list[str]) -> Path:
@@ -144,9 +192,14 @@ def _image_folder(path: Path, model: Path, names: list[str]) -> Path:
     # The parent of the named folder is still fair: `sparse/` and `images/` are siblings in COLMAP's own layout.
     allowed = [folder for folder in candidates if folder.is_relative_to(top.parent) and folder.is_dir()]
     for folder in allowed:
-        if any(".." not in Path(name).parts and (folder / name).is_file() for name in names):
+        if any(_lies_in(folder, name) for name in names[:_LOOKED_FOR]):
             return folder
     raise UserError(f"{path}: the model's pictures ({names[0]}, ...) are not beside it. Name them: dataset.images=...")
+
+
+def _lies_in(folder: Path, name: str) -> bool:
+    path = Path(name.replace("\\", "/"))
+    return ".." not in path.parts and not path.is_absolute() and find_picture(folder / path) is not None
 
 
 def _camera(file: Path, name: str, width: int, height: int, numbers: Sequence[float]) -> Camera:
@@ -169,8 +222,12 @@ def _camera(file: Path, name: str, width: int, height: int, numbers: Sequence[fl
 
 def _pose(file: Path, name: str, wxyz: Sequence[float], translation: Sequence[float]) -> Array:
     numbers = np.array([*wxyz, *translation])
-    if not np.isfinite(numbers).all() or not 0.9 < np.linalg.norm(numbers[:4]) < 1.1:
-        raise UserError(f"{file}: the pose of {name} holds NaN or no unit quaternion. Correct or delete it.")
+    if not np.isfinite(numbers).all() or not numbers[:4].any():
+        raise LostPoseError(
+            f"{file}: the pose of {name} holds NaN, infinity or a quaternion of zeros. Correct or delete it."
+        )
+    if not 0.9 < np.linalg.norm(numbers[:4]) < 1.1:
+        raise UserError(f"{file}: the pose of {name} has no unit quaternion. Correct or delete it.")
     return invert_rigid(rigid(rotation_from_wxyz(numbers[:4]), numbers[4:]))
 
 
@@ -185,7 +242,7 @@ class _Bytes:
     """A cursor over a file that raises `UserError` instead of reading past its end."""
 
     def __init__(self, file: Path) -> None:
-        self.file, self.data, self.at = file, file.read_bytes(), 0
+        self.file, self.data, self.at = file, read_bytes(file, at_most=_MAX_BYTES), 0
 
     def take(self, layout: str) -> tuple:
         self._check(struct.calcsize(layout))
@@ -201,7 +258,7 @@ class _Bytes:
         end = self.data.find(b"\0", self.at)
         if end < 0:
             raise _damaged(self.file, "it ends inside a name")
-        text = self.data[self.at : end].decode("utf-8", "replace")
+        text = self.data[self.at : end].decode("utf-8", "surrogateescape")
         self.at = end + 1
         return text
 
@@ -226,12 +283,13 @@ def _cameras_bin(file: Path) -> dict[int, Camera]:
 
 
 def _images_bin(file: Path) -> list[_Posed]:
-    data, posed = _Bytes(file), []
+    data = _Bytes(file)
+    posed: list[_Posed] = []
     for _ in data.records():
         numbers = data.take("<I7dI")
         name = data.text()
         data.skip(24 * data.take("<Q")[0])  # observations: x, y, point id
-        posed.append((name, numbers[8], _pose(file, name, numbers[1:5], numbers[5:8])))
+        posed.append((name, numbers[8], partial(_pose, file, name, numbers[1:5], numbers[5:8])))
     return posed
 
 
@@ -263,8 +321,7 @@ def _camera_record(camera: Camera, camera_id: int) -> bytes:
 
 
 def _lines(file: Path) -> list[str]:
-    text = file.read_bytes().decode("utf-8", "replace")
-    return [line.strip() for line in text.split("\n") if not line.startswith("#")]
+    return [line.strip() for line in read_text(file).split("\n") if not line.startswith("#")]
 
 
 def _cameras_txt(file: Path) -> dict[int, Camera]:
@@ -281,20 +338,54 @@ def _cameras_txt(file: Path) -> dict[int, Camera]:
 
 
 def _images_txt(file: Path) -> list[_Posed]:
-    """Two lines an image: the pose, then its observations (not read, possibly an empty line)."""
-    lines = _lines(file)
-    while lines and not lines[0]:
-        lines.pop(0)
-    posed = []
-    for line in filter(None, lines[::2]):
-        words = line.split(maxsplit=9)
-        try:
-            numbers = [float(word) for word in words[1:8]]
-            camera_id, name = int(words[8]), words[9]
-        except (IndexError, ValueError) as error:
-            raise _damaged(file, f"line {line[:60]!r}") from error
-        posed.append((name, camera_id, _pose(file, name, numbers[:4], numbers[4:])))
+    """A line an image with its pose; the line of its observations is not read, and files made by hand may lack it."""
+    posed: list[_Posed] = []
+    for words in _pose_lines(file, _lines(file)):
+        numbers, name = [float(word) for word in words[1:8]], words[9]
+        posed.append((name, int(words[8]), partial(_pose, file, name, numbers[:4], numbers[4:])))
     return posed
+
+
+def _pose_lines(file: Path, lines: list[str]) -> Iterator[list[str]]:
+    """The words of each pose: image id, quaternion, translation, camera id, name (which may hold blanks).
+
+    A line of observations is empty, or triples of numbers, and follows a pose: told apart by what is in it, not by its place.
+    """
+    may_be_observed = False
+    for line in filter(None, lines):
+        words = line.split(maxsplit=9)
+        is_pose = len(words) == 10 and _is_whole(words[0]) and _is_whole(words[8]) and all(map(_is_number, words[1:8]))
+        if may_be_observed and (not is_pose or _is_observations(line)):
+            if not _is_number(words[0]):
+                raise _damaged(file, f"line {line[:60]!r}")
+            may_be_observed = False
+            continue
+        if not is_pose:
+            raise _damaged(file, f"line {line[:60]!r}")
+        may_be_observed = True
+        yield words
+
+
+def _is_observations(line: str) -> bool:
+    """Whether a line that could be a pose is triples x y id: all numbers, no name."""
+    words = line.split()
+    return len(words) % 3 == 0 and all(map(_is_number, words[9:])) and not _is_unit(words[1:5])
+
+
+def _is_unit(words: Sequence[str]) -> bool:
+    return abs(sum(float(word) ** 2 for word in words) - 1) < 0.2
+
+
+def _is_whole(word: str) -> bool:
+    return word.lstrip("-").isascii() and word.lstrip("-").isdecimal() and len(word) < 20
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
 
 
 def _points_txt(file: Path) -> Points:

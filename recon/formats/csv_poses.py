@@ -14,22 +14,27 @@ may come in any order, unknown ones are an error. See docs/conventions.md.
 
 import csv
 import io
+import re
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
 import numpy as np
 
 from recon.errors import UserError
-from recon.formats.given_poses import find_picture, inside, relative_to, rigid_matrix, unique_names
-from recon.formats.images import image_size_hw, natural_key
+from recon.formats.gathering import Gathering, LostPoseError
+from recon.formats.given_poses import camera_for_image, posed_size_hw, relative_to, rigid_matrix, unique_names
+from recon.formats.images import natural_key
 from recon.formats.intrinsics import Intrinsics, camera_of, read_intrinsics
+from recon.formats.named_files import find_picture, inside
 from recon.formats.text_tables import finite
 from recon.geometry.cameras import N_DISTORTION, Camera
 from recon.geometry.reconstruction import Reconstruction, Split, View
 from recon.geometry.transforms import Array, rigid, rotation_from_wxyz, wxyz_from_rotation
 from recon.workspace import replace_file
+from recon.workspace.reading import is_file, read_text
 
 _CENTER = (("x", "y", "z"), ("r03", "r13", "r23"))
 _QUATERNION = ("qw", "qx", "qy", "qz")
@@ -41,6 +46,8 @@ _KNOWN = {
     *(*_CENTER[0], *_CENTER[1], *_QUATERNION, *_ROTATION, *_LAST_ROW),
     *(name for names in _COEFFICIENTS.values() for name in names),
 }
+_LOST = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
+_ZERO = re.compile(r"[+-]?0*\.?0*(e[+-]?[0-9]+)?", re.IGNORECASE)
 _NAMES = ("poses.csv", "cameras.csv", "images.csv")
 _INTRINSICS = ("calibration.txt", "camera.txt", "intrinsics.txt")
 
@@ -49,7 +56,7 @@ class _Row:
     """One row by column name; empty cells count as absent. Errors name file, line and column."""
 
     def __init__(self, file: Path, line: int, cells: Mapping[str, str]) -> None:
-        self.file, self.label = file, f"{file}, line {line}"
+        self.file, self.label, self.header = file, f"{file}, line {line}", tuple(cells)
         self.cells = {name: cell.strip() for name, cell in cells.items() if cell.strip()}
 
     def __contains__(self, name: str) -> bool:
@@ -62,6 +69,15 @@ class _Row:
 
     def numbers(self, names: tuple[str, ...]) -> Array:
         return np.array([self.number(name) for name in names])
+
+    def check_posed(self, names: tuple[str, ...]) -> None:
+        """Raise `LostPoseError` where a cell of a pose is NaN or infinite, or its turn is all zeros."""
+        for name in names:
+            if _LOST.fullmatch(self.cells.get(name, "")):
+                raise LostPoseError(f"{self.label}, column {name}: the pose holds {self.cells[name]}. Delete the line.")
+        turn = [self.cells.get(name, "1") for name in (*_QUATERNION, *_ROTATION) if name in self.header]
+        if all(_ZERO.fullmatch(cell) for cell in turn):
+            raise LostPoseError(f"{self.label}: the pose is all zeros. Correct it or delete the line.")
 
     def choice(self, name: str, allowed: tuple[str, ...]) -> str | None:
         cell = self.cells.get(name)
@@ -79,20 +95,30 @@ def read(path: Path, *, intrinsics: Intrinsics | None) -> Reconstruction:
     file = _file(path)
     rows = _rows(file)
     shared = read_intrinsics(intrinsics, file.parent, names=_INTRINSICS)
-    images = [_image(row) for row in rows]
-    names = unique_names([row.cells["image"] for row in rows])
-    views = [
-        View(
-            name=name,
-            image=image,
-            camera=_camera(row, image, shared),
-            world_from_camera=_pose(row),
-            time_s=row.number("time") if "time" in row else None,
-            mask=_mask(row),
-            split=row.choice("split", get_args(Split)),  # type: ignore[arg-type]
+    gathered = Gathering(file)
+    found = []
+    for row in rows:
+        image = gathered.picture(_named(row))
+        posed = None if image is None else gathered.pose(row.cells["image"], partial(_pose, row))
+        if image is not None and posed is not None:
+            found.append((row, image, posed))
+    gathered.tell(len(found))
+    names = unique_names([row.cells["image"] for row, _, _ in found])
+    views = []
+    for name, (row, image, posed) in zip(names, found, strict=True):
+        camera, reading = camera_for_image(_camera(row, image, shared), image, row.label)
+        views.append(
+            View(
+                name=name,
+                image=image,
+                camera=camera,
+                world_from_camera=posed,
+                time_s=row.number("time") if "time" in row else None,
+                mask=_mask(row),
+                split=row.choice("split", get_args(Split)),  # type: ignore[arg-type]
+                reading=reading,
+            )
         )
-        for name, row, image in zip(names, rows, images, strict=True)
-    ]
     if any(view.split for view in views):  # the file decides: what it leaves open is for training
         views = [replace(view, split=view.split or "train") for view in views]
     return Reconstruction(tuple(sorted(views, key=lambda view: natural_key(view.name))))
@@ -122,9 +148,9 @@ def write(file: Path, reconstruction: Reconstruction) -> None:
 
 
 def _file(path: Path) -> Path:
-    if path.is_file():
+    if is_file(path):
         return path
-    tables = [path / name for name in _NAMES if (path / name).is_file()] or sorted(path.glob("*.csv"))
+    tables = [path / name for name in _NAMES if is_file(path / name)] or sorted(path.glob("*.csv"))
     if not tables:
         raise UserError(f"{path}: no .csv there. Point dataset.path=... at the table of poses.")
     return tables[0]
@@ -132,9 +158,9 @@ def _file(path: Path) -> Path:
 
 def _rows(file: Path) -> list[_Row]:
     """The rows of the table, its header checked."""
-    lines = file.read_bytes().decode("utf-8-sig", "replace").splitlines()
+    lines = read_text(file).splitlines()
     try:
-        table = csv.reader(lines, strict=True)
+        table = csv.reader(lines, strict=True, delimiter=_delimiter(lines[0] if lines else ""))
         header = [name.strip().lower() for name in next(table, [])]
         _check_header(file, header)
         rows = []
@@ -151,6 +177,11 @@ def _rows(file: Path) -> list[_Row]:
     if not rows:
         raise UserError(f"{file}: holds no rows below its header. Export it again.")
     return rows
+
+
+def _delimiter(header: str) -> str:
+    """What parts the columns: a comma, or the semicolon or tab that spreadsheets write in other countries."""
+    return max(",;\t", key=header.count)
 
 
 def _check_header(file: Path, header: list[str]) -> None:
@@ -171,22 +202,17 @@ def _check_header(file: Path, header: list[str]) -> None:
 # ---- parts of a view -----------------------------------------------------------------------------------------------
 
 
-def _image(row: _Row) -> Path:
+def _named(row: _Row) -> str:
     if "image" not in row:
         raise UserError(f"{row.label}, column image: the cell is empty. Fill it or delete the line.")
-    image = find_picture(inside(row.file, row.cells["image"]))
-    if image is None:
-        raise UserError(
-            f"{row.label}, column image: {row.cells['image']} does not exist. Put it there or delete the line."
-        )
-    return image
+    return row.cells["image"]
 
 
 def _mask(row: _Row) -> Path | None:
     if "mask" not in row:
         return None
-    mask = inside(row.file, row.cells["mask"])
-    if not mask.is_file():
+    mask = find_picture(inside(row.file, row.cells["mask"]))
+    if mask is None:
         raise UserError(
             f"{row.label}, column mask: {row.cells['mask']} does not exist. Put it there or clear the cell."
         )
@@ -194,6 +220,7 @@ def _mask(row: _Row) -> Path | None:
 
 
 def _pose(row: _Row) -> Array:
+    row.check_posed((*_CENTER[0], *_CENTER[1], *_QUATERNION, *_ROTATION))
     center = row.numbers(_CENTER[0] if _CENTER[0][0] in row else _CENTER[1])
     if _QUATERNION[0] not in row:
         pose = rigid(row.numbers(_ROTATION).reshape(3, 3), center)
@@ -209,7 +236,8 @@ def _pose(row: _Row) -> Array:
 
 def _camera(row: _Row, image: Path, shared: tuple[float, ...] | None) -> Camera:
     """The row's own camera, else the shared one."""
-    h, w = image_size_hw(image)
+    center = (row.number("cx"), row.number("cy")) if "cx" in row and "cy" in row else None
+    h, w = posed_size_hw(image, center)
     if "fx" not in row:
         if shared is None:
             raise UserError(

@@ -9,9 +9,10 @@ import numpy as np
 
 from recon.errors import UserError
 from recon.formats.given_poses import rigid_matrix
-from recon.formats.images import image_size_hw
+from recon.formats.image_files import image_size_hw
 from recon.geometry.transforms import Array
 from recon.workspace import Workspace, read_json
+from recon.workspace.reading import is_file
 
 _MADE_BY = "python scripts/capture.py capture.source=VIDEO_OR_FOLDER workspace=..."
 MIN_FRAMES = 3  # two views give no redundancy to tell a right model from a wrong one
@@ -27,6 +28,7 @@ class FrameImage:
     focal_px: float | None  # prior from EXIF or the capture's settings
     size_hw: tuple[int, int]
     mask: str | None = None  # path relative to the frames folder, white where the picture counts
+    camera: int = 0  # which camera took it: frames of one share a lens
     sensor: str = ""  # which camera of the rig took it
     rig_frame: str = ""  # the moment of the rig
 
@@ -52,7 +54,7 @@ class FrameSet:
         return replace(self, frames=frames, is_focal_known=True)
 
     def camera_groups(self) -> list[tuple[FrameImage, ...]]:
-        """Frames that share one camera: all of a video; photos of one size and focal length; else each its own.
+        """Frames that share one camera: all of a video; photos of one device, zoom and size; else each its own.
 
         COLMAP wants a camera for each sensor of a rig, even where their lenses are the same.
         """
@@ -60,7 +62,7 @@ class FrameSet:
             return [(frame,) for frame in self.frames]
         groups: dict[tuple, list[FrameImage]] = {}
         for frame in self.frames:
-            lens = (frame.size_hw, frame.focal_px and round(frame.focal_px, 1), frame.sensor)
+            lens = (frame.camera, frame.size_hw, frame.focal_px and round(frame.focal_px, 1), frame.sensor)
             groups.setdefault(lens, []).append(frame)
         return [tuple(group) for group in groups.values()]
 
@@ -83,7 +85,7 @@ def read_frames_json(workspace: Workspace) -> FrameSet:
         frame_set = FrameSet(
             kind=str(value["kind"]),
             frames=frames,
-            is_camera_shared=bool(value["shared_camera"]),
+            is_camera_shared=bool(value["shared_camera"]) or any("camera" in frame for frame in kept),
             is_lens_exact=bool(value.get("is_focal_exact")),
             rig=_rig(file, value.get("rig"), frames),
         )
@@ -102,7 +104,7 @@ def read_frames_json(workspace: Workspace) -> FrameSet:
 
 def _frame(frame: dict[str, Any], prior: float | None, folder: Path) -> FrameImage:
     path = folder / frame["image"]
-    size_hw = image_size_hw(path) if path.is_file() else (0, 0)
+    size_hw = image_size_hw(path) if is_file(path) else (0, 0)
     focal_px = frame.get("exif_focal_px") or prior
     sensor, rig_frame = str(frame.get("sensor") or ""), str(frame.get("rig_frame") or "")
     return FrameImage(
@@ -112,6 +114,7 @@ def _frame(frame: dict[str, Any], prior: float | None, folder: Path) -> FrameIma
         focal_px=focal_px,
         size_hw=size_hw,
         mask=frame.get("mask"),
+        camera=int(frame.get("camera") or 0),
         sensor=sensor,
         rig_frame=rig_frame,
     )
@@ -131,4 +134,4 @@ def _rig(file: Path, rig: Any, frames: tuple[FrameImage, ...]) -> dict[str, Arra
 
 
 def _missing(folder: Path, files: Iterable[str]) -> list[str]:
-    return [file for file in files if not (folder / file).is_file()]
+    return [file for file in files if not is_file(folder / file)]

@@ -1,27 +1,15 @@
 """What every reader of given poses checks: paths stay inside, poses are rigid, pictures fit their cameras."""
 
-import os
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from recon.errors import UserError
-from recon.formats.images import IMAGE_SUFFIXES, image_size_hw
+from recon.formats.gathering import check_not_lost
+from recon.formats.image_files import IMAGE_SUFFIXES, read_header
 from recon.geometry.cameras import Camera
-from recon.geometry.reconstruction import Reconstruction
+from recon.geometry.reconstruction import Reading, Reconstruction
 from recon.geometry.transforms import Array
-
-
-def inside(file: Path, named: str, *, also: Sequence[Path] = ()) -> Path:
-    """The path that `file` names, from its folder; it must stay in it (or a symbolic link's own target), or in `also`."""
-    path = Path(os.path.abspath(file.parent / named.replace("\\", "/")))
-    if not any(path.is_relative_to(os.path.abspath(folder)) for folder in (file.parent, *also)):
-        raise UserError(
-            f"{file}: the path {named!r} leads out of the capture's folder; expected one relative to it, without "
-            "'..'. Move the pictures below the folder and correct the path, or name their folder: dataset.images=..."
-        )
-    return path
 
 
 def relative_to(image: Path, folder: Path) -> str:
@@ -32,21 +20,14 @@ def relative_to(image: Path, folder: Path) -> str:
     return image.relative_to(folder).as_posix()
 
 
-def find_picture(path: Path) -> Path | None:
-    """`path` itself, or with the first picture suffix that exists; None when there is no such file."""
-    suffixes = ("", *IMAGE_SUFFIXES, *(suffix.upper() for suffix in IMAGE_SUFFIXES))
-    candidates = (path.with_name(path.name + suffix) for suffix in suffixes if path.name)
-    return next((candidate for candidate in candidates if candidate.is_file()), None)
-
-
 def rigid_matrix(matrix: Array, label: str) -> Array:
     """A given pose [3 or 4, 4] as an exactly rigid [4, 4]; `UserError` when it is not one but for rounding."""
     if matrix.shape == (3, 4):
         matrix = np.vstack([matrix, [0.0, 0.0, 0.0, 1.0]])
     if matrix.shape != (4, 4):
         raise UserError(f"{label}: expected a 4x4 pose, found shape {matrix.shape}. Correct or delete it.")
-    if not np.isfinite(matrix).all():
-        raise UserError(f"{label}: the pose holds NaN or infinity. Correct it or delete the frame.")
+    check_not_lost(matrix[:3, :3], label)
+    check_not_lost(matrix, label)
     rotation = matrix[:3, :3]
     # Exports print 4 to 8 digits; 0.01 lets all of them pass and no scaled, sheared or mirrored pose.
     off = np.abs(rotation.T @ rotation - np.eye(3)).max()
@@ -61,20 +42,41 @@ def rigid_matrix(matrix: Array, label: str) -> Array:
     return matrix
 
 
-def camera_for_image(camera: Camera, image: Path, label: str) -> Camera:
-    """`camera` for the picture as it is: scaled where the picture is a resampled copy, an error for another shape."""
-    size_hw = image_size_hw(image)
-    if size_hw == camera.size_hw:
-        return camera
-    (h, w), (camera_h, camera_w) = size_hw, camera.size_hw
-    # A resampled copy rounds each side by up to a pixel.
-    if abs(h / camera_h - w / camera_w) > 1.0 / min(camera_h, camera_w) + 1.0 / max(camera_h, camera_w):
-        turned = " (it is turned: undo its EXIF orientation)" if (w, h) == camera.size_hw else ""
-        raise UserError(
-            f"{label}: the picture {image.name} is {w}x{h}, its camera is for {camera_w}x{camera_h}{turned}. "
-            "Give the pictures the intrinsics were made for, or a scaled copy of them."
-        )
-    return camera.resized(size_hw)
+def camera_for_image(camera: Camera, image: Path, label: str) -> tuple[Camera, Reading]:
+    """`camera` for the picture as it is, scaled where the picture is a resampled copy, and how its pixels are read for it.
+
+    Programs that find poses read the stored pixels and know nothing of EXIF orientation, so a picture is read that way, unless
+    only the turned one has the camera's shape. Raises `UserError` where neither has.
+    """
+    header = read_header(image)
+    for size_hw, orientation in ((header.stored_hw, 1), (header.size_hw, header.orientation)):
+        if has_shape(camera.size_hw, size_hw):
+            reading = Reading(None if orientation == header.orientation else orientation)
+            return (camera if size_hw == camera.size_hw else camera.resized(size_hw)), reading
+    (h, w), (camera_h, camera_w) = header.size_hw, camera.size_hw
+    turned = " (it is turned by a quarter: turn it back)" if (w, h) == camera.size_hw else ""
+    raise UserError(
+        f"{label}: the picture {image.name} is {w}x{h}, its camera is for {camera_w}x{camera_h}{turned}. "
+        "Give the pictures the intrinsics were made for, or a scaled copy of them."
+    )
+
+
+def posed_size_hw(image: Path, center_xy: tuple[float, float] | None = None) -> tuple[int, int]:
+    """The size that a camera without one is for: that of the stored pixels, unless its centre lies nearer to the turned one's."""
+    header = read_header(image)
+    if center_xy is None or header.stored_hw == header.size_hw:
+        return header.stored_hw
+
+    def off(size_hw: tuple[int, int]) -> float:
+        return abs(center_xy[0] / size_hw[1] - 0.5) + abs(center_xy[1] / size_hw[0] - 0.5)
+
+    return min((header.stored_hw, header.size_hw), key=off)
+
+
+def has_shape(size_hw: tuple[int, int], other_hw: tuple[int, int]) -> bool:
+    """Whether one size is the other resampled, which rounds each side by up to a pixel."""
+    (h, w), (other_h, other_w) = size_hw, other_hw
+    return abs(other_h / h - other_w / w) <= 1.0 / min(h, w) + 1.0 / max(h, w)
 
 
 def one_camera(reconstruction: Reconstruction, target: Path) -> Camera:

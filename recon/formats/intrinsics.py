@@ -12,10 +12,11 @@ from scipy.optimize import least_squares
 
 from recon.console import warn
 from recon.errors import UserError
-from recon.formats.images import image_size_hw
+from recon.formats.given_poses import posed_size_hw
 from recon.formats.text_tables import finite, read_rows, write_rows
 from recon.geometry.cameras import Camera
 from recon.geometry.transforms import Array
+from recon.workspace.reading import is_file
 
 Intrinsics = str | Sequence[float]  # as a person gives them: a file, relative to the data set, or the numbers
 _COUNTS = (4, 8, 9)
@@ -28,7 +29,7 @@ def read_intrinsics(given: Intrinsics | None, folder: Path, *, names: Sequence[s
     4, 8 or 9 numbers in OpenCV's convention. Raises `UserError` for another count or anything that is not a number.
     """
     if given is None:
-        file = next((folder / name for name in names if (folder / name).is_file()), None)
+        file = next((folder / name for name in names if is_file(folder / name)), None)
         return None if file is None else _of_file(file)
     if isinstance(given, str):
         return _of_file(folder / given)
@@ -51,7 +52,10 @@ def camera_of(numbers: Sequence[float], size_hw: tuple[int, int], label: str) ->
 
 def shared_camera(numbers: Sequence[float], pictures: Sequence[Path], label: str) -> Camera:
     """`camera_of` for pictures of one size; `UserError` where their sizes differ."""
-    sizes = sorted({image_size_hw(picture) for picture in pictures})
+    if not pictures:
+        raise UserError(f"{label}: none of its pictures opens. Copy them again.")
+    center = (numbers[2], numbers[3])
+    sizes = sorted({posed_size_hw(picture, center) for picture in pictures})
     if len(sizes) != 1:
         found = " and ".join(f"{w}x{h}" for h, w in sizes[:3])
         raise UserError(f"{label}: one camera, but pictures of {found}. Keep the pictures that the intrinsics are for.")

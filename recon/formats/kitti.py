@@ -7,14 +7,17 @@ the layout of the benchmark, `sequences/00` has its poses in `poses/00.txt`. See
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from recon.errors import UserError
-from recon.formats.given_poses import inside, one_camera, relative_to, rigid_matrix, unique_names
+from recon.formats.gathering import Gathering, LostPoseError
+from recon.formats.given_poses import camera_for_image, one_camera, relative_to, rigid_matrix, unique_names
 from recon.formats.images import list_images
 from recon.formats.intrinsics import Intrinsics, read_intrinsics, shared_camera
+from recon.formats.named_files import inside
 from recon.formats.text_tables import Row, read_rows, write_rows
 from recon.formats.video import VIDEO_SUFFIXES
 from recon.geometry.reconstruction import Reconstruction, View
@@ -43,13 +46,18 @@ def read(
     folder = _home(path)
     number = int(match[1]) if (match := re.fullmatch(r"image_([0-3])", pictures.name)) else 0
     numbers, camera_0_from_camera = _calibration(folder, number, intrinsics)
-    camera = shared_camera(numbers, found, str(file))
+    gathered = Gathering(file)
+    opened = [gathered.opens(picture, picture.name) for picture in found]
+    camera = shared_camera(numbers, [picture for picture, opens in zip(found, opened, strict=True) if opens], str(file))
     known_times = _times(folder, len(rows)) if times_s is None else times_s
     names = unique_names([picture.name for picture in found])
-    views = [
-        View(name, picture, camera, _pose(row) @ camera_0_from_camera, time_s=t)
-        for name, picture, row, t in zip(names, found, rows, known_times, strict=True)
-    ]
+    views = []
+    for name, picture, opens, row, t in zip(names, found, opened, rows, known_times, strict=True):
+        pose = gathered.pose(picture.name, partial(_pose, row)) if opens else None
+        if pose is not None:
+            fitting, reading = camera_for_image(camera, picture, row.label)
+            views.append(View(name, picture, fitting, pose @ camera_0_from_camera, time_s=t, reading=reading))
+    gathered.tell(len(views))
     return Reconstruction(tuple(views))
 
 
@@ -114,6 +122,8 @@ def _poses_file(path: Path) -> Path:
 
 
 def _pose(row: Row) -> Array:
+    if row.is_lost:
+        raise LostPoseError(f"{row.label}: the pose holds NaN or infinity.")
     return rigid_matrix(np.array(row.numbers(count=12)).reshape(3, 4), row.label)
 
 

@@ -4,7 +4,6 @@ Training, evaluation and the texture all read through here, so that a mask or a 
 """
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from recon.errors import UserError
 from recon.formats.images import read_image, resize_image
+from recon.formats.masks import read_mask_for
 from recon.geometry import View
 
 
@@ -42,24 +42,35 @@ class Photo:
         return (color * alpha + level * (1 - alpha)).astype(np.float32)
 
 
+def read_pixels(view: View, at_least_hw: tuple[int, int] | None = None) -> NDArray[np.uint8]:
+    """A view's picture [h, w, 3 or 4] as its camera is of it; a very large JPEG may come smaller, not below `at_least_hw`."""
+    return read_image(
+        view.image, orientation=view.reading.orientation, levels=view.reading.levels, at_least_hw=at_least_hw
+    )
+
+
+def read_view_mask(view: View) -> NDArray[np.bool_] | None:
+    """Where a view's picture counts [h, w], at the size of its camera; None where it has no mask."""
+    if view.mask is None:
+        return None
+    return read_mask_for(view.mask, view.camera.size_hw, orientation=view.reading.orientation, picture=view.image.name)
+
+
 def read_photo(view: View, size_hw: tuple[int, int] | None = None) -> Photo:
     """Read a view's picture and mask, resampled with its camera to `size_hw`; None: as they are.
 
     Raises `UserError` unless picture, mask and camera have the same size.
     """
-    pixels = read_image(view.image)
-    _check_size(pixels, view, view.image, "picture")
-    mask = None if view.mask is None else _read_mask(view, view.mask)
-    if size_hw is not None and size_hw != view.camera.size_hw:
-        pixels, mask = resize_image(pixels, size_hw), None if mask is None else _shrunk(mask, size_hw)
-        view = replace(view, camera=view.camera.resized(size_hw))
+    pixels = read_pixels(view, at_least_hw=size_hw)
+    _check_size(pixels, view)
+    mask = read_view_mask(view)
+    wanted = view.camera.size_hw if size_hw is None else size_hw
+    if pixels.shape[:2] != wanted:
+        pixels = resize_image(pixels, wanted)
+    if wanted != view.camera.size_hw:
+        mask = None if mask is None else _shrunk(mask, wanted)
+        view = replace(view, camera=view.camera.resized(wanted))
     return Photo(view, pixels, mask)
-
-
-def _read_mask(view: View, path: Path) -> NDArray[np.bool_]:
-    values = read_image(path)
-    _check_size(values, view, path, "mask")
-    return values[..., 0] > 0  # 0 is ignored: see View.mask
 
 
 def _shrunk(mask: NDArray[np.bool_], size_hw: tuple[int, int]) -> NDArray[np.bool_]:
@@ -69,10 +80,11 @@ def _shrunk(mask: NDArray[np.bool_], size_hw: tuple[int, int]) -> NDArray[np.boo
     return cv2.erode((counted > 0.999).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
 
 
-def _check_size(pixels: NDArray[np.uint8], view: View, path: Path, what: str) -> None:
-    (h, w), (expected_h, expected_w) = pixels.shape[:2], view.camera.size_hw
-    if (h, w) != (expected_h, expected_w):
+def _check_size(pixels: NDArray[np.uint8], view: View) -> None:
+    """Of the camera's size, or of the half, quarter or eighth at which a very large JPEG is decoded."""
+    (h, w), (camera_h, camera_w) = pixels.shape[:2], view.camera.size_hw
+    if all((h, w) != (-(-camera_h // shrink), -(-camera_w // shrink)) for shrink in (1, 2, 4, 8)):
         raise UserError(
-            f"{path}: the {what} is {w}x{h} pixels, but its camera says {expected_w}x{expected_h}. "
+            f"{view.image}: the picture is {w}x{h} pixels, but its camera says {camera_w}x{camera_h}. "
             "Run the poses stage again with these files."
         )

@@ -2,21 +2,24 @@
 
 The metadata are JSON: `poses`, a row [qx qy qz qw tx ty tz] a frame, `world_from_camera` with OpenGL camera axes in metres;
 `K`, the camera matrix column by column for a picture of `w` x `h`, or `perFrameIntrinsicCoeffs` [fx fy cx cy]; `fps` or
-`frameTimestamps`. Depth is not read. See docs/conventions.md.
+`frameTimestamps`. Depth beside the pictures: `depth_images.py`. See docs/conventions.md.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from recon.errors import UserError
+from recon.formats.gathering import Gathering, LostPoseError, check_not_lost
 from recon.formats.given_poses import camera_for_image
 from recon.formats.images import list_images
 from recon.formats.transforms_json import load
 from recon.geometry.cameras import Camera
-from recon.geometry.reconstruction import Reconstruction, View
+from recon.geometry.reconstruction import Reading, Reconstruction, View
 from recon.geometry.transforms import Array, opencv_from_opengl, rigid, rotation_from_wxyz
+from recon.workspace.reading import is_file, is_folder
 
 _METADATA = ("metadata", "metadata.json")
 _PICTURES = ("rgbd", "rgb")
@@ -29,28 +32,34 @@ def read(path: Path) -> Reconstruction:
     """
     file = _metadata(path)
     value = load(file)
-    poses = _table(file, value, "poses", 7)
-    lengths = np.linalg.norm(poses[:, :4], axis=1)
-    if (np.abs(lengths - 1) > 0.1).any():
-        bad = int(np.argmax(np.abs(lengths - 1)))
-        raise UserError(
-            f"{file}: pose {bad} starts with no unit quaternion (length {lengths[bad]:.3g}). Export it again."
-        )
+    poses = _table(file, value, "poses", 7, may_be_lost=True)
     intrinsics, times = _intrinsics(file, value, len(poses)), _times(file, value, len(poses))
     views = []
+    gathered = Gathering(file)
     for i, picture in _pictures(file, len(poses)):
-        rotation = rotation_from_wxyz(np.roll(poses[i, :4], 1))
-        camera = _camera(file, value, intrinsics[i], picture)
-        views.append(
-            View(picture.stem, picture, camera, opencv_from_opengl(rigid(rotation, poses[i, 4:])), time_s=times[i])
-        )
+        pose = gathered.pose(picture.name, partial(_pose, f"{file}: pose {i}", poses[i]))
+        if pose is not None and gathered.opens(picture, picture.name):
+            camera, reading = _camera(file, value, intrinsics[i], picture)
+            views.append(View(picture.stem, picture, camera, pose, time_s=times[i], reading=reading))
+    gathered.tell(len(views))
     return Reconstruction(tuple(views))
 
 
+def _pose(label: str, row: Array) -> Array:
+    """`world_from_camera` [4, 4] of a row [7] qx qy qz qw tx ty tz."""
+    check_not_lost(row, label)
+    length = float(np.linalg.norm(row[:4]))
+    if length == 0:
+        raise LostPoseError(f"{label} is all zeros.")
+    if abs(length - 1) > 0.1:
+        raise UserError(f"{label} starts with no unit quaternion (length {length:.3g}). Export it again.")
+    return opencv_from_opengl(rigid(rotation_from_wxyz(np.roll(row[:4], 1)), row[4:]))
+
+
 def _metadata(path: Path) -> Path:
-    if path.is_file() and path.suffix != ".r3d":
+    if is_file(path) and path.suffix != ".r3d":
         return path
-    found = next((path / name for name in _METADATA if (path / name).is_file()), None)
+    found = next((path / name for name in _METADATA if is_file(path / name)), None)
     if found is None:
         raise UserError(f"{path}: no metadata of Record3D there. Unpack the .r3d (it is a zip) and give its folder.")
     return found
@@ -58,8 +67,12 @@ def _metadata(path: Path) -> Path:
 
 def _pictures(file: Path, n_poses: int) -> list[tuple[int, Path]]:
     """The row of its pose and the path of every picture, in order."""
-    folder = next((file.parent / name for name in _PICTURES if (file.parent / name).is_dir()), None)
-    pictures = [] if folder is None else [picture for picture in list_images(folder) if picture.stem.isdecimal()]
+    folder = next((file.parent / name for name in _PICTURES if is_folder(file.parent / name)), None)
+    pictures = (
+        []
+        if folder is None
+        else [picture for picture in list_images(folder) if picture.stem.isdecimal() and len(picture.stem) < 18]
+    )
     if not pictures:
         raise UserError(f"{file}: no pictures 0.jpg, 1.jpg, ... in rgbd/ or rgb/ beside it. Export it again.")
     last = int(pictures[-1].stem)
@@ -70,13 +83,13 @@ def _pictures(file: Path, n_poses: int) -> list[tuple[int, Path]]:
     return [(int(picture.stem), picture) for picture in pictures]
 
 
-def _table(file: Path, value: dict[str, Any], key: str, columns: int) -> Array:
-    """The finite numbers [n, columns] under `key`."""
+def _table(file: Path, value: dict[str, Any], key: str, columns: int, *, may_be_lost: bool = False) -> Array:
+    """The numbers [n, columns] under `key`, finite ones unless they `may_be_lost`."""
     try:
         table = np.array(value[key], dtype=np.float64).reshape(-1, columns)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise UserError(f"{file}: {key!r} is not a table of {columns} columns ({error}). Export it again.") from error
-    if len(table) == 0 or not np.isfinite(table).all():
+    if len(table) == 0 or not (may_be_lost or np.isfinite(table).all()):
         raise UserError(f"{file}: {key!r} is empty, or holds NaN or infinity. Export it again.")
     return table
 
@@ -94,8 +107,9 @@ def _times(file: Path, value: dict[str, Any], count: int) -> list[float | None]:
     if value.get("frameTimestamps"):
         stamps = _rows_for(file, "frameTimestamps", _table(file, value, "frameTimestamps", 1), count)[:, 0]
         return [float(t) for t in stamps - stamps[0]]
-    fps = value.get("fps")
-    return [i / fps for i in range(count)] if isinstance(fps, (int, float)) and fps > 0 else [None] * count
+    fps: Any = value.get("fps")
+    is_rate = isinstance(fps, (int, float)) and not isinstance(fps, bool) and 1e-6 < fps < 1e6
+    return [i / fps for i in range(count)] if is_rate else [None] * count
 
 
 def _rows_for(file: Path, key: str, table: Array, count: int) -> Array:
@@ -104,12 +118,12 @@ def _rows_for(file: Path, key: str, table: Array, count: int) -> Array:
     return table
 
 
-def _camera(file: Path, value: dict[str, Any], intrinsics: Array, picture: Path) -> Camera:
+def _camera(file: Path, value: dict[str, Any], intrinsics: Array, picture: Path) -> tuple[Camera, Reading]:
     label = f"{file}: frame {picture.stem}"
     fx, fy, cx, cy = (float(number) for number in intrinsics)
     try:
         size_hw = int(value["h"]), int(value["w"])
         camera = Camera("PINHOLE", size_hw, fx, fy, cx, cy)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise UserError(f"{label}: no valid 'w', 'h' and intrinsics ({error}). Export it again.") from error
     return camera_for_image(camera, picture, label)

@@ -5,19 +5,23 @@ The set comes without calibration: focal length 585 and the centre of 640x480 ar
 """
 
 import re
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from recon.console import warn
 from recon.errors import UserError
+from recon.formats.gathering import Gathering, LostPoseError
 from recon.formats.given_poses import camera_for_image, one_camera, relative_to, rigid_matrix
-from recon.formats.images import IMAGE_SUFFIXES, natural_key
+from recon.formats.image_files import IMAGE_SUFFIXES
+from recon.formats.images import natural_key
 from recon.formats.intrinsics import Intrinsics, read_intrinsics, shared_camera, write_intrinsics
 from recon.formats.text_tables import read_rows, write_rows
 from recon.geometry.cameras import Camera
 from recon.geometry.reconstruction import Reconstruction, Split, View
 from recon.geometry.transforms import Array
+from recon.workspace.reading import is_file
 
 _PUBLISHED = Camera("PINHOLE", (480, 640), 585.0, 585.0, 320.0, 240.0)
 _SPLITS: dict[str, Split] = {"TrainSplit.txt": "train", "TestSplit.txt": "test"}
@@ -32,7 +36,7 @@ def read(path: Path, *, intrinsics: Intrinsics | None) -> Reconstruction:
     """
     folder = path if path.is_dir() else path.parent
     pictures = _pictures(folder)
-    posed = [picture for picture in pictures if _pose_file(picture).is_file()]
+    posed = [picture for picture in pictures if is_file(_pose_file(picture))]
     if not posed:
         raise UserError(
             f"{folder}: no frame-*.color.png with a .pose.txt beside it, there or in seq-*/. Point dataset.path=... at the "
@@ -42,14 +46,20 @@ def read(path: Path, *, intrinsics: Intrinsics | None) -> Reconstruction:
         warn(f"{folder}: {len(pictures) - len(posed)} of {len(pictures)} pictures have no .pose.txt and are skipped.")
     splits = _splits(folder)
     numbers = read_intrinsics(intrinsics, folder, names=_INTRINSICS)
-    camera = None if numbers is None else shared_camera(numbers, posed, str(folder))
+    gathered = Gathering(folder)
+    posed = [picture for picture in posed if gathered.opens(picture, picture.name)]
+    camera = None if numbers is None or not posed else shared_camera(numbers, posed, str(folder))
     views = []
     for picture in posed:
+        pose = gathered.pose(picture.name, partial(_pose, _pose_file(picture)))
+        if pose is None:
+            continue
         sequence = picture.parent.relative_to(folder).as_posix()
         name = "_".join((*picture.relative_to(folder).parts[:-1], picture.name.split(".")[0]))
-        fitting = camera_for_image(_PUBLISHED, picture, str(folder)) if camera is None else camera
+        fitting, reading = camera_for_image(_PUBLISHED if camera is None else camera, picture, str(folder))
         split = splits.get(sequence, "train") if splits else None
-        views.append(View(name, picture, fitting, _pose(_pose_file(picture)), split=split))
+        views.append(View(name, picture, fitting, pose, split=split, reading=reading))
+    gathered.tell(len(views))
     return Reconstruction(tuple(views))
 
 
@@ -82,6 +92,8 @@ def _pose(file: Path) -> Array:
     rows = read_rows(file)
     if len(rows) != 4:
         raise UserError(f"{file}: expected 4 rows of 4 numbers, found {len(rows)} rows. Delete it to skip the picture.")
+    if any(row.is_lost for row in rows):
+        raise LostPoseError(f"{file}: the pose holds NaN or infinity. Delete it to skip the picture.")
     return rigid_matrix(np.array([row.numbers(count=4) for row in rows]), str(file))
 
 
@@ -90,7 +102,7 @@ def _splits(folder: Path) -> dict[str, Split]:
     return {
         f"seq-{_number(row.words[0]):02d}": split
         for file, split in _SPLITS.items()
-        if (folder / file).is_file()
+        if is_file(folder / file)
         for row in read_rows(folder / file)
     }
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from recon.errors import UserError
 from recon.workspace import replace_file
+from recon.workspace.reading import is_file, read_text
 
 
 class Row(NamedTuple):
@@ -17,6 +18,11 @@ class Row(NamedTuple):
 
     label: str  # "poses.txt, line 12", for errors
     words: tuple[str, ...]
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether a word is NaN or infinite: a pose that tracking lost."""
+        return any(word.lower().lstrip("+-") in ("nan", "inf", "infinity") for word in self.words)
 
     def numbers(self, first: int = 0, count: int | None = None) -> tuple[float, ...]:
         """Words `first` to the end as finite numbers; `count` says how many there must be."""
@@ -28,9 +34,9 @@ class Row(NamedTuple):
 
 def read_rows(file: Path) -> list[Row]:
     """The lines that hold something; `UserError` where there is no such file, or nothing in it."""
-    if not file.is_file():
+    if not is_file(file):
         raise UserError(f"{file} does not exist. Check dataset.path=... and the names of the files in it.")
-    lines = file.read_bytes().decode("utf-8-sig", "replace").splitlines()
+    lines = read_text(file).splitlines()
     parted = ((i, line.split("#", 1)[0].replace(",", " ").split()) for i, line in enumerate(lines, start=1))
     rows = [Row(f"{file}, line {i}", tuple(words)) for i, words in parted if words]
     if not rows:

@@ -5,39 +5,33 @@ of the file, or in a frame, which wins; a file without focal length gives `camer
 `applied_scale` say how an exporter came to the frame of the file, and are not undone. See docs/conventions.md.
 """
 
-import json
 import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
-from recon.console import warn
 from recon.errors import UserError
-from recon.formats.given_poses import camera_for_image, find_picture, inside, rigid_matrix, unique_names
-from recon.formats.images import image_size_hw, natural_key
-from recon.formats.intrinsics import without_k3
+from recon.formats.gathering import Gathering, LostPoseError
+from recon.formats.given_poses import rigid_matrix, unique_names
+from recon.formats.images import natural_key
+from recon.formats.named_files import find_file, find_picture, inside
 from recon.formats.points_ply import read_points, write_points
-from recon.geometry.cameras import N_DISTORTION, Camera
+from recon.formats.transforms_lenses import DISTORTION_KEYS, Lenses
+from recon.geometry.cameras import Camera
 from recon.geometry.reconstruction import Reconstruction, Split, View
 from recon.geometry.transforms import Array, opencv_from_opengl, opengl_from_opencv
 from recon.workspace import write_json
+from recon.workspace.reading import is_file, is_folder, read_json_value
 
-_DISTORTION_KEYS = {"PINHOLE": (), "OPENCV": ("k1", "k2", "p1", "p2"), "OPENCV_FISHEYE": ("k1", "k2", "k3", "k4")}
 _SPLIT_KEYS: dict[str, Split] = {
     "train_filenames": "train",
     "val_filenames": "test",
     "test_filenames": "test",
-}
-# instant-ngp's lenses that we have no model for, by the key that it knows them by.
-_OTHER_LENSES = {"ftheta_p0": "FTHETA", "latlong": "LATLONG", "equirectangular": "EQUIRECTANGULAR"}
-# Other names. nerfstudio bends the rays of a PINHOLE too where the file has coefficients.
-_MODEL_NAMES = {
-    **dict.fromkeys(("PINHOLE", "SIMPLE_PINHOLE", "SIMPLE_RADIAL", "RADIAL"), "OPENCV"),
-    "FISHEYE": "OPENCV_FISHEYE",
 }
 
 
@@ -56,38 +50,38 @@ def read(path: Path, *, images: str | None = None) -> Reconstruction:
         raise UserError(f"{file}: expected a non-empty list under the key 'frames'. Export the capture again.")
     splits = _splits(value)
     places = _picture_folders(file, images)
-    found, missing = [], []
+    gathered = Gathering(file, also=places)
+    found = []
     for i, frame in enumerate(frames):
-        image = find_image(file, frame, i, also=places)
-        if image is None and images is not None:
-            image = find_picture(places[-1] / PurePosixPath(_file_path(frame)).name)
-        (missing.append(str(frame["file_path"])) if image is None else found.append((i, frame, image)))
-    if missing:
-        warn(
-            f"{file}: {len(missing)} of {len(frames)} listed pictures do not exist and are skipped "
-            f"({', '.join(missing[:3])}{', ...' if len(missing) > 3 else ''})."
-        )
-    if not found:
-        raise UserError(f"{file}: none of its {len(frames)} listed pictures exists. Put them beside the file.")
+        image = _image(gathered, frame, i, places[-1] if images is not None else None)
+        posed = None if image is None else gathered.pose(frame["file_path"], partial(pose, file, frame, i))
+        if image is not None and posed is not None:
+            found.append((frame, image, posed))
+    gathered.tell(len(found))
     names = unique_names(_short_paths(file, found))
-    folded: dict[tuple[Camera, float], Camera] = {}
-    views = [
-        View(
-            name=name,
-            image=image,
-            camera=_camera(file, {**value, **frame}, image, folded),
-            world_from_camera=pose(file, frame, i),
-            time_s=_number_or_none(frame.get("time", frame.get("timestamp"))),
-            mask=_mask(file, frame, places),
-            split=splits.get(str(frame["file_path"])),
+    lenses = Lenses(file, value)
+    views = []
+    for name, (frame, image, posed) in zip(names, found, strict=True):
+        camera, reading = lenses.camera(frame, image)
+        views.append(
+            View(
+                name=name,
+                image=image,
+                camera=camera,
+                world_from_camera=posed,
+                time_s=_number_or_none(frame.get("time", frame.get("timestamp"))),
+                mask=_mask(file, frame, places),
+                split=splits.get(str(frame["file_path"])),
+                reading=reading,
+            )
         )
-        for name, (i, frame, image) in zip(names, found, strict=True)
-    ]
+    lenses.tell()
     if splits:  # the file decides: what it lists nowhere is left for training
         views = [replace(view, split=view.split or "train") for view in views]
     points = None
     if value.get("ply_file_path"):
-        points = read_points(inside(file, str(value["ply_file_path"])))
+        ply = inside(file, str(value["ply_file_path"]))
+        points = read_points(find_file(ply) or ply)
     return Reconstruction(tuple(sorted(views, key=lambda view: natural_key(view.name))), points)
 
 
@@ -124,25 +118,22 @@ def write(path: Path, reconstruction: Reconstruction, *, root: Path | None = Non
 
 def load(file: Path) -> dict[str, Any]:
     """The JSON object in `file`."""
-    if not file.exists():
+    if not is_file(file):
         raise UserError(f"{file} does not exist. Point dataset.path=... at the file or at the folder that holds it.")
     try:
-        value = json.loads(file.read_text())
-    except (OSError, ValueError, RecursionError) as error:
+        value = read_json_value(file)
+    except ValueError as error:
         raise UserError(f"{file}: not valid JSON ({error}). Export the capture again.") from error
     if not isinstance(value, dict):
         raise UserError(f"{file}: expected a JSON object with 'frames', found a {type(value).__name__}.")
     return value
 
 
-def find_image(file: Path, frame: Any, index: int, *, also: Sequence[Path] = ()) -> Path | None:
-    """The picture of a frame, its suffix guessed where `file_path` has none; None when it does not exist.
-
-    It may lie in the folder of `file` or in one of `also`.
-    """
+def path_of(file: Path, frame: Any, index: int) -> str:
+    """The `file_path` of a frame."""
     if not isinstance(frame, Mapping) or not isinstance(frame.get("file_path"), str):
         raise UserError(f"{file}: frame {index} lacks the key 'file_path'. Export the capture again.")
-    return find_picture(inside(file, frame["file_path"], also=also))
+    return str(frame["file_path"])
 
 
 def _file_path(frame: Mapping[str, Any]) -> str:
@@ -150,12 +141,19 @@ def _file_path(frame: Mapping[str, Any]) -> str:
     return str(frame["file_path"]).replace("\\", "/")
 
 
-def _short_paths(file: Path, found: Sequence[tuple[int, Mapping[str, Any], Path]]) -> list[str]:
+def _short_paths(file: Path, found: Sequence[tuple[Mapping[str, Any], Path, Array]]) -> list[str]:
     """What names are made of: the paths in the file; where any leads out of its folder, paths from the common folder."""
-    if all(image.is_relative_to(os.path.abspath(file.parent)) for _, _, image in found):
-        return [_file_path(frame) for _, frame, _ in found]
-    common = os.path.commonpath([image.parent for _, _, image in found])
-    return [image.relative_to(common).as_posix() for _, _, image in found]
+    paths, folder = [_file_path(frame) for frame, _, _ in found], os.path.abspath(file.parent)
+    if all(Path(os.path.abspath(file.parent / path)).is_relative_to(folder) for path in paths):
+        return paths
+    common = os.path.commonpath([image.parent for _, image, _ in found])
+    return [image.relative_to(common).as_posix() for _, image, _ in found]
+
+
+def _image(gathered: Gathering, frame: Any, index: int, folder: Path | None) -> Path | None:
+    """The picture of a frame at the path that it names, or of that name in `folder`."""
+    named = path_of(gathered.source, frame, index)
+    return gathered.picture(named, also_as=None if folder is None else folder / PurePosixPath(_file_path(frame)).name)
 
 
 def pose(file: Path, frame: Mapping[str, Any], index: int) -> Array:
@@ -163,86 +161,16 @@ def pose(file: Path, frame: Mapping[str, Any], index: int) -> Array:
     label = f"{file}: frame {index} ({frame.get('file_path')})"
     if "transform_matrix" not in frame:
         raise UserError(f"{label} lacks the key 'transform_matrix'. Export the capture again, or delete the frame.")
+    if frame["transform_matrix"] is None:
+        raise LostPoseError(f"{label}: 'transform_matrix' is null. Correct or delete it.")
     try:
         matrix = np.array(frame["transform_matrix"], dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise UserError(f"{label}: 'transform_matrix' is not a matrix of numbers. Correct or delete it.") from error
     return opencv_from_opengl(rigid_matrix(matrix, label))
 
 
 # ---- parts ---------------------------------------------------------------------------------------------------------
-
-
-def _camera(file: Path, value: Mapping[str, Any], image: Path, folded: dict[tuple[Camera, float], Camera]) -> Camera:
-    """The camera of a frame; `folded` remembers what became of lenses with k3, so that each is fitted and told once."""
-    label = f"{file}: frame {value.get('file_path')}"
-    model, distortion = _distortion(label, value)  # first: panoramas have no focal length to ask for
-    size_hw = image_size_hw(image)
-    if "w" in value and "h" in value:
-        size_hw = (int(number(label, value, "h")), int(number(label, value, "w")))
-    h, w = size_hw
-    fx = _focal(label, value, "x", w)
-    if fx is None:
-        raise UserError(f"{label}: no focal length; expected 'fl_x' or 'camera_angle_x'. Export it with intrinsics.")
-    fy = _focal(label, value, "y", h) if "fl_y" in value or "fl_x" not in value else fx
-    cx = number(label, value, "cx") if "cx" in value else w / 2
-    cy = number(label, value, "cy") if "cy" in value else h / 2
-    try:
-        camera = Camera(model, size_hw, fx, fx if fy is None else fy, cx, cy, distortion)
-    except ValueError as error:
-        raise UserError(f"{label}: {error}. Correct the intrinsics.") from error
-    k3 = number(label, value, "k3") if model != "OPENCV_FISHEYE" and "k3" in value else 0.0
-    if k3 != 0:
-        key = replace(camera, model="OPENCV", distortion=distortion or (0.0,) * 4), k3
-        camera = folded[key] = folded.get(key) or without_k3(*key, label)
-    return camera_for_image(camera, image, label)
-
-
-def _focal(label: str, value: Mapping[str, Any], axis: str, size: int) -> float | None:
-    """Focal length in pixels along an axis, by whichever key there is."""
-    if f"fl_{axis}" in value:
-        return number(label, value, f"fl_{axis}")
-    for key, radians in ((f"camera_angle_{axis}", 1.0), (f"{axis}_fov", math.pi / 180)):
-        if key in value:
-            angle = number(label, value, key) * radians
-            if not 0 < angle < math.pi:
-                raise UserError(f"{label}: {key!r} must be an angle under 180 degrees, found {value[key]!r}.")
-            return 0.5 * size / math.tan(0.5 * angle)
-    return None
-
-
-def _distortion(label: str, value: Mapping[str, Any]) -> tuple[str, tuple[float, ...]]:
-    """Our camera model and its coefficients; OPENCV when the file has coefficients but names no model."""
-    name = "OPENCV_FISHEYE" if value.get("is_fisheye") else str(value.get("camera_model", "OPENCV")).upper()
-    name = next((lens for key, lens in _OTHER_LENSES.items() if value.get(key)), name)
-    name = _MODEL_NAMES.get(name, name)
-    if name in ("EQUIRECTANGULAR", "SPHERICAL"):
-        raise UserError(
-            f"{label}: panoramas with given poses are not read; expected perspective or fisheye pictures. Let the poses be "
-            "found: capture.source=FOLDER_OF_PANORAMAS capture.projection=equirectangular, or export cube views."
-        )
-    if name not in N_DISTORTION:
-        raise UserError(
-            f"{label}: camera model {name!r} is not read; expected one of {', '.join(N_DISTORTION)}. Undistort the "
-            "pictures, or export with one of these models."
-        )
-    coefficients = tuple(number(label, value, key) if key in value else 0.0 for key in _DISTORTION_KEYS[name])
-    if name == "OPENCV" and "k4" in value and number(label, value, "k4") != 0:
-        raise UserError(
-            f"{label}: a fourth radial coefficient (k4) is read of fisheyes only; expected camera_model OPENCV_FISHEYE. "
-            "Undistort the pictures, or calibrate with k1 k2 p1 p2 only."
-        )
-    if name == "OPENCV" and not any(coefficients):
-        return "PINHOLE", ()
-    return name, coefficients
-
-
-def number(label: str, value: Mapping[str, Any], key: str) -> float:
-    """The finite number under a key that is there."""
-    found = value[key]
-    if not isinstance(found, (int, float)) or isinstance(found, bool) or not math.isfinite(found):
-        raise UserError(f"{label}: {key!r} must be a finite number, found {found!r}. Correct the intrinsics.")
-    return float(found)
 
 
 def _number_or_none(value: Any) -> float | None:
@@ -252,10 +180,10 @@ def _number_or_none(value: Any) -> float | None:
 
 def _picture_folders(file: Path, images: str | None) -> list[Path]:
     """Where pictures may lie beside the file's own folder: its run folder, where the file is our own; then `images`."""
-    run_folder = [file.parent.parent] if (file.parent / "cameras.json").is_file() else []
+    run_folder = [file.parent.parent] if is_file(file.parent / "cameras.json") else []
     if images is None:
         return run_folder
-    if not (file.parent / images).is_dir():
+    if not is_folder(file.parent / images):
         raise UserError(f"dataset.images={images}: no such folder in {file.parent}.")
     return [*run_folder, Path(os.path.abspath(file.parent / images))]
 
@@ -263,8 +191,8 @@ def _picture_folders(file: Path, images: str | None) -> list[Path]:
 def _mask(file: Path, frame: Mapping[str, Any], folders: Sequence[Path]) -> Path | None:
     if not frame.get("mask_path"):
         return None
-    mask = inside(file, str(frame["mask_path"]), also=folders)
-    if not mask.is_file():
+    mask = find_picture(inside(file, str(frame["mask_path"]), also=folders))
+    if mask is None:
         raise UserError(f"{file}: the mask {frame['mask_path']!r} does not exist. Put it there or delete the key.")
     return mask
 
@@ -273,7 +201,8 @@ def _splits(value: Mapping[str, Any]) -> dict[str, Split]:
     """Which split each `file_path` is in, where the file says so; validation views count as test views."""
     splits: dict[str, Split] = {}
     for key, split in _SPLIT_KEYS.items():
-        for name in value.get(key) or ():
+        names = value.get(key)
+        for name in names if isinstance(names, list) else ():
             splits[str(name)] = split
     return splits
 
@@ -293,7 +222,7 @@ def _model(camera: Camera) -> dict[str, Any]:
 
 def _intrinsics(camera: Camera) -> dict[str, Any]:
     h, w = camera.size_hw
-    keys = _DISTORTION_KEYS[camera.model]
+    keys = DISTORTION_KEYS[camera.model]
     return {
         **_model(camera),
         "fl_x": camera.fx,

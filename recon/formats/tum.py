@@ -14,19 +14,22 @@ from scipy.spatial.transform import Rotation, Slerp
 
 from recon.console import warn
 from recon.errors import UserError
-from recon.formats.given_poses import inside, one_camera, relative_to, unique_names
+from recon.formats.clocks import common_clock
+from recon.formats.gathering import Gathering
+from recon.formats.given_poses import camera_for_image, one_camera, relative_to, unique_names
 from recon.formats.images import list_images
 from recon.formats.intrinsics import Intrinsics, read_intrinsics, shared_camera, write_intrinsics
-from recon.formats.text_tables import finite, read_rows, write_rows
+from recon.formats.named_files import inside
+from recon.formats.text_tables import Row, finite, read_rows, write_rows
 from recon.geometry.reconstruction import Reconstruction, View
 from recon.geometry.transforms import Array, rigid, wxyz_from_rotation
+from recon.workspace.reading import is_file, is_folder
 
 _TRAJECTORIES = ("groundtruth.txt", "trajectory.txt", "CameraTrajectory.txt", "KeyFrameTrajectory.txt", "poses.txt")
 _LISTS = ("rgb.txt",)
 _FOLDERS = ("rgb", "images", "frames", "")
 _INTRINSICS = ("calibration.txt", "camera.txt", "intrinsics.txt")
-_NANOSECONDS = 1e15  # no clock in seconds counts this far
-_Timed = tuple[float, Path]  # seconds, picture
+_Timed = tuple[float, Path]  # time stamp, picture
 
 
 def read(
@@ -39,7 +42,11 @@ def read(
     time_tolerance_s: a picture without a pose this near in time is skipped, with one warning for all.
     Raises `UserError` naming file, line and column for anything that is not what it should be.
     """
-    if isinstance(time_tolerance_s, bool) or not isinstance(time_tolerance_s, (int, float)) or time_tolerance_s < 0:
+    if (
+        isinstance(time_tolerance_s, bool)
+        or not isinstance(time_tolerance_s, (int, float))
+        or not 0 <= time_tolerance_s < 1e9
+    ):
         raise UserError(f"dataset.time_tolerance_s={time_tolerance_s}: expected seconds, 0 or more, e.g. 0.02.")
     file = Path(os.path.abspath(_trajectory(path)))
     numbers = read_intrinsics(intrinsics, file.parent, names=_INTRINSICS)
@@ -51,7 +58,11 @@ def read(
     camera = shared_camera(numbers, [picture for _, picture, _ in found], str(file))
     names = unique_names([picture.relative_to(file.parent).as_posix() for _, picture, _ in found])
     views = zip(names, found, strict=True)
-    return Reconstruction(tuple(View(name, picture, camera, pose, time_s=t) for name, (t, picture, pose) in views))
+    result = []
+    for name, (t, picture, pose) in views:
+        fitting, reading = camera_for_image(camera, picture, str(file))
+        result.append(View(name, picture, fitting, pose, time_s=t, reading=reading))
+    return Reconstruction(tuple(result))
 
 
 def write(folder: Path, reconstruction: Reconstruction) -> None:
@@ -75,9 +86,9 @@ def write(folder: Path, reconstruction: Reconstruction) -> None:
 
 
 def _trajectory(path: Path) -> Path:
-    if path.is_file():
+    if is_file(path):
         return path
-    found = next((path / name for name in _TRAJECTORIES if (path / name).is_file()), None)
+    found = next((path / name for name in _TRAJECTORIES if is_file(path / name)), None)
     if found is None:
         raise UserError(
             f"{path}: no trajectory there; expected {', '.join(_TRAJECTORIES)}. Name it in dataset.path=..."
@@ -87,7 +98,9 @@ def _trajectory(path: Path) -> Path:
 
 def _posed(file: Path, pictures: Sequence[_Timed], tolerance_s: float) -> list[tuple[float, Path, Array]]:
     """The pictures that have a pose near enough in time, with it; the others are skipped with one warning."""
-    times, positions, rotations = _read_trajectory(file)
+    stamps, positions, rotations = _read_trajectory(file)
+    of_poses, of_pictures = common_clock(stamps, np.array([t for t, _ in pictures]), file)
+    times, pictures = stamps * of_poses, [(t * of_pictures, picture) for t, picture in pictures]
     posed = [(t, picture, _pose_at(t, times, positions, rotations, tolerance_s)) for t, picture in pictures]
     found = [(t, picture, pose) for t, picture, pose in posed if pose is not None]
     if not found:
@@ -104,8 +117,15 @@ def _posed(file: Path, pictures: Sequence[_Timed], tolerance_s: float) -> list[t
 
 
 def _read_trajectory(file: Path) -> tuple[Array, Array, Rotation]:
-    """Times [n] in seconds, increasing, with positions [n, 3] and rotations [n]; of equal times the first counts."""
-    rows = read_rows(file)
+    """Time stamps [n], increasing, with positions [n, 3] and rotations [n]; of equal times the first counts."""
+    all_rows = read_rows(file)
+    rows = [row for row in all_rows if not row.is_lost and not _is_zero(row)]
+    if len(rows) < len(all_rows):
+        warn(
+            f"{file}: {len(all_rows) - len(rows)} of {len(all_rows)} poses were lost (NaN, infinity or zeros): skipped."
+        )
+    if not rows:
+        raise UserError(f"{file}: every pose was lost (NaN, infinity or zeros). Export the poses again.")
     table = np.array([row.numbers(count=8) for row in rows])
     lengths = np.linalg.norm(table[:, 4:], axis=1)
     if (np.abs(lengths - 1) > 0.1).any():
@@ -114,7 +134,11 @@ def _read_trajectory(file: Path) -> tuple[Array, Array, Rotation]:
             f"{rows[bad].label}: the quaternion qx qy qz qw has length {lengths[bad]:.3g}, expected 1. Export the poses again."
         )
     table = table[np.unique(table[:, 0], return_index=True)[1]]
-    return np.array([*map(_seconds, table[:, 0])]), table[:, 1:4], Rotation.from_quat(table[:, 4:])
+    return table[:, 0], table[:, 1:4], Rotation.from_quat(table[:, 4:])
+
+
+def _is_zero(row: Row) -> bool:
+    return len(row.words) == 8 and not any(row.numbers(4))
 
 
 def _pose_at(t: float, times: Array, positions: Array, rotations: Rotation, tolerance_s: float) -> Array | None:
@@ -137,7 +161,7 @@ def _pictures(file: Path, images: str | None) -> list[_Timed]:
     """The pictures in order of time."""
     for name in (images,) if images is not None else (*_LISTS, *_FOLDERS):
         place = inside(file, name)
-        found = _listed(place) if place.is_file() else _named_by_time(place) if place.is_dir() else []
+        found = _listed(place) if is_file(place) else _named_by_time(place) if is_folder(place) else []
         if found:
             return sorted(found)
     raise UserError(
@@ -148,23 +172,21 @@ def _pictures(file: Path, images: str | None) -> list[_Timed]:
 
 def _listed(file: Path) -> list[_Timed]:
     """The pictures of a list `timestamp path`; those that do not exist are skipped with one warning."""
-    entries = []
+    entries, gathered = [], Gathering(file)
     for row in read_rows(file):
         if len(row.words) != 2:
             raise UserError(f"{row.label}: expected a time stamp and a path, found {len(row.words)} words.")
-        entries.append((_seconds(finite(row.words[0], f"{row.label}, column 1")), inside(file, row.words[1])))
-    found = [(t, picture) for t, picture in entries if picture.is_file()]
-    if not found:
-        raise UserError(f"{file}: none of its {len(entries)} pictures exists. Put them beside the file.")
-    if len(found) < len(entries):
-        warn(f"{file}: {len(entries) - len(found)} of {len(entries)} listed pictures do not exist and are skipped.")
-    return found
+        picture = gathered.picture(row.words[1])
+        if picture is not None:
+            entries.append((finite(row.words[0], f"{row.label}, column 1"), picture))
+    gathered.tell(len(entries))
+    return entries
 
 
 def _named_by_time(folder: Path) -> list[_Timed]:
     """The pictures of a folder whose names are times, in seconds or nanoseconds."""
-    return [(_seconds(float(p.stem)), p) for p in list_images(folder) if re.fullmatch(r"[0-9]+(\.[0-9]+)?", p.stem)]
-
-
-def _seconds(time_stamp: float) -> float:
-    return time_stamp * 1e-9 if abs(time_stamp) > _NANOSECONDS else time_stamp
+    named = [p for p in list_images(folder) if re.fullmatch(r"[0-9]{1,30}(\.[0-9]+)?", p.stem)]
+    gathered = Gathering(folder)
+    found = [(float(p.stem), p) for p in named if gathered.opens(p, p.name)]
+    gathered.tell(len(found))
+    return found

@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from recon.console import warn
 from recon.errors import UserError
 from recon.formats.high_dynamic_range import Transfer, sdr_from_hdr
-from recon.formats.images import MAX_PIXELS, fit_within
+from recon.formats.image_files import MAX_PIXELS
+from recon.formats.images import fit_within
 from recon.workspace import replace_file
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi")

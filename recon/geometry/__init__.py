@@ -5,7 +5,7 @@ from recon.geometry.cameras import Camera, pixel_centers
 from recon.geometry.matched_view import Kind, MatchedView
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.rays import Rays, rays_through_pixels, z_of_directions
-from recon.geometry.reconstruction import Points, Reconstruction, Scale, Split, View, held_out
+from recon.geometry.reconstruction import Points, Reading, Reconstruction, Scale, Split, View, held_out
 from recon.geometry.transforms import (
     Similarity,
     align_points,
@@ -25,6 +25,7 @@ __all__ = [
     "MatchedView",
     "Points",
     "Rays",
+    "Reading",
     "Reconstruction",
     "Scale",
     "Similarity",

@@ -16,6 +16,14 @@ Split = Literal["train", "test"]
 
 
 @dataclass(frozen=True)
+class Reading:
+    """How the pixels of a file become the picture that a camera is of. By default as a viewer shows it."""
+
+    orientation: int | None = None  # EXIF code 1..8 to apply; 1: the stored pixels; None: what the file says
+    levels: tuple[float, float] | None = None  # of deep grey pictures: the values that become black and white
+
+
+@dataclass(frozen=True)
 class View:
     """One posed image."""
 
@@ -26,6 +34,7 @@ class View:
     time_s: float | None = None
     mask: Path | None = None  # single-channel image, 0 = ignore this pixel
     split: Split | None = None  # set only where a data set fixes it; otherwise every eighth view is held out
+    reading: Reading = field(default_factory=Reading)
 
     def __post_init__(self) -> None:
         pose = self.world_from_camera
@@ -87,6 +96,11 @@ class Reconstruction:
     def held_out_views(self) -> tuple[View, ...]:
         """The views that judge it."""
         return tuple(view for view, out in zip(self.views, self.is_held_out, strict=True) if out)
+
+    @property
+    def files(self) -> list[Path]:
+        """The pictures of all views, and their masks."""
+        return [view.image for view in self.views] + [view.mask for view in self.views if view.mask is not None]
 
     def transformed(self, new_from_world: Similarity) -> "Reconstruction":
         """The same capture in another world frame."""

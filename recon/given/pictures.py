@@ -11,8 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.errors import UserError
-from recon.formats.images import read_header, read_image, write_image
+from recon.formats.image_files import read_header
+from recon.formats.images import write_image
+from recon.formats.photos import read_pixels, read_view_mask
 from recon.geometry import View
 
 _PLAIN = {"JPEG": ".jpg", "PNG": ".png"}  # what can be read where it lies
@@ -42,18 +43,19 @@ def picture_names(views: Sequence[View]) -> list[str]:
 def has_transparency(views: Sequence[View]) -> bool:
     """Whether pictures have silhouettes; the first three that might have are looked at."""
     maybe = [view for view in views if read_header(view.image).format != "JPEG"][:3]
-    return any(pixels.shape[2] == 4 and (pixels[..., 3] < 255).any() for pixels in (read_image(v.image) for v in maybe))
+    return any(pixels.shape[2] == 4 and (pixels[..., 3] < 255).any() for pixels in map(read_pixels, maybe))
 
 
 def _lay_out(view: View, place: int, pictures: Path, masks: Path) -> str:
     header = read_header(view.image)
-    if header.format in _PLAIN and header.mode in ("RGB", "L") and header.orientation == 1:
+    is_upright = (header.orientation if view.reading.orientation is None else view.reading.orientation) == 1
+    if header.format in _PLAIN and header.mode in ("RGB", "L") and is_upright:
         name = f"{place:06d}{_PLAIN[header.format]}"
         (pictures / name).symlink_to(view.image.resolve())
         alpha = None
     else:
         name = f"{place:06d}.png"
-        pixels = read_image(view.image)
+        pixels = read_pixels(view)
         alpha = pixels[..., 3] if pixels.shape[2] == 4 else None
         write_image(pictures / name, pixels if alpha is None else on_flat_background(pixels))
     mask = _mask(view, alpha)
@@ -73,14 +75,9 @@ def on_flat_background(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _mask(view: View, alpha: NDArray[np.uint8] | None) -> NDArray[np.uint8] | None:
     """255 where features may lie [h, w], 0 elsewhere; None: everywhere."""
     usable = np.ones(view.camera.size_hw, np.uint8)
-    if view.mask is not None:
-        values = read_image(view.mask)[..., 0]
-        if values.shape != usable.shape:
-            raise UserError(
-                f"{view.mask}: the mask must have its picture's size {usable.shape[1]}x{usable.shape[0]}, found "
-                f"{values.shape[1]}x{values.shape[0]}. Make it anew from the picture."
-            )
-        usable[values == 0] = 0
+    counts = read_view_mask(view)
+    if counts is not None:
+        usable[~counts] = 0
     if alpha is not None:
         usable[cv2.erode(alpha, np.ones((_EDGE, _EDGE), np.uint8)) == 0] = 0
     return None if usable.all() else 255 * usable

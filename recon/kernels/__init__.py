@@ -4,10 +4,12 @@ Letters, fixed once: samples are packed, sorted by ray. `ray_indices` [n_samples
 `t_ends` [n_samples] are its interval along the ray, `weights` [n_samples] the share of the ray's colour it gives.
 
 A back end is chosen by name with `use`: "reference" (plain torch, any device; it *is* the definition), "native" (C++ on the CPU,
-built when recon is installed) or "auto" (the fastest that is there). Every function checks shape, dtype and device and then
-dispatches. `fused` gives the back end's kernels that join several operations, where it has them.
+built when recon is installed), "triton" (compiled at run time for the GPU) or "auto" (the fastest that is there). Every function
+checks shape, dtype and device and then dispatches. `fused` gives the back end's kernels that join several operations, where it
+has them.
 """
 
+import importlib
 from types import ModuleType
 
 import torch
@@ -19,58 +21,71 @@ from recon.kernels import reference
 from recon.kernels.layout import FieldTensors, HashLayout, LossSettings, OccupancyLayout, StepLattice
 from recon.kernels.reference import N_GEOMETRY
 
-BACKENDS = ("reference", "native")
+BACKENDS = ("reference", "native", "triton")
 _active: ModuleType = reference
 
 
 def use(backend: str, device: torch.device | str = "cpu", *, threads: int | None = None) -> str:
     """Choose the back end for the process; returns the name of the one in force.
 
-    `auto` falls back to the reference where native cannot run, and says what that costs; asking for a back end by name that
-    cannot run raises `UserError` with the cause. `threads`: of the native kernels; None: as torch has.
+    `auto` takes native on the CPU and triton elsewhere; where that cannot run it falls back to the reference, and says what that
+    costs. Asking for a back end by name that cannot run raises `UserError` with the cause. `threads`: of the native kernels;
+    None: as torch has.
     """
     global _active
+    device = torch.device(device)
     if backend not in ("auto", *BACKENDS):
-        raise UserError(f"backend={backend}: expected auto, {' or '.join(BACKENDS)}.")
-    reason = _why_not_native(torch.device(device)) if backend != "reference" else "not asked for"
-    if backend == "native" and reason:
-        raise UserError(
-            f"backend=native: {reason}. Install a C++ compiler (apt install g++) and `pip install -e .` again."
-        )
+        raise UserError(f"backend={backend}: expected auto, {', '.join(BACKENDS[:-1])} or {BACKENDS[-1]}.")
+    wanted = ("native" if device.type == "cpu" else "triton") if backend == "auto" else backend
+    reason = _why_not(wanted, device)
+    if reason and backend != "auto":
+        raise UserError(f"backend={backend}: {reason}. {_REMEDIES[backend]}.")
     if reason:
-        if backend == "auto" and torch.device(device).type == "cpu":
-            warn(
-                f"native kernels are off: {reason}. Training and rendering are 10 to 30 times slower on the CPU; to get them, "
-                "install a C++ compiler (apt install g++) and run `pip install -e .` again."
-            )
-        _active = reference
-        return "reference"
-    from recon.kernels import native
-
-    native.set_n_threads(threads or torch.get_num_threads())
-    _active = native
-    return "native"
+        warn(f"{wanted} kernels are off: {reason}. Training and rendering are {_COSTS[wanted]}. {_REMEDIES[wanted]}.")
+        wanted = "reference"
+    _active = _load(wanted)
+    if wanted == "native":
+        _active.set_n_threads(threads or torch.get_num_threads())
+    return wanted
 
 
-def _why_not_native(device: torch.device) -> str | None:
-    from recon.kernels import native
+_REMEDIES = {
+    "native": "Install a C++ compiler (apt install g++) and run `pip install -e .` again",
+    "triton": "It needs an NVIDIA or AMD GPU, a PyTorch built for it, `pip install triton` and a C compiler (apt install gcc)",
+}
+_COSTS = {"native": "10 to 30 times slower on the CPU", "triton": "about a hundred times slower than the GPU could be"}
 
-    return f"they run on the CPU, not on {device.type}" if device.type != "cpu" else native.why_missing()
+
+def _load(backend: str) -> ModuleType:
+    """The module of a back end; `ImportError` where a package is missing that it needs."""
+    return reference if backend == "reference" else importlib.import_module(f"recon.kernels.{backend}")
 
 
-def native_is_there() -> bool:
-    """Whether the native back end was built."""
-    return _why_not_native(torch.device("cpu")) is None
+def _why_not(backend: str, device: torch.device) -> str | None:
+    """None where a back end runs on `device`, else the reason."""
+    if backend == "reference":
+        return None
+    try:
+        return _load(backend).why_missing(device)
+    except ImportError as error:
+        return f"{error}"
+
+
+def is_there(backend: str, device: torch.device | str = "cpu") -> bool:
+    """Whether a back end runs on `device`."""
+    return _why_not(backend, torch.device(device)) is None
 
 
 def fused(device: torch.device) -> ModuleType | None:
     """The back end in force if it has fused kernels for tensors on `device`, else None."""
-    return _active if _active is not reference and device.type == "cpu" else None
+    return _active if _active is not reference and _active.runs_on(device) else None
 
 
 def _backend(*tensors: Tensor) -> ModuleType:
-    """The back end for these tensors: native only for float32 on the CPU."""
-    suits = all(t.device.type == "cpu" and (not t.is_floating_point() or t.dtype == torch.float32) for t in tensors)
+    """The back end for these tensors: the one in force only for float32 on its own device."""
+    if _active is reference:
+        return reference
+    suits = all(_active.runs_on(t.device) and (not t.is_floating_point() or t.dtype == torch.float32) for t in tensors)
     return _active if suits else reference
 
 
@@ -147,6 +162,24 @@ def render_weights(densities: Tensor, t_starts: Tensor, t_ends: Tensor, ray_indi
     return _backend(densities).render_weights(densities, t_starts, t_ends, ray_indices, n_rays)
 
 
+def median_distance(densities: Tensor, t_starts: Tensor, t_ends: Tensor, ray_indices: Tensor, n_rays: int) -> Tensor:
+    """Distance [n_rays] at which half of each ray's light is left, the continuous transmittance is 0.5; 0 where it stays above.
+
+    With density constant in each interval, T(t) = exp(-int_0^t density) falls to 0.5 in the interval i where the optical depth tau
+    passes ln 2, at t = t_start_i + (ln 2 - tau_i) / density_i: exact, and differentiable by the implicit function theorem,
+    dt / d density_j = -length_j / density_i over the length_j of interval j that lies before t. It depends on nothing behind
+    the surface, and on neither the samples' spacing nor the final opacity.
+
+    >>> median_distance(torch.tensor([0.0, 2.0]), torch.tensor([0.0, 1.0]), torch.tensor([1.0, 2.0]), torch.tensor([0, 0]), 1)
+    tensor([1.3466])
+    """
+    n = len(densities)
+    for name, value in {"densities": densities, "t_starts": t_starts, "t_ends": t_ends}.items():
+        _check(name, value, (n,))
+    _check("ray_indices", ray_indices, (n,), torch.int64)
+    return _backend(densities).median_distance(densities, t_starts, t_ends, ray_indices, n_rays)
+
+
 def accumulate(weights: Tensor, values: Tensor | None, ray_indices: Tensor, n_rays: int) -> Tensor:
     """Sum over each ray's samples of weights [n] times values [n, c] -> [n_rays, c]; values None: of the weights alone."""
     _check("weights", weights, (None,))
@@ -201,8 +234,9 @@ __all__ = [
     "adam_step",
     "fused",
     "hash_encode",
+    "is_there",
     "march",
-    "native_is_there",
+    "median_distance",
     "occupied_cells",
     "render_weights",
     "spherical_harmonics",

@@ -145,11 +145,13 @@ class LossSettings:
     """What is minimised over a batch of rays, and how its gradient is dampened near the cameras.
 
     Mean over channels of huber(error, delta) / delta, plus `opacity_loss` times the mean over rays of the binary entropy of
-    the opacity, plus `distortion_loss` times the mean over rays of the distortion (see `recon.train.gradients`). Gradients of
-    samples nearer than `near_scale` shrink by (t / near_scale)^2; 0: none do.
+    the opacity, plus `distortion_loss` times the mean over rays of the distortion (see `recon.train.gradients`), plus
+    `depth_loss` times the mean over rays of |t - d| / d, where the distance d is known and the ray's `median_distance` t exists
+    (0 elsewhere). Gradients of samples nearer than `near_scale` shrink by (t / near_scale)^2; 0: none do.
     """
 
     huber_delta: float
     opacity_loss: float
     distortion_loss: float
+    depth_loss: float
     near_scale: float

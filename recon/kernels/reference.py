@@ -1,11 +1,15 @@
 """The definition of every kernel, in plain torch: any device, written to be read. No loop over rays, levels or corners."""
 
+import math
+
 import torch
 from torch import Tensor
 
 from recon.kernels.layout import HashLayout, OccupancyLayout, StepLattice
 
 N_GEOMETRY = 16  # width of the vector between a field's two networks
+
+LN_2 = math.log(2.0)  # optical depth at which half of the light is left
 
 # Spatial hash of Teschner et al. 2003 as used by Mueller et al. 2022, eq. 4; as wrapping 32-bit integers.
 _PRIMES = (1, 2654435761 - (1 << 32), 805459861)
@@ -165,6 +169,20 @@ def render_weights(densities: Tensor, t_starts: Tensor, t_ends: Tensor, ray_indi
     before_ray = padded[(last - counts)][ray_indices]
     before = (padded[:-1] - before_ray).to(densities.dtype)
     return torch.exp(-before) * -torch.expm1(-optical)
+
+
+def median_distance(densities: Tensor, t_starts: Tensor, t_ends: Tensor, ray_indices: Tensor, n_rays: int) -> Tensor:
+    optical = (densities * (t_ends - t_starts)).double()
+    total = torch.cumsum(optical, 0)
+    last = torch.cumsum(torch.bincount(ray_indices, minlength=n_rays), 0)
+    padded = torch.cat([total.new_zeros(1), total])
+    before_ray = padded[torch.cat([last.new_zeros(1), last[:-1]])]
+    # the first sample behind which less than half of the light is left
+    index = torch.searchsorted(total.detach(), before_ray.detach() + LN_2)
+    hit = index < last
+    chosen, missing = index[hit], LN_2 - (padded[index[hit]] - before_ray[hit])
+    inside = (missing / densities[chosen]).to(densities.dtype)
+    return densities.new_zeros(n_rays).index_put((hit.nonzero()[:, 0],), t_starts[chosen] + inside)
 
 
 def accumulate(weights: Tensor, values: Tensor | None, ray_indices: Tensor, n_rays: int) -> Tensor:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from recon.errors import UserError
@@ -140,4 +141,5 @@ def _native():  # type: ignore[no-untyped-def]
         )
     from recon.kernels.native import patchmatch
 
+    native.set_n_threads(torch.get_num_threads())
     return patchmatch

@@ -1,1 +1,11 @@
-"""Geometry matched between pictures."""
+"""poses/ and the training pictures -> matching/: depth and normal of pixels, matched between the pictures.
+
+stage     the stage: `match_views`              settings  its settings
+pictures  the pictures, undistorted, grey       sources   which of them see the same, and how deep
+passes    coarse to fine PatchMatch             confirm   what other views agree on
+sheet     a picture to look at
+"""
+
+from recon.matching.stage import match_views
+
+__all__ = ["match_views"]

@@ -8,7 +8,6 @@ views/NAME/depth.json, cameras.json            unit of a depth step, colour rang
 
 import math
 import re
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,20 +21,12 @@ from recon.formats import cameras_json
 from recon.formats.images import read_image, write_image
 from recon.formats.video import write_video
 from recon.geometry import Camera, Reconstruction, View
+from recon.novel_views.settings import ViewsSettings
 from recon.render.path_file import read_path_file
 from recon.render.paths import Path3D, interpolate, orbit, path_camera, spiral
 from recon.render.pictures import depth_picture, depth_range, normal_picture, picture
 from recon.render.views import RenderedView
-from recon.workspace import (
-    Workspace,
-    fingerprint,
-    is_finished,
-    mark_finished,
-    read_metrics,
-    replace_folder,
-    write_json,
-    write_metrics,
-)
+from recon.workspace import StageRun, Workspace, read_metrics, write_json
 
 RenderViewFn = Callable[[Camera, NDArray[np.float64]], RenderedView]
 PATHS = ("interpolate", "orbit", "spiral")
@@ -47,42 +38,36 @@ def render_path(
     reconstruction: Reconstruction,
     render_view_fn: RenderViewFn,
     path: str,
-    seconds: float,
-    fps: float,
-    max_size: int,
-    smoothing: float,
-    png: bool,
+    settings: ViewsSettings,
 ) -> Path:
     """Render one camera path ("interpolate", "orbit", "spiral" or a nerfstudio .json); returns views/NAME/."""
-    settings = {
-        "path": path, "seconds": seconds, "fps": fps, "max_size": max_size, "smoothing": smoothing, "png": png,
-    }  # fmt: skip
-    _check_settings(seconds, fps, max_size, smoothing)
-    stops, fps, name = _stops(reconstruction, path, seconds, fps, max_size, smoothing)
+    stops, fps, name = _stops(reconstruction, path, settings)
     folder = workspace.views / name
     videos = [workspace.views / f"{name}{suffix}.mp4" for suffix in ("", "_depth", "_normal")]
-    inputs = [workspace.checkpoint, workspace.cameras_json, *([] if path in PATHS else [Path(path)])]
-    key = fingerprint(settings, inputs)
-    if is_finished(folder, key) and all(video.exists() for video in videos):
+    run = StageRun(
+        workspace,
+        f"render {name}",
+        folder,
+        settings=settings,
+        inputs=[workspace.checkpoint, workspace.cameras_json, *([] if path in PATHS else [Path(path)])],
+        also={"path": path},
+        section="views",
+    )
+    if run.is_finished and all(video.exists() for video in videos):
         say(f"render {name}: up to date")
         return folder
-
-    start = time.monotonic()
     h, w = stops[0][0].size_hw
     say(f"render {name}: {len(stops)} views of {w}x{h}")
-    with replace_folder(folder) as temporary:
+    with run as temporary:
         raw = _render(temporary, stops, render_view_fn)
         depth_info = _write_depth(temporary, raw, reconstruction)
         write_json(temporary / "cameras.json", _cameras(workspace, folder, stops, fps, reconstruction))
         _write_videos(temporary, videos, raw, depth_info, fps)
-        for file in [*temporary.glob("*.npy"), *([] if png else temporary.glob("color_*.png"))]:
+        unwanted = ("*.npy",) if settings.png else ("*.npy", "color_*.png", "normal_*.png")
+        for file in [file for pattern in unwanted for file in temporary.glob(pattern)]:
             file.unlink()
-        if not png:
-            for file in temporary.glob("normal_*.png"):
-                file.unlink()
-        mark_finished(temporary, key, settings=settings, seconds=time.monotonic() - start)
-    measured = {"frames": len(stops), "fps": fps, "size_hw": [h, w], "seconds": round(time.monotonic() - start, 2)}
-    write_metrics(workspace, "views", {**read_metrics(workspace).get("views", {}), name: measured})
+        measured = {"frames": len(stops), "fps": fps, "size_hw": [h, w], "seconds": round(run.seconds, 2)}
+        run.metrics = {**read_metrics(workspace).get("views", {}), name: measured}
     say(f"render {name}: {videos[0]}")
     return folder
 
@@ -90,29 +75,19 @@ def render_path(
 # ---- the path ------------------------------------------------------------------------------------------------------
 
 
-def _stops(
-    reconstruction: Reconstruction, path: str, seconds: float, fps: float, max_size: int, smoothing: float
-) -> tuple[Path3D, float, str]:
+def _stops(reconstruction: Reconstruction, path: str, settings: ViewsSettings) -> tuple[Path3D, float, str]:
     """Cameras of the path, pictures a second, and the name for its files."""
+    fps, max_size = settings.fps, settings.max_size
     if path not in PATHS:
         if not path.lower().endswith(".json"):
             raise UserError(f"path={path}: expected {', '.join(PATHS)} or a nerfstudio camera-path .json file.")
         stops, own_fps = read_path_file(Path(path), max_size=max_size)
         return stops, own_fps or fps, re.sub(r"[^A-Za-z0-9_-]+", "_", Path(path).stem) or "path"
-    n = max(1, round(seconds * fps))
+    n = max(1, round(settings.seconds * fps))
     camera = path_camera(reconstruction, max_size)
     if path == "interpolate":
-        return interpolate(reconstruction, camera, n, smoothing=smoothing), fps, path
+        return interpolate(reconstruction, camera, n, smoothing=settings.smoothing), fps, path
     return {"orbit": orbit, "spiral": spiral}[path](reconstruction, camera, n), fps, path
-
-
-def _check_settings(seconds: float, fps: float, max_size: int, smoothing: float) -> None:
-    is_fine = 0 < seconds <= 3600 and 0.1 <= fps <= 240 and 2 <= max_size <= 16384 and smoothing >= 0
-    if not is_fine:
-        raise UserError(
-            "views: expected 0 < seconds <= 3600, 0.1 <= fps <= 240, 2 <= max_size <= 16384, smoothing >= 0; found "
-            f"seconds={seconds}, fps={fps}, max_size={max_size}, smoothing={smoothing}."
-        )
 
 
 def _cameras(

@@ -5,6 +5,7 @@ pixels to those of its last; between nodes, cubic polynomials through 4 x 4 of t
 is exact to MAX_ERROR_PX; at a spacing of one pixel every pixel centre is a node.
 """
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -44,6 +45,13 @@ class LensTables:
         distinct = list(dict.fromkeys(cameras))
         return LensTables([_table(camera) for camera in distinct], torch.tensor([distinct.index(c) for c in cameras]))
 
+    def to(self, device: torch.device) -> "LensTables":
+        """These tables on `device`."""
+        moved = copy.copy(self)
+        for name, tensor in vars(self).items():
+            setattr(moved, name, tensor.to(device))
+        return moved
+
     def directions(self, cameras: Tensor, pixels: Tensor) -> Tensor:
         """Unit directions [n, 3] in the camera frame of pixels [n, 2], each of the camera with the given index [n]."""
         # Axes come first below, pixels last: short inner axes would make each of these operations several times slower.
@@ -52,7 +60,7 @@ class LensTables:
         first = torch.minimum(at.long() - 1, sizes - 4).clamp_min(0)  # of four nodes: inside the picture
         x_weights, y_weights = _cubic_weights(at - first).unbind(1)  # [4, n] each
         corner = self._starts.index_select(0, cameras) + first[1] * sizes[0] + first[0]
-        four = torch.arange(4)
+        four = torch.arange(4, device=cameras.device)
         nodes = corner + four[:, None, None] * sizes[0] + four[None, :, None]  # [4, 4, n]
         weights = y_weights[:, None] * x_weights[None]
         summed = torch.nn.functional.embedding_bag(

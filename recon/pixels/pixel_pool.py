@@ -21,7 +21,8 @@ from torch import Tensor
 
 from recon.console import progress
 from recon.errors import UserError
-from recon.formats.images import fit_within, read_header
+from recon.formats.image_files import read_header
+from recon.formats.images import fit_within
 from recon.geometry import View
 from recon.pixels.outlines import Outline
 from recon.pixels.pixel_picks import Picked, n_picked, pick_pixels
@@ -31,6 +32,7 @@ INDEX_BYTES = 4  # where in its picture a pixel lies
 MIN_SHARE = 1e-3  # of the pixels: below it pictures would be read again for next to nothing
 REUSE = 2.0  # times that a pixel is drawn, on average, before it is replaced (more often where masks leave fewer)
 READ_AHEAD = 2  # pictures that wait to replace their pixels
+GPU_SHARE = 0.25  # of a GPU's free memory: pixels that need more stay in the host's
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,9 @@ class PixelPool:
     ) -> None:
         self._files, self._max_size, self._seed = list(views), max_size, seed
         self._drawn = n_drawn
+        self._colors, self._starts = torch.empty(0, 3, dtype=torch.uint8), torch.zeros(1, dtype=torch.int64)
+        self._positions: Tensor | None = None
+        self._alphas: Tensor | None = None
         sizes = [int(np.prod(fit_within(view.camera.size_hw, max_size))) for view in views]
         self.share = _share_that_fits(sizes, views, memory_mb)
         rows = [n_picked(size, self.share) for size in sizes]
@@ -75,12 +80,27 @@ class PixelPool:
         held = (self._colors, self._alphas, self._positions)
         return sum(tensor.nbytes for tensor in held if tensor is not None) / 2**20
 
+    @property
+    def device(self) -> torch.device:
+        """Where the pixels lie."""
+        return self._colors.device
+
+    def move_to(self, device: torch.device) -> None:
+        """Bring the pixels to `device`, unless it is a GPU with too little free memory for them."""
+        if device.type == "cuda" and self.megabytes * 2**20 > GPU_SHARE * torch.cuda.mem_get_info(device)[0]:
+            return
+        self._colors, self._starts = self._colors.to(device), self._starts.to(device)
+        if self._positions is not None:
+            self._positions = self._positions.to(device)
+        if self._alphas is not None:
+            self._alphas = self._alphas.to(device)
+
     def draw(self, n: int, generator: torch.Generator) -> Pixels:
-        """Draw n pixels, with replacement."""
+        """Draw n pixels, with replacement; they lie where the pool's do."""
         while self.share < 1 and self._refreshed < self._drawn // self._interval:
             self._refresh()
         self._drawn += n
-        rows = torch.randint(len(self), (n,), generator=generator)
+        rows = torch.randint(len(self), (n,), generator=generator, device=generator.device).to(self.device)
         photos = torch.searchsorted(self._starts, rows, right=True) - 1
         return Pixels(
             photos=photos,
@@ -96,7 +116,6 @@ class PixelPool:
         is_partial = self.share < 1 or any(view.mask is not None for view in self._files)
         self._colors = torch.empty((capacity, 3), dtype=torch.uint8)
         self._positions = torch.empty(capacity, dtype=torch.int32) if is_partial else None
-        self._alphas: Tensor | None = None
         starts, views, outlines, without_channel = [0], [], [], None
         rounds = [self._round_of(photo, self._refreshed) for photo in range(len(self._files))]
         with progress("loading photos", len(self._files)) as bar:

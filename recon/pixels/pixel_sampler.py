@@ -25,17 +25,20 @@ class RayBatch:
 
 
 class PixelSampler:
-    """Draws pixels from a pool and makes their rays, on the CPU; batches lie on `device`."""
+    """Draws pixels from a pool and makes their rays, on `device` where the pool fits there; batches lie on `device`."""
 
     def __init__(self, pool: PixelPool, scene_from_world: Similarity, device: torch.device) -> None:
         self.pool, self.device = pool, device
+        pool.move_to(device)
         cameras = [view.camera for view in pool.views]
-        self._widths = torch.tensor([camera.size_hw[1] for camera in cameras])
+        self._widths = torch.tensor([camera.size_hw[1] for camera in cameras], device=pool.device)
         poses = scene_from_world.poses(np.stack([view.world_from_camera for view in pool.views]))
-        self._centers = torch.from_numpy(poses[:, :3, 3]).float()
-        self._rotations = torch.from_numpy(poses[:, :3, :3]).float()
-        self._intrinsics = torch.tensor([[c.fx, c.fy, c.cx, c.cy] for c in cameras], dtype=torch.float64).float()
-        self._lenses = None if {camera.model for camera in cameras} == {"PINHOLE"} else LensTables.of(cameras)
+        self._centers = torch.from_numpy(poses[:, :3, 3]).float().to(pool.device)
+        self._rotations = torch.from_numpy(poses[:, :3, :3]).float().to(pool.device)
+        intrinsics = torch.tensor([[c.fx, c.fy, c.cx, c.cy] for c in cameras], dtype=torch.float64)
+        self._intrinsics = intrinsics.float().to(pool.device)
+        is_distorted = {camera.model for camera in cameras} != {"PINHOLE"}
+        self._lenses = LensTables.of(cameras).to(pool.device) if is_distorted else None
 
     def sample(self, n: int, generator: torch.Generator) -> RayBatch:
         """Draw n pixels, with replacement."""

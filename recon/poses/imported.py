@@ -23,6 +23,7 @@ from recon.geometry.transforms import Similarity, rotation_between
 from recon.given.formats import FORMATS, Options, check_used
 from recon.given.pictures import has_transparency
 from recon.given.points import GivenPoints, find_points
+from recon.given.sound import made_sound
 from recon.poses.exchange import picture_folder, write_exchange
 from recon.sfm.colmap_log import colmap_log
 from recon.workspace import (
@@ -34,6 +35,7 @@ from recon.workspace import (
     write_json,
     write_metrics,
 )
+from recon.workspace.reading import is_file, is_folder
 from recon.world_frame.gps.fixes import gps_of
 from recon.world_frame.scale.metric import apply_scale
 from recon.world_frame.scale.settings import scale_settings
@@ -102,8 +104,9 @@ def import_dataset(
     source = _source(path, format)
     started = time.perf_counter()
     given = FORMATS[format].read(source, Options(images, intrinsics, time_tolerance_s, workspace))
+    given, mask_share = made_sound(given, source)
     bounds = {"depth_bounds": llff.read_bounds(source)} if format == "llff" else {}
-    key = fingerprint({**settings, **bounds, "given": _digest(given)}, [])
+    key = fingerprint({**settings, **bounds, "given": _digest(given)}, given.files)
     if is_finished(workspace.poses, key):
         say("poses: up to date")
         return workspace.poses
@@ -133,6 +136,7 @@ def import_dataset(
             **_report(reconstruction, given, format, how),
             **(found.report() if found else {"triangulation": why_not}),
             **bounds,
+            "mask_share": mask_share,
             "up_estimates": up and up.estimates,
             "scale_sources": scale_sources,
             "seconds": time.perf_counter() - started,
@@ -187,13 +191,13 @@ def _source(path: str | None, format: str) -> Path:
     if path is None:
         raise UserError(f"dataset={format} needs dataset.path=... (the folder of the data set).")
     source = Path(path)
-    if not source.exists():
+    if not is_file(source) and not is_folder(source):
         raise UserError(f"dataset.path={path} does not exist.")
     return source.resolve()
 
 
 def _digest(given: Reconstruction) -> str:
-    """Of everything that was read; pictures count by path and size."""
+    """Of everything that was read, but what the pictures hold."""
     digest = hashlib.sha256(json.dumps(cameras_json.encode(given, root=Path("/"))).encode())
     if given.points is not None:
         digest.update(given.points.positions.tobytes() + given.points.colors.tobytes())

@@ -42,7 +42,7 @@ class Occupancy:
         if len(cells) == 0:
             return
         low, side = self.layout.cell_boxes(cells)
-        jitter = torch.rand(len(cells), 3, generator=generator).to(low.device)
+        jitter = torch.rand(len(cells), 3, generator=generator, device=generator.device).to(low.device)
         found = torch.cat([density_fn(block)[0] for block in (low + jitter * side[:, None]).split(1 << 16)])
         flat = self.densities.view(-1)
         # amax over repeated cells: a cell may be drawn twice, in any order
@@ -53,7 +53,7 @@ class Occupancy:
 
     def _choose(self, n_cells: int, generator: torch.Generator) -> Tensor:
         total, device = self.occupied.numel(), self.occupied.device
-        anywhere = torch.randint(total, (n_cells,), generator=generator).to(device)
+        anywhere = torch.randint(total, (n_cells,), generator=generator, device=generator.device).to(device)
         anywhere = anywhere[self.is_possible.view(-1)[anywhere]][: n_cells // 4]
         return torch.cat([self._next_occupied(n_cells * 3 // 4), anywhere])
 

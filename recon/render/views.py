@@ -10,7 +10,7 @@ Image = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class RenderedView:
-    """Pictures of one view. `depth` is along camera z in world units, at half of the transmittance (median)."""
+    """Pictures of one view. `depth` is along camera z in world units, where half of the light is left (`median_distance`)."""
 
     color: Image  # [h, w, 3] in [0, 1], over the background
     opacity: Image  # [h, w] in [0, 1]

@@ -26,7 +26,8 @@ class Samples:
     ray_indices: Tensor  # [n] int64
     t_starts: Tensor  # [n]
     t_ends: Tensor  # [n]
-    features: Tensor | None = None  # [n, k]: the field's encoding of the midpoints, where the sampler had to look
+    # what a sampler that had to look at the field hands on to its gradients: native, the encoding [n, k] of the midpoints
+    features: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.ray_indices)
@@ -47,7 +48,7 @@ class RenderedRays:
 
     color: Tensor  # [n, 3], premultiplied by opacity
     opacity: Tensor  # [n]
-    distance: Tensor  # [n] at half of the final opacity (median); 0 where no sample lies
+    distance: Tensor  # [n] where half of the light is left (`kernels.median_distance`); 0 where more gets through
     weights: Tensor | None = None  # [n_samples] share of each sample in its ray's colour, where they were kept
 
 
@@ -111,8 +112,7 @@ def render_rays(
     summed = kernels.accumulate(
         weights, torch.cat([colors, torch.ones_like(weights)[:, None]], -1), samples.ray_indices, n
     )
-    with torch.no_grad():
-        distance = median_distance(weights.detach(), samples, n)
+    distance = kernels.median_distance(densities, samples.t_starts, samples.t_ends, samples.ray_indices, n)
     return RenderedRays(summed[:, :3], summed[:, 3], distance, weights)
 
 
@@ -133,7 +133,8 @@ def render_rays_fast(
     )
     # the left-out samples hold under a few percent: give their weight the colour of the others
     color = kept[:, :3] * (opacity / kept[:, 3].clamp_min(1e-8))[:, None]
-    return RenderedRays(color, opacity, median_distance(weights, samples, n))
+    distance = kernels.median_distance(densities, samples.t_starts, samples.t_ends, samples.ray_indices, n)
+    return RenderedRays(color, opacity, distance)
 
 
 def render_rays_fused(
@@ -166,25 +167,6 @@ def _within(spans: Spans | None, t_near: Tensor, t_far: Tensor) -> tuple[Tensor,
     if spans is None:
         return t_near, t_far
     return torch.maximum(t_near, spans[0]), torch.minimum(t_far, spans[1])
-
-
-def median_distance(weights: Tensor, samples: Samples, n_rays: int) -> Tensor:
-    """Distance [n_rays] at which half of each ray's final opacity is reached, linear inside the interval; 0 for none."""
-    counts = torch.bincount(samples.ray_indices, minlength=n_rays)
-    last = torch.cumsum(counts, 0)
-    running = torch.cat([weights.new_zeros(1, dtype=torch.float64), torch.cumsum(weights.double(), 0)])
-    start, end = running[last - counts], running[last]
-    half = 0.5 * (start + end)
-    # first sample of the ray whose running sum passes half
-    index = torch.searchsorted(running[1:], half).clamp(max=max(len(weights) - 1, 0))
-    index = torch.minimum(torch.maximum(index, last - counts), (last - 1).clamp_min(0))
-    has_any = end > start
-    distance = weights.new_zeros(n_rays)
-    chosen = index[has_any]
-    inside = (half[has_any] - running[chosen]) / (running[chosen + 1] - running[chosen]).clamp_min(1e-12)
-    t_starts, t_ends = samples.t_starts[chosen], samples.t_ends[chosen]
-    distance[has_any] = t_starts + inside.clamp(0, 1).to(t_starts.dtype) * (t_ends - t_starts)
-    return distance
 
 
 class _ScaleGradient(torch.autograd.Function):

@@ -4,7 +4,6 @@ Writes the section "eval" of metrics.json and, in held_out/, one picture per vie
 """
 
 import re
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,19 +15,12 @@ from recon.console import progress, say, warn
 from recon.errors import UserError
 from recon.formats.images import write_image
 from recon.formats.photos import Photo, read_photo
-from recon.geometry import Camera, Reconstruction, View, held_out
+from recon.geometry import Camera, Reconstruction, View
 from recon.render.pictures import depth_picture, depth_range, error_picture, picture, side_by_side
 from recon.render.views import RenderedView
 from recon.score.metrics import image_scores, lpips_model, n_scales
-from recon.workspace import (
-    Workspace,
-    fingerprint,
-    is_finished,
-    mark_finished,
-    read_metrics,
-    replace_folder,
-    write_metrics,
-)
+from recon.score.settings import EvaluateSettings
+from recon.workspace import StageRun, Workspace, read_metrics
 
 RenderViewFn = Callable[[Camera, NDArray[np.float64]], RenderedView]
 BACKGROUNDS = {"white": 1.0, "black": 0.0, "sky": None, "none": None}  # sky: learned by the field
@@ -40,38 +32,40 @@ def evaluate_field(
     reconstruction: Reconstruction,
     render_view_fn: RenderViewFn,
     background: str,
-    every: int,
-    max_views: int | None,
-    scale: float,
+    settings: EvaluateSettings,
 ) -> dict[str, Any]:
     """Score the held-out views; the section "eval" of metrics.json is returned.
 
     `background` is what photos with transparency are composited on: "white" or "black"; "none" where no photo has any.
     """
-    _check_settings(background, every, max_views, scale)
-    candidates = [view for view, out in zip(reconstruction.views, held_out(reconstruction.views), strict=True) if out]
-    views = _subset(candidates, every, max_views)
+    if background not in BACKGROUNDS:
+        raise UserError(f"background {background!r}: expected one of {', '.join(BACKGROUNDS)}.")
+    candidates = reconstruction.held_out_views
+    views = _subset(candidates, settings.every, settings.max_views)
     if not views:
         raise UserError("no held-out views to evaluate: every eighth view is held out, and here there are none.")
-    settings = {"background": background, "every": every, "max_views": max_views, "scale": scale}
-    inputs = [workspace.checkpoint, workspace.cameras_json]
-    key = fingerprint({**settings, "views": [view.name for view in views]}, inputs)
-    if is_finished(workspace.held_out, key) and "eval" in read_metrics(workspace):
+    run = StageRun(
+        workspace,
+        "evaluate",
+        workspace.held_out,
+        settings=settings,
+        inputs=[workspace.checkpoint, workspace.cameras_json, *Reconstruction(tuple(views)).files],
+        also={"background": background, "views": [view.name for view in views]},
+        section="eval",
+    )
+    if run.is_finished:
         say("evaluate: up to date")
         return read_metrics(workspace)["eval"]
-
-    start = time.monotonic()
     per_image: dict[str, dict[str, float | None]] = {}
-    with replace_folder(workspace.held_out) as temporary, progress("evaluating", len(views)) as bar:
+    with run as folder, progress("evaluating", len(views)) as bar:
         for view in views:
-            photo, mask, rendered = _photo_and_render(view, render_view_fn, background, scale)
+            photo, mask, rendered = _photo_and_render(view, render_view_fn, background, settings.scale)
             per_image[view.name] = _scores(photo, mask, rendered)
-            write_image(temporary / f"{file_name(view)}.png", comparison(photo, rendered))
+            write_image(folder / f"{file_name(view)}.png", comparison(photo, rendered))
             bar.advance(note=f"PSNR {per_image[view.name]['psnr']:.2f} dB")
         metrics = _summary(per_image, photo.shape[:2], len(candidates), background)
-        metrics["seconds"] = round(time.monotonic() - start, 2)
-        mark_finished(temporary, key, settings=settings, seconds=metrics["seconds"])
-    write_metrics(workspace, "eval", metrics)
+        metrics["seconds"] = round(run.seconds, 2)
+        run.metrics = metrics
     say(
         f"evaluate: {len(views)} of {len(candidates)} held-out views, PSNR {_text(metrics['psnr'])} dB, "
         f"SSIM {_text(metrics['ssim'])}, MS-SSIM {_text(metrics['ms_ssim'])}, FLIP {_text(metrics['flip'])}"
@@ -99,16 +93,6 @@ def photo_colors(photo: Photo, background: str) -> NDArray[np.float32]:
             f"{photo.view.image} has transparent pixels: say what is behind them (background white or black)."
         )
     return photo.over(level or 0.0)
-
-
-def _check_settings(background: str, every: int, max_views: int | None, scale: float) -> None:
-    if background not in BACKGROUNDS:
-        raise UserError(f"background {background!r}: expected one of {', '.join(BACKGROUNDS)}.")
-    if every < 1 or (max_views is not None and max_views < 1) or not 0 < scale <= 1:
-        raise UserError(
-            f"evaluate: expected every >= 1, max_views >= 1 or null, 0 < scale <= 1; "
-            f"found every={every}, max_views={max_views}, scale={scale}."
-        )
 
 
 def _subset(views: Sequence[View], every: int, max_views: int | None) -> list[View]:

@@ -1,4 +1,4 @@
-"""The loss of a batch of rays and its gradients: by automatic differentiation, or by the fused native kernel. One definition."""
+"""The loss of a batch of rays and its gradients: by automatic differentiation, or by a fused kernel. One definition."""
 
 import torch
 from torch import Tensor
@@ -18,38 +18,67 @@ def add_gradients(
     targets: Tensor,  # [n, 3]
     backgrounds: Tensor,  # [n, 3]; gets a gradient where it wants one
     loss: LossSettings,
-) -> tuple[float, Tensor]:
-    """Add the gradients of the loss (see `LossSettings`) to the field's `.grad`; returns loss and rendered colours [n, 3]."""
-    if kernels.fused(rays.origins.device) is None:
-        return _by_autograd(field, rays, samples, targets, backgrounds, loss)
-    return _by_kernel(field, rays, samples, targets, backgrounds, loss)
+    known_distances: Tensor | None = None,  # [n], 0 where unknown
+) -> tuple[Tensor, Tensor]:
+    """Add the gradients of the loss (see `LossSettings`) to the field's `.grad`; returns loss [] and rendered colours [n, 3]."""
+    way = _by_autograd if kernels.fused(rays.origins.device) is None else _by_kernel
+    return way(field, rays, samples, targets, backgrounds, known_distances, loss)
 
 
 def _by_autograd(
-    field: RadianceField, rays: Rays, samples: Samples, targets: Tensor, backgrounds: Tensor, loss: LossSettings
-) -> tuple[float, Tensor]:
-    is_cuda = rays.origins.device.type == "cuda"
-    with torch.autocast(rays.origins.device.type, dtype=torch.bfloat16, enabled=is_cuda):
-        rendered = render_rays(
-            rays, samples, density_fn=field.density, color_fn=field.color, near_scale=loss.near_scale or None
-        )
+    field: RadianceField,
+    rays: Rays,
+    samples: Samples,
+    targets: Tensor,
+    backgrounds: Tensor,
+    known_distances: Tensor | None,
+    loss: LossSettings,
+) -> tuple[Tensor, Tensor]:
+    device = rays.origins.device.type
+    with torch.autocast(device, dtype=torch.bfloat16, enabled=device == "cuda"):
+        value, color = loss_of_rays(field, rays, samples, targets, backgrounds, known_distances, loss)
+    value.backward()
+    return value.detach(), color.detach()
+
+
+def loss_of_rays(
+    field: RadianceField,
+    rays: Rays,
+    samples: Samples,
+    targets: Tensor,
+    backgrounds: Tensor,
+    known_distances: Tensor | None,
+    loss: LossSettings,
+) -> tuple[Tensor, Tensor]:
+    """The definition: loss [] and colours [n, 3], differentiable in the field's parameters and the backgrounds."""
+    rendered = render_rays(
+        rays, samples, density_fn=field.density, color_fn=field.color, near_scale=loss.near_scale or None
+    )
     color = rendered.color.float() + (1 - rendered.opacity.float()[:, None]) * backgrounds
     error = torch.nn.functional.huber_loss(color, targets, delta=loss.huber_delta) / loss.huber_delta
     value = error + loss.opacity_loss * binary_entropy(rendered.opacity.float()).mean()
     if loss.distortion_loss > 0:
         assert rendered.weights is not None
         value = value + loss.distortion_loss * distortion(rendered.weights.float(), samples, len(rays)).mean()
-    value.backward()
-    return float(value.detach()), color.detach()
+    if loss.depth_loss > 0 and known_distances is not None:
+        value = value + loss.depth_loss * relative_error(rendered.distance.float(), known_distances).mean()
+    return value, color
 
 
 def _by_kernel(
-    field: RadianceField, rays: Rays, samples: Samples, targets: Tensor, backgrounds: Tensor, loss: LossSettings
-) -> tuple[float, Tensor]:
+    field: RadianceField,
+    rays: Rays,
+    samples: Samples,
+    targets: Tensor,
+    backgrounds: Tensor,
+    known_distances: Tensor | None,
+    loss: LossSettings,
+) -> tuple[Tensor, Tensor]:
     fused = kernels.fused(rays.origins.device)
     assert fused is not None
-    gradients = field.gradient_tensors()
-    features = samples.features if samples.features is not None else _encode(field, rays, samples)
+    features = samples.features
+    if features is None and fused.TAKES_ENCODING:
+        features = _encode(field, rays, samples)
     value, grad_backgrounds, color, _ = fused.field_gradients(
         rays.origins,
         rays.directions,
@@ -57,9 +86,10 @@ def _by_kernel(
         targets,
         backgrounds,
         field.tensors(),
-        gradients,
+        field.gradient_tensors(),
         loss,
         features,
+        known_distances,
     )
     if backgrounds.requires_grad:
         backgrounds.backward(grad_backgrounds)
@@ -70,6 +100,12 @@ def _by_kernel(
 def _encode(field: RadianceField, rays: Rays, samples: Samples) -> Tensor:
     along = samples.t[:, None] * rays.directions[samples.ray_indices]
     return field.encode(rays.origins[samples.ray_indices] + along)
+
+
+def relative_error(distances: Tensor, known: Tensor) -> Tensor:
+    """|t - d| / d [n] of distances t [n] where d is known and t exists; 0 where either is 0."""
+    is_both = (distances > 0) & (known > 0)
+    return torch.where(is_both, (distances - known).abs() / torch.where(is_both, known, 1), 0)
 
 
 def distortion(weights: Tensor, samples: Samples, n_rays: int) -> Tensor:

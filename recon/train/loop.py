@@ -58,7 +58,12 @@ class Run:
         self.budget, self.key = budget, key
         self.preview_photos, self.n_previews = previews
         self.shown = int(self.progress * self.n_previews)
-        self.psnr = curve.psnr_train[-1] if curve.psnr_train else 0.0
+        self.running_psnr = torch.tensor(curve.psnr_train[-1]) if curve.psnr_train else None
+
+    @property
+    def psnr(self) -> float:
+        """Running mean over the last steps; waits for the GPU."""
+        return 0.0 if self.running_psnr is None else float(self.running_psnr)
 
     @property
     def progress(self) -> float:
@@ -101,13 +106,15 @@ class Run:
         training, curve = self.training, self.curve
         self.totals.rays += report.n_rays
         self.totals.samples += report.n_samples
-        self.psnr = 0.97 * self.psnr + 0.03 * report.psnr if self.psnr else report.psnr
+        before = report.psnr if self.running_psnr is None else self.running_psnr.to(report.psnr.device)
+        self.running_psnr = 0.97 * before + 0.03 * report.psnr
         done = training.seconds if self.budget.max_seconds is not None else training.step
-        bar.move_to(done, note=f"step {training.step}  PSNR {self.psnr:.1f} dB")
+        note = f"step {training.step}" + (f"  PSNR {curve.psnr_train[-1]:.1f} dB" if curve.psnr_train else "")
+        bar.move_to(done, note=note)
         if not curve.seconds or training.seconds - curve.seconds[-1] >= CURVE_INTERVAL_S or self.progress >= 1:
             curve.steps.append(training.step)
             curve.seconds.append(round(training.seconds, 3))
-            curve.loss.append(report.loss)
+            curve.loss.append(float(report.loss))
             curve.psnr_train.append(self.psnr)
             monitor.scalars(training.step, self._scalars(report))
         if int(self.progress * self.n_previews) > self.shown:
@@ -117,8 +124,8 @@ class Run:
     def _scalars(self, report: StepReport) -> dict[str, float]:
         training = self.training
         return {
-            "loss/total": report.loss,
-            "psnr/train": report.psnr,
+            "loss/total": float(report.loss),
+            "psnr/train": float(report.psnr),
             "speed/rays_per_second": self.totals.rays / max(training.seconds, 1e-9),
             "speed/samples_per_second": self.totals.samples / max(training.seconds, 1e-9),
             "samples/per_ray": report.n_samples / report.n_rays,

@@ -40,6 +40,12 @@ class SparseAdam:
                 step=self.steps,
             )
 
+    def forget_gradients(self) -> None:
+        """All gradients to zero, as after a step: what a step that failed had added is gone."""
+        for parameter in self.parameters:
+            assert parameter.grad is not None
+            parameter.grad.zero_()
+
     def state(self) -> dict[str, Any]:
         """Moments and step count, for checkpoints."""
         return {"steps": self.steps, "means": self.means, "squares": self.squares}

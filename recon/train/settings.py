@@ -11,15 +11,20 @@ from recon.settings import above, between
 class Recipe:
     """Those of the optimisation itself: what, with the seed and the pictures, decides the field that comes out."""
 
-    samples_per_step: Annotated[int, between(64, 100_000_000)]
-    max_rays_per_step: Annotated[int, between(64, 10_000_000)]
+    samples_per_step: Annotated[int, between(64, 100_000_000)] | None
+    max_rays_per_step: Annotated[int, between(64, 10_000_000)] | None
     learning_rate: Annotated[float, above(0, up_to=10)]
     final_learning_rate_ratio: Annotated[float, between(0, 1)]
     huber_delta: Annotated[float, above(0, up_to=100)]
     opacity_loss: Annotated[float, between(0, 1000)]
     distortion_loss: Annotated[float, between(0, 1000)]
     sky_noise: Annotated[float, between(0, 1)]
-    sighting_share: Annotated[float, between(0, 10)]
+    depth_share: Annotated[float, between(0, 10)]
+    depth_band: Annotated[float, between(1e-4, 0.5)]
+    final_depth_band: Annotated[float, between(1e-4, 0.5)]
+    depth_max_error: Annotated[float, between(0, 1)] | None
+    depth_loss: Annotated[float, between(0, 1000)]
+    sensor_depth: bool
     occupancy_interval: Annotated[int, between(1, 100_000)]
     occupancy_probes: Annotated[int, between(1, 1_000_000_000)]
     occupancy_decay: Annotated[float, between(0, 1)]

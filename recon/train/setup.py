@@ -1,7 +1,6 @@
 """Before the first step: from posed photos to a field, an occupancy grid and lines of sight, ready to be trained."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 
@@ -9,11 +8,13 @@ from recon.field import RadianceField
 from recon.field.settings import HashGridSettings
 from recon.geometry import Reconstruction
 from recon.kernels import OccupancyLayout
-from recon.pixels import Outline, Scene, free_cells, is_possible, lines_of_sight, normalize_scene
+from recon.pixels import LinesOfSight, Outline, Scene, free_cells, is_possible, lines_of_sight, normalize_scene
 from recon.render.occupancy import Occupancy
+from recon.train.depth_lines import LineSampler
+from recon.train.known_depth import known_lines
 from recon.train.settings import Recipe
-from recon.train.sightings import Sightings
 from recon.train.training import Training
+from recon.workspace import Workspace
 
 SILHOUETTE_CELLS, FRUSTUM_CELLS = (
     64,
@@ -27,35 +28,42 @@ def new_training(
     field: HashGridSettings,
     recipe: Recipe,
     *,
-    model: Path,
+    workspace: Workspace,
     seed: int,
     device: torch.device,
 ) -> Training:
-    """The training at step 0 on the photos with these outlines.
-
-    `model`: the folder of the COLMAP model; its lines of sight are used where it exists.
-    """
+    """The training at step 0 on the photos with these outlines, and on what the workspace knows of their depths."""
     scene = normalize_scene(reconstruction, outlines)
     is_open = not scene.is_bounded
     layout = OccupancyLayout(scene.n_cascades, field.occupancy_resolution)
     possible = _possible_cells(scene, outlines, layout)
-    sightings = None
-    if model.is_dir():
-        taught = [view.image for view in reconstruction.training_views]
-        others = [view.image for view in reconstruction.held_out_views]  # these must not teach anything
-        lines = lines_of_sight(model, taught, others, seed=seed)
-        possible &= ~free_cells(scene, lines, layout)
-        sightings = Sightings(lines, scene, device) if len(lines) and recipe.sighting_share > 0 else None
+    sights = _lines_of_sight(workspace, reconstruction, seed=seed)
+    if sights is not None:
+        possible &= ~free_cells(scene, sights, layout)
+    lines = None
+    if recipe.depth_share > 0:
+        has_sensor = recipe.sensor_depth
+        lines = known_lines(workspace, reconstruction, scene, sights=sights, has_sensor=has_sensor, seed=seed)
     return Training(
         RadianceField(field.shape(is_open=is_open, has_sky=not scene.has_alpha)).to(device),
         Occupancy(layout, possible.to(device)),
         scene,
         field.lattice(is_open=is_open),
         recipe,
-        sightings=sightings,
+        lines=None if lines is None else LineSampler(lines, device),
         seed=seed,
         device=device,
     )
+
+
+def _lines_of_sight(workspace: Workspace, reconstruction: Reconstruction, *, seed: int) -> LinesOfSight | None:
+    """Those of the COLMAP model, where there is one."""
+    model = workspace.poses / "colmap"
+    if not model.is_dir():
+        return None
+    taught = [view.image for view in reconstruction.training_views]
+    others = [view.image for view in reconstruction.held_out_views]  # these must not teach anything
+    return lines_of_sight(model, taught, others, seed=seed)
 
 
 def _possible_cells(scene: Scene, outlines: Sequence[Outline], layout: OccupancyLayout) -> torch.Tensor:

@@ -12,6 +12,7 @@ from recon.errors import UserError
 from recon.field.checkpoint import load_checkpoint
 from recon.field.settings import HashGridSettings
 from recon.field.trained import choose_device
+from recon.formats.depth_images import find_depth
 from recon.formats.images import fit_within
 from recon.formats.photos import Photo, read_photo
 from recon.geometry import Reconstruction, View
@@ -52,7 +53,9 @@ def train_field(
     chosen_device = choose_device(device)
     chosen_backend = kernels.use(backend, chosen_device)
     made_by = {"field": field, "recipe": settings.recipe, "seed": seed, "size": settings.max_image_size}
-    inputs = [workspace.cameras_json, workspace.poses / "colmap/points3D.bin"]
+    depths = [f.path for v in reconstruction.training_views if (f := find_depth(v))] if settings.sensor_depth else []
+    poses = [workspace.cameras_json, workspace.poses / "colmap/points3D.bin"]
+    inputs = [*poses, *reconstruction.files, workspace.matching, *depths]
     key = fingerprint(made_by, inputs)
     run = StageRun(
         workspace, "train", workspace.field, settings=made_by, inputs=inputs, also=vars(budget), is_kept=True
@@ -69,7 +72,7 @@ def train_field(
             pool.outlines,
             field,
             settings.recipe,
-            model=workspace.poses / "colmap",
+            workspace=workspace,
             seed=seed,
             device=chosen_device,
         )

@@ -14,22 +14,24 @@ from recon.kernels import LossSettings, StepLattice
 from recon.pixels import PixelSampler, RayBatch, Scene
 from recon.render.occupancy import Occupancy
 from recon.render.volume import Samples, Spans, sample_rays, sample_visible
+from recon.train.batch import Batch
+from recon.train.depth_lines import LineBatch, LineSampler, band
 from recon.train.gradients import add_gradients
 from recon.train.optimizer import SparseAdam
 from recon.train.schedule import Budget, learning_rate
 from recon.train.settings import Recipe
-from recon.train.sightings import Sightings
 
 # (share of the budget, times the final step) with which rays are sampled: the field is fog at first and needs no fine sampling
 STRIDES = ((0.1, 4), (0.5, 2), (1.0, 1))
+JUDGED_AFTER = 0.3  # of the budget: what lines of known depth say is doubted once the field knows colours itself
 
 
 @dataclass(frozen=True)
 class StepReport:
-    """What one step did."""
+    """What one step did. Loss and PSNR [] are where they were computed: reading them waits for a GPU to finish the step."""
 
-    loss: float
-    psnr: float
+    loss: Tensor
+    psnr: Tensor
     n_rays: int
     n_samples: int
 
@@ -45,17 +47,18 @@ class Training:
         lattice: StepLattice,
         recipe: Recipe,
         *,
-        sightings: Sightings | None,
+        lines: LineSampler | None,
         seed: int,
         device: torch.device,
     ) -> None:
         self.field, self.occupancy, self.scene, self.lattice, self.recipe = field, occupancy, scene, lattice, recipe
-        self.sightings = sightings
+        self.lines = lines
         self.device = device
         self.optimizer = SparseAdam(list(field.parameters()), betas=(0.9, 0.99), epsilon=1e-15)
         self.progress = 0.0  # share of the budget that is spent
         self.learning_rate = 0.0
-        self.generator = torch.Generator().manual_seed(seed)
+        self.seed, self.generator = seed, torch.Generator(device).manual_seed(seed)
+        self.batch = Batch.suited_to(device, recipe)
         self.step = 0
         self.seconds = 0.0
         self.samples_per_ray = 32.0  # running mean; sets how many rays fill a step
@@ -71,42 +74,77 @@ class Training:
         )
         if self.step % self.recipe.occupancy_interval == 0:
             self._update_occupancy()
-        n_rays = int(min(max(self.recipe.samples_per_step / self.samples_per_ray, 64), self.recipe.max_rays_per_step))
-        report = self._optimize(pixels.sample(n_rays, self.generator))
-        self.samples_per_ray = 0.95 * self.samples_per_ray + 0.05 * max(report.n_samples / n_rays, 1.0)
+        report = self._optimize_in_memory(pixels)
+        self.samples_per_ray = 0.95 * self.samples_per_ray + 0.05 * max(report.n_samples / report.n_rays, 1.0)
         self.step += 1
         self.seconds += time.perf_counter() - started
         return report
 
+    def _optimize_in_memory(self, pixels: PixelSampler) -> StepReport:
+        """A step with as many rays as the batch allows; with half of them for good where the GPU's memory ends."""
+        while True:
+            n_rays = int(min(max(self.batch.n_samples / self.samples_per_ray, 64), self.batch.max_rays))
+            try:
+                return self._optimize(pixels.sample(n_rays, self.generator))
+            except torch.cuda.OutOfMemoryError as error:
+                self.batch = self.batch.halved(error)
+                self.optimizer.forget_gradients()
+                torch.cuda.empty_cache()
+
     def _optimize(self, batch: RayBatch) -> StepReport:
         n = len(batch)
         targets, backgrounds = self._over_background(batch)
-        rays, spans = batch.rays, None
-        if self.sightings is not None:
-            seen = self.sightings.sample(max(int(n * self.recipe.sighting_share), 1), self.generator)
+        rays, spans, known, lines = batch.rays, None, None, self._draw_lines(n)
+        if lines is not None:
             far = torch.full((n,), torch.inf, device=self.device)
-            spans = (torch.cat([torch.zeros_like(far), seen.nearest]), torch.cat([far, seen.farthest]))
+            spans = (torch.cat([torch.zeros_like(far), lines.nearest]), torch.cat([far, lines.farthest]))
             rays = Rays(
-                torch.cat([rays.origins, seen.rays.origins]), torch.cat([rays.directions, seen.rays.directions])
+                torch.cat([r.origins for r in (rays, lines.rays)]),
+                torch.cat([r.directions for r in (rays, lines.rays)]),
             )
-            noise = torch.rand(len(seen.colors), 3, generator=self.generator).to(self.device)
-            targets, backgrounds = torch.cat([targets, seen.colors]), torch.cat([backgrounds, noise])
+            known = torch.cat([torch.zeros_like(far), lines.distances])
+            noise = self._random(len(lines.groups), 3)
+            targets = torch.cat([targets, torch.where(lines.distances[:, None] > 0, lines.colors, noise)])
+            backgrounds = torch.cat([backgrounds, noise])
         samples = self._sample(rays, spans)
         settings = LossSettings(
             huber_delta=self.recipe.huber_delta,
             opacity_loss=self.recipe.opacity_loss,
             distortion_loss=self.recipe.distortion_loss,
+            depth_loss=self.recipe.depth_loss,
             near_scale=self.scene.near_scale,
         )
-        loss, color = add_gradients(self.field, rays, samples, targets=targets, backgrounds=backgrounds, loss=settings)
+        loss, color = add_gradients(
+            self.field,
+            rays,
+            samples,
+            targets=targets,
+            backgrounds=backgrounds,
+            loss=settings,
+            known_distances=known,
+        )
         self.optimizer.step(self.learning_rate)
+        if lines is not None and self.lines is not None:
+            wrong = (color - targets.detach())[n:].abs().mean(1)
+            self.lines.judge(lines, wrong, limit=self.recipe.depth_max_error if self.progress > JUDGED_AFTER else None)
         psnr = -10 * torch.log10((color - targets.detach())[:n].square().mean().clamp_min(1e-10))
-        return StepReport(loss, float(psnr), n, len(samples))
+        return StepReport(loss, psnr, n, len(samples))
+
+    def _random(self, *shape: int) -> Tensor:
+        """Numbers in [0, 1)."""
+        return torch.rand(*shape, generator=self.generator, device=self.device)
+
+    def _draw_lines(self, n_photo_rays: int) -> LineBatch | None:
+        """Rays of known depth for a step with so many rays of photos."""
+        if self.lines is None:
+            return None
+        width = band(self.progress, first=self.recipe.depth_band, final=self.recipe.final_depth_band)
+        return self.lines.sample(max(int(n_photo_rays * self.recipe.depth_share), 1), width, self.generator)
 
     def _sample(self, rays: Rays, spans: Spans | None) -> Samples:
         march: dict[str, Any] = {
             "near": self.scene.near,
-            "offsets": torch.rand(len(rays), generator=self.generator).to(self.device),
+            "offsets": self._random(len(rays)),
             "occupied": self.occupancy.occupied,
             "layout": self.occupancy.layout,
             "lattice": self._lattice(),
@@ -122,7 +160,7 @@ class Training:
         Where alpha is known, random colours behind both. An opaque photo has the learned sky behind it, with noise: a wall of
         the sky's colour would otherwise do as well by being transparent.
         """
-        noise = torch.rand(len(batch), 3, generator=self.generator).to(self.device)
+        noise = self._random(len(batch), 3)
         if batch.alphas is None:
             return batch.colors, self.field.background(batch.rays.directions) + self.recipe.sky_noise * (2 * noise - 1)
         alpha = batch.alphas[:, None]
@@ -149,9 +187,11 @@ class Training:
             "optimizer": self.optimizer.state(),
             "occupancy": self.occupancy.state(),
             "generator": self.generator.get_state(),
+            "device": self.device.type,
             "step": self.step,
             "seconds": self.seconds,
             "samples_per_ray": self.samples_per_ray,
+            "lines": None if self.lines is None else self.lines.state(),
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -161,6 +201,11 @@ class Training:
         self.occupancy.load_state(
             {k: v.to(self.device) if isinstance(v, Tensor) else v for k, v in state["occupancy"].items()}
         )
-        self.generator.set_state(state["generator"])
+        if state.get("device", "cpu") == self.device.type:
+            self.generator.set_state(state["generator"])
+        else:  # each kind of device has random numbers of its own
+            self.generator.manual_seed(self.seed + int(state["step"]))
         self.step, self.seconds = int(state["step"]), float(state["seconds"])
         self.samples_per_ray = float(state["samples_per_ray"])
+        if self.lines is not None:
+            self.lines.load_state(state["lines"])

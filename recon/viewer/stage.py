@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from recon.console import say
 from recon.errors import UserError
 from recon.formats.mesh_ply import read_ply
-from recon.geometry import Camera, Reconstruction, held_out, rigid, rotation_from_wxyz, wxyz_from_rotation
+from recon.geometry import Camera, Reconstruction, rigid, rotation_from_wxyz, wxyz_from_rotation
 from recon.render.pictures import depth_picture, depth_range, normal_picture, picture
 from recon.render.views import RenderedView
+from recon.viewer.settings import ViewSettings
 from recon.workspace import Workspace
 
 RenderViewFn = Callable[[Camera, NDArray[np.float64]], RenderedView]
@@ -31,14 +32,12 @@ def open_viewer(
     *,
     reconstruction: Reconstruction,
     render_view_fn: RenderViewFn,
-    host: str,
-    port: int,
-    max_size: int,
+    settings: ViewSettings,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Serve the viewer on `host`:`port` until Ctrl-C (or `should_stop`). Pictures grow to `max_size` when the camera rests."""
+    """Serve the viewer until Ctrl-C (or `should_stop`). Pictures grow to `settings.max_size` when the camera rests."""
     viser = _import_viser()
-    server = viser.ViserServer(host=host, port=port, verbose=False)
+    server = viser.ViserServer(host=settings.host, port=settings.port, verbose=False)
     try:
         server.scene.set_up_direction("+z")
         _add_scene(server, workspace, reconstruction)
@@ -48,7 +47,7 @@ def open_viewer(
         while not should_stop():
             connected = server.get_clients()
             clients = {i: clients.get(i) or _Client(handle, reconstruction) for i, handle in connected.items()}
-            moved = [client.show(render_view_fn, mode.value, max_size) for client in clients.values()]
+            moved = [client.show(render_view_fn, mode.value, settings.max_size) for client in clients.values()]
             if not any(moved):
                 time.sleep(0.05)
     finally:
@@ -115,7 +114,7 @@ def _add_scene(server: Any, workspace: Workspace, reconstruction: Reconstruction
     """Cameras (held-out ones in orange), points and mesh, each with a check box."""
     extent = float(np.linalg.norm(np.ptp(reconstruction.centers, axis=0))) or 1.0
     layers = {"cameras": server.scene.add_frame("/cameras", show_axes=False)}
-    for i, (view, out) in enumerate(zip(reconstruction.views, held_out(reconstruction.views), strict=True)):
+    for i, (view, out) in enumerate(zip(reconstruction.views, reconstruction.is_held_out, strict=True)):
         h, w = view.camera.size_hw
         server.scene.add_camera_frustum(
             f"/cameras/{i:05d}",

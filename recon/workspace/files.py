@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from recon.errors import UserError
+from recon.workspace.reading import is_file, read_json_value
+
+_KINDS: dict[type, str] = {dict: "an object", list: "a list"}
 
 
 @contextmanager
@@ -70,14 +73,17 @@ def write_json(path: Path, value: Any) -> None:
         temporary.write_text(json.dumps(plain(value), indent=1, allow_nan=False) + "\n")
 
 
-def read_json(path: Path, *, made_by: str) -> Any:
-    """Read a JSON file of the run folder; `made_by` names the command that makes it, for the error."""
-    if not path.exists():
+def read_json(path: Path, *, made_by: str, kind: type = dict) -> Any:
+    """Read a JSON file of the run folder that holds a `kind`, dict or list; `made_by` is the command that makes it, for errors."""
+    if not is_file(path):
         raise UserError(f"{path} is missing. Make it with: {made_by}")
     try:
-        return json.loads(path.read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        value = read_json_value(path)
+    except ValueError as error:
         raise UserError(f"{path} is not valid JSON ({error}). Delete it and run: {made_by}") from error
+    if not isinstance(value, kind):
+        raise UserError(f"{path}: expected {_KINDS[kind]}, found {type(value).__name__}. Delete it and run: {made_by}")
+    return value
 
 
 def plain(value: Any) -> Any:

@@ -6,18 +6,22 @@ the same fingerprint is skipped.
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from recon import __version__
 from recon.console import say, take_warnings
 from recon.errors import UserError
 from recon.workspace.files import plain, read_json, replace_folder, write_json
 from recon.workspace.metrics import read_metrics, write_metrics
 from recon.workspace.paths import Workspace
+from recon.workspace.reading import is_file, is_folder
 from recon.workspace.usage import Usage
 
 STAGE_MARK = "stage.json"
@@ -48,6 +52,7 @@ class StageRun:
         inputs: Sequence[Path],
         also: Any = None,
         section: str | None = None,
+        has_metrics: bool = True,
         is_kept: bool = False,
     ) -> None:
         """
@@ -58,11 +63,12 @@ class StageRun:
             inputs: files that the result depends on; a folder counts by the files directly in it.
             also: further values that the result depends on.
             section: of metrics.json; None: `name`.
+            has_metrics: whether the stage writes a section at all.
             is_kept: the block works in `folder` itself and finds what an earlier run left (training goes on from it).
         """
         self.workspace, self.name, self.folder = workspace, name, folder
         self.settings, self.is_kept = settings, is_kept
-        self.section = section or name
+        self.section = (section or name) if has_metrics else None
         self.key = fingerprint(settings if also is None else {"settings": settings, "also": also}, inputs)
         self.metrics: dict[str, Any] = {}
         self._block = ExitStack()
@@ -70,10 +76,12 @@ class StageRun:
     @property
     def is_finished(self) -> bool:
         """Whether the folder holds a complete result made with the same settings and inputs, and its numbers are there."""
-        return is_finished(self.folder, self.key) and self.section in read_metrics(self.workspace)
+        has_numbers = self.section is None or self.section in read_metrics(self.workspace)
+        return is_finished(self.folder, self.key) and has_numbers
 
     def __enter__(self) -> Path:
-        if (self.folder / STAGE_MARK).exists() and not is_finished(self.folder, self.key):
+        has_other = (self.folder / STAGE_MARK).exists() and not is_finished(self.folder, self.key)
+        if has_other and not self.is_kept:  # what goes on in its folder tells itself what it keeps
             say(f"{self.name}: settings or inputs changed since {self.folder} was made: made anew")
         self._usage = Usage()
         if self.is_kept:
@@ -93,7 +101,8 @@ class StageRun:
         spent = self._usage.spent()
         mark_finished(self._made, self.key, settings=self.settings, seconds=spent["seconds"])
         self._block.close()
-        write_metrics(self.workspace, self.section, self.metrics)
+        if self.section is not None:
+            write_metrics(self.workspace, self.section, self.metrics)
         write_metrics(self.workspace, "stages", read_metrics(self.workspace).get("stages", {}) | {self.name: spent})
 
     @property
@@ -105,28 +114,33 @@ class StageRun:
 def fingerprint(settings: Any, inputs: Sequence[Path]) -> str:
     """A digest of a stage's settings and input files: equal digests mean that a rerun would do the same.
 
-    A file counts by its name, its size and the sha256 of its first and last MiB (videos are too large to read whole);
-    a folder counts by the files directly in it.
+    A file counts by its name and all of its bytes, whatever its time; a folder by the files directly in it. So does the
+    version of recon, as another one may come to another result.
     """
-    digest = hashlib.sha256(json.dumps(plain(settings), sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps([__version__, plain(settings)], sort_keys=True).encode())
     for path in inputs:
-        files = sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
+        files = sorted(p for p in path.iterdir() if is_file(p)) if is_folder(path) else [path]
         for file in files:
-            digest.update(file.name.encode())
+            digest.update(os.fsencode(file.name))
             digest.update(_file_digest(file))
     return digest.hexdigest()
 
 
-def _file_digest(path: Path, *, edge: int = 1 << 20) -> bytes:
-    if not path.exists():
+def _file_digest(path: Path) -> bytes:
+    if not is_file(path):
         return b"absent"
-    size = path.stat().st_size
+    stat = path.stat()
+    try:
+        return _digest_of(path, stat.st_size, stat.st_mtime_ns, stat.st_ino)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}). Check its permissions and the disk.") from error
+
+
+@lru_cache(maxsize=1 << 16)
+def _digest_of(path: Path, *_unchanged: int) -> bytes:
+    """Of the bytes of a file, read once in a run of the program as long as its size, time and place on the disk stay."""
     with path.open("rb") as file:
-        digest = hashlib.sha256(str(size).encode() + file.read(edge))
-        if size > edge:
-            file.seek(max(edge, size - edge))
-            digest.update(file.read(edge))
-    return digest.digest()
+        return hashlib.file_digest(file, "sha256").digest()
 
 
 def is_finished(folder: Path, key: str) -> bool:

@@ -129,7 +129,7 @@ def test_counts_that_lie_allocate_nothing(tmp_path: Path) -> None:
         ("images.txt", "1 nan 0 0 0 0 0 0 1 a.png\n\n", "NaN"),
         ("images.txt", "1 0 0 0 0 0 0 0 1 a.png\n\n", "quaternion"),
         ("images.txt", "1 1 0 0 0 0 0 0 7 a.png\n\n", "camera 7"),
-        ("images.txt", "1 1 0 0 0 0 0 0 1 a.png\n\n2 1 0 0 0 0 0 0 1 ../../a.png\n\n", "leads out"),
+        ("images.txt", "1 1 0 0 0 0 0 0 1 a.png\n\n2 1 0 0 0 0 0 0 1 ../../b.png\n\n", "leads out"),
         ("images.txt", "1 1 0 0\n\n", "line"),
         ("points3D.txt", "1 0 0 zero 1 2 3 0.1\n", "line"),
     ],

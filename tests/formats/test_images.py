@@ -8,7 +8,7 @@ import pytest
 from PIL import ExifTags, Image
 
 from recon.errors import UserError
-from recon.formats import images
+from recon.formats import image_files, images
 
 H, W = 22, 34
 
@@ -49,7 +49,7 @@ def test_orientation_is_applied_and_size_agrees(tmp_path: Path, picture: np.ndar
     path = with_exif(tmp_path / "a.jpg", picture, {ExifTags.Base.Orientation: orientation}, {})
     expected = UPRIGHT_FROM_STORED[orientation](picture)
     read = images.read_image(path)
-    assert read.shape == expected.shape and images.image_size_hw(path) == expected.shape[:2]
+    assert read.shape == expected.shape and image_files.image_size_hw(path) == expected.shape[:2]
     assert np.abs(read.astype(int) - expected).mean() < 4  # JPEG loss; any other turn is off by 50
     assert images.read_image(path, orientation=1).shape == picture.shape
 
@@ -94,7 +94,7 @@ def test_sixteen_bits_of_colour_scale_to_eight(tmp_path: Path, picture: np.ndarr
 def test_cmyk_jpeg_keeps_its_colours(tmp_path: Path, picture: np.ndarray) -> None:
     Image.fromarray(picture).convert("CMYK").save(tmp_path / "a.jpg", quality=98, subsampling=0)
     read = images.read_image(tmp_path / "a.jpg")
-    assert images.read_header(tmp_path / "a.jpg").mode == "CMYK"
+    assert image_files.read_header(tmp_path / "a.jpg").mode == "CMYK"
     assert read.shape == (H, W, 3) and np.abs(read.astype(int) - picture).mean() < 4
 
 
@@ -127,7 +127,7 @@ def test_jpeg_is_written_with_full_chroma(tmp_path: Path, picture: np.ndarray) -
 
 def test_focal_from_35mm_equivalent(tmp_path: Path, picture: np.ndarray) -> None:
     path = with_exif(tmp_path / "a.jpg", picture, {}, {ExifTags.Base.FocalLengthIn35mmFilm: 28})
-    assert images.exif_focal_px(path) == pytest.approx(28 * np.hypot(H, W) / np.hypot(24, 36))
+    assert image_files.exif_focal_px(path) == pytest.approx(28 * np.hypot(H, W) / np.hypot(24, 36))
 
 
 def test_focal_from_focal_plane_resolution_of_a_downscaled_photo(tmp_path: Path, picture: np.ndarray) -> None:
@@ -137,14 +137,14 @@ def test_focal_from_focal_plane_resolution_of_a_downscaled_photo(tmp_path: Path,
         ExifTags.Base.FocalPlaneResolutionUnit: 4,
         ExifTags.Base.ExifImageWidth: 2 * W,
     }
-    assert images.exif_focal_px(with_exif(tmp_path / "a.jpg", picture, {}, tags)) == pytest.approx(50.0)
+    assert image_files.exif_focal_px(with_exif(tmp_path / "a.jpg", picture, {}, tags)) == pytest.approx(50.0)
 
 
 @pytest.mark.parametrize(
     "tags", [{}, {ExifTags.Base.FocalLengthIn35mmFilm: 0}, {ExifTags.Base.FocalLengthIn35mmFilm: 60000}]
 )
 def test_no_or_absurd_focal_is_none(tmp_path: Path, picture: np.ndarray, tags: dict[int, object]) -> None:
-    assert images.exif_focal_px(with_exif(tmp_path / "a.jpg", picture, {}, tags)) is None
+    assert image_files.exif_focal_px(with_exif(tmp_path / "a.jpg", picture, {}, tags)) is None
 
 
 # ---- names ---------------------------------------------------------------------------------------------------------

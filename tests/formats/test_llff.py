@@ -66,7 +66,7 @@ def _wrong_size(rows: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize(
     ("message", "change"),
     [
-        ("row 1 holds NaN", _nan),
+        ("01.png: the pose holds NaN", _nan),
         ("not rigid", _mirrored),
         ("scaled copies", _wrong_size),
         ("2 poses, but 3 pictures", lambda rows: rows[:2]),

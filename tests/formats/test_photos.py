@@ -47,7 +47,9 @@ def test_shrinking_takes_camera_and_mask_along_and_no_ignored_pixel_reaches_a_co
 
 
 def test_sizes_that_do_not_fit_are_named(view: View) -> None:
-    with pytest.raises(UserError, match=r"mask\.png: the mask is 34x48 pixels, but its camera says 48x34"):
+    with pytest.raises(
+        UserError, match=r"mask\.png: the mask of photo\.png is 34x48; expected the shape of its picture, 48x34"
+    ):
         read_photo(masked(view, np.full((48, 34), 255)))
     write_image(view.image, np.zeros((48, 34, 3), np.uint8))
     with pytest.raises(UserError, match=r"photo\.png: the picture is 34x48 pixels, but its camera says 48x34"):

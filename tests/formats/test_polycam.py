@@ -80,5 +80,5 @@ def test_no_export_and_no_pictures(tmp_path: Path) -> None:
     export(tmp_path)
     for image in (tmp_path / "keyframes/images").iterdir():
         image.unlink()
-    with pytest.raises(UserError, match="no picture of the 3 cameras"):
+    with pytest.raises(UserError, match="none of its 3 listed pictures"):
         polycam.read(tmp_path)

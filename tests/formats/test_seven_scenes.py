@@ -61,15 +61,21 @@ def test_pictures_without_a_pose_are_skipped_with_one_warning(tmp_path: Path) ->
         ("1 0 0 0\n0 1 0 0\n0 0 1 0\n", "found 3 rows"),
         ("1 0 0 0\n0 1 0\n0 0 1 0\n0 0 0 1\n", "line 2: expected 4 numbers, found 3"),
         ("1 0 0 0\n0 1 0 0\n0 0 1 x\n0 0 0 1\n", "line 3, column 4"),
-        ("inf 0 0 0\n0 1 0 0\n0 0 1 0\n0 0 0 1\n", "finite"),
+        ("inf 0 0 0\n0 1 0 0\n0 0 1 0\n0 0 0 1\n", "NaN or infinity"),
         ("1 0 0 0\n0 1 0 0\n0 0 -1 0\n0 0 0 1\n", "mirrored"),
         ("1 0 0 0\n0 1 0 0\n0 0 1 0\n0 0 0 2\n", "not rigid"),
     ],
 )
 def test_bad_poses_are_named(tmp_path: Path, text: str, message: str) -> None:
     seven_scenes.write(tmp_path, made(tmp_path))
-    (tmp_path / "seq-02/frame-000001.pose.txt").write_text(text)
-    with pytest.raises(UserError, match=rf"frame-000001\.pose\.txt.*{message}"):
+    files = sorted(tmp_path.glob("seq-*/*.pose.txt"))
+    files[1].write_text(text)
+    take_warnings()
+    assert len(seven_scenes.read(tmp_path, intrinsics=None).views) == len(files) - 1  # one does not spoil the set
+    assert f"1 of {len(files)} pictures" in take_warnings()[0]
+    for file in files:
+        file.write_text(text)
+    with pytest.raises(UserError, match=rf"\.pose\.txt.*{message}"):
         seven_scenes.read(tmp_path, intrinsics=None)
 
 

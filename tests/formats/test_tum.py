@@ -77,13 +77,13 @@ def test_pictures_without_a_pose_near_in_time_are_skipped(tmp_path: Path) -> Non
     [
         ("groundtruth.txt", "1 2 3\n", "line 1: expected 8 numbers, found 3"),
         ("groundtruth.txt", "# t\n100 0 0 zero 0 0 0 1\n", "line 2, column 4"),
-        ("groundtruth.txt", "100 0 0 nan 0 0 0 1\n", "finite number"),
-        ("groundtruth.txt", "100 0 0 0 0 0 0 0\n", "line 1: the quaternion"),
+        ("groundtruth.txt", "100 0 0 nan 0 0 0 1\n", "every pose was lost"),
+        ("groundtruth.txt", "100 0 0 0 0 0 0 0\n", "every pose was lost"),
         ("groundtruth.txt", "", "holds no numbers"),
         ("rgb.txt", "100 rgb/100.000000.png more\n", "3 words"),
         ("rgb.txt", "then rgb/100.000000.png\n", "line 1, column 1"),
         ("rgb.txt", "100 ../100.000000.png\n", "leads out"),
-        ("rgb.txt", "100 rgb/none.png\n", "none of its 1 pictures"),
+        ("rgb.txt", "100 rgb/none.png\n", "none of its 1 listed pictures"),
         ("calibration.txt", "40 41 18\n", "found 3"),
     ],
 )

@@ -16,7 +16,8 @@ from scipy.spatial.transform import Rotation
 from recon.errors import UserError
 from recon.formats import colmap, transforms_json
 from recon.formats.cameras_json import read_reconstruction
-from recon.formats.images import image_size_hw, read_image
+from recon.formats.image_files import image_size_hw
+from recon.formats.images import read_image
 from recon.geometry import Reconstruction, Similarity, View, held_out, invert_rigid
 from recon.given.agreement import check
 from recon.given.matches import GivenMatches, match_given

@@ -11,12 +11,14 @@ from recon.errors import UserError
 from recon.formats import cameras_json
 from recon.formats.video import read_frames
 from recon.geometry import Camera, Reconstruction, Scale, View
+from recon.novel_views.settings import ViewsSettings
 from recon.novel_views.stage import nice_step, render_path
 from recon.render.views import RenderedView
 from recon.workspace import Workspace, read_metrics
+from tests.default_settings import default_settings
 
 CAMERA = Camera("PINHOLE", (36, 50), 40, 40, 25, 18)
-SETTINGS = {"seconds": 1.0, "fps": 5.0, "max_size": 40, "smoothing": 0.0, "png": True}
+SMALL = {"seconds": 1.0, "fps": 5.0, "max_size": 40, "smoothing": 0.0}
 
 
 def render(camera, pose):
@@ -41,9 +43,12 @@ def capture(scale=None):
 
 def run(tmp_path, path="interpolate", scale=None, render_view_fn=render, **settings):
     return render_path(
-        Workspace(tmp_path), reconstruction=capture(scale), render_view_fn=render_view_fn, path=path,
-        **{**SETTINGS, **settings},
-    )  # fmt: skip
+        Workspace(tmp_path),
+        reconstruction=capture(scale),
+        render_view_fn=render_view_fn,
+        path=path,
+        settings=default_settings(ViewsSettings, "views", **SMALL | settings),
+    )
 
 
 def test_files_and_videos(tmp_path):

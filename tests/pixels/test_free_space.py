@@ -1,4 +1,4 @@
-"""Lines of sight empty the space they cross, and only that; rays that end on points stay near them."""
+"""Lines of sight empty the space they cross, and only that."""
 
 from pathlib import Path
 
@@ -10,7 +10,6 @@ from recon.errors import UserError
 from recon.geometry import Similarity
 from recon.kernels import OccupancyLayout
 from recon.pixels import LinesOfSight, Scene, free_cells, lines_of_sight
-from recon.train.sightings import Sightings
 
 SCENE = Scene(Similarity(0.5, np.eye(3), np.array([0.1, 0.0, 0.0])), 2, 0.01, 0.1, False)
 
@@ -36,15 +35,6 @@ def test_a_few_lines_prove_nothing() -> None:
     layout = OccupancyLayout(1, 64)
     assert not free_cells(SCENE, lines_onto_a_wall(2), layout).any()
     assert not free_cells(SCENE, lines_onto_a_wall(0), layout).any()
-
-
-def test_sightings_reach_their_points() -> None:
-    lines = lines_onto_a_wall(50)
-    batch = Sightings(lines, SCENE, torch.device("cpu")).sample(33, torch.Generator().manual_seed(0))
-    middle = batch.rays.at((batch.nearest / 0.94 + batch.farthest / 1.03) / 2)
-    torch.testing.assert_close(middle[:, 0], torch.ones(33), atol=1e-4, rtol=0)
-    assert bool((batch.nearest < batch.farthest).all())
-    torch.testing.assert_close(batch.colors[0], torch.tensor([1.0, 0.0, 0.2]))
 
 
 NAMES = ("a.jpg", "b.jpg", "c.jpg", "d.jpg", "e.jpg")

@@ -10,7 +10,6 @@ from recon.geometry import Rays
 from recon.kernels import OccupancyLayout, StepLattice
 from recon.render.volume import (
     Samples,
-    median_distance,
     render_rays,
     render_rays_fast,
     sample_rays,
@@ -22,8 +21,8 @@ from tests.worlds import Solid
 def random_samples(n_rays: int, n_samples: int) -> tuple[Samples, torch.Tensor]:
     rays = torch.randint(n_rays, (n_samples,)).sort().values
     edges = torch.rand(n_samples) * 0.1 + 0.01
-    starts = edges.cumsum(0)
-    return Samples(rays, starts, starts + edges), torch.rand(n_samples) * 20
+    ends = edges.cumsum(0)
+    return Samples(rays, ends - edges, ends), torch.rand(n_samples) * 20
 
 
 def weights_of(densities: torch.Tensor, samples: Samples, n_rays: int) -> torch.Tensor:
@@ -50,14 +49,43 @@ def test_splitting_an_interval_changes_nothing() -> None:
 
 
 def test_uniform_medium() -> None:
-    """Density s over length l: opacity 1 - exp(-s l), half of it reached where the integral says."""
+    """Density s over length l: opacity 1 - exp(-s l), half of the light left where the integral says."""
     density, length, n = 1.7, 2.0, 500
     edges = torch.linspace(0, length, n + 1)
     samples = Samples(torch.zeros(n, dtype=torch.int64), edges[:-1], edges[1:])
     weights = weights_of(torch.full((n,), density), samples, 1)
     assert float(weights.sum()) == pytest.approx(1 - math.exp(-density * length), rel=1e-5)
-    expected = -math.log(1 - 0.5 * (1 - math.exp(-density * length))) / density
-    assert float(median_distance(weights, samples, 1)) == pytest.approx(expected, abs=1e-3)
+    assert float(median_of(torch.full((n,), density), samples, 1)) == pytest.approx(math.log(2) / density, rel=1e-5)
+
+
+def median_of(densities: torch.Tensor, samples: Samples, n_rays: int) -> torch.Tensor:
+    return kernels.median_distance(densities, samples.t_starts, samples.t_ends, samples.ray_indices, n_rays)
+
+
+def test_half_of_the_light_is_left_at_the_median_distance() -> None:
+    """The transmittance there is 0.5 in every ray that gets so dark, whatever lies behind; the others have none."""
+    samples, densities = random_samples(64, 333)
+    distance = median_of(densities, samples, 64)
+    before = (torch.minimum(samples.t_ends, distance[samples.ray_indices]) - samples.t_starts).clamp_min(0)
+    optical = torch.zeros(64).index_add(0, samples.ray_indices, densities * before)
+    whole = torch.zeros(64).index_add(0, samples.ray_indices, densities * (samples.t_ends - samples.t_starts))
+    is_hit = distance > 0
+    assert bool((is_hit == (whole >= math.log(2))).all()) and 10 < int(is_hit.count_nonzero()) < 64
+    torch.testing.assert_close(optical[is_hit], torch.full_like(optical[is_hit], math.log(2)), atol=1e-4, rtol=0)
+    behind = torch.where(samples.t_starts > distance[samples.ray_indices], 3 * densities, densities)
+    torch.testing.assert_close(median_of(behind, samples, 64)[is_hit], distance[is_hit])
+
+
+def test_gradient_of_the_median_distance() -> None:
+    """By finite differences in float64, and none from densities behind the surface."""
+    samples, densities = random_samples(7, 60)
+    exact = Samples(samples.ray_indices, samples.t_starts.double(), samples.t_ends.double())
+    densities = densities.double().requires_grad_()
+    assert int((median_of(densities, exact, 7) > 0).count_nonzero()) >= 5
+    assert torch.autograd.gradcheck(lambda d: median_of(d, exact, 7), densities, eps=1e-7, atol=1e-4)
+    median_of(densities, exact, 7).sum().backward()
+    distance = median_of(densities, exact, 7).detach()[exact.ray_indices]
+    assert not densities.grad[(distance == 0) | (exact.t_starts > distance)].any()
 
 
 def test_nothing_in_front_of_an_opaque_wall_is_lost_and_nothing_behind_counts() -> None:

@@ -10,11 +10,12 @@ from recon.formats.images import read_image, write_image
 from recon.formats.photos import read_photo
 from recon.geometry import Camera, Reconstruction, View
 from recon.render.views import RenderedView
+from recon.score.settings import EvaluateSettings
 from recon.score.stage import evaluate_field, photo_colors
 from recon.workspace import Workspace, read_metrics
+from tests.default_settings import default_settings
 
 CAMERA = Camera("PINHOLE", (34, 48), 50, 50, 24, 17)
-DEFAULTS = {"every": 1, "max_views": None, "scale": 1.0}
 
 
 def shown(size_hw, shift):
@@ -47,9 +48,12 @@ def capture(folder, n=17, *, noise=0.0, alpha=None, mask=None):
 
 def run(tmp_path, reconstruction, background="none", **settings):
     return evaluate_field(
-        Workspace(tmp_path / "run"), reconstruction=reconstruction, render_view_fn=render, background=background,
-        **{**DEFAULTS, **settings},
-    )  # fmt: skip
+        Workspace(tmp_path / "run"),
+        reconstruction=reconstruction,
+        render_view_fn=render,
+        background=background,
+        settings=default_settings(EvaluateSettings, "evaluate", **settings),
+    )
 
 
 def test_perfect_renders_score_as_rounding_allows(tmp_path):
@@ -121,9 +125,12 @@ def test_nothing_is_left_when_a_render_fails(tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         evaluate_field(
-            Workspace(tmp_path / "run"), reconstruction=capture(tmp_path), render_view_fn=fail, background="none",
-            **DEFAULTS,
-        )  # fmt: skip
+            Workspace(tmp_path / "run"),
+            reconstruction=capture(tmp_path),
+            render_view_fn=fail,
+            background="none",
+            settings=default_settings(EvaluateSettings, "evaluate"),
+        )
     assert list((tmp_path / "run").iterdir()) == []
 
 

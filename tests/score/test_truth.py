@@ -225,7 +225,7 @@ def test_truth_of_another_video_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="only 2 of 11"):
         score_against_truth(workspace, truth=path)
     (tmp_path / "list.json").write_text(json.dumps([1, 2]))
-    with pytest.raises(UserError, match="not a truth file"):
+    with pytest.raises(UserError, match="expected an object"):
         read_truth(tmp_path / "list.json")
     with pytest.raises(UserError, match="no such truth file"):
         read_truth(tmp_path / "absent.json")

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from recon.errors import UserError
-from recon.formats import read_frames, read_video_info
 from recon.formats.meshes import read_ply
+from recon.formats.video import read_frames, read_video_info
 from recon.geometry import Camera, look_at, pixel_centers
 from recon.score.truth_probes import nearest
 from recon.synthetic.courtyard import LENGTH_M, WALL_M, WIDTH_M, courtyard

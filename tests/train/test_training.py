@@ -20,7 +20,7 @@ from tests.default_settings import default_settings
 from tests.worlds import room_reconstruction
 
 ROOT = Path(__file__).resolve().parents[2]
-BACKENDS = ["reference", *(["native"] if kernels.native_is_there() else [])]
+BACKENDS = ["reference", *(["native"] if kernels.is_there("native") else [])]
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +172,9 @@ def test_devices_and_backends_that_are_not_there() -> None:
     with pytest.raises(UserError, match="device=tpu"):
         choose_device("tpu")
     with pytest.raises(UserError, match="backend=triton"):
-        kernels.use("triton")
+        kernels.use("triton", "cpu")
+    with pytest.raises(UserError, match="backend=cuda"):
+        kernels.use("cuda")
     if not torch.cuda.is_available():
         with pytest.raises(UserError, match="no CUDA device"):
             choose_device("cuda")

@@ -14,7 +14,9 @@ from recon.errors import UserError
 from recon.geometry import Camera, Points, Reconstruction, View
 from recon.render.views import RenderedView
 from recon.viewer import stage as viewer
+from recon.viewer.settings import ViewSettings
 from recon.workspace import Workspace
+from tests.default_settings import default_settings
 
 CAMERA = Camera("PINHOLE", (20, 30), 30, 30, 15, 10)
 
@@ -24,6 +26,10 @@ def render(camera, pose):
     depth = np.full((h, w), 2, np.float32)
     normal = np.zeros((h, w, 3), np.float32)
     return RenderedView(np.full((h, w, 3), 0.5, np.float32), np.ones((h, w), np.float32), depth, normal)
+
+
+def settings(**changes):
+    return default_settings(ViewSettings, "view", **changes)
 
 
 def scene():
@@ -50,9 +56,7 @@ def test_every_mode_is_a_picture(mode):
 def test_without_viser_the_error_says_how_to_get_it(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "viser", None)
     with pytest.raises(UserError, match=r"pip install 'recon\[viewer\]'"):
-        viewer.open_viewer(
-            Workspace(tmp_path), reconstruction=scene(), render_view_fn=render, host="127.0.0.1", port=0, max_size=64
-        )
+        viewer.open_viewer(Workspace(tmp_path), reconstruction=scene(), render_view_fn=render, settings=settings())
 
 
 def client():
@@ -91,6 +95,9 @@ def test_server_starts_and_stops(tmp_path):
     pytest.importorskip("viser", reason="the extra 'viewer' is not installed")
     stops = iter([False, True])
     viewer.open_viewer(
-        Workspace(tmp_path), reconstruction=scene(), render_view_fn=render, host="127.0.0.1", port=18437, max_size=64,
+        Workspace(tmp_path),
+        reconstruction=scene(),
+        render_view_fn=render,
+        settings=settings(port=18437, max_size=64),
         should_stop=lambda: next(stops),
-    )  # fmt: skip
+    )

@@ -15,13 +15,20 @@ from recon.kernels import reference
 from recon.kernels.layout import FieldTensors, HashLayout, LossSettings, OccupancyLayout, StepLattice
 from recon.kernels.native import library as lib
 
+CPU = torch.device("cpu")
+TAKES_ENCODING = True  # field_gradients wants the encoding of the samples, which march_visible hands on
 OPAQUE_DEPTH = 7.0  # optical depth at which a rendered ray ends: 0.1 % of the light is left
 MIN_TRANSMITTANCE = 1e-2  # samples behind that much absorption neither add colour nor get a gradient
 
 
-def why_missing() -> str | None:
-    """None when the library is there, else the reason."""
-    return lib.load()[1] or None
+def why_missing(device: torch.device = CPU) -> str | None:
+    """None where the kernels run on `device`, else the reason."""
+    return f"they run on the CPU, not on {device.type}" if device.type != "cpu" else lib.load()[1] or None
+
+
+def runs_on(device: torch.device) -> bool:
+    """Whether tensors on `device` are for these kernels."""
+    return device.type == "cpu"
 
 
 def _library() -> ctypes.CDLL:
@@ -72,6 +79,7 @@ def encode_into(out: Tensor, positions: Tensor, table: Tensor, layout: HashLayou
 
 spherical_harmonics = reference.spherical_harmonics
 render_weights = reference.render_weights
+median_distance = reference.median_distance
 accumulate = reference.accumulate
 
 
@@ -187,10 +195,12 @@ def field_gradients(
     field: FieldTensors,
     gradients: FieldTensors,
     loss: LossSettings,
-    features: Tensor,
+    features: Tensor,  # [n_samples, n_encoded], the fourth result of march_visible
+    known_distances: Tensor | None = None,
     min_transmittance: float = MIN_TRANSMITTANCE,
     phases: Tensor | None = None,  # [2] float64; out: seconds of the networks with compositing, and of the scatter
-) -> tuple[float, Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Adds the gradients of the loss to `gradients`; returns the loss [], the gradient of the backgrounds, colours, opacities."""
     rays, starts, ends = samples
     n_rays, n_samples = len(origins), len(rays)
     tensors = [_plain(x) for x in (origins, directions)]
@@ -198,6 +208,7 @@ def field_gradients(
     intervals = [rays.contiguous(), _plain(starts), _plain(ends)]
     colors, opacities, grad_backgrounds = torch.empty(n_rays, 3), torch.empty(n_rays), torch.empty(n_rays, 3)
     features = _plain(features)
+    known = None if known_distances is None else _plain(known_distances)
     grad_features = torch.empty_like(features)
     native, _keep = _field(field)
     arguments = lib.TrainArguments(
@@ -205,10 +216,12 @@ def field_gradients(
         n_rays,
         n_samples,
         *map(_at, (*tensors, *intervals, *wanted, features)),
+        None if known is None else _at(known),
         loss.near_scale,
         loss.huber_delta,
         loss.opacity_loss,
         loss.distortion_loss,
+        loss.depth_loss,
         min_transmittance,
         _at(grad_features),
         _at(gradients.table),
@@ -220,7 +233,7 @@ def field_gradients(
         None if phases is None else _at(phases),
     )
     value = _library().recon_train(ctypes.byref(arguments))
-    return value, grad_backgrounds, colors, opacities
+    return torch.tensor(value), grad_backgrounds, colors, opacities
 
 
 def adam_step(

@@ -35,7 +35,8 @@ struct recon_train_args {
   const float *t_starts, *t_ends;
   const float *targets, *backgrounds;        // [n_rays, 3]
   const float* features;                     // [n_samples, n_encoded]: the encoding of the samples' midpoints
-  float near_scale, huber_delta, opacity_loss, distortion_loss, min_transmittance;
+  const float* known_distances;              // [n_rays], 0 where unknown; or null
+  float near_scale, huber_delta, opacity_loss, distortion_loss, depth_loss, min_transmittance;
   float* grad_features;                      // scratch [n_encoded, n_samples]
   float* grad_table;                         // added to
   float* grad_density_layers[2];             // written

@@ -12,6 +12,7 @@
 namespace recon {
 
 constexpr int kGeometry = 16, kHarmonics = 16;
+constexpr float kLn2 = 0.69314718f;  // optical depth at which half of the light is left
 
 struct Field {
   HashGrid grid;

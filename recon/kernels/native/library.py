@@ -7,7 +7,7 @@ from pathlib import Path
 
 from recon.kernels.native.variant import library_file
 
-VERSION = 7  # of api.h; a library built from other sources is not used
+VERSION = 8  # of api.h; a library built from other sources is not used
 
 
 class HashGrid(ctypes.Structure):
@@ -74,12 +74,14 @@ class TrainArguments(ctypes.Structure):
                 "targets",
                 "backgrounds",
                 "features",
+                "known_distances",
             )
         ),
         ("near_scale", c_float),
         ("huber_delta", c_float),
         ("opacity_loss", c_float),
         ("distortion_loss", c_float),
+        ("depth_loss", c_float),
         ("min_transmittance", c_float),
         ("grad_features", c_void_p),
         ("grad_table", c_void_p),

@@ -58,6 +58,7 @@ class Batch {
     optical_.assign(n_, 0);
     color_sum_.assign(3 * n_, 0);
     seen_weight_.assign(n_, 0);
+    if (a_.distances) std::fill_n(a_.distances + begin_, n_, 0.0f);
     for (int r = 0; r < n_; ++r)
       if (!(a_.t_far[begin_ + r] > a_.t_near[begin_ + r])) next_[r] = -1;
     for (int round = kFirstRound; collect(round); round = std::min(round * 2, 64)) shade();
@@ -108,10 +109,12 @@ class Batch {
     for (int i = 0; i < n; ++i) {
       Sample& sample = samples_[at + i];
       float& optical = optical_[sample.ray];
-      const float before = std::exp(-optical);
+      const float before = std::exp(-optical), missing = kLn2 - optical;
       optical += density_.sigma[i] * (sample.t_end - sample.t_start);
+      if (a_.distances && missing > 0 && optical >= kLn2)  // half of the light is left inside this interval
+        a_.distances[begin_ + sample.ray] = std::min(sample.t_start + missing / density_.sigma[i], sample.t_end);
       sample.weight = before - std::exp(-optical);
-      if (before > std::exp(-a_.opaque)) kept_.push_back(sample);
+      if (keeps_rounds_ && before > std::exp(-a_.opaque)) kept_.push_back(sample);
       if (a_.colors && sample.weight > a_.min_weight) chosen_.push_back(i);
     }
     if (!a_.colors) return;
@@ -130,23 +133,11 @@ class Batch {
   }
 
   void finish() {
-    std::vector<float> running(n_, 0), opacity(n_);
-    std::vector<char> found(n_, 0);
     for (int r = 0; r < n_; ++r) {
-      opacity[r] = -std::expm1(-optical_[r]);
-      const float scale = opacity[r] / std::max(seen_weight_[r], 1e-8f);  // samples left out take the colour of the others
+      const float opacity = -std::expm1(-optical_[r]);
+      const float scale = opacity / std::max(seen_weight_[r], 1e-8f);  // samples left out take the colour of the others
       for (int k = 0; k < 3; ++k) a_.colors[3 * (begin_ + r) + k] = color_sum_[3 * r + k] * scale;
-      a_.opacities[begin_ + r] = opacity[r];
-      a_.distances[begin_ + r] = 0;
-    }
-    for (const Sample& s : kept_) {  // in order along each ray
-      const float half = 0.5f * opacity[s.ray];
-      if (!found[s.ray] && running[s.ray] + s.weight >= half) {
-        found[s.ray] = 1;
-        const float inside = (half - running[s.ray]) / std::max(s.weight, 1e-12f);
-        a_.distances[begin_ + s.ray] = s.t_start + inside * (s.t_end - s.t_start);
-      }
-      running[s.ray] += s.weight;
+      a_.opacities[begin_ + r] = opacity;
     }
   }
 
@@ -301,6 +292,6 @@ void recon_encode_gradient(const recon::HashGrid* grid, int64_t n, const float* 
   parallel(grid->n_levels, [&](int level, int) { scatter_level(*grid, level, position, n, d_out, n, grad_table); });
 }
 
-int recon_version() { return 7; }
+int recon_version() { return 8; }
 int recon_n_threads() { return n_threads(); }
 void recon_set_n_threads(int n) { set_n_threads(n); }

@@ -28,6 +28,19 @@ struct Gradients {  // of the layers, one per thread
   double loss = 0;
 };
 
+// Where half of a ray's light is left: t_start + (ln 2 - optical depth before) / sigma of the sample in which that happens.
+struct Median {
+  float optical = 0, t = 0, sigma = 1;
+  int sample = -1;
+
+  void pass(int i, float density, float t_start, float t_end) {
+    if (sample >= 0) return;
+    const float missing = kLn2 - optical;
+    optical += density * (t_end - t_start);
+    if (optical >= kLn2) sample = i, sigma = density, t = std::min(t_start + missing / density, t_end);
+  }
+};
+
 // Everything one thread needs to take a block of rays forward and back.
 struct Worker {
   DensityBlock density;
@@ -201,7 +214,9 @@ class Step {
     for (int64_t r = ray_begin; r < ray_end; ++r) {
       const int c_begin = c;
       float sum[3] = {}, last = 1;
+      Median median;
       for (; c < w.color.n && w.alive_ray[c] == r; ++c) {
+        median.pass(c, w.density.sigma[c], a_.t_starts[begin + w.alive[c]], a_.t_ends[begin + w.alive[c]]);
         for (int k = 0; k < 3; ++k) sum[k] += w.weight[c] * w.color.rgb[k * stride + c];
         last = w.transmittance[c] - w.weight[c];
       }
@@ -220,6 +235,7 @@ class Step {
       const float d_opacity = p == opacity ? a_.opacity_loss * per_ray * (std::log1p(-p) - std::log(p)) : 0;
       a_.opacities[r] = opacity;
       distort(r, begin, c_begin, c, w, g);
+      const float d_median = pull(r, median, g);
       for (int back = c - 1; back >= c_begin; --back) {
         const int64_t s = begin + w.alive[back];
         float along = w.d_weight[back];
@@ -229,13 +245,22 @@ class Step {
           d_rgb[k * stride + back] = w.weight[back] * grad[k] * value * (1 - value) * w.near_scale[back];
         }
         const float after = w.transmittance[back] - w.weight[back];
-        const float d_sigma = (a_.t_ends[s] - a_.t_starts[s]) * (after * along - behind + last * d_opacity);
+        float d_sigma = (a_.t_ends[s] - a_.t_starts[s]) * (after * along - behind + last * d_opacity);
+        if (back <= median.sample) d_sigma -= d_median * (std::min(a_.t_ends[s], median.t) - a_.t_starts[s]) / median.sigma;
         behind += w.weight[back] * along;
         const float logit = w.density.geometry[back];
         const float slope = logit > 15 || logit < -15 ? std::exp(std::min(std::max(logit, -15.0f), 15.0f)) : w.density.sigma[back];
         w.d_logit[back] = d_sigma * slope * w.near_scale[back];
       }
     }
+  }
+
+  // The depth loss of one ray and its gradient with respect to the distance at which half of the light is left.
+  float pull(int64_t r, const Median& median, Gradients& g) const {
+    if (!a_.known_distances || !(a_.known_distances[r] > 0) || median.sample < 0) return 0;
+    const float known = a_.known_distances[r], rate = a_.depth_loss / (a_.n_rays * known), off = median.t - known;
+    g.loss += rate * std::fabs(off);
+    return off > 0 ? rate : off < 0 ? -rate : 0;
   }
 
   // The distortion loss of one ray (Barron et al. 2022, eq. 15) and its gradient with respect to each weight:

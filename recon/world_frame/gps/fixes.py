@@ -11,6 +11,7 @@ from recon.formats.exif_gps import read_gps
 from recon.geometry.geodesy import GpsFix
 from recon.geometry.reconstruction import Reconstruction, View
 from recon.workspace import Workspace, read_json
+from recon.workspace.reading import is_file
 
 MIN_FIXES = 5
 GATE = 3.0  # sigmas: a fix farther off is an outlier
@@ -23,7 +24,7 @@ def gps_of(reconstruction: Reconstruction, workspace: Workspace) -> dict[str, Gp
     ]
     if captured and workspace.frames_json.exists():
         return _from_frames_json(captured, workspace.frames_json)
-    fixes = {view.name: read_gps(view.image) for view in reconstruction.views if view.image.is_file()}
+    fixes = {view.name: read_gps(view.image) for view in reconstruction.views if is_file(view.image)}
     return {name: fix for name, fix in fixes.items() if fix is not None}
 
 

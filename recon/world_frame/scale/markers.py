@@ -16,9 +16,10 @@ from scipy.spatial.transform import Rotation
 
 from recon.console import progress
 from recon.errors import UserError
-from recon.formats.images import read_image
+from recon.formats.photos import read_pixels
 from recon.geometry.reconstruction import Reconstruction, View
 from recon.geometry.transforms import Array
+from recon.workspace.reading import is_file
 from recon.world_frame.scale.marker_corners import refine_corners
 from recon.world_frame.scale.marker_dictionaries import AUTO, dictionary
 from recon.world_frame.scale.measurement import Measurement
@@ -86,7 +87,7 @@ def measure_markers(
 
 def find_markers(views: Sequence[View], dictionary_name: str) -> tuple[str, dict[int, list[Sighting]]]:
     """The dictionary used and every marker's sightings; `auto` takes the dictionary that finds the most."""
-    existing = [view for view in views if view.image.is_file()]
+    existing = [view for view in views if is_file(view.image)]
     if dictionary_name == "auto":
         places = np.unique(np.linspace(0, len(existing) - 1, min(len(existing), _MAX_TRIAL_VIEWS)).astype(int))
         counts = _count_by_dictionary([existing[place] for place in places])
@@ -166,7 +167,7 @@ def _detector(name: str) -> cv2.aruco.ArucoDetector:
 
 def _gray(view: View) -> np.ndarray:
     """uint8 [h, w]."""
-    return cv2.cvtColor(np.ascontiguousarray(read_image(view.image)[..., :3]), cv2.COLOR_RGB2GRAY)
+    return cv2.cvtColor(np.ascontiguousarray(read_pixels(view)[..., :3]), cv2.COLOR_RGB2GRAY)
 
 
 def _detect(detector: cv2.aruco.ArucoDetector, gray: np.ndarray) -> list[tuple[int, Array]]:

@@ -13,9 +13,11 @@ import cv2
 import numpy as np
 import torch
 
-from recon.formats.images import fit_within, read_image, resize_image
+from recon.formats.images import fit_within, resize_image
+from recon.formats.photos import read_pixels
 from recon.geometry.reconstruction import View
 from recon.geometry.transforms import Array
+from recon.workspace.reading import is_file
 
 _MAX_SIZE = 1000  # longest side that segments are looked for in: enough, and quick
 _MAX_VIEWS = 80
@@ -49,7 +51,7 @@ def find_vertical(views: Sequence[View], prior: Array, *, max_tilt_deg: float, s
 
     None where too few segments agree (foliage, bare walls), or where the pictures do not exist.
     """
-    existing = [view for view in views if view.image.is_file()]
+    existing = [view for view in views if is_file(view.image)]
     places = np.unique(np.linspace(0, len(existing) - 1, min(len(existing), _MAX_VIEWS)).round().astype(int))
     found = [segment_planes(existing[place]) for place in places]
     if not found:
@@ -59,7 +61,7 @@ def find_vertical(views: Sequence[View], prior: Array, *, max_tilt_deg: float, s
 
 def segment_planes(view: View) -> Array:
     """Unit normals [n, 3] (frame of the poses) of the interpretation planes of a picture's longest segments."""
-    image = read_image(view.image)[..., :3]
+    image = read_pixels(view)[..., :3]
     size_hw = fit_within(image.shape[:2], _MAX_SIZE)
     gray = cv2.cvtColor(np.ascontiguousarray(resize_image(image, size_hw)), cv2.COLOR_RGB2GRAY)
     segments = cv2.createLineSegmentDetector().detect(gray)[0]

@@ -1,0 +1,235 @@
+"""The triton back end against the reference on one device, value and gradient: what a card or a driver may get wrong.
+
+An error is |found - expected| / |expected| over all numbers of a quantity (Euclidean norms), so that one unit on the other side
+of its ReLU does not decide. Fresh random inputs for each quantity.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from recon import kernels
+from recon.bench.parity_cases import (
+    LARGE,
+    Batch,
+    Sizes,
+    all_samples,
+    lit_samples,
+    random_batch,
+    random_field,
+    random_occupancy,
+    random_rays,
+)
+from recon.kernels import LossSettings, StepLattice
+from recon.render.volume import Samples, render_rays_fast, render_rays_fused, sample_visible
+from recon.train.gradients import add_gradients, loss_of_rays
+
+# float32 sums in another order; products of half-precision numbers (11 bits) summed in float32; those through four layers and
+# back, where values near zero cancel
+T = TypeVar("T")
+SINGLE, HALF, HALF_GRADIENT = 1e-4, 3e-3, 4e-2
+AT_WALLS = 5e-3  # share of samples within rounding of a cell's wall, or of the end of their ray
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One quantity and how far it is off."""
+
+    name: str
+    error: float
+    limit: float
+
+    @property
+    def holds(self) -> bool:
+        """NaN does not."""
+        return self.error <= self.limit
+
+
+def compare_backends(device: torch.device, sizes: Sizes = LARGE) -> list[Compared]:
+    """Every kernel of the triton back end against the reference."""
+    torch.manual_seed(0)
+    before = kernels.fused(device)
+    kernels.use("triton", device)
+    try:
+        return [compared for compare in COMPARISONS for compared in compare(device, sizes)]
+    finally:
+        if before is None:
+            kernels.use("reference")
+
+
+def compare_encoding(device: torch.device, sizes: Sizes) -> Iterator[Compared]:
+    """Encoding and its gradient for the table."""
+    positions = torch.rand(sizes.points, 3, device=device)
+    table = torch.randn(sizes.layout.offsets[-1], sizes.layout.n_features, device=device, requires_grad=True)
+    cotangent = torch.randn(sizes.points, sizes.layout.n_levels * sizes.layout.n_features, device=device)
+
+    def both() -> tuple[Tensor, Tensor]:
+        encoded = kernels.hash_encode(positions, table, sizes.layout)
+        return encoded.detach(), torch.autograd.grad(encoded, table, cotangent)[0]
+
+    (value, gradient), (expected, expected_gradient) = on_both(device, both)
+    yield Compared("hash encode", error(value, expected), SINGLE)
+    yield Compared("hash scatter", error(gradient, expected_gradient), SINGLE)
+
+
+def compare_harmonics(device: torch.device, sizes: Sizes) -> Iterator[Compared]:
+    """Spherical harmonics."""
+    directions = torch.nn.functional.normalize(torch.randn(sizes.points, 3, device=device), dim=-1)
+    yield Compared("harmonics", error(*on_both(device, lambda: kernels.spherical_harmonics(directions))), SINGLE)
+
+
+def compare_march(device: torch.device, sizes: Sizes) -> Iterator[Compared]:
+    """Samples of rays, in constant and in growing steps."""
+    for name, cascades, growth in (("march", 1, 0.0), ("march, open scene", 3, 1 / 64)):
+        rays, occupancy = random_rays(device, sizes), random_occupancy(device, sizes, cascades)
+        lattice = StepLattice(sizes.step, growth)
+        found, expected = on_both(device, partial(all_samples, rays, occupancy, lattice))
+        yield Compared(name, missed(found, expected, len(rays)), AT_WALLS)
+
+
+def compare_density(device: torch.device, sizes: Sizes) -> Iterator[Compared]:
+    """Densities and geometry features at points."""
+    for name, is_open in (("density", False), ("density, open scene", True)):
+        field = random_field(device, sizes, is_open=is_open)
+        positions = (3 if is_open else 1.9) * (torch.rand(sizes.points, 3, device=device) - 0.5)
+        with torch.no_grad():
+            found, expected = on_both(device, partial(field.density, positions))
+        yield Compared(name, max(error(a, b) for a, b in zip(found, expected, strict=True)), HALF)
+
+
+def compare_gradients(device: torch.device, sizes: Sizes) -> Iterator[Compared]:
+    """Loss, colours and the gradient of every parameter, with and without all terms of the loss."""
+    for name, is_open, loss in (
+        ("gradients", False, LossSettings(0.1, 0.0, 0.0, 0.0, 0.0)),
+        ("gradients, open scene", True, LossSettings(0.1, 0.01, 0.1, 1.0, 1.5)),
+    ):
+        with the_reference(device):
+            batch = random_batch(device, sizes, loss, is_open=is_open)
+        found, expected = on_both(device, partial(loss_and_gradients, batch))
+        yield Compared(f"{name}: loss", error(found[0], expected[0]), HALF)
+        yield Compared(f"{name}: colours", error(found[1], expected[1]), HALF)
+        errors = [error(a, b) for a, b in zip(found[2:], expected[2:], strict=True)]
+        yield Compared(f"{name}: of the table", errors[1], HALF_GRADIENT)
+        yield Compared(f"{name}: of layers and backgrounds", max(errors[0], *errors[2:]), HALF_GRADIENT)
+
+
+def loss_and_gradients(batch: Batch) -> tuple[Tensor, ...]:
+    """Loss, colours, and the gradients of the backgrounds and of every parameter."""
+    batch.field.zero_grad(set_to_none=True)
+    batch.behind.grad = None
+    if kernels.fused(batch.behind.device) is None:  # the definition, in full precision on a GPU too
+        value, colors = loss_of_rays(
+            batch.field, batch.rays, batch.samples, batch.targets, batch.behind, batch.known_distances, batch.loss
+        )
+        value.backward()
+    else:
+        value, colors = add_gradients(
+            batch.field,
+            batch.rays,
+            batch.samples,
+            targets=batch.targets,
+            backgrounds=batch.behind,
+            loss=batch.loss,
+            known_distances=batch.known_distances,
+        )
+    gradients = [parameter.grad for parameter in (batch.behind, *batch.field.parameters())]
+    return value.detach(), colors.detach(), *(g.clone() for g in gradients if g is not None)
+
+
+def compare_looking(device: torch.device, sizes: Sizes) -> Iterator[Compared]:
+    """Rays with early end: the samples that light reaches, colours, opacities, distances."""
+    field, rays = random_field(device, sizes, is_open=True), random_rays(device, sizes)
+    occupancy, lattice = random_occupancy(device, sizes, 2), StepLattice(sizes.step, 1 / 64)
+    with the_reference(device):
+        samples = all_samples(rays, occupancy, lattice)
+        expected = lit_samples(field, rays, samples)
+        exact = render_rays_fast(rays, samples, density_fn=field.density, color_fn=field.color, min_weight=0.0)
+    march: dict[str, Any] = {
+        "near": 0.05,
+        "occupied": occupancy[1],
+        "layout": occupancy[0],
+        "lattice": lattice,
+        "field": field.tensors(),
+    }
+    found = sample_visible(rays, offsets=torch.full((len(rays),), 0.5, device=device), **march)
+    yield Compared("march with early end", missed(found, expected, len(rays)), AT_WALLS)
+    rendered = render_rays_fused(rays, min_weight=0.0, **march)
+    yield Compared("views: colours", error(rendered.color, exact.color), HALF)
+    yield Compared("views: opacities", error(rendered.opacity, exact.opacity), HALF)
+    off = (rendered.distance - exact.distance).abs() > 1e-2 * sizes.step + 1e-3 * exact.distance
+    yield Compared("views: distances that differ", float(off.float().mean()), 1e-2)
+
+
+def compare_optimizer(device: torch.device, sizes: Sizes) -> Iterator[Compared]:
+    """One Adam step where one row in three has no gradient."""
+    parameters, gradients, mean, square = (torch.rand(sizes.points, 4, device=device) for _ in range(4))
+    gradients[::3] = 0
+
+    def both() -> Tensor:
+        own = [tensor.clone() for tensor in (parameters, gradients, mean, square)]
+        kernels.adam_step(*own, learning_rate=0.01, betas=(0.9, 0.99), epsilon=1e-15, step=3)
+        return torch.cat(own)
+
+    yield Compared("Adam", error(*on_both(device, both)), SINGLE)
+
+
+def compare_occupancy(device: torch.device, sizes: Sizes) -> Iterator[Compared]:
+    """The choice of occupied cells: exact."""
+    shape = (2, sizes.cells, sizes.cells, sizes.cells)
+    densities = 2 * torch.rand(shape, device=device)
+    densities[torch.rand(shape, device=device) < 0.2] = -1
+    possible = torch.rand(shape, device=device) < 0.7
+    for threshold in (0.01, 1.0):
+        chosen, expected = on_both(
+            device, partial(kernels.occupied_cells, densities, possible, side=0.125, threshold=threshold)
+        )
+        yield Compared("occupied cells", float((chosen != expected).float().mean()), 1e-5)
+
+
+COMPARISONS: tuple[Callable[[torch.device, Sizes], Iterator[Compared]], ...] = (
+    compare_encoding,
+    compare_harmonics,
+    compare_march,
+    compare_density,
+    compare_gradients,
+    compare_looking,
+    compare_optimizer,
+    compare_occupancy,
+)
+
+
+def on_both(device: torch.device, call: Callable[[], T]) -> tuple[T, T]:
+    """What a call gives with the triton back end and with the reference."""
+    found = call()
+    with the_reference(device):
+        return found, call()
+
+
+@contextmanager
+def the_reference(device: torch.device) -> Iterator[None]:
+    """The reference in force, triton again afterwards."""
+    kernels.use("reference")
+    try:
+        yield
+    finally:
+        kernels.use("triton", device)
+
+
+def error(found: Tensor, expected: Tensor) -> float:
+    """|found - expected| / |expected|."""
+    return float((found - expected).double().norm() / expected.double().norm().clamp_min(1e-30))
+
+
+def missed(found: Samples, expected: Samples, n_rays: int) -> float:
+    """Share of samples that only one side has, ray by ray; infinite where equally many lie elsewhere."""
+    counts = [torch.bincount(samples.ray_indices, minlength=n_rays) for samples in (found, expected)]
+    same = counts[0] == counts[1]
+    starts = [samples.t_starts[same[samples.ray_indices]] for samples in (found, expected)]
+    if not torch.allclose(starts[0], starts[1], atol=1e-4):
+        return float("inf")
+    return float((counts[0] - counts[1]).abs().sum()) / max(len(expected), 1)

@@ -1,0 +1,98 @@
+"""What lies in a folder of photos: which of it is read, and what is left out, counted and named."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from recon.capture.mask_files import FOLDER as MASKS
+from recon.console import warn
+from recon.formats.image_files import HEIF_INSTALL, HEIF_SUFFIXES, IMAGE_SUFFIXES
+from recon.formats.images import list_images, natural_key
+from recon.formats.video import VIDEO_SUFFIXES
+from recon.workspace.reading import is_file
+
+RAW_SUFFIXES = (".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".pef", ".srw", ".raw", ".gpr")
+_OTHER_SUFFIXES = (
+    ".avif",
+    ".jxl",
+    ".bmp",
+    ".gif",
+    ".ppm",
+    ".pgm",
+    ".tga",
+    ".exr",
+    ".hdr",
+    ".psd",
+    ".jp2",
+    ".insp",
+    ".mpo",
+)
+_HOW = {
+    **dict.fromkeys(HEIF_SUFFIXES, f"{HEIF_INSTALL} reads them, or convert them: heif-convert"),
+    **dict.fromkeys(RAW_SUFFIXES, "raw: develop them to jpg"),
+    **dict.fromkeys(_OTHER_SUFFIXES, "convert them to jpg or png"),
+    **dict.fromkeys(VIDEO_SUFFIXES, "films: give one as capture.source"),
+}
+
+
+def list_photos(source: Path, *, subfolders: bool) -> list[Path]:
+    """The photos of a folder, with `subfolders` also those of the folders in it, in natural order of their paths.
+
+    Hidden folders and the folder of masks hold no photos.
+    """
+    found = list_images(source)
+    if subfolders:
+        for folder in photo_folders(source):
+            found += list_images(folder)
+    return sorted(found, key=lambda path: natural_key(path.relative_to(source).as_posix()))
+
+
+def photo_folders(source: Path) -> list[Path]:
+    """The folders at any depth below `source` that hold photos."""
+    folders = []
+    for folder in sorted((p for p in source.iterdir() if p.is_dir()), key=lambda p: natural_key(p.name)):
+        if folder.name.startswith(".") or folder.name == MASKS or folder.is_symlink():
+            continue
+        try:
+            folders += [folder] if list_images(folder) else []
+            folders += photo_folders(folder)
+        except OSError:
+            continue
+    return folders
+
+
+def tell_left_out(source: Path, photos: Sequence[Path], *, subfolders: bool) -> None:
+    """Warn once of pictures in the folder that are not read, by kind, and of folders with more photos."""
+    left = left_out(source, subfolders=subfolders)
+    n_left = sum(left.values())
+    parts = [f"{count} {suffix} ({_HOW[suffix]})" for suffix, count in left.most_common()]
+    if parts:
+        warn(
+            f"{source}: {len(photos)} of {len(photos) + n_left} pictures and films are read; left out: {'; '.join(parts)}"
+        )
+    below = [] if subfolders else folder_counts(source)
+    if below:
+        n_below = sum(count for _, count in below)
+        warn(
+            f"{source}: {n_below} more photos lie in sub-folders and are left out ({words_of(below)}): "
+            "capture.subfolders=true reads them too"
+        )
+
+
+def left_out(source: Path, *, subfolders: bool) -> Counter[str]:
+    """How many files of each kind of picture or film are not read."""
+    folders = [source, *(photo_folders(source) if subfolders else ())]
+    files = (p for folder in folders for p in folder.iterdir() if not p.name.startswith(".") and is_file(p))
+    suffixes = (p.suffix.lower() for p in files)
+    return Counter(suffix for suffix in suffixes if suffix in _HOW and suffix not in IMAGE_SUFFIXES)
+
+
+def folder_counts(source: Path) -> list[tuple[str, int]]:
+    """Each folder below that holds photos, and how many."""
+    return [(folder.relative_to(source).as_posix(), len(list_images(folder))) for folder in photo_folders(source)]
+
+
+def words_of(folders: Sequence[tuple[str, int]]) -> str:
+    """For people: "camA/ 15, camB/ 15"."""
+    more = f" and {len(folders) - 8} more folders" if len(folders) > 8 else ""
+    return ", ".join(f"{name}/ {count}" for name, count in folders[:8]) + more

@@ -1,0 +1,102 @@
+"""What a reader takes of a data set and what it leaves, so that nothing is passed over without a word.
+
+One bad frame does not spoil the set: pictures that do not exist or do not open and poses that were lost are left out, and each
+reason is told once, with a count. Only where too little stays is the set refused.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from recon.console import warn
+from recon.errors import UserError
+from recon.formats.image_files import what_is_wrong
+from recon.formats.named_files import find_picture, inside
+from recon.geometry.transforms import Array
+
+_FEWEST = 3  # posed pictures that are worth going on with, where others had to be left out for their poses
+MISSING, DAMAGED, OUTSIDE = "do not exist", "do not open", "are not in the capture's folder"
+LOST, BROKEN = "have lost their pose (not finite, or all zeros)", "have a pose that is none"
+
+
+class LostPoseError(UserError):
+    """A pose that tracking lost: NaN, infinity, zeros or nothing where numbers belong."""
+
+
+class Gathering:
+    """The pictures and poses of one data set as they are found; `tell` ends it."""
+
+    def __init__(self, source: Path, *, also: Sequence[Path] = ()) -> None:
+        """source: the file or folder in messages; pictures that it names lie beside it or in `also`."""
+        self.source, self._also = source, also
+        self._left: dict[str, list[str]] = {}
+        self._errors: dict[str, UserError] = {}
+
+    def picture(self, named: str, *, also_as: Path | None = None) -> Path | None:
+        """The picture that `source` names, or `also_as`; None, noted, where it is missing or does not open."""
+        try:
+            found = find_picture(inside(self.source, named, also=self._also))
+        except UserError as error:
+            found = None
+            if also_as is None:
+                self.leave(named, OUTSIDE, error)
+                return None
+        if found is None and also_as is not None:
+            found = find_picture(also_as)
+        if found is None:
+            self.leave(named, MISSING)
+            return None
+        return found if self.opens(found, named) else None
+
+    def opens(self, picture: Path, name: str) -> bool:
+        """Whether a picture that exists can be read; noted where not."""
+        problem = what_is_wrong(picture)
+        if problem is not None:
+            self.leave(name, DAMAGED, UserError(problem))
+        return problem is None
+
+    def pose(self, name: str, make: Callable[[], Array]) -> Array | None:
+        """The pose that `make` gives; None, noted, where it was lost or is none."""
+        try:
+            return make()
+        except LostPoseError as error:
+            self.leave(name, LOST, error)
+        except UserError as error:
+            self.leave(name, BROKEN, error)
+        return None
+
+    def leave(self, name: str, reason: str, error: UserError | None = None) -> None:
+        """Note that a picture is left out."""
+        self._left.setdefault(reason, []).append(name)
+        if error is not None:
+            self._errors.setdefault(reason, error)
+
+    def count(self, *reasons: str) -> int:
+        """How many are left out, for these reasons or for any."""
+        return sum(len(self._left[reason]) for reason in reasons or self._left if reason in self._left)
+
+    def tell(self, n_kept: int, *, hint: str = "Put them beside the file.") -> None:
+        """Warn once for each reason; `UserError` where none is kept, or hardly any for want of poses."""
+        total = n_kept + self.count()
+        no_pose = self.count(LOST, BROKEN)
+        if no_pose and (n_kept < _FEWEST or 2 * self.count(BROKEN) > total):
+            raise self._errors[BROKEN if self.count(BROKEN) else LOST]
+        if OUTSIDE in self._left:
+            raise self._errors[OUTSIDE]
+        if total and not n_kept:
+            if self.count(DAMAGED) == total:
+                raise UserError(f"{self.source}: none of its {total} pictures opens: {self._errors[DAMAGED]}")
+            raise UserError(f"{self.source}: none of its {total} listed pictures exists. {hint}")
+        for reason, names in self._left.items():
+            listed = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+            why = f" {self._errors[reason]}" if reason in (DAMAGED, BROKEN) else ""
+            warn(f"{self.source}: {len(names)} of {total} pictures {reason} and are skipped ({listed}).{why}")
+
+
+def check_not_lost(matrix: Array, label: str) -> None:
+    """Raise `LostPoseError` for a pose [r, c] or row [c] that holds NaN or infinity, or only zeros."""
+    if not np.isfinite(matrix).all():
+        raise LostPoseError(f"{label}: the pose holds NaN or infinity. Correct it or delete the frame.")
+    if matrix.size and not matrix[..., :3].any():
+        raise LostPoseError(f"{label}: the pose is all zeros. Correct it or delete the frame.")

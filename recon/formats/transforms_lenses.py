@@ -1,0 +1,180 @@
+"""The lenses of a `transforms.json`: intrinsics at the top of the file or in a frame, by whichever keys there are.
+
+A frame that gives a focal length, by any key, has none from the top. What is meant rather than written (degrees for radians,
+intrinsics of a larger picture) is inferred and told once, never silently.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from recon.console import say, warn
+from recon.errors import UserError
+from recon.formats.given_poses import camera_for_image, posed_size_hw
+from recon.formats.intrinsics import without_k3
+from recon.geometry.cameras import N_DISTORTION, Camera
+from recon.geometry.reconstruction import Reading
+
+DISTORTION_KEYS = {"PINHOLE": (), "OPENCV": ("k1", "k2", "p1", "p2"), "OPENCV_FISHEYE": ("k1", "k2", "k3", "k4")}
+# instant-ngp's lenses that we have no model for, by the key that it knows them by.
+_OTHER_LENSES = {"ftheta_p0": "FTHETA", "latlong": "LATLONG", "equirectangular": "EQUIRECTANGULAR"}
+# Other names. nerfstudio bends the rays of a PINHOLE too where the file has coefficients.
+_MODEL_NAMES = {
+    **dict.fromkeys(("PINHOLE", "SIMPLE_PINHOLE", "SIMPLE_RADIAL", "RADIAL"), "OPENCV"),
+    "FISHEYE": "OPENCV_FISHEYE",
+}
+_FOCAL_KEYS = ("fl_x", "fl_y", "camera_angle_x", "camera_angle_y", "x_fov", "y_fov")
+_COPIES = (1 / 8, 1 / 4, 1 / 3, 1 / 2, 2, 3, 4, 8)  # sizes of copies of pictures, as programs make them
+_DISAGREE = 0.02
+
+
+class Lenses:
+    """Makes the camera of each frame; what it infers on the way is told by `tell`."""
+
+    def __init__(self, file: Path, top: Mapping[str, Any]) -> None:
+        self._file, self._top = file, top
+        self._folded: dict[tuple[Camera, float], Camera] = {}  # lenses with k3: each is fitted once
+        self._told: dict[str, int] = {}
+
+    def camera(self, frame: Mapping[str, Any], image: Path) -> tuple[Camera, Reading]:
+        """The camera of a frame whose picture is `image`, and how the picture is read for it."""
+        label = f"{self._file}: frame {frame.get('file_path')}"
+        value = self._merged(label, frame)
+        model, distortion = _distortion(label, value)  # first: panoramas have no focal length to ask for
+        h, w = size_hw = self._size_hw(label, value, image)
+        fx = self._focal(label, value, "x", w)
+        if fx is None:
+            raise UserError(
+                f"{label}: no focal length; expected 'fl_x' or 'camera_angle_x'. Export it with intrinsics."
+            )
+        fy = self._focal(label, value, "y", h) if "fl_y" in value or "fl_x" not in value else fx
+        cx = number(label, value, "cx") if "cx" in value else w / 2
+        cy = number(label, value, "cy") if "cy" in value else h / 2
+        try:
+            camera = Camera(model, size_hw, fx, fx if fy is None else fy, cx, cy, distortion)
+        except ValueError as error:
+            raise UserError(f"{label}: {error}. Correct the intrinsics.") from error
+        k3 = number(label, value, "k3") if model != "OPENCV_FISHEYE" and "k3" in value else 0.0
+        if k3 != 0:
+            key = replace(camera, model="OPENCV", distortion=distortion or (0.0,) * 4), k3
+            camera = self._folded[key] = self._folded.get(key) or without_k3(*key, label)
+        return camera_for_image(camera, image, label)
+
+    def tell(self) -> None:
+        """Say what was inferred, each thing once."""
+        for what, count in self._told.items():
+            say(f"{self._file}: {what} ({count} frames)")
+
+    def _note(self, what: str) -> None:
+        self._told[what] = self._told.get(what, 0) + 1
+
+    def _merged(self, label: str, frame: Mapping[str, Any]) -> dict[str, Any]:
+        """The intrinsics that count for a frame: its own, then those of the top, which are for the top's size."""
+        top = dict(self._top)
+        if any(key in frame for key in _FOCAL_KEYS):
+            top = {key: value for key, value in top.items() if key not in _FOCAL_KEYS}
+        for side, keys in (("w", ("fl_x", "cx")), ("h", ("fl_y", "cy"))):
+            if side in frame and side in top and frame[side] != top[side]:
+                factor = number(label, frame, side) / max(number(label, top, side), 1e-9)
+                top |= {key: number(label, top, key) * factor for key in keys if key in top}
+        return {**top, **frame}
+
+    def _size_hw(self, label: str, value: Mapping[str, Any], image: Path) -> tuple[int, int]:
+        """The size that the intrinsics are for: as written, else the picture's, or that of a copy the centre tells of."""
+        if "w" in value and "h" in value:
+            sides = number(label, value, "h"), number(label, value, "w")
+            if not all(1 <= side <= 1e6 for side in sides):
+                raise UserError(f"{label}: 'w' and 'h' must be pixels, found {value['w']!r} and {value['h']!r}.")
+            return int(sides[0]), int(sides[1])
+        if "cx" not in value or "cy" not in value:
+            return posed_size_hw(image)
+        center = number(label, value, "cx"), number(label, value, "cy")
+        h, w = posed_size_hw(image, center)
+        across, down = 2 * center[0] / w, 2 * center[1] / h
+        copy = min(_COPIES, key=lambda factor: abs(across / factor - 1) + abs(down / factor - 1))
+        if max(abs(across / copy - 1), abs(down / copy - 1)) > 0.1:
+            return h, w
+        self._note(f"the principal point says that the intrinsics are for pictures {copy:g} times as large: scaled")
+        return round(h * copy), round(w * copy)
+
+    def _focal(self, label: str, value: Mapping[str, Any], axis: str, size: int) -> float | None:
+        """Focal length in pixels along an axis, by whichever key there is."""
+        by_angle = self._focal_of_angle(label, value, axis, size)
+        if f"fl_{axis}" not in value:
+            return by_angle
+        focal = number(label, value, f"fl_{axis}")
+        if by_angle is not None and abs(focal / by_angle - 1) > _DISAGREE and focal > 0:
+            is_absurd = not 0.1 < focal / size < 20
+            kept, used = (by_angle, "the angle") if is_absurd else (focal, f"fl_{axis}")
+            warn(
+                f"{self._file}: 'fl_{axis}' is {focal:g} px, but the angle of view says {by_angle:.4g}: {used} is used. "
+                "Delete the wrong one."
+            ) if not self._told.get(f"two focal lengths {axis}") else None
+            self._note(f"two focal lengths {axis}")
+            return kept
+        return focal
+
+    def _focal_of_angle(self, label: str, value: Mapping[str, Any], axis: str, size: int) -> float | None:
+        for key, is_degrees in ((f"camera_angle_{axis}", False), (f"{axis}_fov", True)):
+            if key in value:
+                angle, meant = angle_of(number(label, value, key), is_degrees=is_degrees)
+                if angle is None:
+                    raise UserError(f"{label}: {key!r} must be an angle under 180 degrees, found {value[key]!r}.")
+                if meant is not None:
+                    self._note(f"{key!r} is {value[key]:g}, which is read as {meant}")
+                return focal_of_angle(angle, size)
+        return None
+
+
+def angle_of(value: float, *, is_degrees: bool) -> tuple[float | None, str | None]:
+    """An angle of view in radians, None where it is none; and the unit in words where it is not the expected one.
+
+    is_degrees: the expected unit. No lens sees less than three degrees, and no picture spans more than pi radians.
+    """
+    if is_degrees:
+        radians, meant = (value, "radians") if 0 < value < 3 else (math.radians(value), None)
+    else:
+        radians, meant = (math.radians(value), "degrees") if value >= 10 else (value, None)
+    return (radians if 0 < radians < math.pi else None), meant
+
+
+def focal_of_angle(angle: float, size: int) -> float:
+    """Focal length in pixels of a picture whose `size` pixels span an angle in radians; infinite for next to none."""
+    tangent = math.tan(0.5 * angle)
+    return 0.5 * size / tangent if tangent > 0 else math.inf
+
+
+def number(label: str, value: Mapping[str, Any], key: str) -> float:
+    """The finite number under a key that is there."""
+    found = value[key]
+    if not isinstance(found, (int, float)) or isinstance(found, bool) or not abs(found) < 1e300:
+        raise UserError(f"{label}: {key!r} must be a finite number, found {str(found)[:60]!r}. Correct the intrinsics.")
+    return float(found)
+
+
+def _distortion(label: str, value: Mapping[str, Any]) -> tuple[str, tuple[float, ...]]:
+    """Our camera model and its coefficients; OPENCV when the file has coefficients but names no model."""
+    name = "OPENCV_FISHEYE" if value.get("is_fisheye") else str(value.get("camera_model", "OPENCV")).upper()
+    name = next((lens for key, lens in _OTHER_LENSES.items() if value.get(key)), name)
+    name = _MODEL_NAMES.get(name, name)
+    if name in ("EQUIRECTANGULAR", "SPHERICAL"):
+        raise UserError(
+            f"{label}: panoramas with given poses are not read; expected perspective or fisheye pictures. Let the poses be "
+            "found: capture.source=FOLDER_OF_PANORAMAS capture.projection=equirectangular, or export cube views."
+        )
+    if name not in N_DISTORTION:
+        raise UserError(
+            f"{label}: camera model {name!r} is not read; expected one of {', '.join(N_DISTORTION)}. Undistort the "
+            "pictures, or export with one of these models."
+        )
+    coefficients = tuple(number(label, value, key) if key in value else 0.0 for key in DISTORTION_KEYS[name])
+    if name == "OPENCV" and "k4" in value and number(label, value, "k4") != 0:
+        raise UserError(
+            f"{label}: a fourth radial coefficient (k4) is read of fisheyes only; expected camera_model OPENCV_FISHEYE. "
+            "Undistort the pictures, or calibrate with k1 k2 p1 p2 only."
+        )
+    if name == "OPENCV" and not any(coefficients):
+        return "PINHOLE", ()
+    return name, coefficients

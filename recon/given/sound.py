@@ -1,0 +1,149 @@
+"""A data set that was read, made sound for the stages that follow; everything that is changed or noticed is told.
+
+Identical frames are one frame, cameras stand at more than one place, the world's numbers are small enough to keep their digits,
+and it is known how the pixels of every picture are to be read.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from recon.console import say, warn
+from recon.errors import UserError
+from recon.formats.deep_pixels import common_levels
+from recon.formats.masks import tell_share
+from recon.formats.photos import read_pixels, read_view_mask
+from recon.geometry import Reconstruction, Similarity, View, held_out
+
+_FAR = 100.0  # times the reach of the cameras: beyond, the world gets an origin of its own
+_LOCAL_UP_TO = 1e4  # units: below, single precision keeps a thousandth
+_ONE_PLACE = 1e-9  # of the largest coordinate
+_MASKS_LOOKED_AT = 40
+
+
+def made_sound(given: Reconstruction, source: Path) -> tuple[Reconstruction, float | None]:
+    """The data set without repeated frames, near its origin, with the reading of its pictures settled; and which share of
+    the pixels counts, None without masks.
+
+    Raises `UserError` where all cameras stand at one place.
+    """
+    views = without_repeats(given.views, source)
+    _check_places(views, source)
+    levels = common_levels([view.image for view in views])
+    if levels is not None:
+        views = tuple(replace(view, reading=replace(view.reading, levels=levels)) for view in views)
+    _say_orientations(views, source)
+    return local(replace(given, views=views), source), mask_share(views, source)
+
+
+def without_repeats(views: Sequence[View], source: Path) -> tuple[View, ...]:
+    """Each picture once, by what its file holds: listed twice, or the same bytes under two names.
+
+    Of copies the first stays, but one that the data set holds out stays held out. A copy with another pose is told; only
+    pictures of one colour may be the same from two places.
+    """
+    first: dict[str, View] = {}
+    repeated, moved = [], 0
+    for view, content in zip(views, _contents(views), strict=True):
+        kept = first.get(content)
+        if kept is None:
+            first[content] = view
+            continue
+        is_moved = not np.allclose(kept.world_from_camera, view.world_from_camera, atol=1e-6)
+        if is_moved and _is_blank(view):
+            first[f"{content} {view.name}"] = view
+            continue
+        repeated.append(view.name)
+        moved += is_moved
+        if view.split == "test" and kept.split != "test":
+            first[content] = replace(kept, split="test")
+    if repeated:
+        also = f"; {moved} of them with another pose: the first counts" if moved else ""
+        warn(
+            f"{source}: {len(repeated)} of {len(views)} pictures are there twice and count once{also} "
+            f"({', '.join(repeated[:3])}{', ...' if len(repeated) > 3 else ''})."
+        )
+    return tuple(first.values())
+
+
+def local(given: Reconstruction, source: Path) -> Reconstruction:
+    """The same capture with a whole-numbered origin near the cameras, where its own is so far that digits would be lost."""
+    centers = given.centers
+    middle = np.median(centers, axis=0)
+    reach = float(np.abs(centers - middle).max())
+    if np.abs(middle).max() < max(_LOCAL_UP_TO, _FAR * reach):
+        return given
+    step = 10.0 ** np.floor(np.log10(max(reach, 1.0)))
+    origin = np.round(middle / step) * step
+    say(
+        f"{source}: coordinates are large, as of a map: the world's origin is moved to "
+        f"({', '.join(f'{value:.0f}' for value in origin)}), which the package records"
+    )
+    return given.transformed(Similarity(1.0, np.eye(3), -origin))
+
+
+def mask_share(views: Sequence[View], source: Path) -> float | None:
+    """Say which share of the pixels counts in the pictures with masks; None without any."""
+    masked = [view for view in views if view.mask is not None]
+    if not masked:
+        return None
+    if len(masked) < len(views):
+        warn(f"{source}: {len(views) - len(masked)} of {len(views)} pictures have no mask: all of them counts.")
+    places = np.unique(np.linspace(0, len(masked) - 1, _MASKS_LOOKED_AT).round().astype(int))
+    masks = (read_view_mask(masked[place]) for place in places)
+    return tell_share([float(mask.mean()) for mask in masks if mask is not None], str(source))
+
+
+def _contents(views: Sequence[View]) -> list[str]:
+    """A key for each view that is equal where the pictures' bytes are; files are read only where sizes are equal."""
+    paths = [view.image.resolve() for view in views]
+    sizes = {path: path.stat().st_size for path in paths}
+    alike = Counter(sizes.values())
+    digests = {path: str(path) if alike[sizes[path]] == 1 else _digest(path) for path in sizes}
+    return [digests[path] for path in paths]
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "blake2b").hexdigest()
+
+
+def _is_blank(view: View) -> bool:
+    pixels = read_pixels(view)
+    return bool((pixels == pixels[0, 0]).all())
+
+
+def _check_places(views: Sequence[View], source: Path) -> None:
+    centers = np.stack([view.world_from_camera[:3, 3] for view in views])
+    if len(views) > 1 and np.ptp(centers, axis=0).max() <= _ONE_PLACE * max(1.0, float(np.abs(centers).max())):
+        raise UserError(
+            f"{source}: all {len(views)} cameras stand at one place, so the pictures give no depth: turning on the spot shows no "
+            "scene. Check that positions were exported, or capture from several places."
+        )
+    seen = Counter(np.round(centers, 9).tobytes() for centers in centers)
+    most = max(seen.values())
+    if most >= 3 and most > 0.5 * len(views):
+        warn(
+            f"{source}: {most} of {len(views)} cameras stand at one and the same place: they give no depth by themselves."
+        )
+
+
+def _say_orientations(views: Sequence[View], source: Path) -> None:
+    """How many pictures carry an EXIF orientation that their poses do not know of."""
+    ignored = sum(view.reading.orientation == 1 for view in views)
+    if ignored:
+        say(
+            f"{source}: {ignored} pictures carry an EXIF orientation; their poses are for the stored pixels, which are read"
+        )
+
+
+def never_on_both_sides(views: Sequence[View]) -> bool:
+    """Whether no picture is both trained on and held out."""
+    sides: dict[str, set[bool]] = {}
+    for content, out in zip(_contents(views), held_out(views), strict=True):
+        sides.setdefault(content, set()).add(out)
+    return all(len(side) == 1 for side in sides.values())

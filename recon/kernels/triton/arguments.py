@@ -1,0 +1,124 @@
+"""What the kernels take: the plain structures of recon.kernels.layout as tuples of pointers, numbers and compile-time sizes.
+
+Tensors in Triton have sides that are powers of two. `LEVELS`, `FEATURES`, `WIDTH` are the padded sizes; what lies beyond the true
+ones is masked and counts as zero.
+"""
+
+import functools
+from typing import Any, NamedTuple
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from recon.kernels.layout import FieldTensors, HashLayout, OccupancyLayout, StepLattice
+
+BRICK = 8  # cells an axis of a brick: large empty space is crossed brick by brick
+_PRIMES = (2654435761 - (1 << 32), 805459861)  # Mueller et al. 2022, eq. 4, as wrapping 32-bit integers
+
+
+class HashGrid(NamedTuple):
+    """A `HashLayout`. `levels` [5, n_levels] int32: cells an axis, first row, strides of y and z, mask (-1: dense)."""
+
+    levels: Any
+    n_levels: tl.constexpr
+    n_features: tl.constexpr
+    LEVELS: tl.constexpr
+    FEATURES: tl.constexpr
+    ENCODED: tl.constexpr  # LEVELS * FEATURES
+
+
+class Field(NamedTuple):
+    """A `FieldTensors`. `dtype`: of the operands of matrix products; sums are float32."""
+
+    table: Any
+    density0: Any
+    density1: Any
+    color0: Any
+    color1: Any
+    color2: Any
+    width: tl.constexpr
+    WIDTH: tl.constexpr
+    is_contracted: tl.constexpr
+    dtype: tl.constexpr
+
+
+class Cells(NamedTuple):
+    """Occupied cells [n_cascades, r, r, r] of an `OccupancyLayout`, and its bricks, if r divides."""
+
+    occupied: Any
+    bricks: Any
+    n_cascades: Any
+    resolution: Any
+    has_bricks: tl.constexpr
+
+
+class Lattice(NamedTuple):
+    """A `StepLattice`."""
+
+    step: Any
+    growth: Any
+    grows: tl.constexpr
+
+
+class Rays(NamedTuple):
+    """n rays and the stretch [t_near, t_far) to look at, cut at lattice indices i + offsets."""
+
+    origins: Any
+    directions: Any
+    t_near: Any
+    t_far: Any
+    offsets: Any
+
+
+class Loss(NamedTuple):
+    """A `LossSettings`, and what the gradients of samples are multiplied by while they are half precision."""
+
+    huber_delta: Any
+    opacity_loss: Any
+    distortion_loss: Any
+    depth_loss: Any
+    near_scale: Any
+    min_transmittance: Any
+    gradient_scale: Any
+
+
+def hash_grid(layout: HashLayout, device: torch.device) -> HashGrid:
+    features = triton.next_power_of_2(layout.n_features)
+    levels = max(triton.next_power_of_2(layout.n_levels), 16 // features)  # matrix products take 16 inputs or more
+    sizes = (layout.n_levels, layout.n_features, levels, features, levels * features)
+    return HashGrid(_level_table(layout, device), *map(tl.constexpr, sizes))
+
+
+@functools.lru_cache(maxsize=16)
+def _level_table(layout: HashLayout, device: torch.device) -> Tensor:
+    columns = []
+    for level, (cells, first) in enumerate(zip(layout.resolutions, layout.offsets, strict=False)):
+        dense = level < layout.n_dense_levels
+        strides = (cells + 1, (cells + 1) ** 2) if dense else _PRIMES
+        columns.append((cells, first, *strides, -1 if dense else (1 << layout.log2_table_size) - 1))
+    return torch.tensor(columns, dtype=torch.int32).T.contiguous().to(device)
+
+
+def field(tensors: FieldTensors, dtype: tl.dtype) -> Field:
+    width = len(tensors.density_layers[0])
+    padded = max(triton.next_power_of_2(width), 16)
+    layers = [layer.detach().contiguous() for layer in (*tensors.density_layers, *tensors.color_layers)]
+    sizes = (width, padded, tensors.is_contracted, dtype)
+    return Field(tensors.table.detach(), *layers, *map(tl.constexpr, sizes))
+
+
+def cells(occupied: Tensor, layout: OccupancyLayout) -> Cells:
+    c, r = layout.n_cascades, layout.resolution
+    has_bricks = r % BRICK == 0
+    as_bytes = occupied.contiguous().view(torch.uint8)
+    bricks = as_bytes
+    if has_bricks:
+        b = r // BRICK
+        bricks = as_bytes.view(c, b, BRICK, b, BRICK, b, BRICK).amax((2, 4, 6)).contiguous()
+    return Cells(as_bytes, bricks, c, r, tl.constexpr(has_bricks))
+
+
+def lattice(steps: StepLattice) -> Lattice:
+    return Lattice(float(steps.step), float(steps.growth), tl.constexpr(steps.growth > 0))

@@ -1,0 +1,36 @@
+"""How much of the work one program takes, and how many programs fill a device."""
+
+import functools
+import os
+
+import torch
+
+# Triton 3.9 warns where this is unset, and the next one changes the default: products and sums are contracted here as always
+os.environ.setdefault("TRITON_DEFAULT_FP_FUSION", "1")
+
+IS_INTERPRETED = os.environ.get("TRITON_INTERPRET", "0") == "1"  # kernels run in Python, on the CPU: for tests
+
+SAMPLES = 128  # samples a block of the networks
+RAYS = 64  # rays a block that march side by side
+CELLS = 1024  # of the occupancy grid a block
+ROWS = 256  # of a table a block of the optimiser
+PROGRAMS_PER_PROCESSOR = 2  # of kernels whose programs take one block after the other
+
+# One stage: a loop's loads would otherwise be buffered ahead in shared memory, 170 KB of it, and programs wait for each other
+NETWORK = {"BLOCK": SAMPLES, "num_warps": 8, "num_stages": 1}
+GATHER = {"BLOCK": SAMPLES, "num_warps": 8, "num_stages": 1}
+MARCH = {"BLOCK": RAYS, "num_warps": 8, "num_stages": 1}
+WALK = {"BLOCK": RAYS, "num_warps": 2, "num_stages": 1}
+
+
+@functools.lru_cache(maxsize=8)
+def n_programs(device: torch.device) -> int:
+    """Programs that keep the whole device busy."""
+    if device.type != "cuda":
+        return 2
+    return PROGRAMS_PER_PROCESSOR * torch.cuda.get_device_properties(device).multi_processor_count
+
+
+def blocks(n: int, size: int) -> tuple[int]:
+    """The grid of a launch over n things, `size` a block."""
+    return (-(-n // size),)

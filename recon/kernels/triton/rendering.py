@@ -1,0 +1,91 @@
+"""Looking at the field: densities at points, and whole rays with early end."""
+
+import triton
+import triton.language as tl
+
+from recon.kernels.triton.compositing import LN_2
+from recon.kernels.triton.hash_grid import encode, load_xyz, unit_position
+from recon.kernels.triton.march import density_at
+from recon.kernels.triton.networks import (
+    GEOMETRY,
+    color_network,
+    color_weights,
+    column,
+    density_network,
+    density_of,
+    density_weights,
+    harmonics_tile,
+    narrow,
+)
+from recon.kernels.triton.walk import load_rays, next_occupied
+
+
+@triton.jit(do_not_specialize=["n"])
+def density_kernel(positions, densities, geometry, field, grid, n, BLOCK: tl.constexpr):
+    """densities [n] and geometry [n, 16] at positions [n, 3] in scene units."""
+    row = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    live = row < n
+    x, y, z = load_xyz(positions, row, live)
+    x, y, z = unit_position(x, y, z, field.is_contracted)
+    features = tl.reshape(encode(grid, field.table, x, y, z, live), [BLOCK, grid.ENCODED])
+    found = density_network(features.to(field.dtype), density_weights(field, grid), field.dtype)[1]
+    tl.store(densities + row, density_of(column(found, 0)), mask=live)
+    at = row[:, None] * GEOMETRY + tl.arange(0, GEOMETRY)[None, :]
+    tl.store(geometry + at, found, mask=live[:, None])
+
+
+@triton.jit(do_not_specialize=["n"])
+def color_kernel(
+    rays,
+    cells,
+    lattice,
+    field,
+    grid,
+    harmonics,
+    opaque,
+    min_weight,
+    colors,
+    opacities,
+    distances,
+    n,
+    BLOCK: tl.constexpr,
+):
+    """colors [n, 3], premultiplied, and opacities [n] of rays that end at an optical depth of `opaque`; distances [n] where half
+    of their light is left, 0 where more gets through.
+
+    Samples that weigh less than `min_weight` have no colour of their own: they take that of the others.
+    """
+    row = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    live = row < n
+    ray = load_rays(rays, row, live)
+    density_layers = density_weights(field, grid)
+    color_layers = color_weights(field)
+    of_direction = harmonics_tile(harmonics, row, live, field.dtype)
+    index = tl.zeros([BLOCK], tl.int32)
+    optical = tl.zeros([BLOCK], tl.float32)
+    seen = tl.zeros([BLOCK], tl.float32)
+    distance = tl.zeros([BLOCK], tl.float32)
+    total = tl.zeros([BLOCK, 16], tl.float32)
+    active = live
+    while tl.max(active.to(tl.int32), 0) > 0:
+        index, found = next_occupied(cells, lattice, ray, index, active)
+        start, end, more, geometry = density_at(field, grid, density_layers, lattice, ray, index, found)
+        missing = LN_2 - optical
+        halves = (missing > 0) & (more >= missing)
+        inside = (end - start) * missing / tl.maximum(more, 1e-30)
+        distance = tl.where(halves, start + tl.minimum(inside, end - start), distance)
+        weight = tl.exp(-optical) - tl.exp(-optical - more)
+        optical += more
+        counts = tl.where(weight > min_weight, weight, 0.0)
+        if tl.max(counts, 0) > 0:
+            value = color_network(of_direction, narrow(geometry, field.dtype), color_layers, field.dtype)[2]
+            total += counts[:, None] * tl.sigmoid(value)
+            seen += counts
+        active = found & (optical <= opaque)
+        index += 1
+    opacity = 1 - tl.exp(-optical)
+    tl.store(opacities + row, opacity, mask=live)
+    tl.store(distances + row, distance, mask=live)
+    channel = tl.arange(0, 16)[None, :]
+    scaled = total * (opacity / tl.maximum(seen, 1e-8))[:, None]
+    tl.store(colors + row[:, None] * 3 + channel, scaled, mask=live[:, None] & (channel < 3))

@@ -1,0 +1,103 @@
+"""Walking rays through the occupancy cascades, one ray a lane: recon.kernels.layout.OccupancyLayout and StepLattice."""
+
+import triton
+import triton.language as tl
+
+from recon.kernels.triton.arguments import BRICK as _BRICK
+from recon.kernels.triton.hash_grid import load_xyz
+
+BRICK = tl.constexpr(_BRICK)
+
+
+@triton.jit
+def load_rays(rays, row, live):
+    """Of rays [n]: origin and direction (six vectors), t_near, t_far, offset. Those not live are empty."""
+    ox, oy, oz = load_xyz(rays.origins, row, live)
+    dx, dy, dz = load_xyz(rays.directions, row, live)
+    t_near = tl.load(rays.t_near + row, mask=live, other=1.0)
+    t_far = tl.load(rays.t_far + row, mask=live, other=0.0)
+    offset = tl.load(rays.offsets + row, mask=live, other=0.0)
+    return ox, oy, oz, dx, dy, dz, t_near, t_far, offset
+
+
+@triton.jit
+def distance(lattice, t_near, index):
+    """t of fractional lattice indices (StepLattice.distances)."""
+    linear = t_near + index * lattice.step
+    if lattice.grows:
+        t_turn = tl.maximum(t_near, lattice.step / lattice.growth)
+        i_turn = (t_turn - t_near) / lattice.step
+        curved = t_turn * tl.exp(lattice.growth * tl.maximum(index - i_turn, 0.0))
+        linear = tl.where(index <= i_turn, linear, curved)
+    return linear
+
+
+@triton.jit
+def steps_before(lattice, t_near, offset, t):
+    """A lower bound of the whole steps that lie before distance t >= t_near."""
+    index = (t - t_near) / lattice.step
+    if lattice.grows:
+        t_turn = tl.maximum(t_near, lattice.step / lattice.growth)
+        i_turn = (t_turn - t_near) / lattice.step
+        index = tl.where(t <= t_turn, index, i_turn + tl.log(tl.maximum(t / t_turn, 1.0)) / lattice.growth)
+    return tl.floor(index - offset).to(tl.int32) - 1
+
+
+@triton.jit
+def interval(lattice, ray, index):
+    """The lattice interval of step `index`: t_start, t_end."""
+    t_near, offset = ray[6], ray[8]
+    start = distance(lattice, t_near, index.to(tl.float32) + offset)
+    return start, distance(lattice, t_near, (index + 1).to(tl.float32) + offset)
+
+
+@triton.jit
+def exit_axis(cell, size, origin, direction, side, resolution):
+    """Distance at which a ray leaves, along one axis, the box of `size` cells an axis that `cell` lies in."""
+    wall = (cell // size * size).to(tl.float32) + tl.where(direction > 0, size, 0).to(tl.float32)
+    t = ((wall - 0.5 * resolution) * side - origin) / tl.where(direction == 0, 1.0, direction)
+    return tl.where(direction == 0, float("inf"), t)
+
+
+@triton.jit
+def next_occupied(cells, lattice, ray, index, searching):
+    """Each searching lane's first step from `index` on whose midpoint lies in an occupied cell before t_far.
+
+    Returns the steps and which lanes found one. Empty cells, and bricks of them, are crossed in one jump.
+    """
+    ox, oy, oz, dx, dy, dz = ray[0], ray[1], ray[2], ray[3], ray[4], ray[5]
+    t_near, t_far, offset = ray[6], ray[7], ray[8]
+    r = cells.resolution
+    found = searching & (index < 0)  # none yet
+    while tl.max(searching.to(tl.int32), 0) > 0:
+        start, end = interval(lattice, ray, index)
+        t = 0.5 * (start + end)
+        searching = searching & (t < t_far)
+        x, y, z = ox + t * dx, oy + t * dy, oz + t * dz
+        reach = tl.maximum(tl.maximum(tl.abs(x), tl.abs(y)), tl.abs(z))
+        # frexp: reach = m 2^cascade, m in [0.5, 1)
+        cascade = tl.maximum((reach.to(tl.int32, bitcast=True) >> 23) - 126, 0)
+        inside = cascade < cells.n_cascades
+        cascade = tl.where(inside, cascade, 0)
+        scale = ((127 - cascade) << 23).to(tl.float32, bitcast=True)
+        cx = tl.minimum(tl.maximum(((x * scale + 1) * (0.5 * r)).to(tl.int32), 0), r - 1)
+        cy = tl.minimum(tl.maximum(((y * scale + 1) * (0.5 * r)).to(tl.int32), 0), r - 1)
+        cz = tl.minimum(tl.maximum(((z * scale + 1) * (0.5 * r)).to(tl.int32), 0), r - 1)
+        look = searching & inside
+        size = tl.full(index.shape, 1, tl.int32)
+        if cells.has_bricks:
+            b = r // BRICK
+            brick = ((cascade * b + cz // BRICK) * b + cy // BRICK) * b + cx // BRICK
+            look = look & (tl.load(cells.bricks + brick, mask=look, other=0) != 0)
+            size = tl.where(look, 1, BRICK)
+        cell = ((cascade * r + cz) * r + cy) * r + cx
+        hit = look & (tl.load(cells.occupied + cell, mask=look, other=0) != 0)
+        found = found | hit
+        searching = searching & (hit == 0)
+        side = 2.0 / (r * scale)
+        t_exit = tl.minimum(exit_axis(cx, size, ox, dx, side, r), exit_axis(cy, size, oy, dy, side, r))
+        t_exit = tl.minimum(t_exit, exit_axis(cz, size, oz, dz, side, r))
+        t_exit = tl.maximum(tl.minimum(t_exit, t_far), t_near)
+        jump = tl.where(searching & inside, steps_before(lattice, t_near, offset, t_exit), 0)
+        index = tl.where(searching, tl.maximum(index + 1, jump), index)
+    return index, found

@@ -1,0 +1,11 @@
+"""Posed pictures -> depth and normal of their pixels, matched between them, in matching/.
+
+python scripts/match.py workspace=runs/walk
+"""
+
+from command import command
+
+from recon import pipeline
+
+if __name__ == "__main__":
+    command(pipeline.match)()

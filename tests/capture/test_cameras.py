@@ -1,0 +1,85 @@
+"""Which photos share a camera, and what of a folder is left out."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from recon.capture.cameras import group_by_camera
+from recon.capture.source import source_kind
+from recon.capture.survey import list_photos, tell_left_out
+from recon.console import take_warnings
+from recon.errors import UserError
+from recon.formats.image_files import ImageHeader, has_heif
+
+
+def header(
+    size_hw: tuple[int, int], *, camera: str | None = None, focal_px: float | None = None, tag: int = 1
+) -> tuple[Path, ImageHeader]:
+    return Path("x.jpg"), ImageHeader(size_hw, tag, "JPEG", "RGB", focal_px, camera)
+
+
+def cameras_of(*headers: tuple[Path, ImageHeader]) -> list[int]:
+    photos, _ = group_by_camera(headers)
+    return [photo.camera for photo in photos]
+
+
+def test_a_device_a_zoom_and_a_size_make_a_camera() -> None:
+    phone, other = header((30, 40), camera="A", focal_px=33.0), header((30, 40), camera="B", focal_px=33.0)
+    rounded, tele = header((30, 40), camera="A", focal_px=33.3), header((30, 40), camera="A", focal_px=66.0)
+    cropped, silent = header((20, 40), camera="A", focal_px=33.0), header((30, 40), camera="A")
+    assert cameras_of(phone, phone, rounded, other, tele, cropped, silent) == [0, 0, 0, 1, 2, 3, 0]
+
+
+def test_photos_without_exif_are_of_the_camera_of_their_size() -> None:
+    assert cameras_of(header((30, 40), camera="A"), header((30, 40)), header((20, 40))) == [0, 0, 1]
+    two = header((30, 40), camera="A"), header((30, 40), camera="B"), header((30, 40))
+    assert cameras_of(*two) == [0, 1, 2]  # of one of them, but which?
+
+
+def test_a_phone_turned_by_a_quarter_is_the_same_camera() -> None:
+    photos, cameras = group_by_camera(
+        [header((30, 40), camera="A"), header((30, 40), camera="A"), header((40, 30), camera="A", tag=6)]
+    )
+    assert [photo.camera for photo in photos] == [0, 0, 0] and len(cameras) == 1
+    assert {photo.size_hw for photo in photos} == {(30, 40)} and photos[2].orientation == 1
+
+
+def test_the_focal_length_follows_the_working_size() -> None:
+    _, cameras = group_by_camera([header((3000, 4000), camera="A", focal_px=3300.0)])
+    assert cameras[0].working_hw(1000) == (750, 1000) and cameras[0].working_focal_px(1000) == pytest.approx(825)
+
+
+def folder_of(folder: Path, names: list[str]) -> Path:
+    for i, name in enumerate(names):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        if name.endswith((".jpg", ".JPG")):
+            Image.new("RGB", (40, 30), (i, 2 * i, 3 * i)).save(folder / name, "JPEG")
+        else:
+            (folder / name).write_bytes(b"ftypheic")
+    return folder
+
+
+def test_what_is_left_out_is_counted_by_kind(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, ["a.JPG", "b.HEIC", "c.heic", "d.DNG", "e.mov", "._a.JPG", "Thumbs.db", "notes.txt"])
+    photos = list_photos(folder, subfolders=False)
+    tell_left_out(folder, photos, subfolders=False)
+    (warning,) = take_warnings()
+    assert "1 .dng" in warning and "1 .mov" in warning and "Thumbs" not in warning
+    if not has_heif():
+        assert "1 of 5 pictures and films are read" in warning and "2 .heic" in warning and "pi-heif" in warning
+
+
+def test_sub_folders_are_named_and_read_when_asked_for(tmp_path: Path) -> None:
+    folder = folder_of(
+        tmp_path, ["1.jpg", "camA/2.jpg", "camA/3.jpg", "camB/deep/4.jpg", "masks/1.jpg", ".thumbs/1.jpg"]
+    )
+    tell_left_out(folder, list_photos(folder, subfolders=False), subfolders=False)
+    (warning,) = take_warnings()
+    assert "3 more photos" in warning and "camA/ 2" in warning and "camB/deep/ 1" in warning
+    found = [path.relative_to(folder).as_posix() for path in list_photos(folder, subfolders=True)]
+    assert found == ["1.jpg", "camA/2.jpg", "camA/3.jpg", "camB/deep/4.jpg"]
+    (folder / "1.jpg").unlink()
+    with pytest.raises(UserError, match=r"3 in sub-folders \(camA/ 2, camB/deep/ 1\)"):
+        source_kind(folder, subfolders=False)
+    assert source_kind(folder, subfolders=True) == "photos"

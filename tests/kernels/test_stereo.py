@@ -1,0 +1,125 @@
+"""Multi-view PatchMatch: native against the reference, exact planes cost least, sweeps find them, threads do not matter."""
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from recon.geometry import invert_rigid, look_at
+from recon.kernels import native
+from recon.kernels.stereo import (
+    Hypotheses,
+    StereoSettings,
+    StereoView,
+    stereo_agreement,
+    stereo_costs,
+    stereo_sweep,
+)
+from recon.kernels.stereo_reference import plane_costs
+
+pytestmark = pytest.mark.skipif(native.why_missing() is not None, reason=f"native kernels: {native.why_missing()}")
+
+UP = np.array([0.0, 0.0, 1.0])
+CENTERS = np.array([[0.0, -3.0, 1.0], [0.35, -3.05, 1.1], [-0.3, -2.9, 0.9], [0.1, -3.2, 1.3]])
+
+
+def wall_views(size_hw: tuple[int, int] = (30, 41)) -> tuple[list[StereoView], list[np.ndarray]]:
+    """Cameras before the wall y = 0.2 x, painted with smooth noise; and the exact plane q [3] of each."""
+    rng = np.random.default_rng(5)
+    texture = cv2.GaussianBlur(rng.uniform(0, 255, (200, 200)).astype(np.float32), (0, 0), 1.5)
+    texture = cv2.normalize(texture, None, 0, 255, cv2.NORM_MINMAX)
+    normal, h, w = np.array([-0.2, 1.0, 0.0]), *size_hw
+    fx = fy = 0.9 * w
+    views, planes = [], []
+    for center in CENTERS:
+        pose = look_at(center, np.array([0.0, 0.0, 1.0]), UP)
+        y, x = np.mgrid[:h, :w] + 0.5
+        rays = np.stack([(x - w / 2) / fx, (y - h / 2) / fy, np.ones((h, w))], -1) @ pose[:3, :3].T
+        t = -(normal @ center) / (rays @ normal)
+        points = center + t[..., None] * rays
+        at = (points[..., [0, 2]] * 15 + 100).astype(np.float32)
+        grey = cv2.remap(texture, at[..., 0], at[..., 1], cv2.INTER_LINEAR)
+        views.append(
+            StereoView(np.rint(grey).astype(np.uint8), (fx, fy, w / 2, h / 2), invert_rigid(pose), near=1.0, far=9.0)
+        )
+        planes.append(pose[:3, :3].T @ normal / -(normal @ center))
+    return views, planes
+
+
+def everywhere(plane: np.ndarray, view: StereoView) -> np.ndarray:
+    return np.broadcast_to(plane, (*view.grey.shape, 3)).astype(np.float32)
+
+
+SOURCES = np.array([[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, -1]], np.int32)
+
+
+@pytest.mark.parametrize("size_hw", [(30, 41), (17, 64)])
+@pytest.mark.parametrize("is_geometric", [False, True])
+def test_costs_are_the_references(size_hw: tuple[int, int], is_geometric: bool) -> None:
+    views, exact = wall_views(size_hw)
+    rng = np.random.default_rng(1)
+    settings = StereoSettings(n_best=2, spacing=1 + is_geometric)
+    shaken = [everywhere(q, view) * rng.uniform(0.8, 1.2, (*size_hw, 1)) for q, view in zip(exact, views, strict=True)]
+    hypotheses = [Hypotheses.of(planes.astype(np.float32)) for planes in shaken]
+    depths = [h.depth(v.rays) * 1.01 for h, v in zip(hypotheses, views, strict=True)] if is_geometric else None
+    stereo_costs(views, hypotheses, SOURCES, settings, depths=depths)
+    for i, (view, state) in enumerate(zip(views, hypotheses, strict=True)):
+        used = [s for s in SOURCES[i] if s >= 0]
+        for x, y in [(0, 0), (size_hw[1] - 1, 3), (9, 14), (20, 8)]:
+            there = None if depths is None else [depths[s] for s in used]
+            costs = plane_costs(
+                view, [views[s] for s in used], (x, y), state.planes[y, x].astype(float), settings, there
+            )
+            # bilinear weights at float32 pixel positions, grey values up to 255
+            assert state.costs[y, x] == pytest.approx(np.sort(costs)[:2].mean(), abs=2e-3)
+            assert bin(state.chosen[y, x]).count("1") == 2 or state.costs[y, x] == 9
+
+
+def test_the_exact_plane_costs_next_to_nothing_and_others_more() -> None:
+    views, exact = wall_views()
+    states = [Hypotheses.of(everywhere(q, view)) for q, view in zip(exact, views, strict=True)]
+    wrong = [Hypotheses.of(everywhere(1.6 * q, view)) for q, view in zip(exact, views, strict=True)]
+    stereo_costs(views, states, SOURCES, StereoSettings(n_best=2))
+    stereo_costs(views, wrong, SOURCES, StereoSettings(n_best=2))
+    middle = (slice(8, 22), slice(10, 30))
+    assert np.median(states[0].costs[middle]) < 0.03
+    assert np.median(wrong[0].costs[middle]) > 0.3
+
+
+def test_sweeps_find_the_wall_from_chance_and_views_agree_on_it() -> None:
+    views, exact = wall_views((60, 81))
+    rng = np.random.default_rng(2)
+    states = [Hypotheses.of(everywhere(np.array([0, 0, 1.0]), v) * rng.uniform(0.12, 0.9, (60, 81, 1))) for v in views]
+    for turn in range(8):
+        depths = [s.depth(v.rays) for s, v in zip(states, views, strict=True)] if turn > 4 else None
+        stereo_costs(views, states, SOURCES, StereoSettings(n_best=2), depths=depths)
+        assert stereo_sweep(views, states, SOURCES, StereoSettings(n_best=2), depths=depths, seed=turn) > 30_000
+    depths = [s.depth(v.rays) for s, v in zip(states, views, strict=True)]
+    true = 1 / (views[0].rays @ exact[0].astype(np.float32))
+    error = np.abs(depths[0] / true - 1)[8:-8, 8:-8]
+    assert np.median(error) < 0.004 and (error < 0.02).mean() > 0.9
+    agreeing, through, mean = stereo_agreement(views, depths, SOURCES, pixels=1.0, relative=0.01)[0]
+    assert (agreeing[10:-10, 15:-15] >= 2).mean() > 0.8
+    assert through[10:-10, 15:-15].mean() < 0.3
+    np.testing.assert_allclose(mean, depths[0], rtol=0.01)
+
+
+def test_a_depth_in_front_of_the_wall_is_looked_through() -> None:
+    views, exact = wall_views()
+    depths = [(1 / (v.rays @ q.astype(np.float32))).astype(np.float32) for v, q in zip(views, exact, strict=True)]
+    depths[0] = 0.8 * depths[0]
+    agreeing, through, _ = stereo_agreement(views, depths, SOURCES, pixels=1.0, relative=0.01)[0]
+    assert (through[10:20, 10:30] >= 2).all() and (agreeing == 0).all()
+
+
+def test_threads_do_not_change_a_sweep() -> None:
+    results, before = [], torch.get_num_threads()
+    for n_threads in (1, 3):
+        views, exact = wall_views()
+        states = [Hypotheses.of(1.1 * everywhere(q, view)) for q, view in zip(exact, views, strict=True)]
+        stereo_costs(views, states, SOURCES, StereoSettings())
+        torch.set_num_threads(n_threads)
+        stereo_sweep(views, states, SOURCES, StereoSettings(explore=False), seed=3)
+        results.append(np.concatenate([s.planes for s in states], 0))
+    torch.set_num_threads(before)
+    np.testing.assert_array_equal(*results)
