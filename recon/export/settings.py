@@ -29,6 +29,7 @@ class ExportSettings:
     drop_spheres: Annotated[int, at_least(1, up_to=100_000)]
     sphere_radius_m: Annotated[float, above(0, up_to=100)]
     drop_seconds: Annotated[float, above(0, up_to=1000)]
+    walk_steps: Annotated[int, between(0, 10_000_000)]
 
     def __post_init__(self) -> None:
         known = ", ".join(TRIALS)

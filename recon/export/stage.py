@@ -134,6 +134,7 @@ def _verify(folder: Path, settings: ExportSettings) -> dict[str, Any]:
         sphere_radius_m=settings.sphere_radius_m,
         seconds=settings.drop_seconds,
         engines=settings.engines,
+        walk_steps=settings.walk_steps,
     )
     write_json(folder / "verification.json", result)
     return result

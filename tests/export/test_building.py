@@ -42,7 +42,7 @@ def test_the_hole_of_a_floor_is_filled_and_says_so() -> None:
 
 def wall_with_door() -> TriangleMesh:
     """A wall 4 m long and 2.5 m high with a door of 1 x 2 m, and a crack of 4 cm."""
-    plate = trimesh.creation.box((4, 0.2, 2.5)).subdivide_to_size(0.1)
+    plate = trimesh.creation.box((4, 0.2, 2.5)).subdivide_to_size(0.04)
     centre = plate.triangles_center
     in_door = (np.abs(centre[:, 0] - 0.5) < 0.5) & (centre[:, 2] < 0.75)
     in_crack = np.abs(centre[:, 0] + 1.2) < 0.02
@@ -80,7 +80,9 @@ def test_planes_are_found_the_same_again() -> None:
 
 def test_a_cover_is_convex_complete_and_keeps_to_the_mask() -> None:
     rows, columns = np.mgrid[0:120, 0:160]
-    mask = (rows > 10) & (rows < 110) & (columns > 10) & (columns < 150) & ~((rows > 40) & (columns > 60) & (columns < 90))
+    mask = (
+        (rows > 10) & (rows < 110) & (columns > 10) & (columns < 150) & ~((rows > 40) & (columns > 60) & (columns < 90))
+    )
     cover = convex_cover(mask, overhang=2.0, least=50)
     assert len(cover) <= 5
     held = np.zeros(mask.shape, bool)

@@ -4,8 +4,8 @@ import numpy as np
 import trimesh
 from rooms import TABLE_TOP, TABLE_XY, room
 
-from recon.export.trials.drop_test import DropResult, judge, plan_starts
 from recon.export.surface import Surface
+from recon.export.trials.drop_test import DropResult, judge, plan_starts
 from recon.geometry.mesh import TriangleMesh
 
 RADIUS = 0.05
@@ -38,7 +38,14 @@ def test_judge_tells_rest_and_every_failure_apart() -> None:
         [
             [[0, 0, 0.2], [0.5, 0.1, 0.2], [-0.9, 0, 0.2], [0.2, 0.3, 0.2], [0.4, 0.3, 0.2], [0.6, 0.3, 0.2]],
             [[0, 0, 0.2], [0.5, 0.1, 0.2], [-3.0, 0, 0.2], [0.2, 0.3, 0.2], [0.4, 0.3, 0.9], [0.6, 0.3, 0.2]],
-            [[0, 0, REST + 0.004], [0.5, 0.1, -3.0], [-3.0, 0, -3.0], [0.3, 0.3, 0.18], [0.4, 0.3, REST], [0.7, 0.3, REST]],
+            [
+                [0, 0, REST + 0.004],
+                [0.5, 0.1, -3.0],
+                [-3.0, 0, -3.0],
+                [0.3, 0.3, 0.18],
+                [0.4, 0.3, REST],
+                [0.7, 0.3, REST],
+            ],
         ]
     )
     result = judged(tracks, np.array([0, 9.0, 9.0, 1.0, 0.0, 0.3]))

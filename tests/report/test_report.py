@@ -100,7 +100,7 @@ def test_nothing_run(tmp_path):
 def test_everything_run(tmp_path):
     page, tags = parsed(full_run(tmp_path))
     assert "not run" not in page and "Against the truth" in tags.titles
-    for expected in ("11 of 12 frames kept", "21.00 dB", "mujoco", "2.0 cm", "careful", "pybullet", "0.5 m"):
+    for expected in ("11 of 12 frames kept", "21.00 dB", "mujoco", "20 mm", "careful", "pybullet", "0.5 m"):
         assert expected in page, expected
     assert page.count("<svg") == 1 + 2 + 2  # sharpness, two maps, two charts
 

@@ -15,9 +15,9 @@ from recon.export.scenes.xml_file import numbers, write_xml
 _NEAR = 0.01  # of the view frustum, package units: a camera on a robot stands close to things
 _FAR_EXTENTS = 20.0  # the far plane, in extents of the place
 _OFFSCREEN_WH = (1920, 1080)
-# Contact as stiff as the time step allows (MuJoCo raises the time constant to two steps), and ten times the say of a robot's
-# own softness: the default of 20 ms lets a fast body sink by more than a board is thick.
-_CONTACT = {"solref": "0.002 1", "solmix": "10"}
+# Stiff contact, with ten times the say of a robot's own softness: at MuJoCo's default of 20 ms a fast body sinks by more than
+# a board is thick, and at two time steps, the stiffest that MuJoCo holds stable, it bounces.
+_CONTACT = {"solref": "0.004 1", "solmix": "10"}
 VISUAL_GROUP, COLLISION_GROUP = "2", "3"  # MuJoCo's viewer draws groups 0 to 2
 
 

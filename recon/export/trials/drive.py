@@ -19,7 +19,6 @@ _STEEPEST = 0.2  # rise over run of floor to drive on
 _SHORTEST = 0.8  # metres of a lane worth the name
 _REACHED = 0.9  # of a lane's length, to call it free
 _ASIDE = 0.25  # metres from a lane's line, at its end
-_WALK_STEPS = 100_000
 _LANES = 10
 _UP = np.array([0.0, 0.0, 1.0])
 
@@ -107,7 +106,7 @@ def _differ(lane: tuple[float, np.ndarray], other: tuple[float, np.ndarray], apa
     return float(np.linalg.norm(lane[1].mean(0) - other[1].mean(0))) * cell >= limit
 
 
-def drive(world: Path, mesh: TriangleMesh, surface: Surface, *, scale: float) -> dict[str, Any]:
+def drive(world: Path, mesh: TriangleMesh, surface: Surface, *, scale: float, walk_steps: int) -> dict[str, Any]:
     """Drive MuJoCo's robot: how many lanes were free of how many, and what became of the walk; `{}` without MuJoCo."""
     if not is_installed("mujoco"):
         return {}
@@ -126,7 +125,7 @@ def drive(world: Path, mesh: TriangleMesh, surface: Surface, *, scale: float) ->
         "origin": list(floor.ground.origin),
         "cell": floor.ground.cell,
         "walk_start": [*start.tolist(), heading],
-        "walk_steps": _WALK_STEPS,
+        "walk_steps": walk_steps,
     }
     answer = run_program("mujoco_drive.py", job)
     if isinstance(answer, str):

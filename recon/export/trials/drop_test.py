@@ -108,15 +108,27 @@ class DropResult:
 
 
 def judge(
-    surface: Surface, tracks: Array, speeds: Array, *, radii: Array, slowest: float, tolerance: float
+    surface: Surface,
+    tracks: Array,
+    speeds: Array,
+    *,
+    radii: Array,
+    slowest: float,
+    tolerance: float,
+    may_bounce: bool = False,
 ) -> DropResult:
-    """Judge tracks [time, n, 3] of sphere centres and their final `speeds` [n] (units per second)."""
+    """Judge tracks [time, n, 3] of sphere centres and their final `speeds` [n] (units per second).
+
+    `may_bounce`: spheres that were shot at the surface may rise above their start.
+    """
     tracks = tracks.reshape(len(tracks), -1, 3)  # without spheres the engines' answer has lost an axis
     final = tracks[-1]
     under = surface.cast(final, np.broadcast_to(_DOWN, final.shape))
     distance = surface.distance(final)
     through = _went_through(surface, tracks, tolerance)
-    flung = ~through & ((tracks[:, :, 2] - tracks[:1, :, 2]).max(0, initial=0.0) > _FLUNG * radii)
+    flung = (
+        ~through & ~np.array(may_bounce) & ((tracks[:, :, 2] - tracks[:1, :, 2]).max(0, initial=0.0) > _FLUNG * radii)
+    )
     lost = ~through & ~flung & ~np.isfinite(under.distance) & (distance > radii + tolerance)
     falling = ~(through | flung | lost) & (speeds > slowest) & (distance > radii + tolerance)
     failed = through | flung | lost | falling

@@ -48,12 +48,19 @@ class _World:
 
 
 def verify_world(
-    world: Path, *, n_spheres: int, sphere_radius_m: float, seconds: float, engines: list[str] | None = None
+    world: Path,
+    *,
+    n_spheres: int,
+    sphere_radius_m: float,
+    seconds: float,
+    walk_steps: int,
+    engines: list[str] | None = None,
 ) -> dict[str, Any]:
     """Try a package in the named `engines` (None: all of `TRIALS`) and checkers, those that are installed.
 
     In each engine `n_spheres` spheres fall for `seconds` of simulated time, with a quarter as many small and as many fast
-    ones beside them. Lengths are multiplied by the manifest's `length_scale` (1 unless the scale is unknown).
+    ones beside them. A robot drives lanes in MuJoCo and walks for `walk_steps` steps. Lengths are multiplied by the
+    manifest's `length_scale` (1 unless the scale is unknown).
     """
     tried = _read(world, n_spheres=n_spheres, radius_m=sphere_radius_m)
     verdicts: dict[str, str] = {}
@@ -68,7 +75,7 @@ def verify_world(
         verdicts |= check_files(
             world, n_collisions=n_collisions, bounds=[visual.min(0).tolist(), visual.max(0).tolist()]
         )
-    driven = drive(world, tried.solid, tried.surface, scale=tried.scale)
+    driven = drive(world, tried.solid, tried.surface, scale=tried.scale, walk_steps=walk_steps)
     rays = compare_rays(world, tried.surface, tried.spheres.starts[:100], tolerance=tried.tolerance)
     if driven:
         verdicts["drive"] = driven.pop("verdict")
@@ -144,6 +151,7 @@ def _try_engine(world: _World, trial: Trial, *, seconds: float) -> tuple[str, di
             radii=spheres.radii[spheres.group == group],
             slowest=0.05 * world.scale,
             tolerance=world.tolerance,
+            may_bounce=group == "fast",
         )
         for group in ("normal", "small", "fast")
     }
@@ -216,4 +224,4 @@ def _summary(
 
 
 def _count_objects(path: Path) -> int:
-    return sum(line.startswith("o ") for line in path.open())
+    return sum(line.startswith("o ") for line in path.read_text().splitlines())
