@@ -27,13 +27,19 @@ _warnings: list[str] = []
 
 def say(message: str) -> None:
     """Print one message."""
-    _console.print(message, markup=False)
+    _console.print(_printable(message), markup=False)
 
 
 def warn(message: str) -> None:
     """Print a warning and keep it for `take_warnings`."""
+    message = _printable(message)
     _warnings.append(message)
     _console.print(f"warning: {message}", style="yellow", markup=False)
+
+
+def _printable(message: str) -> str:
+    """The message without the halves of characters by which Python spells names that are not UTF-8."""
+    return message.encode("utf-8", "replace").decode("utf-8")
 
 
 def take_warnings() -> list[str]:

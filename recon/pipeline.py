@@ -1,29 +1,21 @@
-"""The stages in order, and nothing else. `Settings` has one attribute per top-level key of conf/config.yaml."""
+"""The stages in order, and nothing else."""
 
-from types import SimpleNamespace as Settings
+from pathlib import Path
 
 from recon.capture import capture_frames
+from recon.configuration import Settings
 from recon.export import export_world
-from recon.export.settings import ExportSettings
-from recon.field.settings import HashGridSettings
 from recon.field.trained import load_trained_field
 from recon.formats.cameras_json import read_reconstruction
 from recon.matching import match_views
-from recon.matching.settings import MatchingSettings
 from recon.mesh import build_mesh
-from recon.mesh.comparison import CompareSettings, compare_surfaces
-from recon.mesh.settings import MeshSettings
-from recon.novel_views.settings import ViewsSettings
+from recon.mesh.comparison import compare_surfaces
 from recon.novel_views.stage import render_path
 from recon.poses import import_dataset, pose_frames
 from recon.report import poses_reported, write_report
-from recon.score.settings import EvaluateSettings
 from recon.score.stage import evaluate_field
 from recon.score.truth import score_against_truth
-from recon.settings import read_settings
 from recon.train import train_field
-from recon.train.settings import TrainSettings
-from recon.viewer.settings import ViewSettings
 from recon.viewer.stage import open_viewer
 from recon.workspace import Workspace
 
@@ -43,20 +35,32 @@ def run(workspace: Workspace, settings: Settings) -> None:
 
 def capture(workspace: Workspace, settings: Settings) -> None:
     """Video or photos -> frames/."""
-    capture_frames(workspace, **settings.capture)
+    capture_frames(workspace, settings=settings.capture)
 
 
 def pose(workspace: Workspace, settings: Settings) -> None:
     """frames/, or a data set with poses -> poses/, and the page about them, also when there are none."""
-    is_capture = settings.dataset["format"] == "capture"
+    is_capture = settings.dataset.format == "capture"
     if is_capture:
         capture(workspace, settings)
     with poses_reported(workspace):
         if is_capture:
-            pose_frames(workspace, **settings.poses, scale=settings.scale)
+            pose_frames(
+                workspace,
+                settings=settings.poses,
+                scale=settings.scale,
+                seed=settings.seed,
+                threads=settings.threads,
+            )
         else:
-            features = {key: settings.poses[key] for key in ("image_size", "max_features", "seed", "threads")}
-            import_dataset(workspace, **settings.dataset, **features, scale=settings.scale)
+            import_dataset(
+                workspace,
+                settings=settings.dataset,
+                scale=settings.scale,
+                features=settings.poses,
+                seed=settings.seed,
+                threads=settings.threads,
+            )
 
 
 def match(workspace: Workspace, settings: Settings) -> None:
@@ -64,7 +68,7 @@ def match(workspace: Workspace, settings: Settings) -> None:
     match_views(
         workspace,
         reconstruction=read_reconstruction(workspace),
-        settings=read_settings(MatchingSettings, "matching", settings.matching),
+        settings=settings.matching,
         seed=settings.seed,
     )
 
@@ -74,8 +78,8 @@ def train(workspace: Workspace, settings: Settings) -> None:
     train_field(
         workspace,
         reconstruction=read_reconstruction(workspace),
-        field=read_settings(HashGridSettings, "field", settings.field),
-        settings=read_settings(TrainSettings, "train", settings.train),
+        field=settings.field,
+        settings=settings.train,
         config_text=workspace.config.read_text(),
         seed=settings.seed,
         device=settings.device,
@@ -91,7 +95,8 @@ def evaluate(workspace: Workspace, settings: Settings) -> None:
         reconstruction=read_reconstruction(workspace),
         render_view_fn=trained.render,
         background=trained.background,
-        settings=read_settings(EvaluateSettings, "evaluate", settings.evaluate),
+        gain_fn=trained.exposures.gain,
+        settings=settings.evaluate,
     )
 
 
@@ -103,7 +108,7 @@ def render(workspace: Workspace, settings: Settings) -> None:
         reconstruction=read_reconstruction(workspace),
         render_view_fn=trained.render,
         path=settings.path,
-        settings=read_settings(ViewsSettings, "views", settings.views),
+        settings=settings.views,
     )
 
 
@@ -115,7 +120,7 @@ def mesh(workspace: Workspace, settings: Settings) -> None:
         reconstruction=read_reconstruction(workspace),
         render_view_fn=trained.render,
         color_fn=trained.color,
-        settings=read_settings(MeshSettings, "mesh", settings.mesh),
+        settings=settings.mesh,
     )
 
 
@@ -124,14 +129,14 @@ def export(workspace: Workspace, settings: Settings) -> None:
     export_world(
         workspace,
         reconstruction=read_reconstruction(workspace),
-        settings=read_settings(ExportSettings, "export", settings.export),
+        settings=settings.export,
     )
 
 
 def score(workspace: Workspace, settings: Settings) -> None:
     """Poses and mesh against exact truth, where `truth` names one -> metrics "truth"."""
     if settings.truth is not None:
-        score_against_truth(workspace, truth=settings.truth)
+        score_against_truth(workspace, truth=Path(settings.truth))
 
 
 def compare(workspace: Workspace, settings: Settings) -> None:
@@ -141,8 +146,8 @@ def compare(workspace: Workspace, settings: Settings) -> None:
         workspace,
         reconstruction=read_reconstruction(workspace),
         render_view_fn=trained.render,
-        truth=settings.truth,
-        settings=read_settings(CompareSettings, "compare", settings.compare),
+        truth=None if settings.truth is None else Path(settings.truth),
+        settings=settings.compare,
     )
 
 
@@ -153,7 +158,7 @@ def view(workspace: Workspace, settings: Settings) -> None:
         workspace,
         reconstruction=read_reconstruction(workspace),
         render_view_fn=trained.render,
-        settings=read_settings(ViewSettings, "view", settings.view),
+        settings=settings.view,
     )
 
 

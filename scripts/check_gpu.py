@@ -72,7 +72,6 @@ def speed(device: Any) -> dict[str, Any]:
 
 def quality(data: Path, seconds: float, device: str) -> dict[str, Any]:
     """Train on a data set of Blender's form; PSNR over all its held-out views."""
-    import torch
     import yaml
 
     from recon.field.settings import HashGridSettings
@@ -109,8 +108,8 @@ def quality(data: Path, seconds: float, device: str) -> dict[str, Any]:
     for view, is_out in zip(reconstruction.views, held_out(reconstruction.views), strict=True):
         if is_out:
             photo = read_photo(view, view.camera.size_hw)
-            truth = torch.from_numpy(photo.over(1.0))
-            scores.append(psnr(torch.from_numpy(trained.render(view.camera, view.world_from_camera).color), truth))
+            rendered = trained.render(view.camera, view.world_from_camera)
+            scores.append(psnr(rendered.color, photo.over(1.0)))
     return {
         "asked_seconds": seconds,
         "psnr": sum(scores) / len(scores),

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -20,8 +19,11 @@ try:
     from hydra.errors import HydraException, OverrideParseException
     from omegaconf import DictConfig, OmegaConf
     from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+    from plain_paths import quoted_paths
 
+    from recon.configuration import Settings
     from recon.errors import UserError
+    from recon.settings import read_settings
     from recon.workspace import Workspace, open_workspace, replace_file
 except ModuleNotFoundError as error:
     print(
@@ -32,24 +34,23 @@ except ModuleNotFoundError as error:
     sys.exit(2)
 
 
-def command(stage: Callable[[Workspace, SimpleNamespace], None]) -> Callable[[], None]:
-    """Make a script's `main` of `stage(workspace, settings)`.
-
-    `settings` has one attribute per top-level key of `conf/config.yaml`; groups are plain dictionaries.
-    """
+def command(stage: Callable[[Workspace, Settings], None]) -> Callable[[], None]:
+    """Make a script's `main` of `stage(workspace, settings)`; impossible settings end it before anything is written."""
 
     @hydra.main(version_base="1.3", config_path=str(ROOT / "conf"), config_name="config")
     def composed(config: DictConfig) -> None:
         with one_line_errors():  # here too: Hydra prints a line of its own about what passes through it
-            settings: dict[str, Any] = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore
-            workspace = open_workspace(settings["workspace"])
-            seed_everything(settings["seed"], threads=settings["threads"])
+            values: dict[str, Any] = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore
+            settings = read_settings(Settings, "", values)
+            workspace = open_workspace(settings.workspace)
+            seed_everything(settings.seed, threads=settings.threads)
             with replace_file(workspace.config) as temporary:
-                temporary.write_text(OmegaConf.to_yaml(config, resolve=True))
-            stage(workspace, SimpleNamespace(**settings))
+                temporary.write_text(OmegaConf.to_yaml(config, resolve=True), errors="surrogateescape")
+            stage(workspace, settings)
 
     def main() -> None:
         with one_line_errors():
+            sys.argv[1:] = quoted_paths(sys.argv[1:])
             composed()
 
     return main

@@ -4,16 +4,15 @@ python scripts/train.py workspace=runs/walk train.max_seconds=300
 python scripts/train.py dataset=blender dataset.path=lego workspace=runs/lego train.max_seconds=300
 """
 
-from types import SimpleNamespace
-
 from command import command
 
 from recon import pipeline
+from recon.configuration import Settings
 from recon.workspace import Workspace
 
 
-def train(workspace: Workspace, settings: SimpleNamespace) -> None:
-    if settings.dataset["format"] != "capture":
+def train(workspace: Workspace, settings: Settings) -> None:
+    if settings.dataset.format != "capture":
         pipeline.pose(workspace, settings)
     pipeline.train(workspace, settings)
 

@@ -1,8 +1,7 @@
 """Every file in conf/ composes, and says exactly what the stage it configures takes."""
 
-import inspect
 import json
-from collections.abc import Callable
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,51 +12,20 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from recon.capture import capture_frames
-from recon.export.settings import ExportSettings
-from recon.field.settings import HashGridSettings
-from recon.matching.settings import MatchingSettings
-from recon.mesh.comparison import CompareSettings
-from recon.mesh.settings import MeshSettings
-from recon.novel_views.settings import ViewsSettings
-from recon.poses import import_dataset, pose_frames
-from recon.score.settings import EvaluateSettings
-from recon.train.settings import TrainSettings
-from recon.viewer.settings import ViewSettings
+from recon.capture.settings import CaptureSettings
+from recon.configuration import Settings
+from recon.settings import read_settings
 from recon.workspace import Workspace
-from recon.world_frame.scale.settings import ScaleSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 CHOICES = sorted(p.relative_to(ROOT / "conf").with_suffix("") for p in (ROOT / "conf").glob("*/*.yaml"))
 GROUPS = sorted({choice.parent.name for choice in CHOICES} - {"experiment"})
 
 
-def settings_of(function: Callable[..., Any], *given: str) -> set[str]:
-    """Keyword-only arguments of a stage but for those that the pipeline itself gives; none may have a default."""
-    parameters = inspect.signature(function).parameters.values()
-    keywords = [p for p in parameters if p.kind is p.KEYWORD_ONLY and p.name not in given]
-    has_default = [p.name for p in keywords if p.default is not p.empty]
-    assert not has_default, f"{function.__name__}: {has_default} have a second home beside conf/"
-    return {p.name for p in keywords}
-
-
-def fields_of(noun: type, *given: str) -> set[str]:
-    return set(inspect.signature(noun).parameters) - set(given)
-
-
 EXPECTED = {
-    "capture": settings_of(capture_frames),
-    "dataset": settings_of(import_dataset, "scale", "image_size", "max_features", "seed", "threads"),
-    "poses": settings_of(pose_frames, "scale"),
-    "scale": fields_of(ScaleSettings),
-    "field": fields_of(HashGridSettings),
-    "train": fields_of(TrainSettings),
-    "evaluate": fields_of(EvaluateSettings),
-    "views": fields_of(ViewsSettings),
-    "matching": fields_of(MatchingSettings),
-    "mesh": fields_of(MeshSettings),
-    "compare": fields_of(CompareSettings),
-    "export": fields_of(ExportSettings),
-    "view": fields_of(ViewSettings),
+    field.name: {key.name for key in fields(field.type)}  # type: ignore[arg-type]
+    for field in fields(Settings)
+    if is_dataclass(field.type)
 }
 
 
@@ -95,8 +63,9 @@ def test_every_file_opens_with_what_it_is_for(choice: Path) -> None:
 
 def test_the_demo_measures_a_true_distance_between_frames_that_capture_keeps(tmp_path: Path) -> None:
     settings = composed("experiment=demo")
-    capture = {**settings["capture"], "source": ROOT / settings["capture"]["source"]}
-    frames_json = capture_frames(Workspace(tmp_path / "run"), **capture) / "frames.json"
+    values = {**settings["capture"], "source": str(ROOT / settings["capture"]["source"])}
+    capture = read_settings(CaptureSettings, "capture", values)
+    frames_json = capture_frames(Workspace(tmp_path / "run"), settings=capture) / "frames.json"
     frames = {frame["name"]: frame for frame in json.loads(frames_json.read_text())["frames"]}
     truth = json.loads((ROOT / settings["truth"]).read_text())
     centers = []

@@ -27,14 +27,15 @@ BELOW = {
     "score": {"geometry", "formats", "render"},
     "train": {"geometry", "formats", "kernels", "pixels", "field", "render", "score"},
     "novel_views": {"geometry", "formats", "render"},
-    "mesh": {"geometry", "formats", "score"},
+    "mesh": {"geometry", "formats", "kernels", "score"},
     "export": {"geometry", "formats"},
     "report": {"geometry", "formats", "render"},
     "viewer": {"geometry", "formats", "render"},
     "bench": {"geometry", "formats", "kernels", "pixels", "field", "render", "train"},
 }
 FILES = {  # top-level files that are not for everybody
-    "pipeline": set(BELOW) - {"bench", "synthetic"},
+    "configuration": set(BELOW) - {"bench", "synthetic"},
+    "pipeline": {"configuration"} | set(BELOW) - {"bench", "synthetic"},
     "settings": {"errors"},
     "console": set[str](),
     "errors": set[str](),

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from recon.formats.images import write_image
 
-_FIRST_CELL = 1 / 8  # steps: half of what tells two views apart, see `recon.capture.keyframes`
+_FIRST_CELL = 1 / 16  # steps: the least that tells two views apart, see `recon.capture.keyframes`
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,9 @@ from recon.capture.motion import Motion
 
 # Frames closer than this part of a step are interchangeable: at most one of them is kept.
 _FINEST = 0.25
+# A slow film of few steps may keep closer ones, until there are enough for a field: they still differ by two pixels or so.
+_FINEST_OF_FEW = 1 / 16
+_FEW, _LEAST_STEPS = 40, 2.0
 # Candidates for each frame that may be kept, so that windows of any width have a choice.
 _CHOICE = 4
 # Frames this close to the sharpest of their window are as good; the one nearest the window's middle keeps spacing even.
@@ -37,6 +40,8 @@ class Spacing:
     def n_candidates(self, cell_steps: float) -> int:
         """How many frames to hold ready while the length of the video is unknown, one for every `cell_steps`."""
         fewest = self.min_count if self.target_count is None else self.target_count
+        if cell_steps < 2 * _FINEST_OF_FEW:
+            return 2 * _FEW
         return _CHOICE * (fewest if cell_steps < _FINEST else self.max_count)
 
 
@@ -81,16 +86,19 @@ def choose_keyframes(
 def count_windows(n_steps: float, spacing: Spacing) -> int:
     """How many windows the path is cut into: the number asked, or one a step within the limits.
 
-    Never so many that frames would be closer than a quarter of a step.
+    Never so many that frames would be closer than a quarter of a step, or a sixteenth where fewer than 40 would be kept.
 
     >>> spacing = Spacing(target_count=None, min_count=60, max_count=300, max_parallax=0.03, min_overlap=0.85)
     >>> [count_windows(n_steps, spacing) for n_steps in (96.0, 30.0, 5.0, 1000.0)]
-    [96, 60, 20, 300]
+    [96, 60, 40, 300]
     """
     wanted = spacing.target_count
     if wanted is None:
         wanted = min(max(math.ceil(n_steps), spacing.min_count), spacing.max_count)
-    return max(1, min(wanted, int(n_steps / _FINEST + 1e-9)))
+    distinct = int(n_steps / _FINEST + 1e-9)
+    if n_steps >= _LEAST_STEPS:
+        distinct = max(distinct, min(_FEW, int(n_steps / _FINEST_OF_FEW + 1e-9)))
+    return max(1, min(wanted, distinct))
 
 
 def _best_of(members: Sequence[FrameScore], *, center: float) -> int:
@@ -98,6 +106,9 @@ def _best_of(members: Sequence[FrameScore], *, center: float) -> int:
     sharpest = max(score.sharpness for score in members)
     good = [i for i, score in enumerate(members) if score.sharpness >= _AS_SHARP * sharpest]
     return min(good, key=lambda i: (abs(members[i].progress - center), i))
+
+
+OTHER_SIZE = "other size"
 
 
 def _why_dropped(score: FrameScore, kept: FrameScore) -> str:

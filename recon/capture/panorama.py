@@ -76,18 +76,12 @@ class ViewPlan:
 
 
 def plan_views(*, n_around: int, fov_deg: float, poles: str) -> ViewPlan:
-    """The views that the settings ask for; `UserError` for impossible ones."""
-    if not isinstance(n_around, int) or not 3 <= n_around <= 12:
-        raise UserError(f"capture.panorama_views={n_around}: expected a whole number of views, from 3 to 12.")
-    if not isinstance(fov_deg, (int, float)) or not 30 <= fov_deg <= 120:
-        raise UserError(f"capture.panorama_fov_deg={fov_deg}: expected an angle from 30 to 120 degrees.")
+    """The views that the settings ask for; `UserError` where they leave gaps."""
     if fov_deg * n_around < 360:
         raise UserError(
             f"capture.panorama_fov_deg={fov_deg:g}: {n_around} such views leave gaps around the horizon; at least "
             f"{math.ceil(360 / n_around)} degrees are needed, or more capture.panorama_views."
         )
-    if poles not in _POLES:
-        raise UserError(f"capture.panorama_poles={poles}: expected one of {', '.join(_POLES)}.")
     has_up, has_down = _POLES[poles]
     return ViewPlan(cube_views(n_around, has_up=has_up, has_down=has_down), float(fov_deg))
 
@@ -101,8 +95,6 @@ def find_projection(source: Path, kind: str, wanted: str, *, subfolders: bool) -
     "auto" believes what the files say (GPano in photos, spherical metadata in videos). A picture of exactly 2:1 that says
     nothing could be either: `UserError` asks. So do panoramas of another shape or projection, which are not read.
     """
-    if wanted not in ("auto", "perspective", "equirectangular"):
-        raise UserError(f"capture.projection={wanted}: expected auto, perspective or equirectangular.")
     if wanted == "perspective":
         return "perspective"
     found = list(_headers(source, kind, subfolders))

@@ -1,157 +1,105 @@
 """The capture stage: a video or a folder of photos becomes `frames/` and `frames/frames.json`."""
 
-import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from recon.capture.keyframes import Spacing
 from recon.capture.mask_files import mask_folder
-from recon.capture.mask_function import load_mask_fn
+from recon.capture.mask_function import MaskFn, load_mask_fn
 from recon.capture.masks import write_masks
-from recon.capture.panorama import WHOLE_QUALITY, count_panoramas, cut_views, find_projection, plan_views
+from recon.capture.panorama import WHOLE_QUALITY, count_panoramas, cut_views, find_projection
 from recon.capture.photos import capture_photos
 from recon.capture.records import MIN_VIEWS, Capture, count_reasons
+from recon.capture.settings import CaptureSettings
 from recon.capture.source import source_kind
 from recon.capture.survey import photo_folders
 from recon.capture.video import capture_video
 from recon.console import say, warn
 from recon.errors import UserError
-from recon.workspace import (
-    Workspace,
-    fingerprint,
-    is_finished,
-    mark_finished,
-    replace_folder,
-    write_json,
-    write_metrics,
-)
+from recon.workspace import StageRun, Workspace, write_json
 
 _LITTLE_OVERLAP = 0.6  # with less, hardly a third is shared with the next but one, and matching needs such pairs
 
 
-def capture_frames(
-    workspace: Workspace,
-    *,
-    source: str | Path | None,
-    subfolders: bool,
-    target_count: int | str,
-    min_count: int,
-    max_count: int,
-    max_parallax: float,
-    min_overlap: float,
-    max_size: int | None,
-    jpeg_quality: int,
-    alpha: str,
-    mask_fn: str | None,
-    projection: str,
-    panorama_views: int,
-    panorama_fov_deg: float,
-    panorama_poles: str,
-) -> Path:
-    """Write the chosen images of `source` and `frames.json` into `workspace.frames`; what each setting means:
-    conf/capture/default.yaml.
+def capture_frames(workspace: Workspace, *, settings: CaptureSettings) -> Path:
+    """Write the chosen images of `settings.source` and `frames.json` into `workspace.frames`.
 
     Images are upright, those of one camera of one size. `frames.json` lists every frame of the source, the dropped ones with the
     reason, in order of capture, which is the order of names. `UserError` for a source that cannot become a scene.
     """
-    if source is None:
+    if settings.source is None:
         raise UserError(
             "capture.source is not set: give a video or a folder of photos, e.g. capture.source=walk.mp4, "
             "or posed images with dataset=transforms dataset.path=FOLDER"
         )
-    source = Path(source)
-    kind = source_kind(source, subfolders=subfolders)
-    spacing = Spacing(
-        target_count=None if target_count == "auto" else target_count,  # type: ignore[arg-type]  # checked below
-        min_count=min_count,
-        max_count=max_count,
-        max_parallax=max_parallax,
-        min_overlap=min_overlap,
-    )
-    _check_settings(spacing, max_size=max_size, jpeg_quality=jpeg_quality, alpha=alpha)
-    plan = plan_views(n_around=panorama_views, fov_deg=panorama_fov_deg, poles=panorama_poles)
-    function, function_file = (None, None) if mask_fn is None else load_mask_fn(mask_fn)
-    settings = {
-        "source": source,
-        "subfolders": subfolders,
-        **vars(spacing),
-        "max_size": max_size,
-        "jpeg_quality": jpeg_quality,
-        "alpha": alpha,
-        "mask_fn": mask_fn,
-        "projection": projection,
-        "panorama_views": panorama_views,
-        "panorama_fov_deg": panorama_fov_deg,
-        "panorama_poles": panorama_poles,
-    }
-    below = photo_folders(source) if kind == "photos" and subfolders else []
+    source = Path(settings.source)
+    kind = source_kind(source, subfolders=settings.subfolders)
+    function, function_file = (None, None) if settings.mask_fn is None else load_mask_fn(settings.mask_fn)
+    below = photo_folders(source) if kind == "photos" and settings.subfolders else []
     inputs = [
         path for path in (source, *below, mask_folder(source), function_file) if path is not None and path.exists()
     ]
-    key = fingerprint(settings, inputs)
-    if is_finished(workspace.frames, key):
+    run = StageRun(workspace, "capture", workspace.frames, settings=settings, inputs=inputs)
+    if run.is_finished:
         say("capture: up to date")
         return workspace.frames
-    started = time.monotonic()
-    is_panorama = find_projection(source, kind, projection, subfolders=subfolders) == "equirectangular"
-    with replace_folder(workspace.frames) as folder:
-        size, quality = (plan.whole_size(max_size), WHOLE_QUALITY) if is_panorama else (max_size, jpeg_quality)
-        whole_function = None if is_panorama else function  # of panoramas it is asked about the views
-        if kind == "video":
-            steps = plan.spacing(spacing) if is_panorama else spacing
-            capture = capture_video(
-                source, folder, spacing=steps, max_size=size, jpeg_quality=quality, mask_fn=whole_function
-            )
+    with run as folder:
+        if find_projection(source, kind, settings.projection, subfolders=settings.subfolders) == "equirectangular":
+            capture = _capture_panoramas(source, kind, folder, settings, function)
         else:
-            capture = capture_photos(
-                source,
-                folder,
-                subfolders=subfolders,
-                max_size=size,
-                jpeg_quality=quality,
-                alpha=alpha,
-                mask_fn=whole_function,
-            )
-        _check_enough(capture)
-        if is_panorama:
-            capture = cut_views(capture, folder, plan, jpeg_quality=jpeg_quality)
-            if function is not None:
-                views = write_masks(capture.frames, folder, read_fn=None, mask_fn=function)
-                capture = replace(capture, frames=tuple(views))
+            capture = _capture(source, kind, folder, settings, function)
         _report(capture)
         _warn_of_gaps(capture)
         write_json(folder / workspace.frames_json.name, capture.as_json())
-        seconds = time.monotonic() - started
-        mark_finished(folder, key, settings=settings, seconds=seconds)
-    write_metrics(workspace, "capture", _metrics(capture, seconds))
+        run.metrics = _metrics(capture, run.seconds)
     return workspace.frames
 
 
-def _check_settings(spacing: Spacing, *, max_size: int | None, jpeg_quality: int, alpha: str) -> None:
-    """Settings a person typed: of the right kind and possible."""
-    wanted = spacing.min_count if spacing.target_count is None else spacing.target_count
-    for name, number, low, high in (
-        ("target_count", wanted, MIN_VIEWS, 100_000),
-        ("min_count", spacing.min_count, MIN_VIEWS, 100_000),
-        ("max_count", spacing.max_count, MIN_VIEWS, 100_000),
-        ("jpeg_quality", jpeg_quality, 1, 100),
-        ("max_size", 16384 if max_size is None else max_size, 64, 16384),
-    ):
-        if not isinstance(number, int) or not low <= number <= high:
-            automatic = "auto or " if name == "target_count" else ""
-            raise UserError(f"capture.{name}={number}: expected {automatic}a whole number from {low} to {high}.")
-    for name, fraction in (("max_parallax", spacing.max_parallax), ("min_overlap", spacing.min_overlap)):
-        if not isinstance(fraction, (int, float)) or not 0 < fraction < 1:
-            raise UserError(f"capture.{name}={fraction}: expected a fraction between 0 and 1.")
-    if wanted > spacing.max_count:
-        name = "min_count" if spacing.target_count is None else "target_count"
-        raise UserError(
-            f"capture.{name}={wanted} is over capture.max_count={spacing.max_count}: set capture.max_count too."
+def _capture(source: Path, kind: str, folder: Path, settings: CaptureSettings, function: MaskFn | None) -> Capture:
+    size, quality = settings.max_size, settings.jpeg_quality
+    if kind == "video":
+        capture = capture_video(
+            source, folder, spacing=settings.spacing, max_size=size, jpeg_quality=quality, mask_fn=function
         )
-    if alpha not in ("mask", "empty"):
-        raise UserError(f"capture.alpha={alpha}: expected mask or empty.")
+    else:
+        capture = capture_photos(
+            source,
+            folder,
+            subfolders=settings.subfolders,
+            max_size=size,
+            jpeg_quality=quality,
+            alpha=settings.alpha,
+            mask_fn=function,
+        )
+    _check_enough(capture)
+    return capture
+
+
+def _capture_panoramas(
+    source: Path, kind: str, folder: Path, settings: CaptureSettings, function: MaskFn | None
+) -> Capture:
+    """Whole panoramas first, then the views that they are cut into; a mask function is asked about the views."""
+    plan = settings.plan()
+    size = plan.whole_size(settings.max_size)
+    if kind == "video":
+        spacing = plan.spacing(settings.spacing)
+        whole = capture_video(source, folder, spacing=spacing, max_size=size, jpeg_quality=WHOLE_QUALITY, mask_fn=None)
+    else:
+        whole = capture_photos(
+            source,
+            folder,
+            subfolders=settings.subfolders,
+            max_size=size,
+            jpeg_quality=WHOLE_QUALITY,
+            alpha=settings.alpha,
+            mask_fn=None,
+        )
+    _check_enough(whole)
+    capture = cut_views(whole, folder, plan, jpeg_quality=settings.jpeg_quality)
+    if function is None:
+        return capture
+    return replace(capture, frames=tuple(write_masks(capture.frames, folder, read_fn=None, mask_fn=function)))
 
 
 def _check_enough(capture: Capture) -> None:

@@ -1,7 +1,9 @@
 """A video to its key frames in one pass: small pictures are scored, large ones of the best so far wait on disk."""
 
 import shutil
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -11,15 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recon.capture.candidates import Candidates
-from recon.capture.keyframes import FrameScore, Spacing, choose_keyframes
+from recon.capture.keyframes import OTHER_SIZE, FrameScore, Spacing, choose_keyframes
 from recon.capture.mask_files import masks_of_video
 from recon.capture.mask_function import MaskFn
 from recon.capture.masks import write_masks
-from recon.capture.motion import MotionMeter
+from recon.capture.motion import Motion, MotionMeter
 from recon.capture.notes import exposure_of, note_frames
 from recon.capture.records import Capture, FrameRecord
 from recon.capture.sharpness import measure_sharpness
-from recon.console import progress
+from recon.console import progress as progress_bar
+from recon.console import warn
+from recon.formats.images import fit_within
 from recon.formats.masks import read_mask
 from recon.formats.video import decode_frames, read_video_info
 
@@ -32,8 +36,9 @@ def capture_video(
 ) -> Capture:
     """Write the key frames of `source`, and their masks, into `folder` and say what became of every frame."""
     candidates = Candidates(folder / "candidates", capacity_fn=spacing.n_candidates, jpeg_quality=jpeg_quality)
-    scores = score_frames(source, spacing, candidates=candidates, max_size=max_size)
-    reasons = choose_keyframes(scores, spacing, candidates=candidates.finish())
+    scores, sizes = score_frames(source, spacing, candidates=candidates, max_size=max_size)
+    size_hw = _main_size(source, sizes)
+    reasons = _choose(scores, [size == size_hw for size in sizes], spacing, candidates.finish())
     chosen = [i for i, reason in enumerate(reasons) if reason is None]
     for i in chosen:
         candidates.file(i).rename(folder / f"{_name(i)}.jpg")
@@ -45,7 +50,7 @@ def capture_video(
     return Capture(
         source=source,
         kind="video",
-        size_hw=candidates.size_hw,
+        size_hw=fit_within(size_hw, max_size),
         shared_camera=True,
         frames=tuple(
             write_masks(frames, folder, read_fn=partial(_given_mask, files) if files else None, mask_fn=mask_fn)
@@ -55,17 +60,26 @@ def capture_video(
     )
 
 
-def score_frames(source: Path, spacing: Spacing, *, candidates: Candidates, max_size: int | None) -> list[FrameScore]:
-    """Scores of every frame of a video, from small grey pictures; offers each frame to `candidates` on the way."""
+def score_frames(
+    source: Path, spacing: Spacing, *, candidates: Candidates, max_size: int | None
+) -> tuple[list[FrameScore], list[tuple[int, int]]]:
+    """Scores of every frame of a video, from small grey pictures, and its size; offers each to `candidates` on the way.
+
+    Where the picture changes its size, motion starts anew: nothing is known of what lies between.
+    """
     info = read_video_info(source)
-    meter, previous = MotionMeter(), None
+    meter, before, previous = MotionMeter(), Motion(0.0, 0.0), None
     scores: list[FrameScore] = []
+    sizes: list[tuple[int, int]] = []
     steps = 0.0
-    with progress("choosing frames", info.n_frames) as bar:
+    with progress_bar("choosing frames", info.n_frames) as bar:
         for frame in decode_frames(source):
             gray = np.asarray(cv2.cvtColor(frame.image_fn(_SCORE_SIZE), cv2.COLOR_RGB2GRAY), np.uint8)
+            if sizes and frame.size_hw != sizes[-1]:
+                meter, before, previous = MotionMeter(), scores[-1].motion, None
+            sizes.append(frame.size_hw)
             change = np.inf if previous is None else float(np.abs(gray.astype(np.int16) - previous).mean())
-            motion, sharpness = meter.advance(gray), measure_sharpness(gray)
+            motion, sharpness = before + meter.advance(gray), measure_sharpness(gray)
             steps += spacing.steps(motion - scores[-1].motion) if scores else 0.0
             scores.append(
                 FrameScore(frame.source_index, frame.time_s, sharpness, exposure_of(gray), change, motion, steps)
@@ -75,7 +89,36 @@ def score_frames(source: Path, spacing: Spacing, *, candidates: Candidates, max_
             )
             previous = gray
             bar.advance()
-    return scores
+    return scores, sizes
+
+
+def _main_size(source: Path, sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """The size of most frames; a warning where others have another."""
+    counts = Counter(sizes)
+    (h, w), n_main = counts.most_common(1)[0]
+    if len(counts) > 1:
+        others = ", ".join(f"{n} of {ow}x{oh}" for (oh, ow), n in counts.most_common()[1:4])
+        warn(
+            f"{source}: the picture changes its size; the {n_main} of {len(sizes)} frames of {w}x{h} are read, left out: "
+            f"{others}. Cut the film there to use those."
+        )
+    return h, w
+
+
+def _choose(
+    scores: Sequence[FrameScore], is_main: Sequence[bool], spacing: Spacing, candidates: frozenset[int]
+) -> list[str | None]:
+    """`choose_keyframes` among the frames of the main size, as if there were no others."""
+    if all(is_main):
+        return choose_keyframes(scores, spacing, candidates=candidates)
+    places = [i for i, main in enumerate(is_main) if main]
+    progress, own = 0.0, []
+    for before, i in zip([places[0], *places], places, strict=False):
+        progress += scores[i].progress - scores[before].progress if i - before == 1 else 0.0
+        own.append(replace(scores[i], progress=progress))
+    among = frozenset(k for k, i in enumerate(places) if i in candidates)
+    chosen = dict(zip(places, choose_keyframes(own, spacing, candidates=among), strict=True))
+    return [chosen.get(i, OTHER_SIZE) for i in range(len(scores))]
 
 
 def _name(source_index: int) -> str:

@@ -12,8 +12,9 @@ from recon import kernels
 from recon.console import say
 from recon.errors import UserError
 from recon.field import FieldShape, RadianceField
-from recon.field.checkpoint import load_checkpoint
-from recon.geometry import Camera, Rays, Similarity, pixel_centers, rays_through_pixels, z_of_directions
+from recon.field.checkpoint import believed, load_checkpoint
+from recon.field.exposure import NO_EXPOSURES, Exposures
+from recon.geometry import Camera, Rays, Similarity, pixel_directions
 from recon.geometry.transforms import Array
 from recon.kernels import OccupancyLayout, StepLattice
 from recon.pixels import Scene
@@ -23,7 +24,7 @@ from recon.render.volume import RenderedRays, render_rays_fast, render_rays_fuse
 from recon.workspace import Workspace
 
 RAYS_PER_BLOCK = 1 << 13  # bounds memory: the reference looks at every lattice step of these together
-RAYS_PER_BLOCK_FUSED = 1 << 20  # on a GPU, which needs many to be busy
+RAYS_PER_BLOCK_FUSED = 1 << 18  # many keep all threads, and a GPU, busy
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class TrainedField:
     occupied: Tensor  # [cascades, r, r, r] bool
     lattice: StepLattice
     background: str
+    exposures: Exposures = NO_EXPOSURES  # of the pictures that taught it
 
     @property
     def layout(self) -> OccupancyLayout:
@@ -46,13 +48,11 @@ class TrainedField:
         device = self.occupied.device
         scene = self.scene.scene_from_world
         pose = torch.from_numpy(scene.poses(world_from_camera)).float().to(device)
-        rays = rays_through_pixels(camera, pose, pixel_centers(camera.size_hw, device).view(-1, 2))
-        is_fused = device.type == "cuda" and kernels.fused(device) is not None
-        size = RAYS_PER_BLOCK_FUSED if is_fused else RAYS_PER_BLOCK
-        blocks = [self._render_block(rays[i : i + size]) for i in range(0, len(rays), size)]
+        in_camera = pixel_directions(camera).view(-1, 3).to(device)
+        size = RAYS_PER_BLOCK if kernels.fused(device) is None else RAYS_PER_BLOCK_FUSED
+        blocks = [self._render_block(block @ pose[:3, :3].T, pose[:3, 3]) for block in in_camera.split(size)]
         color, opacity, distance = (torch.cat(part) for part in zip(*blocks, strict=True))
-        depth = distance * z_of_directions(rays.directions, pose) / scene.scale
-        depth = torch.where(opacity >= 0.5, depth, 0.0)
+        depth = torch.where(opacity >= 0.5, distance * in_camera[:, 2] / scene.scale, 0.0)
         h, w = camera.size_hw
         depth_hw = depth.view(h, w).cpu().numpy()
         return RenderedView(
@@ -62,10 +62,12 @@ class TrainedField:
             normal=normals_of_depth(depth_hw, camera, world_from_camera),
         )
 
-    def _render_block(self, rays: Rays) -> tuple[Tensor, Tensor, Tensor]:
-        rendered = self._volume(rays)
-        rest = (1 - rendered.opacity)[:, None]
-        return rendered.color + rest * self._background(rays.directions), rendered.opacity, rendered.distance
+    def _render_block(self, directions: Tensor, origin: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        rendered = self._volume(Rays(origin.expand_as(directions), directions))
+        rest = 1 - rendered.opacity
+        color, beyond = rendered.color, rest > 0
+        color[beyond] += rest[beyond, None] * self._background(directions[beyond])
+        return color, rendered.opacity, rendered.distance
 
     def _volume(self, rays: Rays) -> RenderedRays:
         march: dict[str, Any] = {
@@ -108,6 +110,7 @@ def describe(trained: TrainedField) -> dict[str, Any]:
         "scene": {**vars(scene), "scene_from_world": torch.from_numpy(scene.scene_from_world.matrix)},
         "lattice": asdict(trained.lattice),
         "background": trained.background,
+        "exposures": trained.exposures.plain(),
     }
 
 
@@ -116,21 +119,29 @@ def load_trained_field(workspace: Workspace, *, device: str, backend: str) -> Tr
     chosen = choose_device(device)
     kernels.use(backend, chosen)
     state = load_checkpoint(workspace.checkpoint)
-    return revive(state["model"], state["training"], chosen)
+    with believed(workspace.checkpoint):
+        return revive(state["model"], state["training"], chosen)
 
 
 def revive(model: dict[str, Any], training: dict[str, Any], device: torch.device) -> TrainedField:
-    """Rebuild a trained field from what `describe` and `Training.state` gave."""
+    """Rebuild a trained field from what `describe` and `Training.state` gave; `ValueError` for values that are none."""
     field = RadianceField(FieldShape(**model["shape"]))
     field.load_state_dict(training["field"])
     matrix = model["scene"]["scene_from_world"].numpy()
     scene = Scene(**{**model["scene"], "scene_from_world": Similarity.from_matrix(matrix)})
+    occupied = training["occupancy"]["occupied"]
+    side = occupied.shape[-1]
+    if occupied.dtype != torch.bool or tuple(occupied.shape) != (scene.n_cascades, side, side, side):
+        raise ValueError(f"occupied cells are {occupied.dtype} {list(occupied.shape)} in {scene.n_cascades} cascades")
+    if model["background"] not in ("white", "black", "sky"):
+        raise ValueError(f"background {model['background']!r}")
     return TrainedField(
         field.to(device).eval(),
         scene,
-        training["occupancy"]["occupied"].to(device),
+        occupied.to(device),
         StepLattice(**model["lattice"]),
         model["background"],
+        Exposures.of(model["exposures"]),
     )
 
 

@@ -13,9 +13,10 @@ from scipy.optimize import least_squares
 from recon.console import warn
 from recon.errors import UserError
 from recon.formats.given_poses import posed_size_hw
-from recon.formats.text_tables import finite, read_rows, write_rows
+from recon.formats.text_tables import read_rows, write_rows
 from recon.geometry.cameras import Camera
 from recon.geometry.transforms import Array
+from recon.settings import LARGE
 from recon.workspace.reading import is_file
 
 Intrinsics = str | Sequence[float]  # as a person gives them: a file, relative to the data set, or the numbers
@@ -33,9 +34,20 @@ def read_intrinsics(given: Intrinsics | None, folder: Path, *, names: Sequence[s
         return None if file is None else _of_file(file)
     if isinstance(given, str):
         return _of_file(folder / given)
-    if not isinstance(given, Sequence):
+    check_intrinsics(given)
+    return tuple(float(number) for number in given)
+
+
+def check_intrinsics(given: object) -> None:
+    """`UserError` unless `given` is None, the name of a file, or 4, 8 or 9 numbers."""
+    if given is None or (isinstance(given, str) and given):
+        return
+    is_numbers = isinstance(given, Sequence) and all(
+        isinstance(number, (int, float)) and not isinstance(number, bool) and abs(number) <= LARGE for number in given
+    )
+    if not is_numbers:
         raise UserError(f"dataset.intrinsics={given}: expected a file, or numbers like [fx,fy,cx,cy].")
-    return _counted([finite(str(number), "dataset.intrinsics") for number in given], "dataset.intrinsics")
+    _counted(given, "dataset.intrinsics")  # type: ignore[arg-type]
 
 
 def camera_of(numbers: Sequence[float], size_hw: tuple[int, int], label: str) -> Camera:

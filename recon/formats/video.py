@@ -25,7 +25,9 @@ from recon.errors import UserError
 from recon.formats.high_dynamic_range import Transfer, sdr_from_hdr
 from recon.formats.image_files import MAX_PIXELS
 from recon.formats.images import fit_within
+from recon.formats.interlaced import Deinterlacer
 from recon.workspace import replace_file
+from recon.workspace.reading import is_file
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi")
 # Allow lists: FFmpeg probes by content, and a playlist named .mp4 could otherwise make it open other files or sites.
@@ -58,6 +60,7 @@ class DecodedFrame(NamedTuple):
 
     source_index: int
     time_s: float
+    size_hw: tuple[int, int]  # upright, square pixels; calls and streams may change it on the way
     image_fn: Callable[
         [int | None], NDArray[np.uint8]
     ]  # the image [h, w, 3], its longest side at most the number given
@@ -71,10 +74,7 @@ def read_video_info(path: Path) -> VideoInfo:
         duration_s = container.duration / av.time_base if container.duration else None
         estimate = round(duration_s * fps) if duration_s and fps else None
         for frame in _decode(container, stream, problems=[]):
-            upright = _upright_from_stored(frame)
-            h, w = _square_pixels_hw(frame, stream)
-            size_hw = (w, h) if upright.swaps_axes else (h, w)
-            return VideoInfo(fps, size_hw, duration_s, stream.frames or estimate, _projection(frame))
+            return VideoInfo(fps, _upright_hw(frame, stream), duration_s, stream.frames or estimate, _projection(frame))
     raise _no_frames(path)
 
 
@@ -83,9 +83,18 @@ def read_frames(
 ) -> Generator[Frame]:
     """Decode every frame in order; the longest side is at most `max_size`.
 
-    A damaged or cut-off file yields the frames it has, and `on_damage` is told once at the end.
+    A damaged or cut-off file yields the frames it has, and `on_damage` is told once at the end. `UserError` where the picture
+    changes its size on the way.
     """
+    size_hw = None
     for frame in decode_frames(path, on_damage=on_damage):
+        size_hw = frame.size_hw if size_hw is None else size_hw
+        if frame.size_hw != size_hw:
+            (h, w), (new_h, new_w) = size_hw, frame.size_hw
+            raise UserError(
+                f"{path}: the picture changes from {w}x{h} to {new_w}x{new_h} after {frame.time_s:.1f} s; expected one size. "
+                "Cut the film there: ffmpeg -ss / -t"
+            )
         yield Frame(frame.source_index, frame.time_s, frame.image_fn(max_size))
 
 
@@ -98,18 +107,23 @@ def decode_frames(path: Path, *, on_damage: Callable[[str], None] = warn) -> Gen
     index, time_s, first_pts = 0, 0.0, None
     times_s: list[float] = []
     with _opened(path) as (container, stream):
+        _tell_other_streams(path, container, stream)
         rate = stream.average_rate or stream.guessed_rate or 30
         duration_s = container.duration / av.time_base if container.duration else None
-        convert = _Converter(stream)
-        for frame in _decode(container, stream, problems=problems):
+        convert, deinterlaced = _Converter(stream), Deinterlacer()
+        for frame in deinterlaced(_decode(container, stream, problems=problems)):
             if frame.pts is None or frame.time_base is None:
                 time_s = index / float(rate)
             else:
                 first_pts = frame.pts if first_pts is None else first_pts
                 time_s = float((frame.pts - first_pts) * frame.time_base)
             times_s.append(time_s)
-            yield DecodedFrame(index, time_s, partial(convert, frame))
+            yield DecodedFrame(index, time_s, _upright_hw(frame, stream), partial(convert, frame))
             index += 1
+    if deinterlaced.used:
+        warn(
+            f"{path}: the film is interlaced and was deinterlaced: half of its rows are interpolated where things move"
+        )
     if index == 0:
         raise _no_frames(path)
     ended = time_s + 1.0 / float(rate)
@@ -157,7 +171,7 @@ def write_video(path: Path, frames: Iterable[NDArray[np.uint8]], *, fps: float, 
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
     """(container, video stream), with errors that say what is wrong with the file."""
-    if not path.is_file():
+    if not is_file(path):
         raise UserError(f"{path}: there is no such video file. Check the path.")
     try:
         # The prefix keeps FFmpeg from reading a colon in the name as a protocol.
@@ -170,8 +184,7 @@ def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
             raise UserError(
                 f"{path}: holds no video stream (only sound or other data). Give the file with the picture."
             )
-        best = container.streams.best("video")
-        stream = best if best in streams else streams[0]
+        stream = max(streams, key=_n_pixels)  # previews come first in some files
         if stream.codec_context is None:
             raise UserError(f"{path}: its video codec is unknown here. Convert it: ffmpeg -i {path.name} out.mp4")
         w, h = stream.codec_context.width, stream.codec_context.height
@@ -182,6 +195,23 @@ def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
         stream.codec_context.options = _CODEC_OPTIONS
         stream.thread_type = "AUTO"
         yield container, stream
+
+
+def _n_pixels(stream: Any) -> int:
+    """Pixels of a stream's picture; of equals the first wins, as FFmpeg would have it."""
+    context = stream.codec_context
+    return 0 if context is None else int(context.width) * int(context.height)
+
+
+def _tell_other_streams(path: Path, container: Any, chosen: Any) -> None:
+    others = [s for s in container.streams.video if s is not chosen and not _is_cover_picture(s)]
+    sizes = [f"{s.codec_context.width}x{s.codec_context.height}" for s in others if s.codec_context is not None]
+    if sizes:
+        context = chosen.codec_context
+        warn(
+            f"{path}: holds {len(sizes) + 1} streams; the largest, {context.width}x{context.height}, is read, left out: "
+            f"{', '.join(sizes)}"
+        )
 
 
 def _why_unreadable(path: Path, error: FFmpegError) -> str:
@@ -297,6 +327,11 @@ def _projection(frame: Any) -> str | None:
     return _PROJECTIONS.get(number, f"number {number}")
 
 
+def _upright_hw(frame: Any, stream: Any) -> tuple[int, int]:
+    h, w = _square_pixels_hw(frame, stream)
+    return (w, h) if _upright_from_stored(frame).swaps_axes else (h, w)
+
+
 def _square_pixels_hw(frame: Any, stream: Any) -> tuple[int, int]:
     """Stored size with the width stretched where pixels are not square (old camcorders, some avi)."""
     ratio = stream.sample_aspect_ratio
@@ -310,17 +345,18 @@ _INTERPOLATION = Interpolation.AREA.value | Interpolation.FULL_CHR_H_INT.value |
 
 
 class _Converter:
-    """Turns decoded frames into upright RGB; all of one `max_size` have the size of the first."""
+    """Turns decoded frames into upright RGB, none of them stretched."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
-        self._stored: dict[int | None, tuple[tuple[int, int], VideoReformatter]] = {}
+        self._stored: dict[tuple[int | None, int, int], tuple[tuple[int, int], VideoReformatter]] = {}
 
     def __call__(self, frame: Any, max_size: int | None) -> NDArray[np.uint8]:
-        if max_size not in self._stored:
+        kind = max_size, frame.height, frame.width
+        if kind not in self._stored:
             size_hw = fit_within(_square_pixels_hw(frame, self._stream), max_size)
-            self._stored[max_size] = size_hw, VideoReformatter()  # keeps its scaling tables from frame to frame
-        (h, w), reformatter = self._stored[max_size]
+            self._stored[kind] = size_hw, VideoReformatter()  # keeps its scaling tables from frame to frame
+        (h, w), reformatter = self._stored[kind]
         transfer = _TRANSFER.get(int(frame.color_trc or 0))
         matrix = _MATRIX.get(int(frame.colorspace), Colorspace.ITU709 if frame.height >= 720 else Colorspace.ITU601)
         rgb: Any = reformatter.reformat(

@@ -2,9 +2,10 @@
 
 from recon.geometry.bounds import contract, intersect_box, uncontract
 from recon.geometry.cameras import Camera, pixel_centers
+from recon.geometry.face_evidence import Evidence, FaceEvidence
 from recon.geometry.matched_view import Kind, MatchedView
 from recon.geometry.mesh import TriangleMesh
-from recon.geometry.rays import Rays, rays_through_pixels, z_of_directions
+from recon.geometry.rays import Rays, pixel_directions, rays_through_pixels, z_of_directions
 from recon.geometry.reconstruction import Points, Reading, Reconstruction, Scale, Split, View, held_out
 from recon.geometry.transforms import (
     Similarity,
@@ -21,6 +22,8 @@ from recon.geometry.transforms import (
 
 __all__ = [
     "Camera",
+    "Evidence",
+    "FaceEvidence",
     "Kind",
     "MatchedView",
     "Points",
@@ -41,6 +44,7 @@ __all__ = [
     "opencv_from_opengl",
     "opengl_from_opencv",
     "pixel_centers",
+    "pixel_directions",
     "rays_through_pixels",
     "rigid",
     "rotation_between",

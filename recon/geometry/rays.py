@@ -1,10 +1,11 @@
 """Rays: `origin + t * direction`, unit direction, so t is a distance in units of the frame."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from torch import Tensor
 
-from recon.geometry.cameras import Camera
+from recon.geometry.cameras import Camera, pixel_centers
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,14 @@ def rays_through_pixels(camera: Camera, world_from_camera: Tensor, pixels: Tenso
     """Rays in the world frame through pixels [n, 2] of one camera with pose [4, 4]."""
     directions = camera.unproject(pixels) @ world_from_camera[:3, :3].T
     return Rays(world_from_camera[:3, 3].expand_as(directions), directions)
+
+
+@lru_cache(
+    maxsize=2
+)  # the pictures of a video share one camera, and undoing its distortion takes longer than much that follows
+def pixel_directions(camera: Camera) -> Tensor:
+    """Unit directions [h, w, 3] in the camera frame of all pixel centres, float32 on the CPU; not to be written to."""
+    return camera.unproject(pixel_centers(camera.size_hw))
 
 
 def z_of_directions(directions: Tensor, world_from_camera: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from recon.geometry.geodesy import Geo
 from recon.geometry.transforms import Array, Similarity
 
 Split = Literal["train", "test"]
+_FEWEST_TO_HOLD_OUT_THREE = 10
 
 
 @dataclass(frozen=True)
@@ -120,8 +121,12 @@ class Reconstruction:
 
 
 def held_out(views: Sequence[View]) -> list[bool]:
-    """Which views are held out of training: the data set's own test split, else every eighth in name order."""
+    """Which views are held out of training: the data set's own test split, else every eighth in name order.
+
+    Of 10 to 16 views three, the first, the last and one between: two would say little.
+    """
     if any(view.split is not None for view in views):
         return [view.split == "test" for view in views]
     rank = {name: i for i, name in enumerate(sorted(view.name for view in views))}
-    return [rank[view.name] % 8 == 0 for view in views]
+    step = 8 if len(views) > 2 * 8 or len(views) < _FEWEST_TO_HOLD_OUT_THREE else (len(views) - 1) // 2
+    return [rank[view.name] % step == 0 for view in views]

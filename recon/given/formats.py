@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from recon.errors import UserError
 from recon.formats import blender, colmap, csv_poses, kitti, llff, polycam, record3d, seven_scenes, transforms_json, tum
@@ -62,11 +62,3 @@ FORMATS = {
     "polycam": Format(lambda path, options: polycam.read(path)),
     "record3d": Format(lambda path, options: record3d.read(path)),
 }
-
-
-def check_used(format: str, **options: Any) -> None:
-    """A setting that the format has no use for is a mistake, not to be passed over."""
-    for name, value in options.items():
-        if value is not None and name not in FORMATS[format].options:
-            users = [key for key, its in FORMATS.items() if name in its.options]
-            raise UserError(f"dataset.{name}={value}: dataset={format} does not use it, only {', '.join(users)}.")

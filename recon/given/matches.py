@@ -3,7 +3,7 @@
 View i of the list is image i + 1 and frame i + 1; cameras and their trivial rigs count from 1 in order of appearance.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from recon.geometry import Camera, View, invert_rigid
 from recon.given.pictures import lay_out
 from recon.sfm.features import extract, feature_settings
 from recon.sfm.pairs import Pair, match
+from recon.sfm.settings import MatchSettings
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def match_given(
     pairs: Sequence[Pair],
     *,
     scratch: Path,
-    features: Mapping[str, int | None],
+    features: MatchSettings,
     threads: int | None,
 ) -> GivenMatches:
     """Find features in the views' pictures and match the pairs; scratch files go to the folder `scratch`."""
@@ -57,7 +58,7 @@ def match_given(
     names = lay_out(views, pictures, masks)
     _write_cameras(database, views, names)
     frames = FrameSet("photos", tuple(map(_frame, views, names, [masks] * len(names))), False)
-    extract(database, pictures, frames, feature_settings(frames, **features), threads=threads)
+    extract(database, pictures, frames, feature_settings(frames, features), threads=threads)
     match(database, frames, pairs, folder=scratch, threads=threads)
     return GivenMatches(database, tuple(views), pictures, tuple(pairs))
 

@@ -4,7 +4,6 @@ The points carry tracks (which picture saw them where), so training gets its lin
 structure from motion. Held-out pictures take no part: where points lie would tell what those pictures show.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,13 @@ import numpy as np
 import pycolmap
 
 from recon.console import say, warn
-from recon.geometry import Reconstruction, held_out
+from recon.geometry import Reconstruction
 from recon.given.agreement import Agreement, check
 from recon.given.frusta import pairs_by_frusta
 from recon.given.matches import GivenMatches, match_given
 from recon.given.refine import Change, change_of, locate, refine
 from recon.given.triangulate import MAX_ERROR_PX, points_of, triangulate, write_model
+from recon.sfm.settings import MatchSettings
 
 NEIGHBOURS = 12  # views that each is matched with; more adds little but time
 
@@ -63,7 +63,7 @@ def find_points(
     is_refined: bool,
     intrinsics: bool,
     at_most: int | None,
-    features: Mapping[str, int | None],
+    features: MatchSettings,
     seed: int,
     threads: int | None,
 ) -> GivenPoints:
@@ -72,10 +72,10 @@ def find_points(
     is_refined: first adjust the poses, and lenses where `intrinsics` says so; held-out pictures are then read too, but only to
     find their own poses against the finished points. Otherwise `at_most` so many pictures are used, evenly over the capture.
     Points that the data set brings stay; the model holds ours.
-    features: `max_features` and `image_size`, as in conf/poses/default.yaml.
+    features: conf/poses; size and number of features are used.
     """
     pycolmap.set_random_seed(seed)
-    is_out = held_out(given.views)
+    is_out = given.is_held_out
     used = [i for i, out in enumerate(is_out) if is_refined or not out]
     if at_most is not None and not is_refined and len(used) > at_most:
         say(f"poses: {at_most} of {len(used)} pictures are matched for points; dataset.triangulate=always takes all")

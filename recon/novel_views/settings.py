@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from typing import Annotated
 
+from recon.errors import UserError
 from recon.settings import above, between
+
+PATHS = ("interpolate", "orbit", "spiral")
 
 
 @dataclass(frozen=True)
@@ -15,3 +18,9 @@ class ViewsSettings:
     max_size: Annotated[int, between(2, 16384)]
     smoothing: Annotated[float, between(0, 10_000)]
     png: bool
+
+
+def check_path(path: str) -> None:
+    """`UserError` unless `path` names a camera path: one of `PATHS`, or a nerfstudio camera-path .json file."""
+    if path not in PATHS and not path.lower().endswith(".json"):
+        raise UserError(f"path={path}: expected {', '.join(PATHS)} or a nerfstudio camera-path .json file")

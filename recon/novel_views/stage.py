@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recon.console import progress, say
-from recon.errors import UserError
 from recon.formats import cameras_json
 from recon.formats.images import read_image, write_image
 from recon.formats.video import write_video
 from recon.geometry import Camera, Reconstruction, View
-from recon.novel_views.settings import ViewsSettings
+from recon.novel_views.settings import PATHS, ViewsSettings, check_path
+from recon.render.beside import beside
 from recon.render.path_file import read_path_file
 from recon.render.paths import Path3D, interpolate, orbit, path_camera, spiral
 from recon.render.pictures import depth_picture, depth_range, normal_picture, picture
@@ -29,7 +29,6 @@ from recon.render.views import RenderedView
 from recon.workspace import StageRun, Workspace, read_metrics, write_json
 
 RenderViewFn = Callable[[Camera, NDArray[np.float64]], RenderedView]
-PATHS = ("interpolate", "orbit", "spiral")
 
 
 def render_path(
@@ -77,10 +76,9 @@ def render_path(
 
 def _stops(reconstruction: Reconstruction, path: str, settings: ViewsSettings) -> tuple[Path3D, float, str]:
     """Cameras of the path, pictures a second, and the name for its files."""
+    check_path(path)
     fps, max_size = settings.fps, settings.max_size
     if path not in PATHS:
-        if not path.lower().endswith(".json"):
-            raise UserError(f"path={path}: expected {', '.join(PATHS)} or a nerfstudio camera-path .json file.")
         stops, own_fps = read_path_file(Path(path), max_size=max_size)
         return stops, own_fps or fps, re.sub(r"[^A-Za-z0-9_-]+", "_", Path(path).stem) or "path"
     n = max(1, round(settings.seconds * fps))
@@ -112,14 +110,16 @@ def _cameras(
 
 def _render(folder: Path, stops: Path3D, render_view_fn: RenderViewFn) -> list[Path]:
     """Render every stop into pictures; float depth goes to .npy files until its range is known. Their paths."""
-    raw = []
+    raw = [folder / f"depth_{i:05d}.npy" for i in range(len(stops))]
+
+    def write(shown: tuple[int, RenderedView]) -> None:
+        i, rendered = shown
+        write_image(folder / f"color_{i:05d}.png", picture(rendered.color))
+        write_image(folder / f"normal_{i:05d}.png", normal_picture(rendered.normal))
+        np.save(raw[i], rendered.depth)
+
     with progress("rendering", len(stops)) as bar:
-        for i, (camera, pose) in enumerate(stops):
-            rendered = render_view_fn(camera, pose)
-            write_image(folder / f"color_{i:05d}.png", picture(rendered.color))
-            write_image(folder / f"normal_{i:05d}.png", normal_picture(rendered.normal))
-            raw.append(folder / f"depth_{i:05d}.npy")
-            np.save(raw[-1], rendered.depth)
+        for _ in beside(write, ((i, render_view_fn(*stop)) for i, stop in enumerate(stops))):
             bar.advance()
     return raw
 

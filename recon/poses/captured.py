@@ -1,7 +1,5 @@
 """The poses stage for captured frames: structure from motion, aligned with gravity, in metres where scale is known."""
 
-import time
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,90 +16,45 @@ from recon.formats.frames_json import FrameImage, FrameSet, read_frames_json
 from recon.geometry.reconstruction import Reconstruction, View
 from recon.geometry.transforms import Similarity
 from recon.poses.exchange import write_exchange
-from recon.sfm.features import feature_settings
-from recon.sfm.ladder import LadderSettings
-from recon.sfm.lens import LENS_MODELS
-from recon.sfm.pairs import PairSettings
 from recon.sfm.resection import position_sigma
+from recon.sfm.settings import PoseSettings
 from recon.sfm.structure import find_structure
-from recon.workspace import (
-    STAGE_MARK,
-    Workspace,
-    fingerprint,
-    is_finished,
-    mark_finished,
-    replace_folder,
-    write_json,
-    write_metrics,
-)
+from recon.workspace import STAGE_MARK, StageRun, Workspace, write_json
 from recon.world_frame.gps.fixes import gps_of
 from recon.world_frame.scale.metric import apply_scale
-from recon.world_frame.scale.settings import ScaleSettings, scale_settings
+from recon.world_frame.scale.settings import ScaleSettings
 from recon.world_frame.up.align import Up, find_up, world_from_capture
 
 
 def pose_frames(
-    workspace: Workspace,
-    *,
-    image_size: int | None,
-    max_features: int | None,
-    pairs: str,
-    overlap: int,
-    loop_neighbours: int,
-    exhaustive_up_to: int,
-    retrieval_neighbours: int,
-    mapper: str,
-    camera_model: str,
-    focal_px: float | None,
-    retry_below: float,
-    min_registered: float,
-    seed: int,
-    threads: int | None,
-    scale: Mapping[str, Any],
+    workspace: Workspace, *, settings: PoseSettings, scale: ScaleSettings, seed: int, threads: int | None
 ) -> Path:
     """Find the pose of every kept frame in `frames/`; writes `sfm/` and `poses/` and returns the path of the latter.
 
-    Settings: conf/poses/default.yaml and conf/scale/default.yaml. Another scale costs nothing: the model in `sfm/` stays.
-    Raises `UserError`, with the likely cause, when less than `min_registered` of the frames get a pose or the frames show
-    no parallax; an older `poses/` stays then, and `poses_failed.json` holds what was found.
+    Another scale costs nothing: the model in `sfm/` stays. Raises `UserError`, with the likely cause, when less than
+    `settings.min_registered` of the frames get a pose or the frames show no parallax; an older `poses/` stays then, and
+    `poses_failed.json` holds what was found.
     """
     workspace.poses_failed.unlink(missing_ok=True)
-    _check(pairs=pairs, mapper=mapper, camera_model=camera_model)
-    given_scale = scale_settings(scale)
     frames = read_frames_json(workspace)
-    if frames.is_lens_exact and camera_model != "auto":
+    if frames.is_lens_exact and settings.camera_model != "auto":
         raise UserError(
-            f"poses.camera_model={camera_model}: the frames are views cut from panoramas, exact pinholes without anything "
-            "to estimate; expected auto. Leave poses.camera_model out."
+            f"poses.camera_model={settings.camera_model}: the frames are views cut from panoramas, exact pinholes without "
+            "anything to estimate; expected auto. Leave poses.camera_model out."
         )
-    if focal_px is not None:
-        frames = frames.with_focal(_focal(focal_px))
-    ladder = LadderSettings(
-        feature_settings(frames, max_features=max_features, image_size=image_size),
-        PairSettings(pairs, overlap, loop_neighbours, exhaustive_up_to, retrieval_neighbours),
-        mapper,
-        camera_model,
-        retry_below,
-    )
-    structure = find_structure(
-        workspace,
-        frames,
-        ladder,
-        min_registered=min_registered,
-        seed=seed,
-        threads=threads,
-        failure_told=failure_told,
-    )
-    key = fingerprint({"scale": vars(given_scale), "seed": seed}, [workspace.frames, workspace.sfm / STAGE_MARK])
-    if is_finished(workspace.poses, key):
+    if settings.focal_px is not None:
+        frames = frames.with_focal(settings.focal_px)
+    structure = find_structure(workspace, frames, settings, seed=seed, threads=threads, failure_told=failure_told)
+    inputs = [workspace.frames, workspace.sfm / STAGE_MARK]
+    run = StageRun(workspace, "poses", workspace.poses, settings={"scale": scale}, inputs=inputs, also={"seed": seed})
+    if run.is_finished:
         say("poses: up to date")
         return workspace.poses
-    started = time.perf_counter()
-    with replace_folder(workspace.poses) as temporary, failure_told(workspace, frames, models=workspace.sfm):
-        reconstruction, up, scale_sources = _to_world(structure.model, frames, workspace, temporary, given_scale, seed)
-        _write_model(structure.model, reconstruction.world_from_capture, temporary / "colmap")
-        cameras_json.write(temporary / "cameras.json", reconstruction, root=workspace.root)
-        write_exchange(temporary, reconstruction, root=workspace.root)
+    with run as folder, failure_told(workspace, frames, models=workspace.sfm):
+        reconstruction, up, scale_sources = _to_world(structure.model, frames, workspace, folder, scale, seed)
+        _write_model(structure.model, reconstruction.world_from_capture, folder / "colmap")
+        cameras_json.write(folder / "cameras.json", reconstruction, root=workspace.root)
+        write_exchange(folder, reconstruction, root=workspace.root)
         report = {
             **structure.report,
             "camera": _camera(reconstruction),
@@ -110,30 +63,12 @@ def pose_frames(
             "scale_sources": scale_sources,
             "unregistered": sorted({f.name for f in frames.frames} - {v.name for v in reconstruction.views}),
         }
-        write_json(temporary / "report.json", report)
-        examine(workspace, frames, folder=temporary)
+        write_json(folder / "report.json", report)
+        examine(workspace, frames, folder=folder)
         _say_report(report, workspace)
-        mark_finished(temporary, key, settings={"scale": vars(given_scale)}, seconds=time.perf_counter() - started)
-    metrics = ("registered", "total", "reprojection_error_px", "mean_track_length", "n_points", "seconds")
-    write_metrics(workspace, "poses", {k: report[k] for k in (*metrics, "method", "camera", "scale")})
+        metrics = ("registered", "total", "reprojection_error_px", "mean_track_length", "n_points", "seconds")
+        run.metrics = {k: report[k] for k in (*metrics, "method", "camera", "scale")}
     return workspace.poses
-
-
-def _check(**choices: str) -> None:
-    allowed = {
-        "pairs": ("auto", "sequential", "exhaustive", "retrieval"),
-        "mapper": ("auto", "incremental", "global"),
-        "camera_model": ("auto", *LENS_MODELS),
-    }
-    for key, value in choices.items():
-        if value not in allowed[key]:
-            raise UserError(f"poses.{key}={value}: expected one of {', '.join(allowed[key])}.")
-
-
-def _focal(value: Any) -> float:
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 16 <= value <= 1e6:
-        raise UserError(f"poses.focal_px={value}: expected the focal length in pixels of the frames, e.g. 860.")
-    return float(value)
 
 
 def _to_world(

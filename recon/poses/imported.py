@@ -2,9 +2,7 @@
 
 import hashlib
 import json
-import math
 import shutil
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,29 +14,22 @@ import numpy as np
 from recon.console import say, warn
 from recon.errors import UserError
 from recon.formats import cameras_json, llff
-from recon.formats.intrinsics import Intrinsics
 from recon.geometry.geodesy import GpsFix
-from recon.geometry.reconstruction import Reconstruction, held_out
+from recon.geometry.reconstruction import Reconstruction
 from recon.geometry.transforms import Similarity, rotation_between
-from recon.given.formats import FORMATS, Options, check_used
+from recon.given.formats import FORMATS
 from recon.given.pictures import has_transparency
 from recon.given.points import GivenPoints, find_points
+from recon.given.settings import DatasetSettings
 from recon.given.sound import made_sound
 from recon.poses.exchange import picture_folder, write_exchange
 from recon.sfm.colmap_log import colmap_log
-from recon.workspace import (
-    Workspace,
-    fingerprint,
-    is_finished,
-    mark_finished,
-    replace_folder,
-    write_json,
-    write_metrics,
-)
+from recon.sfm.settings import PoseSettings
+from recon.workspace import StageRun, Workspace, write_json
 from recon.workspace.reading import is_file, is_folder
 from recon.world_frame.gps.fixes import gps_of
 from recon.world_frame.scale.metric import apply_scale
-from recon.world_frame.scale.settings import scale_settings
+from recon.world_frame.scale.settings import ScaleSettings
 from recon.world_frame.up.align import Up, find_up
 
 _UPRIGHT_WITHIN_DEG = 30.0
@@ -54,127 +45,104 @@ _METRICS = (
     "camera",
     "scale",
 )
-_CHOICES: dict[str, tuple[str, ...]] = {
-    "format": tuple(FORMATS),
-    "align": ("auto", "keep", "up"),
-    "triangulate": ("auto", "always", "never"),
-}
 
 
 def import_dataset(
     workspace: Workspace,
     *,
-    format: str,
-    path: str | None,
-    images: str | None,
-    intrinsics: Intrinsics | None,
-    time_tolerance_s: float | None,
-    unit_m: float | None,
-    align: str,
-    triangulate: str,
-    refine: bool,
-    refine_intrinsics: bool,
-    scale: Mapping[str, Any],
-    image_size: int | None,
-    max_features: int | None,
+    settings: DatasetSettings,
+    scale: ScaleSettings,
+    features: PoseSettings,
     seed: int,
     threads: int | None,
 ) -> Path:
     """Read given poses into `poses/` and return its path. Pictures stay where they are; a video's go to `frames/`.
 
-    format: a key of `FORMATS`; path: the folder of the data set or its file.
-    images: name of the picture folder (or video), relative to the data set, where it is not found by itself.
-    intrinsics: `fx fy cx cy [k1 k2 p1 p2 [k3]]`, OpenCV's convention, or a file of them, where the data set has none.
-    time_tolerance_s: how far in time a pose may be from its picture.
-    unit_m: metres in a unit of the given poses; None: unknown.
-    align: "auto" keeps the given world where its +z is within 30 degrees of the cameras' up and turns it upright
-    otherwise; "keep" never turns, "up" always does.
-    triangulate: "always" finds sparse points in the pictures that are not held out, which also tells whether the poses fit
-    them; "auto" leaves it where pictures have silhouettes and takes 200 pictures at most, "never" always.
-    refine: adjust the poses to the pictures; refine_intrinsics: and focal lengths and distortion.
-    scale: the settings of conf/scale/default.yaml; image_size, max_features: of features, as in conf/poses/default.yaml.
+    Args:
+        settings, scale: conf/dataset and conf/scale.
+        features: conf/poses, of which the size and number of features are used, for triangulation.
+        seed: of all random numbers; threads: of features and matching, None: all cores.
+
     Raises `UserError` naming the file and frame for everything that is wrong with the data.
     """
     workspace.poses_failed.unlink(missing_ok=True)
-    settings = {key: value for key, value in locals().items() if key not in ("workspace", "threads")}
-    _check(format=format, align=align, triangulate=triangulate, refine=refine, refine_intrinsics=refine_intrinsics)
-    check_used(format, images=images, intrinsics=intrinsics, time_tolerance_s=time_tolerance_s)
-    given_scale = scale_settings(scale)
-    _unit(unit_m)
-    source = _source(path, format)
-    started = time.perf_counter()
-    given = FORMATS[format].read(source, Options(images, intrinsics, time_tolerance_s, workspace))
-    given, mask_share = made_sound(given, source)
-    bounds = {"depth_bounds": llff.read_bounds(source)} if format == "llff" else {}
-    key = fingerprint({**settings, **bounds, "given": _digest(given)}, given.files)
-    if is_finished(workspace.poses, key):
+    source = _source(settings)
+    given, mask_share = made_sound(FORMATS[settings.format].read(source, settings.options(workspace)), source)
+    bounds = {"depth_bounds": llff.read_bounds(source)} if settings.format == "llff" else {}
+    run = StageRun(
+        workspace,
+        "poses",
+        workspace.poses,
+        settings={"dataset": settings, "scale": scale},
+        inputs=given.files,
+        also={
+            "features": [features.image_size, features.max_features],
+            "seed": seed,
+            "given": _digest(given),
+            **bounds,
+        },
+    )
+    if run.is_finished:
         say("poses: up to date")
         return workspace.poses
-    with replace_folder(workspace.poses) as temporary:
-        found, why_not = None, _why_no_points(given, triangulate, refine)
-        if why_not is None:
-            found = _find_points(
-                given,
-                temporary,
-                is_refined=refine,
-                intrinsics=refine_intrinsics,
-                at_most=_ENOUGH if triangulate == "auto" else None,
-                features={"max_features": max_features, "image_size": image_size},
-                seed=seed,
-                threads=threads,
-            )
+    with run as folder:
+        why_not = _why_no_points(given, settings)
+        found = None if why_not else _find_points(given, folder, settings, features, seed=seed, threads=threads)
         gps = gps_of(given, workspace)
-        turned, how, up = _upright(found.reconstruction if found else given, align, gps)
+        turned, how, up = _upright(found.reconstruction if found else given, settings.align, gps)
         reconstruction, scale_sources = apply_scale(
-            turned, given_scale, gps=gps, position_error=0.0, unit_m=_unit(unit_m), seed=seed
+            turned, scale, gps=gps, position_error=0.0, unit_m=settings.unit_m, seed=seed
         )
-        cameras_json.write(temporary / "cameras.json", reconstruction, root=workspace.root)
+        cameras_json.write(folder / "cameras.json", reconstruction, root=workspace.root)
         if found:
-            found.write(temporary / "colmap", reconstruction)
-        write_exchange(temporary, reconstruction, root=workspace.root)
+            found.write(folder / "colmap", reconstruction)
+        write_exchange(folder, reconstruction, root=workspace.root)
         report = {
-            **_report(reconstruction, given, format, how),
+            **_report(reconstruction, given, settings.format, how),
             **(found.report() if found else {"triangulation": why_not}),
             **bounds,
             "mask_share": mask_share,
             "up_estimates": up and up.estimates,
             "scale_sources": scale_sources,
-            "seconds": time.perf_counter() - started,
+            "seconds": run.seconds,
         }
-        write_json(temporary / "report.json", report)
+        write_json(folder / "report.json", report)
         _say_report(report, source, workspace)
-        mark_finished(temporary, key, settings=settings, seconds=time.perf_counter() - started)
-    write_metrics(workspace, "poses", {k: report[k] for k in _METRICS})
+        run.metrics = {k: report[k] for k in _METRICS}
     return workspace.poses
 
 
-def _find_points(given: Reconstruction, folder: Path, **how: Any) -> GivenPoints:
+def _find_points(
+    given: Reconstruction,
+    folder: Path,
+    settings: DatasetSettings,
+    features: PoseSettings,
+    *,
+    seed: int,
+    threads: int | None,
+) -> GivenPoints:
     with _scratch(folder) as scratch, colmap_log(folder / "colmap.log"):
-        return find_points(given, scratch=scratch, **how)
+        return find_points(
+            given,
+            scratch=scratch,
+            is_refined=settings.refine,
+            intrinsics=settings.refine_intrinsics,
+            at_most=_ENOUGH if settings.triangulate == "auto" else None,
+            features=features,
+            seed=seed,
+            threads=threads,
+        )
 
 
-def _check(*, refine: bool, refine_intrinsics: bool, **choices: str) -> None:
-    for name, allowed in _CHOICES.items():
-        if choices[name] not in allowed:
-            raise UserError(f"dataset.{name}={choices[name]}: expected one of {', '.join(allowed)}.")
-    for name, flag in (("refine", refine), ("refine_intrinsics", refine_intrinsics)):
-        if not isinstance(flag, bool):
-            raise UserError(f"dataset.{name}={flag}: expected true or false.")
-    if refine and choices["triangulate"] == "never":
-        raise UserError("dataset.refine=true needs points: set dataset.triangulate to auto or always.")
-    if refine_intrinsics and not refine:
-        raise UserError("dataset.refine_intrinsics=true works on refined poses only: set dataset.refine=true too.")
-
-
-def _why_no_points(given: Reconstruction, triangulate: str, refine: bool) -> str | None:
+def _why_no_points(given: Reconstruction, settings: DatasetSettings) -> str | None:
     """Why no points are triangulated, in words; None when they are."""
-    taught = [view for view, out in zip(given.views, held_out(given.views), strict=True) if not out]
-    if triangulate == "never":
+    taught = given.training_views
+    if settings.triangulate == "never":
         return "dataset.triangulate=never"
     if len(taught) < 3:
         return "fewer than 3 pictures are not held out"
     # Silhouettes say where an object is at no cost; a hundred pictures of one take minutes to match for little.
-    if triangulate == "auto" and not refine and has_transparency(taught):
+    if settings.triangulate == "auto" and not settings.refine and has_transparency(taught):
         return "pictures have silhouettes"
     return None
 
@@ -187,12 +155,12 @@ def _scratch(folder: Path) -> Iterator[Path]:
     shutil.rmtree(scratch)
 
 
-def _source(path: str | None, format: str) -> Path:
-    if path is None:
-        raise UserError(f"dataset={format} needs dataset.path=... (the folder of the data set).")
-    source = Path(path)
+def _source(settings: DatasetSettings) -> Path:
+    if settings.path is None:
+        raise UserError(f"dataset={settings.format} needs dataset.path=... (the folder of the data set).")
+    source = Path(settings.path)
     if not is_file(source) and not is_folder(source):
-        raise UserError(f"dataset.path={path} does not exist.")
+        raise UserError(f"dataset.path={settings.path} does not exist.")
     return source.resolve()
 
 
@@ -205,15 +173,6 @@ def _digest(given: Reconstruction) -> str:
 
 
 # ---- the world frame -----------------------------------------------------------------------------------------------
-
-
-def _unit(unit_m: float | None) -> float | None:
-    """`dataset.unit_m`, checked."""
-    if unit_m is None:
-        return None
-    if isinstance(unit_m, bool) or not isinstance(unit_m, (int, float)) or not 0 < unit_m < math.inf:
-        raise UserError(f"dataset.unit_m={unit_m}: expected the metres in a unit of the poses, e.g. 1.0, or null.")
-    return float(unit_m)
 
 
 def _upright(given: Reconstruction, align: str, gps: Mapping[str, GpsFix]) -> tuple[Reconstruction, str, Up | None]:

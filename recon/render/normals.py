@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.geometry.cameras import Camera, pixel_centers
+from recon.geometry.cameras import Camera
+from recon.geometry.rays import pixel_directions
 from recon.geometry.transforms import Array
 
 
@@ -13,7 +14,7 @@ def normals_of_depth(depth: NDArray[np.float32], camera: Camera, world_from_came
     Cross product of the steps to the neighbouring surface points; on each axis the neighbour nearer in depth is taken, so that
     depth edges do not smear.
     """
-    rays = camera.unproject(pixel_centers(camera.size_hw)).numpy()
+    rays = pixel_directions(camera).numpy()
     points = rays / np.maximum(rays[..., 2:], 1e-6) * depth[..., None]
     normal = np.cross(_tangent(points, depth, axis=1), _tangent(points, depth, axis=0))
     length = np.linalg.norm(normal, axis=-1, keepdims=True)

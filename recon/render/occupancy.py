@@ -83,6 +83,10 @@ class Occupancy:
         }
 
     def load_state(self, state: dict[str, Tensor | int]) -> None:
-        """The inverse of `state`."""
+        """The inverse of `state`; `ValueError` for tensors of another grid."""
+        for name, own in (("densities", self.densities), ("possible", self.is_possible), ("occupied", self.occupied)):
+            given = state[name]
+            if not isinstance(given, Tensor) or given.shape != own.shape or given.dtype != own.dtype:
+                raise ValueError(f"{name} of another grid than {list(own.shape)}")
         self.densities, self.is_possible, self.occupied = state["densities"], state["possible"], state["occupied"]  # type: ignore[assignment]
         self._cursor = int(state["cursor"])

@@ -28,6 +28,7 @@ class Samples:
     t_ends: Tensor  # [n]
     # what a sampler that had to look at the field hands on to its gradients: native, the encoding [n, k] of the midpoints
     features: Tensor | None = None
+    n_lit: Tensor | None = None  # [] how many there are, where the device alone knows: those behind them are rubbish
 
     def __len__(self) -> int:
         return len(self.ray_indices)
@@ -88,14 +89,20 @@ def sample_visible(
     lattice: StepLattice,
     field: FieldTensors,
     spans: Spans | None = None,
+    capacity: int | None = None,
 ) -> Samples:
-    """`sample_rays`, but each ray ends where the field of recon.field has absorbed its light: what is behind has no gradient."""
+    """`sample_rays`, but each ray ends where the field of recon.field has absorbed its light: what is behind has no gradient.
+
+    `capacity`: the host does not wait for a GPU to count them; rays whose samples do not fit take no part.
+    """
     fused = kernels.fused(rays.origins.device)
     assert fused is not None, "no fused kernel for this device"
     t_near, t_far = _within(spans, *_reach(rays, near, layout))
-    return Samples(
-        *fused.march_visible(rays.origins, rays.directions, t_near, t_far, offsets, occupied, layout, lattice, field)
-    )
+    march = (rays.origins, rays.directions, t_near, t_far, offsets, occupied, layout, lattice, field)
+    if capacity is None or not fused.COUNTS_AHEAD:
+        return Samples(*fused.march_visible(*march))
+    ray_indices, t_starts, t_ends, first = fused.march_visible(*march, capacity)
+    return Samples(ray_indices, t_starts, t_ends, first, first[-1])
 
 
 def render_rays(

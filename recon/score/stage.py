@@ -5,10 +5,11 @@ Writes the section "eval" of metrics.json and, in held_out/, one picture per vie
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from recon.console import progress, say, warn
@@ -16,14 +17,27 @@ from recon.errors import UserError
 from recon.formats.images import write_image
 from recon.formats.photos import Photo, read_photo
 from recon.geometry import Camera, Reconstruction, View
+from recon.render.beside import beside
 from recon.render.pictures import depth_picture, depth_range, error_picture, picture, side_by_side
 from recon.render.views import RenderedView
-from recon.score.metrics import image_scores, lpips_model, n_scales
+from recon.score.metrics import image_scores, lpips_model
 from recon.score.settings import EvaluateSettings
+from recon.score.ssim import n_scales
 from recon.workspace import StageRun, Workspace, read_metrics
 
 RenderViewFn = Callable[[Camera, NDArray[np.float64]], RenderedView]
+GainFn = Callable[[str], NDArray[np.float32]]  # of the picture with this name: [3]
 BACKGROUNDS = {"white": 1.0, "black": 0.0, "sky": None, "none": None}  # sky: learned by the field
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A held-out view, as filmed and as rendered."""
+
+    view: View
+    photo: NDArray[np.float32]  # [h, w, 3] in [0, 1]
+    mask: NDArray[np.bool_] | None  # [h, w] the pixels that count
+    rendered: RenderedView
 
 
 def evaluate_field(
@@ -32,11 +46,13 @@ def evaluate_field(
     reconstruction: Reconstruction,
     render_view_fn: RenderViewFn,
     background: str,
+    gain_fn: GainFn,
     settings: EvaluateSettings,
 ) -> dict[str, Any]:
     """Score the held-out views; the section "eval" of metrics.json is returned.
 
     `background` is what photos with transparency are composited on: "white" or "black"; "none" where no photo has any.
+    `gain_fn` gives the exposure [3] of the picture with this name, without a look at it: that of its neighbours in time.
     """
     if background not in BACKGROUNDS:
         raise UserError(f"background {background!r}: expected one of {', '.join(BACKGROUNDS)}.")
@@ -58,12 +74,13 @@ def evaluate_field(
         return read_metrics(workspace)["eval"]
     per_image: dict[str, dict[str, float | None]] = {}
     with run as folder, progress("evaluating", len(views)) as bar:
-        for view in views:
-            photo, mask, rendered = _photo_and_render(view, render_view_fn, background, settings.scale)
-            per_image[view.name] = _scores(photo, mask, rendered)
-            write_image(folder / f"{file_name(view)}.png", comparison(photo, rendered))
-            bar.advance(note=f"PSNR {per_image[view.name]['psnr']:.2f} dB")
-        metrics = _summary(per_image, photo.shape[:2], len(candidates), background)
+        rendered = (_photo_and_render(view, render_view_fn, gain_fn, background, settings.scale) for view in views)
+        for view, scores in zip(views, beside(lambda shown: _scores(shown, folder), rendered), strict=True):
+            per_image[view.name] = scores
+            bar.advance(note=f"PSNR {_text(scores['psnr'])} dB")
+        metrics = _summary(per_image, _size_hw(views[-1], settings.scale), len(candidates), background)
+        is_gained = any((gain_fn(view.name) != 1).any() for view in views)
+        metrics["exposure"] = "neighbours in time" if is_gained else "none"
         metrics["seconds"] = round(run.seconds, 2)
         run.metrics = metrics
     say(
@@ -103,18 +120,22 @@ def _subset(views: Sequence[View], every: int, max_views: int | None) -> list[Vi
 
 
 def _photo_and_render(
-    view: View, render_view_fn: RenderViewFn, background: str, scale: float
-) -> tuple[NDArray[np.float32], torch.Tensor | None, RenderedView]:
+    view: View, render_view_fn: RenderViewFn, gain_fn: GainFn, background: str, scale: float
+) -> Shown:
+    photo = read_photo(view, _size_hw(view, scale))
+    rendered = render_view_fn(photo.view.camera, view.world_from_camera).exposed(gain_fn(view.name))
+    return Shown(view, photo_colors(photo, background), photo.mask, rendered)
+
+
+def _size_hw(view: View, scale: float) -> tuple[int, int]:
     h, w = view.camera.size_hw
-    size_hw = max(1, round(h * scale)), max(1, round(w * scale))
-    photo = read_photo(view, size_hw)
-    mask = None if photo.mask is None else torch.from_numpy(photo.mask)
-    rendered = render_view_fn(photo.view.camera, view.world_from_camera)
-    return photo_colors(photo, background), mask, rendered
+    return max(1, round(h * scale)), max(1, round(w * scale))
 
 
-def _scores(photo: NDArray[np.float32], mask: torch.Tensor | None, rendered: RenderedView) -> dict[str, float | None]:
-    scores = image_scores(torch.from_numpy(rendered.color), torch.from_numpy(photo), mask)
+def _scores(shown: Shown, folder: Path) -> dict[str, float | None]:
+    """The scores of one view; the comparison goes into `folder`."""
+    write_image(folder / f"{file_name(shown.view)}.png", comparison(shown.photo, shown.rendered))
+    scores = image_scores(shown.rendered.color, shown.photo, shown.mask)
     return {name: None if value is None or not np.isfinite(value) else value for name, value in scores.items()}
 
 
@@ -135,7 +156,7 @@ def _summary(
         "n_views": len(per_image),
         "n_held_out": n_held_out,
         "size_hw": list(size_hw),
-        "ms_ssim_scales": n_scales((size_hw[0], size_hw[1])),
+        "ms_ssim_scales": n_scales(size_hw),
         "per_image": per_image,
     }
 

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from recon.console import progress
 from recon.formats.frames_json import FrameImage, FrameSet
 from recon.formats.images import read_image
+from recon.sfm.lens import FAMILIES
 from recon.sfm.rig import write_rig
+from recon.sfm.settings import MatchSettings
 
-# SIMPLE_RADIAL maps most stably while little is known; the winner is refined to what the pictures support (mapping).
-MAPPING_CAMERA = "SIMPLE_RADIAL"
 # Features a frame where the settings leave it open: few photos must say more each, many frames overlap much anyway.
 _TOTAL_FEATURES, _LEAST, _MOST = 200_000, 2048, 4096
 _CONTRAST = 0.02  # of the grey range, over three layers an octave: Lowe's and COLMAP's own
@@ -52,10 +52,10 @@ class Features:
     descriptors: NDArray[np.uint8]  # [n, 128] RootSIFT times 512
 
 
-def feature_settings(frames: FrameSet, *, max_features: int | None, image_size: int | None) -> FeatureSettings:
-    """The settings a person gave, `max_features` by the number of frames where it is None."""
+def feature_settings(frames: FrameSet, settings: MatchSettings) -> FeatureSettings:
+    """What a person set, the number of features by that of the frames where it is left open."""
     count = int(np.clip(_TOTAL_FEATURES / len(frames.frames), _LEAST, _MOST))
-    return FeatureSettings(max_features or count, image_size)
+    return FeatureSettings(settings.max_features or count, settings.image_size)
 
 
 def extract(database: Path, folder: Path, frames: FrameSet, settings: FeatureSettings, *, threads: int | None) -> None:
@@ -126,7 +126,7 @@ def register(database: Path, folder: Path, frames: FrameSet) -> None:
 def _reader(frame: FrameImage) -> pycolmap.ImageReaderOptions:
     """How the group's camera starts: at its prior focal length, else COLMAP's 1.2 times the longer side."""
     reader = pycolmap.ImageReaderOptions()
-    reader.camera_model = MAPPING_CAMERA
+    reader.camera_model = FAMILIES["perspective"].mapping
     if frame.focal_px is not None:
         h, w = frame.size_hw
         reader.camera_params = f"{frame.focal_px},{w / 2},{h / 2},0"

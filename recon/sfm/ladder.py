@@ -18,30 +18,20 @@ import pycolmap
 from recon.console import say
 from recon.formats.frames_json import FrameSet
 from recon.sfm import xfeat
-from recon.sfm.features import FeatureSettings, extract
+from recon.sfm.features import FeatureSettings, extract, feature_settings
 from recon.sfm.learned import extract_and_match
 from recon.sfm.lens_family import settle_family
 from recon.sfm.mapping import MAPPERS, Mapping, Models, map_globally, map_incrementally
 from recon.sfm.merge import merge
-from recon.sfm.pairs import Pair, PairSettings, choose_pairs, match, way_of, weakest_link
+from recon.sfm.pairs import Pair, choose_pairs, match, way_of, weakest_link
 from recon.sfm.polish import polish
 from recon.sfm.quality import Quality, judge
+from recon.sfm.settings import PoseSettings
 
 _STRONG_LINK = 60  # verified matches: pairs with fewer may be chance, and what hangs by them wants more pairs
 _MAX_PAIRS = 6000  # exhaustive matching of more takes longer than filming anew
 _RELAXED_RATIO = 0.9
 _SECOND_OPINION = "global mapping"
-
-
-@dataclass(frozen=True)
-class LadderSettings:
-    """What a person may set: conf/poses/default.yaml."""
-
-    features: FeatureSettings
-    pairs: PairSettings
-    mapper: str  # "auto" or the name of one
-    camera_model: str
-    retry_below: float  # share of posed frames under which the next rung is tried
 
 
 @dataclass(frozen=True)
@@ -73,7 +63,7 @@ class Ladder:
         self,
         database: Path,
         frames: FrameSet,
-        settings: LadderSettings,
+        settings: PoseSettings,
         *,
         images: Path,
         scratch: Path,
@@ -82,6 +72,7 @@ class Ladder:
     ) -> None:
         self.given = Mapping(database, images, scratch, frames, seed, threads)
         self.settings = settings
+        self.features = feature_settings(frames, settings)
         self.matched: set[Pair] = set()
         self.attempts: list[Attempt] = []
         self.best: Mapped | None = None
@@ -89,8 +80,8 @@ class Ladder:
 
     def prepare(self) -> None:
         """Features and the first pairs, in the database; what it has already is not done again."""
-        self._extract(self.settings.features)
-        self._match(choose_pairs(self.given.database, self.given.frames, self.settings.pairs, seed=self.given.seed))
+        self._extract(self.features)
+        self._match(choose_pairs(self.given.database, self.given.frames, self.settings, seed=self.given.seed))
         self._settle_lens()
 
     def climb(self) -> Mapped | None:
@@ -157,7 +148,7 @@ class Ladder:
     @property
     def wants_links(self) -> bool:
         """Whether the frames hang together by too little, and other pairs may be tried."""
-        if self.settings.pairs.pairs != "auto":
+        if self.settings.pairs != "auto":
             return False
         return weakest_link(self.given.database, share=self.settings.retry_below) < _STRONG_LINK
 
@@ -171,7 +162,7 @@ class Ladder:
 
     def wider_pairs(self) -> list[Pair]:
         """Three times as many neighbours in time and likeness, as the features of the database tell it."""
-        return choose_pairs(self.given.database, self.given.frames, self.settings.pairs.wider, seed=self.given.seed)
+        return choose_pairs(self.given.database, self.given.frames, self.settings.wider, seed=self.given.seed)
 
     def all_pairs(self) -> list[Pair]:
         return list(combinations(range(len(self.given.frames.frames)), 2))
@@ -179,17 +170,17 @@ class Ladder:
     def relax(self) -> None:
         """Go on with a database of more and fainter features, matched less strictly."""
         self._begin("relaxed.db")
-        self._extract(self.settings.features.relaxed)
+        self._extract(self.features.relaxed)
         self._match(self.wider_pairs(), max_ratio=_RELAXED_RATIO)
         self._settle_lens()
 
     def learn(self) -> None:
         """Go on with a database of learned features; which frames look alike is still told by those of before."""
         frames = self.given.frames
-        is_small = frames.rig is None and len(frames.frames) <= self.settings.pairs.exhaustive_up_to
+        is_small = frames.rig is None and len(frames.frames) <= self.settings.exhaustive_up_to
         pairs = self.all_pairs() if is_small else self.wider_pairs()
         self._begin("learned.db")
-        given, features = self.given, self.settings.features
+        given, features = self.given, self.features
         extract_and_match(
             given.database, given.images, frames, pairs, features, detect_fn=xfeat.XFeat(), threads=given.threads
         )
@@ -232,7 +223,7 @@ def _first(ladder: Ladder) -> Models:
 
 def _wider(ladder: Ladder) -> Models | None:
     """Three times as many neighbours in time and likeness: bridges blur, cuts and quick turns."""
-    if not ladder.wants_links or way_of(ladder.given.frames, ladder.settings.pairs) == "exhaustive":
+    if not ladder.wants_links or way_of(ladder.given.frames, ladder.settings) == "exhaustive":
         return None
     return ladder.map() if ladder.match_more(ladder.wider_pairs()) else None
 

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 
 import pycolmap
 
-from recon.sfm.features import MAPPING_CAMERA
-
 
 @dataclass(frozen=True)
 class Family:
@@ -22,7 +20,7 @@ class Family:
 
 FAMILIES = {
     "perspective": Family(
-        MAPPING_CAMERA, "OPENCV", ("SIMPLE_PINHOLE", "PINHOLE", "SIMPLE_RADIAL", "RADIAL", "OPENCV"), 10, 5000
+        "SIMPLE_RADIAL", "OPENCV", ("SIMPLE_PINHOLE", "PINHOLE", "SIMPLE_RADIAL", "RADIAL", "OPENCV"), 10, 5000
     ),
     # Most of a hemisphere in every picture holds its curve well, and one coefficient does not follow it: measured with 8
     # pictures of 190 degrees, SIMPLE_RADIAL_FISHEYE finds a focal length 2.7 % too long, OPENCV_FISHEYE one within 0.2 %.

@@ -1,7 +1,6 @@
 """Which pairs of frames are matched, and matching them: the cost of structure from motion is decided here."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 
@@ -11,29 +10,13 @@ from recon.console import progress
 from recon.formats.frames_json import FrameSet
 from recon.sfm.retrieval import global_descriptors, similar_pairs
 from recon.sfm.rig import rig_pairs
+from recon.sfm.settings import MatchSettings
 
 Pair = tuple[int, int]  # places in the order of capture, i < j
 _CHUNK = 64  # pairs a call, for the progress bar
 
 
-@dataclass(frozen=True)
-class PairSettings:
-    """Which frames are matched: conf/poses/default.yaml."""
-
-    pairs: str  # "auto" or the name of a way
-    overlap: int
-    loop_neighbours: int
-    exhaustive_up_to: int
-    retrieval_neighbours: int
-
-    @property
-    def wider(self) -> "PairSettings":
-        """Three times as many neighbours of every kind."""
-        neighbours = ("overlap", "loop_neighbours", "retrieval_neighbours")
-        return replace(self, **{name: 3 * getattr(self, name) for name in neighbours})
-
-
-def way_of(frames: FrameSet, settings: PairSettings) -> str:
+def way_of(frames: FrameSet, settings: MatchSettings) -> str:
     """ "sequential", "exhaustive" or "retrieval": as set, else by the kind and number of frames."""
     if settings.pairs != "auto":
         return settings.pairs
@@ -43,7 +26,7 @@ def way_of(frames: FrameSet, settings: PairSettings) -> str:
     return "exhaustive" if n <= settings.exhaustive_up_to else "retrieval"
 
 
-def choose_pairs(database: Path, frames: FrameSet, settings: PairSettings, *, seed: int) -> list[Pair]:
+def choose_pairs(database: Path, frames: FrameSet, settings: MatchSettings, *, seed: int) -> list[Pair]:
     """The pairs to match.
 
     sequential: along time (`overlap` frames ahead) and where the camera returns to a place (the `loop_neighbours` most

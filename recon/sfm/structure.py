@@ -5,7 +5,6 @@ another scale or up axis costs nothing.
 """
 
 import shutil
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
@@ -21,20 +20,12 @@ from recon.formats.frames_json import FrameSet
 from recon.sfm import diagnosis
 from recon.sfm.colmap_log import colmap_log
 from recon.sfm.focal import FACTORS, is_focal_told
-from recon.sfm.ladder import Ladder, LadderSettings, Mapped
+from recon.sfm.ladder import Ladder, Mapped
 from recon.sfm.pairs import way_of
 from recon.sfm.quality import MIN_MEDIAN_ANGLE_DEG
+from recon.sfm.settings import PoseSettings
 from recon.sfm.xfeat import INSTALL
-from recon.workspace import (
-    STAGE_MARK,
-    Workspace,
-    fingerprint,
-    is_finished,
-    mark_finished,
-    read_json,
-    replace_folder,
-    write_json,
-)
+from recon.workspace import StageRun, Workspace, fingerprint, read_json, replace_folder, write_json
 
 DATABASE = "database.db"  # in sfm/: of the first features and matches
 ATTEMPTS = "attempts.json"  # beside the models of a try: the ways that were gone
@@ -55,9 +46,8 @@ class Structure:
 def find_structure(
     workspace: Workspace,
     frames: FrameSet,
-    settings: LadderSettings,
+    settings: PoseSettings,
     *,
-    min_registered: float,
     seed: int,
     threads: int | None,
     failure_told: Callable[..., AbstractContextManager[None]],
@@ -65,34 +55,37 @@ def find_structure(
     """The model of the frames in `frames/`; from `sfm/` where it was found before with the same settings.
 
     `failure_told(workspace, frames, models=folder)` surrounds what may fail and tells the person why it did. Raises
-    `UserError`, with the likely cause, when fewer than `min_registered` of the frames get a pose or the frames show no
-    parallax.
+    `UserError`, with the likely cause, when fewer than `settings.min_registered` of the frames get a pose or the frames
+    show no parallax.
     """
     folder = workspace.sfm
-    matching_key = fingerprint(
-        {**asdict(settings.features), **asdict(settings.pairs), "seed": seed, "known": frames.is_focal_known},
-        [workspace.frames],
-    )
+    matching = {"settings": settings.of_matching, "seed": seed, "is_focal_known": frames.is_focal_known}
     focals = sorted({frame.focal_px for frame in frames.frames if frames.is_focal_known and frame.focal_px})
-    choice = {"settings": asdict(settings), "min_registered": min_registered, "focal_px": focals}
-    key = fingerprint({**choice, "matching": matching_key}, [])
-    if is_finished(folder, key):
+    run = StageRun(
+        workspace,
+        "sfm",
+        folder,
+        settings=settings,
+        inputs=[workspace.frames],
+        also={**matching, "focal_px": focals},
+        has_metrics=False,
+        is_kept=True,
+    )
+    if run.is_finished:
         report = read_json(folder / _REPORT, made_by="python scripts/poses.py")
         return Structure(pycolmap.Reconstruction(folder / _MODEL), report)
-    _keep_matching(folder, matching_key)
-    (folder / STAGE_MARK).unlink(missing_ok=True)
-    started = time.perf_counter()
-    with (
-        colmap_log(folder / _LOG),
-        TemporaryDirectory(dir=folder, prefix="scratch") as scratch,
-        failure_told(workspace, frames, models=Path(scratch)),
-    ):
-        mapped, report = _reconstruct(workspace, frames, settings, Path(scratch), min_registered, seed, threads)
-    report["seconds"] = time.perf_counter() - started
-    with replace_folder(folder / _MODEL) as temporary:
-        mapped.model.write(temporary)
-    write_json(folder / _REPORT, report)
-    mark_finished(folder, key, settings=asdict(settings), seconds=report["seconds"])
+    with run:
+        _keep_matching(folder, fingerprint(matching, [workspace.frames]))
+        with (
+            colmap_log(folder / _LOG),
+            TemporaryDirectory(dir=folder, prefix="scratch") as scratch,
+            failure_told(workspace, frames, models=Path(scratch)),
+        ):
+            mapped, report = _reconstruct(workspace, frames, settings, Path(scratch), seed=seed, threads=threads)
+        report["seconds"] = run.seconds
+        with replace_folder(folder / _MODEL) as temporary:
+            mapped.model.write(temporary)
+        write_json(folder / _REPORT, report)
     return Structure(mapped.model, report)
 
 
@@ -110,9 +103,9 @@ def _keep_matching(folder: Path, key: str) -> None:
 def _reconstruct(
     workspace: Workspace,
     frames: FrameSet,
-    settings: LadderSettings,
+    settings: PoseSettings,
     scratch: Path,
-    min_registered: float,
+    *,
     seed: int,
     threads: int | None,
 ) -> tuple[Mapped, dict[str, Any]]:
@@ -126,7 +119,7 @@ def _reconstruct(
         raise UserError(f"{workspace.frames}: {problem}")
     mapped = ladder.climb()
     write_json(scratch / ATTEMPTS, ladder.report())
-    _accept(mapped, frames, statistics, min_registered, lacks_learned=ladder.lacks_learned)
+    _accept(mapped, frames, statistics, settings.min_registered, lacks_learned=ladder.lacks_learned)
     assert mapped is not None  # _accept raised otherwise
     report = {
         **{name: value for name, value in asdict(mapped.quality).items() if name != "problems"},
@@ -136,7 +129,7 @@ def _reconstruct(
         "database": mapped.database.name,
         "attempts": ladder.report(),
         "pairs": {
-            "chosen_by": way_of(frames, settings.pairs),
+            "chosen_by": way_of(frames, settings),
             "matched": len(ladder.matched),
             "verified": statistics.verified,
         },

@@ -10,6 +10,7 @@ import torch
 
 from recon.console import Bar, progress, say
 from recon.field.checkpoint import save_checkpoint
+from recon.field.exposure import NO_EXPOSURES
 from recon.field.trained import TrainedField, describe
 from recon.formats.photos import Photo
 from recon.pixels import PixelSampler
@@ -38,7 +39,6 @@ class Totals:
     """Sums over all steps, for the rates."""
 
     rays: int = 0
-    samples: int = 0
 
 
 class Run:
@@ -100,12 +100,13 @@ class Run:
     def _trained(self) -> TrainedField:
         training = self.training
         background = "white" if training.scene.has_alpha else "sky"
-        return TrainedField(training.field, training.scene, training.occupancy.occupied, training.lattice, background)
+        exposures = NO_EXPOSURES if training.exposure is None else training.exposure.exposures()
+        occupied = training.occupancy.occupied
+        return TrainedField(training.field, training.scene, occupied, training.lattice, background, exposures)
 
     def _record(self, report: StepReport, monitor: Monitor, bar: Bar) -> None:
         training, curve = self.training, self.curve
         self.totals.rays += report.n_rays
-        self.totals.samples += report.n_samples
         before = report.psnr if self.running_psnr is None else self.running_psnr.to(report.psnr.device)
         self.running_psnr = 0.97 * before + 0.03 * report.psnr
         done = training.seconds if self.budget.max_seconds is not None else training.step
@@ -127,8 +128,8 @@ class Run:
             "loss/total": float(report.loss),
             "psnr/train": float(report.psnr),
             "speed/rays_per_second": self.totals.rays / max(training.seconds, 1e-9),
-            "speed/samples_per_second": self.totals.samples / max(training.seconds, 1e-9),
-            "samples/per_ray": report.n_samples / report.n_rays,
+            "speed/samples_per_second": training.samples.total / max(training.seconds, 1e-9),
+            "samples/per_ray": training.samples.per_ray,
             "occupancy/occupied_fraction": training.occupancy.occupied_fraction,
             "optimizer/learning_rate": training.learning_rate,
         }
@@ -139,8 +140,9 @@ class Run:
         trained, scores = self._trained(), []
         for photo in self.preview_photos:
             rendered = trained.render(photo.view.camera, photo.view.world_from_camera)
+            rendered = rendered.exposed(trained.exposures.gain(photo.view.name))
             truth = photo.over(1.0)
-            scores.append(psnr(torch.from_numpy(truth), torch.from_numpy(rendered.color)))
+            scores.append(psnr(truth, rendered.color))
             monitor.held_out(self.training.step, photo.view.name, photo=truth, rendered=rendered)
         if scores:
             self.curve.psnr_held_out.append([self.training.step, float(np.mean(scores))])
@@ -148,17 +150,20 @@ class Run:
         self.training.seconds += time.perf_counter() - started
 
     def metrics(self, *, backend: str) -> dict[str, Any]:
-        seconds = self.training.seconds
+        seconds, exposure, lines = self.training.seconds, self.training.exposure, self.training.lines
         return {
             "seconds": round(seconds, 2),
             "steps": self.training.step,
             "rays_per_second": round(self.totals.rays / seconds),
-            "samples_per_second": round(self.totals.samples / seconds),
-            "samples_per_ray": round(self.totals.samples / max(self.totals.rays, 1), 2),
+            "samples_per_second": round(self.training.samples.total / seconds),
+            "samples_per_ray": round(self.training.samples.total / max(self.totals.rays, 1), 2),
             "occupied_fraction": round(self.training.occupancy.occupied_fraction, 5),
             "psnr_train": round(self.psnr, 3),
             "peak_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
             "device": str(self.training.device),
             "backend": backend,
+            "exposure_spread": None if exposure is None else round(exposure.exposures().spread, 4),
+            "depth_lines": 0 if lines is None else len(lines),
+            "depth_lines_believed": None if lines is None else round(lines.believed_fraction, 4),
             "n_cascades": self.training.occupancy.layout.n_cascades,
         }

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from recon import kernels
+from recon.field.checkpoint import like
 
 
 class SparseAdam:
@@ -55,4 +56,4 @@ class SparseAdam:
         self.steps = int(state["steps"])
         for own, given in ((self.means, state["means"]), (self.squares, state["squares"])):
             for mine, value in zip(own, given, strict=True):
-                mine.copy_(value)
+                mine.copy_(like(value, mine, "optimizer"))

@@ -9,7 +9,7 @@ import torch
 from recon import kernels
 from recon.console import say
 from recon.errors import UserError
-from recon.field.checkpoint import load_checkpoint
+from recon.field.checkpoint import believed, load_checkpoint
 from recon.field.settings import HashGridSettings
 from recon.field.trained import choose_device
 from recon.formats.depth_images import find_depth
@@ -65,7 +65,7 @@ def train_field(
         return workspace.field
     with run:
         saved = _saved(workspace, key)
-        pool = _pool(reconstruction, settings, seed=seed, n_drawn=saved["totals"]["rays"] if saved else 0)
+        pool = _pool(reconstruction, settings, seed=seed, n_drawn=_rays_drawn(workspace, saved))
         torch.manual_seed(seed)
         training = new_training(
             reconstruction,
@@ -76,7 +76,8 @@ def train_field(
             seed=seed,
             device=chosen_device,
         )
-        curve, totals = _resume(training, saved)
+        with believed(workspace.checkpoint):
+            curve, totals = _resume(training, saved)
         del saved  # as large as the field with its moments
         _say_start(pool, training, budget, where=f"backend {chosen_backend} on {chosen_device}")
         previews = _previews(reconstruction.held_out_views, settings.preview_size, settings.preview_count)
@@ -120,7 +121,7 @@ def _saved(workspace: Workspace, key: str) -> dict[str, Any] | None:
     if not workspace.checkpoint.exists():
         return None
     state = load_checkpoint(workspace.checkpoint)
-    if state["key"] == key:
+    if state.get("key") == key:
         return state
     say("train: settings or poses changed since the last checkpoint: training anew")
     for events in workspace.field.glob("events.out.tfevents.*"):
@@ -128,13 +129,19 @@ def _saved(workspace: Workspace, key: str) -> dict[str, Any] | None:
     return None
 
 
+def _rays_drawn(workspace: Workspace, saved: dict[str, Any] | None) -> int:
+    with believed(workspace.checkpoint):
+        return int(saved["totals"]["rays"]) if saved else 0
+
+
 def _resume(training: Training, saved: dict[str, Any] | None) -> tuple[Curve, Totals]:
     """Bring `training` to where the checkpoint was."""
     if saved is None:
         return Curve(), Totals()
     training.load_state(saved["training"])
+    curve, totals = Curve(**saved["curve"]), Totals(**saved["totals"])
     say(f"train: going on from step {training.step} ({training.seconds:.0f} s)")
-    return Curve(**saved["curve"]), Totals(**saved["totals"])
+    return curve, totals
 
 
 def _previews(views: Sequence[View], size: int, count: int) -> tuple[list[Photo], int]:

@@ -16,10 +16,13 @@ from recon.render.occupancy import Occupancy
 from recon.render.volume import Samples, Spans, sample_rays, sample_visible
 from recon.train.batch import Batch
 from recon.train.depth_lines import LineBatch, LineSampler, band
+from recon.train.exposure import ExposureLearner
 from recon.train.gradients import add_gradients
 from recon.train.optimizer import SparseAdam
+from recon.train.sample_counts import SampleCounts
 from recon.train.schedule import Budget, learning_rate
 from recon.train.settings import Recipe
+from recon.train.targets import targets_of_lines, targets_of_photos
 
 # (share of the budget, times the final step) with which rays are sampled: the field is fog at first and needs no fine sampling
 STRIDES = ((0.1, 4), (0.5, 2), (1.0, 1))
@@ -33,7 +36,6 @@ class StepReport:
     loss: Tensor
     psnr: Tensor
     n_rays: int
-    n_samples: int
 
 
 class Training:
@@ -48,11 +50,12 @@ class Training:
         recipe: Recipe,
         *,
         lines: LineSampler | None,
+        exposure: ExposureLearner | None,
         seed: int,
         device: torch.device,
     ) -> None:
         self.field, self.occupancy, self.scene, self.lattice, self.recipe = field, occupancy, scene, lattice, recipe
-        self.lines = lines
+        self.lines, self.exposure = lines, exposure
         self.device = device
         self.optimizer = SparseAdam(list(field.parameters()), betas=(0.9, 0.99), epsilon=1e-15)
         self.progress = 0.0  # share of the budget that is spent
@@ -61,7 +64,7 @@ class Training:
         self.batch = Batch.suited_to(device, recipe)
         self.step = 0
         self.seconds = 0.0
-        self.samples_per_ray = 32.0  # running mean; sets how many rays fill a step
+        self.samples = SampleCounts(per_ray=32.0)
 
     def advance(self, pixels: PixelSampler, budget: Budget) -> StepReport:
         """One optimisation step."""
@@ -75,7 +78,6 @@ class Training:
         if self.step % self.recipe.occupancy_interval == 0:
             self._update_occupancy()
         report = self._optimize_in_memory(pixels)
-        self.samples_per_ray = 0.95 * self.samples_per_ray + 0.05 * max(report.n_samples / report.n_rays, 1.0)
         self.step += 1
         self.seconds += time.perf_counter() - started
         return report
@@ -83,7 +85,7 @@ class Training:
     def _optimize_in_memory(self, pixels: PixelSampler) -> StepReport:
         """A step with as many rays as the batch allows; with half of them for good where the GPU's memory ends."""
         while True:
-            n_rays = int(min(max(self.batch.n_samples / self.samples_per_ray, 64), self.batch.max_rays))
+            n_rays = int(min(max(self.batch.n_samples / self.samples.per_ray, 64), self.batch.max_rays))
             try:
                 return self._optimize(pixels.sample(n_rays, self.generator))
             except torch.cuda.OutOfMemoryError as error:
@@ -92,43 +94,46 @@ class Training:
                 torch.cuda.empty_cache()
 
     def _optimize(self, batch: RayBatch) -> StepReport:
-        n = len(batch)
-        targets, backgrounds = self._over_background(batch)
-        rays, spans, known, lines = batch.rays, None, None, self._draw_lines(n)
+        n, noise = len(batch), self._random(len(batch), 3)
+        targets = targets_of_photos(batch, noise, self.field, self.exposure, sky_noise=self.recipe.sky_noise)
+        lines = self._draw_lines(n)
         if lines is not None:
-            far = torch.full((n,), torch.inf, device=self.device)
-            spans = (torch.cat([torch.zeros_like(far), lines.nearest]), torch.cat([far, lines.farthest]))
-            rays = Rays(
-                torch.cat([r.origins for r in (rays, lines.rays)]),
-                torch.cat([r.directions for r in (rays, lines.rays)]),
-            )
-            known = torch.cat([torch.zeros_like(far), lines.distances])
-            noise = self._random(len(lines.groups), 3)
-            targets = torch.cat([targets, torch.where(lines.distances[:, None] > 0, lines.colors, noise)])
-            backgrounds = torch.cat([backgrounds, noise])
-        samples = self._sample(rays, spans)
-        settings = LossSettings(
-            huber_delta=self.recipe.huber_delta,
-            opacity_loss=self.recipe.opacity_loss,
-            distortion_loss=self.recipe.distortion_loss,
-            depth_loss=self.recipe.depth_loss,
-            near_scale=self.scene.near_scale,
-        )
+            targets = targets.joined(targets_of_lines(lines, self._random(len(lines.groups), 3)))
+        samples = self._sample(targets.rays, (targets.nearest, targets.farthest), self.samples.capacity(n))
         loss, color = add_gradients(
             self.field,
-            rays,
+            targets.rays,
             samples,
-            targets=targets,
-            backgrounds=backgrounds,
-            loss=settings,
-            known_distances=known,
+            targets=targets.colors,
+            backgrounds=targets.backgrounds,
+            loss=self._loss_settings(),
+            known_distances=targets.distances,
         )
         self.optimizer.step(self.learning_rate)
+        self._learn_beside(color, targets.colors.detach(), batch, lines)
+        psnr = -10 * torch.log10((color - targets.colors.detach())[:n].square().mean().clamp_min(1e-10))
+        self.samples.add(len(samples) if samples.n_lit is None else samples.n_lit, n)
+        return StepReport(loss, psnr, n)
+
+    def _learn_beside(self, color: Tensor, wanted: Tensor, batch: RayBatch, lines: LineBatch | None) -> None:
+        """What rendered and wanted colours [n, 3] say of the photos' exposures, and of the lines that are wrong."""
+        n = len(batch)
+        if self.exposure is not None:
+            delta, rate = self.recipe.huber_delta, self.learning_rate
+            self.exposure.learn(color[:n], wanted[:n], batch.photo_indices, huber_delta=delta, learning_rate=rate)
         if lines is not None and self.lines is not None:
-            wrong = (color - targets.detach())[n:].abs().mean(1)
-            self.lines.judge(lines, wrong, limit=self.recipe.depth_max_error if self.progress > JUDGED_AFTER else None)
-        psnr = -10 * torch.log10((color - targets.detach())[:n].square().mean().clamp_min(1e-10))
-        return StepReport(loss, psnr, n, len(samples))
+            limit = self.recipe.depth_max_error if self.progress > JUDGED_AFTER else None
+            self.lines.judge(lines, (color - wanted)[n:].abs().mean(1), limit=limit)
+
+    def _loss_settings(self) -> LossSettings:
+        recipe = self.recipe
+        return LossSettings(
+            huber_delta=recipe.huber_delta,
+            opacity_loss=recipe.opacity_loss,
+            distortion_loss=recipe.distortion_loss,
+            depth_loss=recipe.depth_loss,
+            near_scale=self.scene.near_scale,
+        )
 
     def _random(self, *shape: int) -> Tensor:
         """Numbers in [0, 1)."""
@@ -141,7 +146,7 @@ class Training:
         width = band(self.progress, first=self.recipe.depth_band, final=self.recipe.final_depth_band)
         return self.lines.sample(max(int(n_photo_rays * self.recipe.depth_share), 1), width, self.generator)
 
-    def _sample(self, rays: Rays, spans: Spans | None) -> Samples:
+    def _sample(self, rays: Rays, spans: Spans | None, capacity: int | None) -> Samples:
         march: dict[str, Any] = {
             "near": self.scene.near,
             "offsets": self._random(len(rays)),
@@ -152,19 +157,7 @@ class Training:
         }
         if kernels.fused(self.device) is None:
             return sample_rays(rays, **march)
-        return sample_visible(rays, field=self.field.tensors(), **march)
-
-    def _over_background(self, batch: RayBatch) -> tuple[Tensor, Tensor]:
-        """True colours [n, 3] and what lies behind them [n, 3].
-
-        Where alpha is known, random colours behind both. An opaque photo has the learned sky behind it, with noise: a wall of
-        the sky's colour would otherwise do as well by being transparent.
-        """
-        noise = self._random(len(batch), 3)
-        if batch.alphas is None:
-            return batch.colors, self.field.background(batch.rays.directions) + self.recipe.sky_noise * (2 * noise - 1)
-        alpha = batch.alphas[:, None]
-        return batch.colors * alpha + (1 - alpha) * noise, noise
+        return sample_visible(rays, field=self.field.tensors(), capacity=capacity, **march)
 
     def _lattice(self) -> StepLattice:
         """Coarse steps first: early rays cross much fog, and what they cannot resolve yet need not be sampled."""
@@ -182,6 +175,7 @@ class Training:
 
     def state(self) -> dict[str, Any]:
         """Everything that the next step depends on."""
+        self.samples.wait()
         return {
             "field": self.field.state_dict(),
             "optimizer": self.optimizer.state(),
@@ -190,8 +184,10 @@ class Training:
             "device": self.device.type,
             "step": self.step,
             "seconds": self.seconds,
-            "samples_per_ray": self.samples_per_ray,
+            "samples_per_ray": self.samples.per_ray,
+            "samples": self.samples.total,
             "lines": None if self.lines is None else self.lines.state(),
+            "exposure": None if self.exposure is None else self.exposure.state(),
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -206,6 +202,8 @@ class Training:
         else:  # each kind of device has random numbers of its own
             self.generator.manual_seed(self.seed + int(state["step"]))
         self.step, self.seconds = int(state["step"]), float(state["seconds"])
-        self.samples_per_ray = float(state["samples_per_ray"])
+        self.samples = SampleCounts(float(state["samples_per_ray"]), int(state["samples"]), is_known=self.step > 0)
         if self.lines is not None:
             self.lines.load_state(state["lines"])
+        if self.exposure is not None:
+            self.exposure.load_state(state["exposure"])

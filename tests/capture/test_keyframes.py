@@ -94,7 +94,7 @@ def test_only_candidates_are_kept() -> None:
 
 @pytest.mark.parametrize(
     ("n_steps", "asked", "automatic"),
-    [(0.0, 1, 1), (0.25, 1, 1), (1.0, 4, 4), (2.0, 8, 5), (12.5, 10, 13), (1000.0, 10, 40)],
+    [(0.0, 1, 1), (0.25, 1, 1), (1.0, 4, 4), (2.0, 10, 5), (12.5, 10, 13), (1000.0, 10, 40)],
 )
 def test_window_count(n_steps: float, asked: int, automatic: int) -> None:
     """Too little motion lowers any target; on its own it is one a step within the limits."""

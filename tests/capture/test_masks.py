@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from recon.capture import capture_frames
 from recon.capture.masks import shrink_mask
 from recon.errors import UserError
 from recon.formats import images, video
 from recon.workspace import Workspace
 from tests.capture.test_stage import SETTINGS, photo_folder
+from tests.stages import capture_frames
 
 H, W = 90, 160
 
@@ -215,8 +215,8 @@ def test_wrong_files(
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("people", "expected package.module:function"),
-        ("os.system('x'):y", "expected package.module:function"),
+        ("people", "expected text like package.module:function"),
+        ("os.system('x'):y", "expected text like package.module:function"),
         ("not_installed_anywhere:mask", "on PYTHONPATH"),
         ("bad_people_import:mask", "importing bad_people_import failed: ZeroDivisionError"),
         ("bad_people:missing", "found nothing of that name"),

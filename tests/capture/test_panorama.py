@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image, PngImagePlugin
 
-from recon.capture import FrameRecord, capture_frames
+from recon.capture import FrameRecord
 from recon.capture.keyframes import Spacing
 from recon.capture.motion import Motion
 from recon.capture.panorama import plan_views
@@ -21,6 +21,7 @@ from recon.geometry.panorama import directions_of_panorama
 from recon.workspace import Workspace, read_metrics
 from tests.capture.spherical import mark_spherical
 from tests.capture.test_stage import SETTINGS
+from tests.stages import capture_frames
 
 HW = (100, 200)
 XMP = (
@@ -224,11 +225,11 @@ def test_spacing_of_a_panorama_is_that_of_its_views() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"projection": "cubemap"}, "auto, perspective or equirectangular"),
+        ({"projection": "cubemap"}, "auto, perspective, equirectangular"),
         ({"panorama_views": 2}, r"capture\.panorama_views=2"),
         ({"panorama_fov_deg": 130}, r"capture\.panorama_fov_deg=130"),
         ({"panorama_fov_deg": 60}, r"gaps.*at least 72 degrees"),
-        ({"panorama_poles": "north"}, r"capture\.panorama_poles=north"),
+        ({"panorama_poles": "north"}, r"capture\.panorama_poles='north'"),
     ],
 )
 def test_impossible_settings(tmp_path: Path, changes: dict[str, Any], message: str) -> None:

@@ -70,7 +70,21 @@ def test_the_capture_frame_is_remembered_through_several_moves() -> None:
 def test_every_eighth_in_name_order_is_held_out() -> None:
     views = [View(f"v{i:02d}", Path("x.png"), CAMERA, np.eye(4)) for i in (3, 0, 16, 8, 1, *range(17, 20), 9, 15)]
     names = sorted(view.name for view in views)
-    assert [view.name for view, out in zip(views, held_out(views), strict=True) if out] == [names[0], names[8]]
+    views += [View(f"x{i:02d}", Path("x.png"), CAMERA, np.eye(4)) for i in range(10)]
+    names += [f"x{i:02d}" for i in range(10)]
+    assert {view.name for view, out in zip(views, held_out(views), strict=True) if out} == {
+        names[0],
+        names[8],
+        names[16],
+    }
+
+
+def test_of_few_views_three_are_held_out_where_that_leaves_enough() -> None:
+    counts = {}
+    for n in (1, 3, 8, 9, 10, 11, 16, 17, 24, 40):
+        views = [View(f"v{i:02d}", Path("x.png"), CAMERA, np.eye(4)) for i in range(n)]
+        counts[n] = sum(held_out(views))
+    assert counts == {1: 1, 3: 1, 8: 1, 9: 2, 10: 3, 11: 3, 16: 3, 17: 3, 24: 3, 40: 5}
 
 
 def test_a_split_of_the_data_set_wins() -> None:

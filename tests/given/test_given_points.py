@@ -25,9 +25,11 @@ from recon.given.pictures import lay_out, picture_names
 from recon.given.points import find_points
 from recon.given.refine import align_poses
 from recon.pixels import lines_of_sight
-from recon.poses import import_dataset
+from recon.sfm.settings import PoseSettings
 from recon.workspace import Workspace, read_metrics
+from tests.default_settings import default_settings
 from tests.poses import room
+from tests.stages import import_dataset
 from tests.world_frame.scale_defaults import SCALE
 
 SETTINGS: dict[str, Any] = {
@@ -67,8 +69,13 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Reconstruction:
 def matches(given: Reconstruction, tmp_path_factory: pytest.TempPathFactory) -> GivenMatches:
     pairs = [(i, j) for i in range(10) for j in range(i + 1, min(i + 4, 10))]
     scratch = tmp_path_factory.mktemp("scratch")
+    features = default_settings(PoseSettings, "poses", max_features=800, image_size=None)
     return match_given(
-        given.views, pairs, scratch=scratch, features={"max_features": 800, "image_size": None}, threads=2
+        given.views,
+        pairs,
+        scratch=scratch,
+        features=features,
+        threads=2,
     )
 
 
@@ -90,7 +97,7 @@ def to_walls(positions: np.ndarray) -> np.ndarray:
 
 
 def find(given: Reconstruction, scratch: Path, **changed: Any) -> Any:
-    features = {"max_features": 1500, "image_size": None}
+    features = default_settings(PoseSettings, "poses", max_features=1500, image_size=None)
     settings = {"is_refined": False, "intrinsics": False, "at_most": None, "features": features}
     scratch.mkdir()
     return find_points(given, scratch=scratch, seed=0, threads=2, **{**settings, **changed})

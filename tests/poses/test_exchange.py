@@ -13,11 +13,11 @@ from recon.formats import cameras_json, colmap, csv_poses, transforms_json
 from recon.formats.cameras_json import read_reconstruction
 from recon.geometry import Camera, Points, Reconstruction
 from recon.pixels import lines_of_sight
-from recon.poses import import_dataset
 from recon.poses.exchange import picture_folder, write_exchange
 from recon.workspace import Workspace
 from tests.formats.captures import FISHEYE, OPENCV, PINHOLE, assert_same_views, capture, picture
 from tests.poses.test_given import SETTINGS as GIVEN
+from tests.stages import import_dataset
 
 NAMES = ["000", "001", "002", "003"]
 CAMERAS = {camera.model: camera for camera in (PINHOLE, OPENCV, FISHEYE)}

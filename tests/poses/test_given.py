@@ -16,8 +16,8 @@ from recon.formats.cameras_json import read_reconstruction
 from recon.formats.images import read_image
 from recon.formats.video import write_video
 from recon.geometry import Camera, Points, Reconstruction, Similarity, View, look_at
-from recon.poses import import_dataset
 from recon.workspace import Workspace, read_metrics
+from tests.stages import import_dataset
 from tests.world_frame.scale_defaults import SCALE
 
 UP = np.array([0.0, 0.0, 1.0])

@@ -12,9 +12,9 @@ from recon.errors import UserError
 from recon.formats import colmap, transforms_json
 from recon.formats.cameras_json import read_reconstruction
 from recon.geometry import align_points
-from recon.poses import pose_frames
 from recon.workspace import Workspace, read_metrics
 from tests.poses import room
+from tests.stages import pose_frames
 from tests.world_frame.scale_defaults import SCALE
 
 SETTINGS: dict[str, Any] = {

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from recon.errors import UserError
-from recon.poses import pose_frames
 from recon.workspace import Workspace
 from tests.poses import room
 from tests.poses.test_sfm import SETTINGS
+from tests.stages import pose_frames
 
 
 def test_a_person_walking_past_a_tripod_is_no_camera_motion(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from scipy.spatial import cKDTree
 from recon.formats.frames_json import FrameImage, FrameSet
 from recon.sfm import features
 from recon.sfm.features import Features, FeatureSettings, detect, extract, feature_settings
+from recon.sfm.settings import PoseSettings
+from tests.default_settings import default_settings
 from tests.poses import room
 
 HW = (301, 401)
@@ -163,5 +165,8 @@ def test_the_number_of_features_goes_by_the_number_of_frames() -> None:
     frame = FrameImage("a", "a.png", None, None, HW)
     for n, expected in ((10, 4096), (80, 2500), (1000, 2048)):
         frames = FrameSet("video", (frame,) * n, is_camera_shared=True)
-        assert feature_settings(frames, max_features=None, image_size=None).max_features == expected
-        assert feature_settings(frames, max_features=99, image_size=None).max_features == 99
+        assert (
+            feature_settings(frames, default_settings(PoseSettings, "poses", max_features=None)).max_features
+            == expected
+        )
+        assert feature_settings(frames, default_settings(PoseSettings, "poses", max_features=99)).max_features == 99

@@ -8,12 +8,12 @@ import pytest
 from recon.errors import UserError
 from recon.formats.cameras_json import read_reconstruction
 from recon.geometry import look_at
-from recon.poses import pose_frames
 from recon.sfm.focal import is_focal_told
 from recon.sfm.lens import adjust
 from recon.workspace import Workspace
 from tests.poses import room, synthetic
 from tests.poses.test_sfm import SETTINGS
+from tests.stages import pose_frames
 
 
 def drive(n: int, *, turn_deg: float = 0.0) -> list[np.ndarray]:

@@ -11,19 +11,28 @@ import pytest
 from recon.formats.frames_json import FrameSet
 from recon.sfm import ladder as ladder_module
 from recon.sfm.colmap_log import colmap_log
-from recon.sfm.features import FeatureSettings
-from recon.sfm.ladder import Ladder, LadderSettings, Mapped
-from recon.sfm.pairs import PairSettings
+from recon.sfm.ladder import Ladder, Mapped
+from recon.sfm.settings import PoseSettings
+from tests.default_settings import default_settings
 from tests.poses import room, synthetic
 
-PAIRS = PairSettings("auto", overlap=4, loop_neighbours=0, exhaustive_up_to=10, retrieval_neighbours=1)
-SETTINGS = LadderSettings(FeatureSettings(1500, None), PAIRS, "auto", "SIMPLE_RADIAL", retry_below=0.9)
+SETTINGS = default_settings(
+    PoseSettings,
+    "poses",
+    max_features=1500,
+    image_size=None,
+    overlap=4,
+    loop_neighbours=0,
+    exhaustive_up_to=10,
+    retrieval_neighbours=1,
+    camera_model="SIMPLE_RADIAL",
+    retry_below=0.9,
+)
 
 
 def ladder_of(folder: Path, frames: FrameSet, **changed: Any) -> Ladder:
     """A ladder before its first step; the database may be there already."""
-    pairs = replace(PAIRS, **{name: changed.pop(name) for name in list(changed) if hasattr(PAIRS, name)})
-    settings = replace(SETTINGS, pairs=pairs, **changed)
+    settings = replace(SETTINGS, **changed)
     return Ladder(folder / "d.db", frames, settings, images=folder, scratch=folder, seed=0, threads=2)
 
 

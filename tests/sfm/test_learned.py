@@ -14,7 +14,6 @@ import recon
 from recon.errors import UserError
 from recon.formats.cameras_json import read_reconstruction
 from recon.formats.frames_json import FrameImage, FrameSet, read_frames_json
-from recon.poses import pose_frames
 from recon.sfm import ladder, xfeat
 from recon.sfm.features import FeatureSettings
 from recon.sfm.learned import extract_and_match, mutual_nearest
@@ -22,6 +21,7 @@ from recon.sfm.xfeat import INSTALL, LearnedFeatures
 from recon.workspace import Workspace
 from tests.poses import room
 from tests.poses.test_sfm import SETTINGS, camera_error
+from tests.stages import pose_frames
 
 N_POINTS = 3000  # some hundreds of them are in view
 

@@ -9,12 +9,12 @@ import torch
 
 from recon.formats.cameras_json import read_reconstruction
 from recon.geometry import Camera
-from recon.poses import pose_frames
 from recon.sfm.lens import FAMILIES, LENS_MODELS, family_of
 from recon.sfm.lens_family import settle_family
 from recon.workspace import Workspace
 from tests.poses import room
 from tests.poses.test_sfm import SETTINGS, camera_error
+from tests.stages import pose_frames
 
 HW = (360, 480)
 PERSPECTIVE = {

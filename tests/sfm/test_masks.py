@@ -12,11 +12,11 @@ from recon.errors import UserError
 from recon.formats.cameras_json import read_reconstruction
 from recon.formats.frames_json import read_frames_json
 from recon.formats.photos import read_photo
-from recon.poses import pose_frames
 from recon.sfm.features import FeatureSettings, extract
 from recon.workspace import Workspace
 from tests.poses import room
 from tests.poses.test_sfm import SETTINGS, camera_error
+from tests.stages import pose_frames
 
 N = 9
 Film = tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]  # poses, images, masks

@@ -7,18 +7,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from recon.capture import capture_frames
 from recon.errors import UserError
 from recon.formats.cameras_json import read_reconstruction
 from recon.formats.frames_json import FrameImage, FrameSet, read_frames_json
 from recon.geometry import align_points, look_at
 from recon.geometry.panorama import cube_views
-from recon.poses import pose_frames
 from recon.sfm.rig import rig_pairs
 from recon.workspace import Workspace
 from tests.capture.test_stage import SETTINGS as CAPTURE
 from tests.poses import room
 from tests.poses.test_sfm import SETTINGS
+from tests.stages import capture_frames, pose_frames
 
 
 def rig_of(n_views: int) -> dict[str, np.ndarray]:

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from recon.formats.cameras_json import read_reconstruction
-from recon.poses import pose_frames
 from recon.sfm import features, ladder
 from recon.workspace import Workspace
 from tests.poses import room
 from tests.poses.test_sfm import SETTINGS, camera_error
+from tests.stages import pose_frames
 
 QUICK = {**SETTINGS, "max_features": 500, "camera_model": "SIMPLE_RADIAL"}
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import yaml
 
-from recon.world_frame.scale.settings import ScaleSettings, scale_settings
+from recon.world_frame.scale.settings import ScaleSettings
+from tests.default_settings import default_settings
 
 _FILE = Path(__file__).resolve().parents[2] / "conf/scale/default.yaml"
 SCALE: dict[str, Any] = yaml.safe_load(_FILE.read_text())
@@ -13,4 +14,4 @@ SCALE: dict[str, Any] = yaml.safe_load(_FILE.read_text())
 
 def changed(**settings: Any) -> ScaleSettings:
     """The defaults with some keys changed, checked."""
-    return scale_settings({**SCALE, **settings})
+    return default_settings(ScaleSettings, "scale", **settings)

@@ -6,6 +6,7 @@ contiguous float32 on the CPU; the public functions of `recon.kernels` see to it
 
 import ctypes
 import math
+import weakref
 from collections.abc import Sequence
 
 import torch
@@ -16,8 +17,9 @@ from recon.kernels.layout import FieldTensors, HashLayout, LossSettings, Occupan
 from recon.kernels.native import library as lib
 
 CPU = torch.device("cpu")
+COUNTS_AHEAD = False  # march_visible knows how many samples there are when it returns
 TAKES_ENCODING = True  # field_gradients wants the encoding of the samples, which march_visible hands on
-OPAQUE_DEPTH = 7.0  # optical depth at which a rendered ray ends: 0.1 % of the light is left
+OPAQUE_DEPTH = 5.0  # optical depth at which a rendered ray ends: 0.7 % of the light is left
 MIN_TRANSMITTANCE = 1e-2  # samples behind that much absorption neither add colour nor get a gradient
 
 
@@ -94,11 +96,11 @@ def march(
     lattice: StepLattice,
 ) -> tuple[Tensor, Tensor, Tensor]:
     tensors = [_plain(x) for x in (origins, directions, t_near, t_far, offsets)]
-    occupied = occupied.contiguous()
+    clearance = _clearance(_cells(occupied, layout))
     arguments = lib.MarchArguments(
         len(origins),
         *map(_at, tensors),
-        _at(occupied),
+        _at(clearance),
         layout.n_cascades,
         layout.resolution,
         lattice.step,
@@ -120,6 +122,13 @@ def occupied_cells(densities: Tensor, is_possible: Tensor, side: float, threshol
     pointers = map(_at, (densities, is_possible, occupied))
     _library().recon_occupied_cells(len(densities), n_cells, *pointers, side, threshold)
     return occupied
+
+
+def _cells(occupied: Tensor, layout: OccupancyLayout) -> Tensor:
+    """The cells of a grid, checked before their address is taken: the kernel believes the layout."""
+    if tuple(occupied.shape) != layout.shape or occupied.dtype != torch.bool:
+        raise ValueError(f"occupied: expected bool {list(layout.shape)}, found {occupied.dtype} {list(occupied.shape)}")
+    return occupied.contiguous()
 
 
 def field_density(positions: Tensor, field: FieldTensors) -> tuple[Tensor, Tensor]:
@@ -146,11 +155,11 @@ def march_visible(
     The fourth result is the encoding [n_samples, n_encoded] of the samples' midpoints, for `field_gradients`.
     """
     tensors = [_plain(x) for x in (origins, directions, t_near, t_far, offsets)]
-    occupied = occupied.contiguous()
+    clearance = _clearance(_cells(occupied, layout))
     native, _keep = _field(field)
     grid = (layout.n_cascades, layout.resolution, lattice.step, lattice.growth)
     opaque = -math.log(MIN_TRANSMITTANCE)
-    pointers = (*map(_at, tensors), _at(occupied))
+    pointers = (*map(_at, tensors), _at(clearance))
     arguments = lib.RenderArguments(native, len(origins), *pointers, *grid, 1.0, opaque, None, None, None)
     capacity, n_encoded = 64 * len(origins), field.layout.n_levels * field.layout.n_features
     while True:
@@ -175,12 +184,12 @@ def render_field(
     min_weight: float,
 ) -> tuple[Tensor, Tensor, Tensor]:
     tensors = [_plain(x) for x in (origins, directions, t_near, t_far)]
-    occupied = occupied.contiguous()
+    clearance = _clearance(_cells(occupied, layout))
     n = len(origins)
     colors, opacities, distances = torch.empty(n, 3), torch.empty(n), torch.empty(n)
     native, _keep = _field(field)
     grid = (layout.n_cascades, layout.resolution, lattice.step, lattice.growth)
-    pointers, results = (*map(_at, tensors), None, _at(occupied)), map(_at, (colors, opacities, distances))
+    pointers, results = (*map(_at, tensors), None, _at(clearance)), map(_at, (colors, opacities, distances))
     arguments = lib.RenderArguments(native, n, *pointers, *grid, min_weight, OPAQUE_DEPTH, *results)
     _library().recon_render(ctypes.byref(arguments))
     return colors, opacities, distances
@@ -271,6 +280,21 @@ def gather_rows(table: Tensor, rows: Tensor) -> float:
 def scatter_rows(tables: list[Tensor], rows: Tensor) -> None:
     """Add one to rows (int32 [n]) of tables [.., 4], one table a thread: a ceiling for the gradient of `hash_encode`."""
     _library().recon_scatter(_pointers(tables), _at(rows), len(rows))
+
+
+_latest: tuple[weakref.ref[Tensor], int, Tensor] | None = None
+
+
+def _clearance(occupied: Tensor) -> Tensor:
+    """What rays jump by (recon_clearance). The last one is kept: a training looks through one occupancy for many steps."""
+    global _latest
+    if _latest is not None and _latest[0]() is occupied and _latest[1] == occupied._version:
+        return _latest[2]
+    plain = occupied.contiguous()
+    clearance = torch.empty(plain.shape, dtype=torch.uint8)
+    _library().recon_clearance(_at(plain), plain.shape[0], plain.shape[1], _at(clearance))
+    _latest = weakref.ref(occupied), occupied._version, clearance
+    return clearance
 
 
 # ---- marshalling ------------------------------------------------------------------------------------------------------

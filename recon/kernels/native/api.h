@@ -11,7 +11,7 @@ struct recon_march_args {
   int64_t n_rays;
   const float *origins, *directions;         // [n_rays, 3]
   const float *t_near, *t_far, *offsets;     // [n_rays]
-  const uint8_t* occupied;                   // [n_cascades, r, r, r]
+  const uint8_t* clearance;                  // [n_cascades, r, r, r], of recon_clearance
   int32_t n_cascades, resolution;
   float step, growth;
 };
@@ -21,7 +21,7 @@ struct recon_render_args {
   int64_t n_rays;
   const float *origins, *directions, *t_near, *t_far;
   const float* offsets;                      // [n_rays], or null: 0.5
-  const uint8_t* occupied;
+  const uint8_t* clearance;
   int32_t n_cascades, resolution;
   float step, growth, min_weight, opaque;    // opaque: optical depth behind which nothing is looked at
   float *colors, *opacities, *distances;     // out: [n_rays, 3], [n_rays], [n_rays]
@@ -61,6 +61,8 @@ RECON_API void recon_encode_gradient(const recon::HashGrid* grid, int64_t n, con
 // recon.kernels.occupied_cells over arrays [n_cascades, n_cells].
 RECON_API void recon_occupied_cells(int n_cascades, int64_t n_cells, const float* densities, const uint8_t* possible,
                                     uint8_t* occupied, float side, float threshold);
+// Cells from each cell to the next occupied one, on the axis where that is farthest: 0 in occupied cells, at most 8.
+RECON_API void recon_clearance(const uint8_t* occupied, int n_cascades, int resolution, uint8_t* clearance);
 // Ceilings for bench.py: the sum over n random rows of a table, and the addition of one value to n random rows; row: 4 floats.
 RECON_API float recon_gather(const float* table, const int32_t* rows, int64_t n);
 RECON_API void recon_scatter(float* const* tables, const int32_t* rows, int64_t n);  // one table a thread

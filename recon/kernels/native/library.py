@@ -7,7 +7,7 @@ from pathlib import Path
 
 from recon.kernels.native.variant import library_file
 
-VERSION = 8  # of api.h; a library built from other sources is not used
+VERSION = 9  # of api.h; a library built from other sources is not used
 
 
 class HashGrid(ctypes.Structure):
@@ -35,7 +35,7 @@ class Field(ctypes.Structure):
 class MarchArguments(ctypes.Structure):
     _fields_ = (
         ("n_rays", c_int64),
-        *((name, c_void_p) for name in ("origins", "directions", "t_near", "t_far", "offsets", "occupied")),
+        *((name, c_void_p) for name in ("origins", "directions", "t_near", "t_far", "offsets", "clearance")),
         ("n_cascades", c_int32),
         ("resolution", c_int32),
         ("step", c_float),
@@ -47,7 +47,7 @@ class RenderArguments(ctypes.Structure):
     _fields_ = (
         ("field", Field),
         ("n_rays", c_int64),
-        *((name, c_void_p) for name in ("origins", "directions", "t_near", "t_far", "offsets", "occupied")),
+        *((name, c_void_p) for name in ("origins", "directions", "t_near", "t_far", "offsets", "clearance")),
         ("n_cascades", c_int32),
         ("resolution", c_int32),
         ("step", c_float),
@@ -123,6 +123,7 @@ def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
         "recon_encode": (None, [POINTER(HashGrid), pointer, size, pointer, pointer]),
         "recon_encode_gradient": (None, [POINTER(HashGrid), size, pointer, pointer, pointer]),
         "recon_occupied_cells": (None, [c_int, size, *[pointer] * 3, c_float, c_float]),
+        "recon_clearance": (None, [pointer, c_int, c_int, pointer]),
         "recon_gather": (c_float, [pointer, pointer, size]),
         "recon_scatter": (None, [pointer, pointer, size]),
         "recon_adam": (None, [size, c_int, *[pointer] * 4, *[c_float] * 6]),

@@ -56,26 +56,14 @@ def _ends(
         )
         return (a, b), "two points picked in the pictures"
     if settings.points is not None:
-        positions, label = _point_ends(settings.points), "two picked points"
+        positions, label = np.array(settings.points, dtype=np.float64), "two picked points"
     else:
         positions, label = _frame_ends(reconstruction, settings.between)
     return (_End(positions[0], own), _End(positions[1], own)), label
 
 
-def _point_ends(points: Sequence[Sequence[float]]) -> Array:
-    try:
-        ends = np.array(points, dtype=np.float64)
-    except (TypeError, ValueError):
-        ends = np.zeros(0)
-    if ends.shape != (2, 3) or not np.isfinite(ends).all():
-        raise UserError(f"scale.points must be two positions like [[0,0,0],[1,0,0]], found {points!r}.")
-    return ends
-
-
 def _frame_ends(reconstruction: Reconstruction, between: Sequence[Any] | None) -> tuple[Array, str]:
     between = (0, -1) if between is None else between
-    if isinstance(between, str) or not isinstance(between, Sequence) or len(between) != 2:
-        raise UserError(f"scale.between must name two frames like [00000,00042], found {between!r}.")
     places = [place_of(reconstruction, frame, setting="scale.between") for frame in between]
     names = [reconstruction.views[place].name for place in places]
     return reconstruction.centers[places], f"frames {names[0]} and {names[1]}"

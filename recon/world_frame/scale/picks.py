@@ -16,7 +16,6 @@ _MIN_ANGLE_DEG = 1.0  # between rays: less and the depth is a guess
 _MAX_MISS = 8.0  # pick errors by which the rays may miss each other
 _NEAR = 0.03  # of the diagonal: how far from a lone pick a sparse point may be
 _NEIGHBOURS = 5
-_HOW = "expected two ends, each [frame, x, y] or several of them: [[[00003,120,88],[00010,140,90]],[[00003,300,92]]]"
 
 
 @dataclass(frozen=True)
@@ -41,11 +40,9 @@ def find_picked(reconstruction: Reconstruction, pixels: Any, *, pixel_error_px: 
     pixels: per end one pick [frame, x, y] or several picks of the same point; x, y in pixels of the frame's picture.
     pixel_error_px: one sigma of a pick. Raises `UserError` for whatever is wrong with a pick.
     """
-    if not _is_list(pixels) or len(pixels) != 2:
-        raise UserError(f"scale.pixels: {_HOW}; found {pixels!r}.")
     ends = []
     for end in pixels:
-        raw = end if _is_list(end) and end and all(_is_list(pick) for pick in end) else [end]
+        raw = end if isinstance(end[0], (list, tuple)) else [end]
         picks = [_pick(reconstruction, pick) for pick in raw]
         names = [pick.view.name for pick in picks]
         if len(set(names)) < len(names):
@@ -131,12 +128,9 @@ def _from_sparse_points(reconstruction: Reconstruction, pick: Pick, *, pixel_err
 
 
 def _pick(reconstruction: Reconstruction, pick: Any) -> Pick:
-    if not _is_list(pick) or len(pick) != 3 or any(_is_list(part) for part in pick):
-        raise UserError(f"scale.pixels: {_HOW}; found the end {pick!r}.")
     view = reconstruction.views[place_of(reconstruction, pick[0], setting="scale.pixels")]
     h, w = view.camera.size_hw
-    is_number = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in pick[1:])
-    if not is_number or not (0 <= pick[1] <= w and 0 <= pick[2] <= h):
+    if not (0 <= pick[1] <= w and 0 <= pick[2] <= h):
         raise UserError(
             f"scale.pixels: ({pick[1]}, {pick[2]}) is not a pixel of frame {view.name}, whose picture is {w}x{h}."
         )
@@ -164,7 +158,3 @@ def _reprojection(picks: Sequence[Pick], position: Array) -> tuple[Array, Array]
         (residuals(position + step * axis) - residuals(position - step * axis)) / (2 * step) for axis in np.eye(3)
     ]
     return residuals(position), np.stack(columns, axis=1)
-
-
-def _is_list(value: Any) -> bool:
-    return isinstance(value, (list, tuple))

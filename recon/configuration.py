@@ -1,0 +1,53 @@
+"""The whole configuration as one value: what `conf/config.yaml` composes, read and checked before anything is done."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from recon import kernels
+from recon.capture.settings import CaptureSettings
+from recon.errors import UserError
+from recon.export.settings import ExportSettings
+from recon.field.settings import HashGridSettings
+from recon.given.settings import DatasetSettings
+from recon.matching.settings import MatchingSettings
+from recon.mesh.comparison import CompareSettings
+from recon.mesh.settings import MeshSettings
+from recon.novel_views.settings import ViewsSettings, check_path
+from recon.score.settings import EvaluateSettings
+from recon.settings import between
+from recon.sfm.settings import PoseSettings
+from recon.train.settings import TrainSettings
+from recon.viewer.settings import ViewSettings
+from recon.world_frame.scale.settings import ScaleSettings
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One attribute a key of conf/config.yaml: `read_settings(Settings, "", composed)`."""
+
+    workspace: str
+    seed: Annotated[int, between(0, 2**32 - 1)]
+    device: Literal["auto", "cpu", "cuda"]
+    backend: str
+    threads: Annotated[int, between(1, 4096)] | None
+    path: str
+    truth: str | None
+
+    capture: CaptureSettings
+    dataset: DatasetSettings
+    poses: PoseSettings
+    scale: ScaleSettings
+    matching: MatchingSettings
+    field: HashGridSettings
+    train: TrainSettings
+    evaluate: EvaluateSettings
+    views: ViewsSettings
+    mesh: MeshSettings
+    export: ExportSettings
+    compare: CompareSettings
+    view: ViewSettings
+
+    def __post_init__(self) -> None:
+        if self.backend not in ("auto", *kernels.BACKENDS):
+            raise UserError(f"backend={self.backend}: expected one of auto, {', '.join(kernels.BACKENDS)}")
+        check_path(self.path)

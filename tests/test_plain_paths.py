@@ -1,0 +1,44 @@
+"""Plain paths just work on the command line: every printable name reaches the settings as it is."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
+
+from plain_paths import quoted_paths
+
+CONF = str(Path(__file__).resolve().parent.parent / "conf")
+NAMES = [
+    "walk (1).mp4", "walk,2.mp4", "a=b.mp4", "K\u00fcche \u2013 \u00e4.mp4", "it's here.mp4", "scan #3 100%.mp4", "[draft] {x}.mp4",
+    "50% & more.mp4", "my scan!.mp4", " lead.mp4", "trail ", "a\\b.mp4", "ends\\", "${env}.mp4", "x'y\"z.mp4", "a\\'b", "~x", "+y",
+    "a\tb", "{a:b}", "\\\\server\\share", "a\\${b}",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_name_arrives(name: str) -> None:
+    with initialize_config_dir(CONF, version_base="1.3"):
+        overrides = quoted_paths([f"capture.source={name}", f"workspace=/tmp/{name}", "train.max_steps=3"])
+        config = compose("config", overrides=overrides)
+    assert (config.capture.source, config.workspace, config.train.max_steps) == (name, f"/tmp/{name}", 3)
+
+
+def test_what_a_person_quoted_and_what_is_no_path_stays() -> None:
+    given = [
+        "capture.source='a b.mp4'",
+        'dataset.path="x, y"',
+        "dataset.intrinsics=[1,2,3,4]",
+        "dataset.images=null",
+        "a.b=(c",
+    ]
+    assert quoted_paths(given) == given
+    assert quoted_paths(["-m", "capture.source=a,b"]) == ["-m", "capture.source=a,b"]
+
+
+def test_a_script_takes_such_a_name(tmp_path: Path, run_script: Callable[..., object]) -> None:
+    ended = run_script("capture", f"capture.source={tmp_path}/it's (1), a=b.mp4", f"workspace={tmp_path}/r [1]")
+    assert "it's (1), a=b.mp4: there is no such file" in ended.error  # type: ignore[attr-defined]
