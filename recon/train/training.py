@@ -7,8 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from recon import kernels
-from recon.field import RadianceField
+from recon.field.interface import Field
 from recon.geometry import Rays
 from recon.kernels import LossSettings, StepLattice
 from recon.pixels import PixelSampler, RayBatch, Scene
@@ -41,7 +40,7 @@ class Training:
 
     def __init__(
         self,
-        field: RadianceField,
+        field: Field,
         occupancy: Occupancy,
         scene: Scene,
         lattice: StepLattice,
@@ -150,9 +149,8 @@ class Training:
             "lattice": self._lattice(),
             "spans": spans,
         }
-        if kernels.fused(self.device) is None:
-            return sample_rays(rays, **march)
-        return sample_visible(rays, field=self.field.tensors(), **march)
+        fused = self.field.fused()
+        return sample_rays(rays, **march) if fused is None else sample_visible(rays, field=fused, **march)
 
     def _over_background(self, batch: RayBatch) -> tuple[Tensor, Tensor]:
         """True colours [n, 3] and what lies behind them [n, 3].
