@@ -95,6 +95,7 @@ def evaluate(workspace: Workspace, settings: Settings) -> None:
         reconstruction=read_reconstruction(workspace),
         render_view_fn=trained.render,
         background=trained.background,
+        gain_fn=trained.exposures.gain,
         settings=settings.evaluate,
     )
 

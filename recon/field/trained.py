@@ -12,6 +12,7 @@ from recon import kernels
 from recon.console import say
 from recon.errors import UserError
 from recon.field.checkpoint import believed, load_checkpoint
+from recon.field.exposure import NO_EXPOSURES, Exposures
 from recon.field.interface import Field
 from recon.field.kinds import empty_field
 from recon.geometry import Camera, Rays, Similarity, pixel_directions
@@ -36,6 +37,7 @@ class TrainedField:
     occupied: Tensor  # [cascades, r, r, r] bool
     lattice: StepLattice
     background: str
+    exposures: Exposures = NO_EXPOSURES  # of the pictures that taught it
 
     @property
     def layout(self) -> OccupancyLayout:
@@ -111,6 +113,7 @@ def describe(trained: TrainedField) -> dict[str, Any]:
         "scene": {**vars(scene), "scene_from_world": torch.from_numpy(scene.scene_from_world.matrix)},
         "lattice": asdict(trained.lattice),
         "background": trained.background,
+        "exposures": trained.exposures.plain(),
     }
 
 
@@ -141,6 +144,7 @@ def revive(model: dict[str, Any], training: dict[str, Any], device: torch.device
         occupied.to(device),
         StepLattice(**model["lattice"]),
         model["background"],
+        Exposures.of(model["exposures"]),
     )
 
 

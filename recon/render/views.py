@@ -1,6 +1,6 @@
 """A rendered view: what the radiance field shows from one camera."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,3 +20,7 @@ class RenderedView:
     def __post_init__(self) -> None:
         h, w = self.opacity.shape
         assert self.color.shape == self.normal.shape == (h, w, 3) and self.depth.shape == (h, w)
+
+    def exposed(self, gain: Image) -> "RenderedView":
+        """As a camera with this gain [3] of each channel shows it."""
+        return replace(self, color=(self.color * gain).clip(0, 1).astype(np.float32))

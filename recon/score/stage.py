@@ -26,6 +26,7 @@ from recon.score.ssim import n_scales
 from recon.workspace import StageRun, Workspace, read_metrics
 
 RenderViewFn = Callable[[Camera, NDArray[np.float64]], RenderedView]
+GainFn = Callable[[str], NDArray[np.float32]]  # of the picture with this name: [3]
 BACKGROUNDS = {"white": 1.0, "black": 0.0, "sky": None, "none": None}  # sky: learned by the field
 
 
@@ -45,11 +46,13 @@ def evaluate_field(
     reconstruction: Reconstruction,
     render_view_fn: RenderViewFn,
     background: str,
+    gain_fn: GainFn,
     settings: EvaluateSettings,
 ) -> dict[str, Any]:
     """Score the held-out views; the section "eval" of metrics.json is returned.
 
     `background` is what photos with transparency are composited on: "white" or "black"; "none" where no photo has any.
+    `gain_fn` gives the exposure [3] of the picture with this name, without a look at it: that of its neighbours in time.
     """
     if background not in BACKGROUNDS:
         raise UserError(f"background {background!r}: expected one of {', '.join(BACKGROUNDS)}.")
@@ -71,11 +74,13 @@ def evaluate_field(
         return read_metrics(workspace)["eval"]
     per_image: dict[str, dict[str, float | None]] = {}
     with run as folder, progress("evaluating", len(views)) as bar:
-        rendered = (_photo_and_render(view, render_view_fn, background, settings.scale) for view in views)
+        rendered = (_photo_and_render(view, render_view_fn, gain_fn, background, settings.scale) for view in views)
         for view, scores in zip(views, beside(lambda shown: _scores(shown, folder), rendered), strict=True):
             per_image[view.name] = scores
             bar.advance(note=f"PSNR {_text(scores['psnr'])} dB")
         metrics = _summary(per_image, _size_hw(views[-1], settings.scale), len(candidates), background)
+        is_gained = any((gain_fn(view.name) != 1).any() for view in views)
+        metrics["exposure"] = "neighbours in time" if is_gained else "none"
         metrics["seconds"] = round(run.seconds, 2)
         run.metrics = metrics
     say(
@@ -114,9 +119,11 @@ def _subset(views: Sequence[View], every: int, max_views: int | None) -> list[Vi
     return [chosen[i] for i in np.linspace(0, len(chosen) - 1, max_views).round().astype(int)]
 
 
-def _photo_and_render(view: View, render_view_fn: RenderViewFn, background: str, scale: float) -> Shown:
+def _photo_and_render(
+    view: View, render_view_fn: RenderViewFn, gain_fn: GainFn, background: str, scale: float
+) -> Shown:
     photo = read_photo(view, _size_hw(view, scale))
-    rendered = render_view_fn(photo.view.camera, view.world_from_camera)
+    rendered = render_view_fn(photo.view.camera, view.world_from_camera).exposed(gain_fn(view.name))
     return Shown(view, photo_colors(photo, background), photo.mask, rendered)
 
 

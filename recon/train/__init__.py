@@ -6,9 +6,12 @@ loop        to the end of the budget: clock, curve, previews, checkpoints
 training    one training: its state and its step
 schedule    budget and learning rate
 monitor     TensorBoard
+targets     what the rays of a step should see
 gradients   loss and gradients: autograd, or the fused kernel
 optimizer   Adam that skips untouched rows
-sightings   rays that end on sparse points
+exposure    gains of the pictures, learned beside the field
+depth_lines rays of known depth: opaque at the surface, free before it
+known_depth where they come from: sparse points, matching, `sensor_depth`
 """
 
 from recon.train.stage import train_field

@@ -6,7 +6,7 @@ camera to just before the band; its target is the random colour behind it, so th
 supervision of DS-NeRF (Deng et al. 2022) and Urban Radiance Fields (Rematas et al. 2022, section 3.2) without a new loss.
 
 Known distances are wrong here and there. The band is wide at first and narrows, and a group of lines (a point's, or a patch of
-a picture) whose opaque rays stay wrong in colour while the field learns is believed no more.
+a picture) whose rays stay wrong in colour while the field learns is believed no more.
 """
 
 from dataclasses import dataclass
@@ -15,9 +15,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from recon.field.checkpoint import like
 from recon.geometry import Rays
 
-MEMORY = 0.7  # of a group's running error at each new ray of it
+MEMORY = 0.7  # of a group's running error at each step that draws it
 MIN_VISITS = 4  # rays of a group before it may be dropped
 SIGMAS = 2.0  # of a line's own error that the band holds at least
 
@@ -83,6 +84,9 @@ class LineSampler:
         self._believed = torch.ones(n_groups, dtype=torch.bool, device=device)
         self._weigh()
 
+    def __len__(self) -> int:
+        return len(self._lines)
+
     @property
     def believed_fraction(self) -> float:
         """Share of the lines that were not dropped."""
@@ -109,12 +113,16 @@ class LineSampler:
         return LineBatch(rays, nearest, farthest, distances, colors, groups)
 
     def judge(self, batch: LineBatch, errors: Tensor, *, limit: float | None) -> None:
-        """Learn from the mean colour errors [n] of a batch's rays; `limit`: drop groups whose running error is above it."""
-        opaque = batch.distances > 0
-        groups, errors = batch.groups[opaque], errors[opaque]
-        old = self._errors[groups]
-        self._errors[groups] = torch.where(self._visits[groups] > 0, MEMORY * old + (1 - MEMORY) * errors, errors)
-        self._visits[groups] += 1
+        """Learn from the mean colour errors [n] of a batch's rays; `limit`: drop groups whose running error is above it.
+
+        Both rays tell: a distance that is too far has a free ray through the true surface, one that is too near an opaque ray
+        that should be empty, and both show colours that other pictures contradict.
+        """
+        groups, place, counts = batch.groups.unique(return_inverse=True, return_counts=True)
+        mean = torch.zeros(len(groups), device=errors.device).index_add(0, place, errors) / counts
+        known = self._visits[groups] > 0
+        self._errors[groups] = torch.where(known, MEMORY * self._errors[groups] + (1 - MEMORY) * mean, mean)
+        self._visits[groups] += counts.int()
         if limit is not None:
             wrong = self._believed & (self._errors > limit) & (self._visits >= MIN_VISITS)
             if wrong.any():
@@ -131,8 +139,10 @@ class LineSampler:
 
     def load_state(self, state: dict[str, Any]) -> None:
         """The inverse of `state`."""
-        self._errors, self._visits = state["errors"].to(self._device), state["visits"].to(self._device)
-        self._believed = state["believed"].to(self._device)
+        self._errors, self._visits, self._believed = (
+            like(state[name], own.cpu(), name).to(self._device)
+            for name, own in (("errors", self._errors), ("visits", self._visits), ("believed", self._believed))
+        )
         self._weigh()
 
 

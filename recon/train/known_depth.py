@@ -17,7 +17,7 @@ from recon.train.sensor_depth import SensorView, sensor_views
 from recon.workspace import Workspace
 
 MAX_LINES = 3_000_000  # from depth maps, all pictures together: 140 MB
-PATCH = 8  # pixels a side: depths of a patch are right or wrong together
+PATCHES_ACROSS = 40  # the longer side of a picture: depths of a patch are right or wrong together
 
 
 def known_lines(
@@ -107,7 +107,8 @@ def _lines(known: _Pixels, photo: Photo, scene: Scene, *, most: int, rng: np.ran
     rows, directions = rows[is_shown], in_camera[is_shown].double().numpy()
     pose = scene.scene_from_world.poses(photo.view.world_from_camera)
     distances = known.depth.reshape(-1)[rows] / directions[:, 2] * scene.scene_from_world.scale
-    patches = (rows // width // PATCH) * (-(-width // PATCH)) + rows % width // PATCH
+    side = max(-(-max(known.camera.size_hw) // PATCHES_ACROSS), 1)
+    patches = (rows // width // side) * PATCHES_ACROSS + rows % width // side
     return DepthLines(
         origins=torch.from_numpy(pose[:3, 3]).float().expand(len(rows), 3),
         directions=torch.from_numpy(directions @ pose[:3, :3].T).float(),

@@ -10,6 +10,7 @@ import torch
 
 from recon.console import Bar, progress, say
 from recon.field.checkpoint import save_checkpoint
+from recon.field.exposure import NO_EXPOSURES
 from recon.field.trained import TrainedField, describe
 from recon.formats.photos import Photo
 from recon.pixels import PixelSampler
@@ -100,7 +101,9 @@ class Run:
     def _trained(self) -> TrainedField:
         training = self.training
         background = "white" if training.scene.has_alpha else "sky"
-        return TrainedField(training.field, training.scene, training.occupancy.occupied, training.lattice, background)
+        exposures = NO_EXPOSURES if training.exposure is None else training.exposure.exposures()
+        occupied = training.occupancy.occupied
+        return TrainedField(training.field, training.scene, occupied, training.lattice, background, exposures)
 
     def _record(self, report: StepReport, monitor: Monitor, bar: Bar) -> None:
         training, curve = self.training, self.curve
@@ -139,6 +142,7 @@ class Run:
         trained, scores = self._trained(), []
         for photo in self.preview_photos:
             rendered = trained.render(photo.view.camera, photo.view.world_from_camera)
+            rendered = rendered.exposed(trained.exposures.gain(photo.view.name))
             truth = photo.over(1.0)
             scores.append(psnr(truth, rendered.color))
             monitor.held_out(self.training.step, photo.view.name, photo=truth, rendered=rendered)
@@ -148,7 +152,7 @@ class Run:
         self.training.seconds += time.perf_counter() - started
 
     def metrics(self, *, backend: str) -> dict[str, Any]:
-        seconds = self.training.seconds
+        seconds, exposure, lines = self.training.seconds, self.training.exposure, self.training.lines
         return {
             "seconds": round(seconds, 2),
             "steps": self.training.step,
@@ -160,5 +164,8 @@ class Run:
             "peak_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
             "device": str(self.training.device),
             "backend": backend,
+            "exposure_spread": None if exposure is None else round(exposure.exposures().spread, 4),
+            "depth_lines": 0 if lines is None else len(lines),
+            "depth_lines_believed": None if lines is None else round(lines.believed_fraction, 4),
             "n_cascades": self.training.occupancy.layout.n_cascades,
         }

@@ -25,6 +25,7 @@ class Recipe:
     depth_max_error: Annotated[float, between(0, 1)] | None
     depth_loss: Annotated[float, between(0, 1000)]
     sensor_depth: bool
+    exposure: bool
     occupancy_interval: Annotated[int, between(1, 100_000)]
     occupancy_probes: Annotated[int, between(1, 1_000_000_000)]
     occupancy_decay: Annotated[float, between(0, 1)]

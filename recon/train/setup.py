@@ -10,6 +10,7 @@ from recon.kernels import OccupancyLayout
 from recon.pixels import LinesOfSight, Outline, Scene, free_cells, is_possible, lines_of_sight, normalize_scene
 from recon.render.occupancy import Occupancy
 from recon.train.depth_lines import LineSampler
+from recon.train.exposure import ExposureLearner
 from recon.train.known_depth import known_lines
 from recon.train.settings import Recipe
 from recon.train.training import Training
@@ -43,6 +44,7 @@ def new_training(
     if recipe.depth_share > 0:
         has_sensor = recipe.sensor_depth
         lines = known_lines(workspace, reconstruction, scene, sights=sights, has_sensor=has_sensor, seed=seed)
+    has_exposure = recipe.exposure and not scene.has_alpha  # pictures of an object cut out are taken as they are
     return Training(
         field.make(is_open=is_open, has_sky=not scene.has_alpha).to(device),
         Occupancy(layout, possible.to(device)),
@@ -50,6 +52,7 @@ def new_training(
         field.lattice(is_open=is_open),
         recipe,
         lines=None if lines is None else LineSampler(lines, device),
+        exposure=ExposureLearner([outline.view.name for outline in outlines], device) if has_exposure else None,
         seed=seed,
         device=device,
     )

@@ -15,10 +15,12 @@ from recon.render.occupancy import Occupancy
 from recon.render.volume import Samples, Spans, sample_rays, sample_visible
 from recon.train.batch import Batch
 from recon.train.depth_lines import LineBatch, LineSampler, band
+from recon.train.exposure import ExposureLearner
 from recon.train.gradients import add_gradients
 from recon.train.optimizer import SparseAdam
 from recon.train.schedule import Budget, learning_rate
 from recon.train.settings import Recipe
+from recon.train.targets import targets_of_lines, targets_of_photos
 
 # (share of the budget, times the final step) with which rays are sampled: the field is fog at first and needs no fine sampling
 STRIDES = ((0.1, 4), (0.5, 2), (1.0, 1))
@@ -47,11 +49,12 @@ class Training:
         recipe: Recipe,
         *,
         lines: LineSampler | None,
+        exposure: ExposureLearner | None,
         seed: int,
         device: torch.device,
     ) -> None:
         self.field, self.occupancy, self.scene, self.lattice, self.recipe = field, occupancy, scene, lattice, recipe
-        self.lines = lines
+        self.lines, self.exposure = lines, exposure
         self.device = device
         self.optimizer = SparseAdam(list(field.parameters()), betas=(0.9, 0.99), epsilon=1e-15)
         self.progress = 0.0  # share of the budget that is spent
@@ -91,43 +94,45 @@ class Training:
                 torch.cuda.empty_cache()
 
     def _optimize(self, batch: RayBatch) -> StepReport:
-        n = len(batch)
-        targets, backgrounds = self._over_background(batch)
-        rays, spans, known, lines = batch.rays, None, None, self._draw_lines(n)
+        n, noise = len(batch), self._random(len(batch), 3)
+        targets = targets_of_photos(batch, noise, self.field, self.exposure, sky_noise=self.recipe.sky_noise)
+        lines = self._draw_lines(n)
         if lines is not None:
-            far = torch.full((n,), torch.inf, device=self.device)
-            spans = (torch.cat([torch.zeros_like(far), lines.nearest]), torch.cat([far, lines.farthest]))
-            rays = Rays(
-                torch.cat([r.origins for r in (rays, lines.rays)]),
-                torch.cat([r.directions for r in (rays, lines.rays)]),
-            )
-            known = torch.cat([torch.zeros_like(far), lines.distances])
-            noise = self._random(len(lines.groups), 3)
-            targets = torch.cat([targets, torch.where(lines.distances[:, None] > 0, lines.colors, noise)])
-            backgrounds = torch.cat([backgrounds, noise])
-        samples = self._sample(rays, spans)
-        settings = LossSettings(
-            huber_delta=self.recipe.huber_delta,
-            opacity_loss=self.recipe.opacity_loss,
-            distortion_loss=self.recipe.distortion_loss,
-            depth_loss=self.recipe.depth_loss,
-            near_scale=self.scene.near_scale,
-        )
+            targets = targets.joined(targets_of_lines(lines, self._random(len(lines.groups), 3)))
+        samples = self._sample(targets.rays, (targets.nearest, targets.farthest))
         loss, color = add_gradients(
             self.field,
-            rays,
+            targets.rays,
             samples,
-            targets=targets,
-            backgrounds=backgrounds,
-            loss=settings,
-            known_distances=known,
+            targets=targets.colors,
+            backgrounds=targets.backgrounds,
+            loss=self._loss_settings(),
+            known_distances=targets.distances,
         )
         self.optimizer.step(self.learning_rate)
-        if lines is not None and self.lines is not None:
-            wrong = (color - targets.detach())[n:].abs().mean(1)
-            self.lines.judge(lines, wrong, limit=self.recipe.depth_max_error if self.progress > JUDGED_AFTER else None)
-        psnr = -10 * torch.log10((color - targets.detach())[:n].square().mean().clamp_min(1e-10))
+        self._learn_beside(color, targets.colors.detach(), batch, lines)
+        psnr = -10 * torch.log10((color - targets.colors.detach())[:n].square().mean().clamp_min(1e-10))
         return StepReport(loss, psnr, n, len(samples))
+
+    def _learn_beside(self, color: Tensor, wanted: Tensor, batch: RayBatch, lines: LineBatch | None) -> None:
+        """What rendered and wanted colours [n, 3] say of the photos' exposures, and of the lines that are wrong."""
+        n = len(batch)
+        if self.exposure is not None:
+            delta, rate = self.recipe.huber_delta, self.learning_rate
+            self.exposure.learn(color[:n], wanted[:n], batch.photo_indices, huber_delta=delta, learning_rate=rate)
+        if lines is not None and self.lines is not None:
+            limit = self.recipe.depth_max_error if self.progress > JUDGED_AFTER else None
+            self.lines.judge(lines, (color - wanted)[n:].abs().mean(1), limit=limit)
+
+    def _loss_settings(self) -> LossSettings:
+        recipe = self.recipe
+        return LossSettings(
+            huber_delta=recipe.huber_delta,
+            opacity_loss=recipe.opacity_loss,
+            distortion_loss=recipe.distortion_loss,
+            depth_loss=recipe.depth_loss,
+            near_scale=self.scene.near_scale,
+        )
 
     def _random(self, *shape: int) -> Tensor:
         """Numbers in [0, 1)."""
@@ -151,18 +156,6 @@ class Training:
         }
         fused = self.field.fused()
         return sample_rays(rays, **march) if fused is None else sample_visible(rays, field=fused, **march)
-
-    def _over_background(self, batch: RayBatch) -> tuple[Tensor, Tensor]:
-        """True colours [n, 3] and what lies behind them [n, 3].
-
-        Where alpha is known, random colours behind both. An opaque photo has the learned sky behind it, with noise: a wall of
-        the sky's colour would otherwise do as well by being transparent.
-        """
-        noise = self._random(len(batch), 3)
-        if batch.alphas is None:
-            return batch.colors, self.field.background(batch.rays.directions) + self.recipe.sky_noise * (2 * noise - 1)
-        alpha = batch.alphas[:, None]
-        return batch.colors * alpha + (1 - alpha) * noise, noise
 
     def _lattice(self) -> StepLattice:
         """Coarse steps first: early rays cross much fog, and what they cannot resolve yet need not be sampled."""
@@ -190,6 +183,7 @@ class Training:
             "seconds": self.seconds,
             "samples_per_ray": self.samples_per_ray,
             "lines": None if self.lines is None else self.lines.state(),
+            "exposure": None if self.exposure is None else self.exposure.state(),
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -207,3 +201,5 @@ class Training:
         self.samples_per_ray = float(state["samples_per_ray"])
         if self.lines is not None:
             self.lines.load_state(state["lines"])
+        if self.exposure is not None:
+            self.exposure.load_state(state["exposure"])

@@ -46,12 +46,17 @@ def capture(folder, n=17, *, noise=0.0, alpha=None, mask=None):
     return Reconstruction(tuple(views))
 
 
-def run(tmp_path, reconstruction, background="none", **settings):
+def no_gain(name):
+    return np.ones(3, np.float32)
+
+
+def run(tmp_path, reconstruction, background="none", gain_fn=no_gain, **settings):
     return evaluate_field(
         Workspace(tmp_path / "run"),
         reconstruction=reconstruction,
         render_view_fn=render,
         background=background,
+        gain_fn=gain_fn,
         settings=default_settings(EvaluateSettings, "evaluate", **settings),
     )
 
@@ -119,6 +124,13 @@ def test_transparency_is_composited_on_the_stated_background(tmp_path):
     assert photo_colors(opaque, "none").shape == (34, 48, 3)
 
 
+def test_renders_are_exposed_as_the_pictures_were(tmp_path):
+    plain = run(tmp_path / "a", capture(tmp_path))
+    darker = run(tmp_path / "b", capture(tmp_path), gain_fn=lambda name: np.array([0.8, 0.8, 0.9], np.float32))
+    assert plain["exposure"] == "none" and darker["exposure"] == "neighbours in time"
+    assert darker["psnr"] < plain["psnr"] - 10
+
+
 def test_nothing_is_left_when_a_render_fails(tmp_path):
     def fail(camera, pose):
         raise KeyboardInterrupt
@@ -129,6 +141,7 @@ def test_nothing_is_left_when_a_render_fails(tmp_path):
             reconstruction=capture(tmp_path),
             render_view_fn=fail,
             background="none",
+            gain_fn=no_gain,
             settings=default_settings(EvaluateSettings, "evaluate"),
         )
     assert list((tmp_path / "run").iterdir()) == []

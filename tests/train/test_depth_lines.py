@@ -76,7 +76,7 @@ def test_nothing_is_drawn_when_every_line_is_dropped() -> None:
     sampler, generator = LineSampler(lines_onto_a_wall(3), CPU), torch.Generator().manual_seed(2)
     for _ in range(MIN_VISITS):
         batch = sampler.sample(1, 0.05, generator)
-        sampler.judge(batch, torch.ones(2), limit=0.2)
+        sampler.judge(batch, torch.ones(len(batch.groups)), limit=0.2)
     assert len(sampler.sample(9, 0.05, generator).groups) == 0
 
 

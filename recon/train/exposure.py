@@ -1,0 +1,61 @@
+"""Learning the exposure of each picture while the field is trained: else a brighter picture is explained by fog before its camera.
+
+The field is compared with the picture divided by its gain, so no kernel knows of gains, and their gradient follows from the
+rendered colours. With T' = T exp(-e), e the log gain of a picture and C the rendered colour, the loss h(C - T') has
+dh/de = h'(C - T') T'. Log gains are pulled to zero, and their mean over the pictures is zero: the field takes that of all.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from recon.field.checkpoint import like
+from recon.field.exposure import Exposures
+from recon.train.optimizer import SparseAdam
+
+RATE = 0.05  # of the field's learning rate: a gain may move by a fifth in 400 steps
+PULL = 1e-3  # times the squared log gain, beside the colour loss of the picture's rays
+
+
+class ExposureLearner:
+    """Log gains [n_photos, 3] and their optimiser."""
+
+    def __init__(self, names: Sequence[str], device: torch.device) -> None:
+        self._names = tuple(names)
+        self._log_gains = nn.Parameter(torch.zeros(len(names), 3, device=device))
+        self._optimizer = SparseAdam([self._log_gains], betas=(0.9, 0.99), epsilon=1e-15)
+
+    def evened(self, colors: Tensor, photos: Tensor) -> Tensor:
+        """The colours [n, 3] that these photos [n] would show at unit gain."""
+        return colors * torch.exp(-self._log_gains.detach()[photos])
+
+    def learn(
+        self, rendered: Tensor, evened: Tensor, photos: Tensor, *, huber_delta: float, learning_rate: float
+    ) -> None:
+        """One step from rendered and evened colours [n, 3] of rays of photos [n]."""
+        slope = ((rendered - evened) / huber_delta).clamp(-1, 1) * evened
+        count = torch.bincount(photos, minlength=len(self._names)).clamp_min(1)[:, None]
+        mean = torch.zeros_like(self._log_gains).index_add(0, photos, slope) / count
+        seen = torch.zeros(len(self._names), 1, device=mean.device).index_fill(0, photos, 1.0)
+        assert self._log_gains.grad is not None
+        self._log_gains.grad.add_(mean + seen * 2 * PULL * self._log_gains.detach())
+        self._optimizer.step(RATE * learning_rate)
+        self._log_gains.data -= self._log_gains.data.mean(0)
+
+    def exposures(self) -> Exposures:
+        """What was learned, in the order of names."""
+        order = sorted(range(len(self._names)), key=lambda i: self._names[i])
+        gains = self._log_gains.detach().cpu().numpy()[order].astype(np.float32)
+        return Exposures(tuple(self._names[i] for i in order), gains)
+
+    def state(self) -> dict[str, Any]:
+        """What the next step depends on, for checkpoints."""
+        return {"log_gains": self._log_gains.detach(), "optimizer": self._optimizer.state()}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """The inverse of `state`."""
+        self._log_gains.data.copy_(like(state["log_gains"], self._log_gains.detach().cpu(), "log_gains"))
+        self._optimizer.load_state(state["optimizer"])
