@@ -27,7 +27,7 @@ BELOW = {
     "score": {"geometry", "formats", "render"},
     "train": {"geometry", "formats", "kernels", "pixels", "field", "render", "score"},
     "novel_views": {"geometry", "formats", "render"},
-    "mesh": {"geometry", "formats", "score"},
+    "mesh": {"geometry", "formats", "kernels", "score"},
     "export": {"geometry", "formats"},
     "report": {"geometry", "formats", "render"},
     "viewer": {"geometry", "formats", "render"},

@@ -28,12 +28,13 @@ class HashGridKernels:
         occupied: Tensor,
         layout: OccupancyLayout,
         lattice: StepLattice,
+        capacity: int | None,
     ) -> Samples:
-        return Samples(
-            *self.backend.march_visible(
-                rays.origins, rays.directions, *reach, offsets, occupied, layout, lattice, self.field.tensors()
-            )
-        )
+        march = (rays.origins, rays.directions, *reach, offsets, occupied, layout, lattice, self.field.tensors())
+        if capacity is None or not self.backend.COUNTS_AHEAD:
+            return Samples(*self.backend.march_visible(*march))
+        ray_indices, t_starts, t_ends, first = self.backend.march_visible(*march, capacity)
+        return Samples(ray_indices, t_starts, t_ends, first, first[-1])
 
     def render(
         self,

@@ -19,6 +19,7 @@ record3d            raw captures of Record3D
 intrinsics          intrinsics apart from poses: a text file or a setting
 text_tables         plain text tables of numbers
 given_poses         what every reader of given poses checks
+face_evidence       how each face of a mesh is known
 meshes              triangle meshes: mesh_ply, mesh_obj, mesh_glb
 points_ply          sparse coloured points
 open3d_import       the one door to Open3D

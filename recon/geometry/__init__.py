@@ -2,6 +2,7 @@
 
 from recon.geometry.bounds import contract, intersect_box, uncontract
 from recon.geometry.cameras import Camera, pixel_centers
+from recon.geometry.face_evidence import Evidence, FaceEvidence
 from recon.geometry.matched_view import Kind, MatchedView
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.rays import Rays, pixel_directions, rays_through_pixels, z_of_directions
@@ -21,6 +22,8 @@ from recon.geometry.transforms import (
 
 __all__ = [
     "Camera",
+    "Evidence",
+    "FaceEvidence",
     "Kind",
     "MatchedView",
     "Points",

@@ -1,11 +1,18 @@
-"""Field -> mesh: depth maps that agree between views, fused, cleaned, simplified, painted, and judged.
+"""Matched depths and field -> mesh: fused, its planes closed and flattened, cleaned, simplified, judged, painted.
 
+trusted_depths  what is fused: matched pictures, and the field where they are silent
+matched_maps    ... from the matching stage
+depth_maps      ... rendered from the field, and which pixels to trust
 viewpoints      where the field is looked at from
-depth_maps      rendered depth, and which pixels to trust
-agreement       ... because other views see the same
+agreement       what views say about a place
 fusion          depth maps -> signed distance -> triangles
-cleaning        contradicted faces, crumbs, bad edges, holes
-simplification  to a face budget
+planes          floors, walls, tops: found, and laid flat
+plane_filling   ... and closed where nobody has seen them
+cleaning        contradicted faces, crumbs, bad edges, small holes
+simplification  to a face budget, with its error
+surface         all of these, in order
+evidence        how each face is known, and how far it may be off
+verdict         what to think of the whole, in words
 atlas           charts and texels (xatlas)
 photos          pictures, and what the mesh hides in them
 coverage        how well each face was seen
@@ -17,8 +24,8 @@ comparison      ... and other programs' meshes, scored beside ours
 stage           build_mesh: all of it, into the run folder
 """
 
-from recon.mesh.coverage import coverage_mesh, seen_fraction
+from recon.mesh.coverage import evidence_mesh, seen_fraction
 from recon.mesh.picture import MeshPicture, MeshScene, render_mesh
 from recon.mesh.stage import build_mesh
 
-__all__ = ["MeshPicture", "MeshScene", "build_mesh", "coverage_mesh", "render_mesh", "seen_fraction"]
+__all__ = ["MeshPicture", "MeshScene", "build_mesh", "evidence_mesh", "render_mesh", "seen_fraction"]

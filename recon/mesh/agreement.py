@@ -37,16 +37,26 @@ def vote(positions: Array, view: DepthMap, *, tolerance: float, margin: float = 
 
     Looking through needs three times the tolerance: between the two a map abstains.
     """
-    depth, seen, is_free = look_up(positions, view)
-    difference = seen - depth
-    allowed = tolerance * np.maximum(depth, 0) + margin
-    agreeing = (seen > 0) & (np.abs(difference) <= allowed)
-    contradicting = is_free | ((seen > 0) & (difference > 3 * allowed))
+    seen = look_up(positions, view)
+    difference = seen.map_depth - seen.depth
+    allowed = tolerance * np.maximum(seen.depth, 0) + margin
+    agreeing = (seen.map_depth > 0) & (np.abs(difference) <= allowed)
+    contradicting = seen.is_free | ((seen.map_depth > 0) & (difference > 3 * allowed))
     return Votes(agreeing.astype(np.int32), contradicting.astype(np.int32))
 
 
-def look_up(positions: Array, view: DepthMap) -> tuple[Array, NDArray[np.float32], NDArray[np.bool_]]:
-    """Depth [n] of positions in the camera, the map's depth [n] there (0: unknown), and its `is_free` [n]."""
+@dataclass(frozen=True)
+class Looked:
+    """What one map has where n positions fall in it."""
+
+    depth: Array  # [n] of the positions along camera z
+    map_depth: NDArray[np.float32]  # [n] of the map there; 0: unknown, or outside
+    is_free: NDArray[np.bool_]  # [n] the map looks through to the far end
+    pixel: NDArray[np.int64]  # [n] flat index into the map; 0 outside
+
+
+def look_up(positions: Array, view: DepthMap) -> Looked:
+    """Where positions [n, 3] fall in a map."""
     camera, (h, w) = view.viewpoint.camera, view.viewpoint.camera.size_hw
     camera_from_world = invert_rigid(view.viewpoint.world_from_camera)
     local = positions @ camera_from_world[:3, :3].T + camera_from_world[:3, 3]
@@ -55,24 +65,25 @@ def look_up(positions: Array, view: DepthMap) -> tuple[Array, NDArray[np.float32
     x = np.floor(local[:, 0] / safe * camera.fx + camera.cx)
     y = np.floor(local[:, 1] / safe * camera.fy + camera.cy)
     inside = (z > 1e-9) & (x >= 0) & (x < w) & (y >= 0) & (y < h)
-    index = np.where(inside, y * w + x, 0).astype(np.int64)
-    seen = np.where(inside, view.depth.reshape(-1)[index], 0).astype(np.float32)
-    return z, seen, inside & view.is_free.reshape(-1)[index]
+    pixel = np.where(inside, y * w + x, 0).astype(np.int64)
+    map_depth = np.where(inside, view.depth.reshape(-1)[pixel], 0).astype(np.float32)
+    return Looked(z, map_depth, inside & view.is_free.reshape(-1)[pixel], pixel)
 
 
 def keep_agreed(
     maps: Sequence[DepthMap],
     *,
+    n_judged: int,
     n_neighbours: int,
     min_agreeing: int,
     tolerance: float,  # relative depth difference that counts as the same surface
 ) -> list[DepthMap]:
-    """The maps with only those pixels that at least `min_agreeing` of their `n_neighbours` best neighbours confirm,
-    and no more contradict than confirm. With fewer maps than that, as many as there are."""
+    """The first `n_judged` maps with only those pixels that at least `min_agreeing` of their `n_neighbours` best neighbours
+    confirm, and no more contradict than confirm. With fewer maps than that, as many as there are."""
     needed = min(min_agreeing, len(maps) - 1)
     kept = []
-    with progress("mesh: agreement", len(maps)) as bar:
-        for i, view in enumerate(maps):
+    with progress("mesh: agreement", n_judged) as bar:
+        for i, view in enumerate(maps[:n_judged]):
             positions = view.points()
             votes = no_votes(len(positions))
             for j in _neighbours(maps, i, n_neighbours):
@@ -95,5 +106,6 @@ def _neighbours(maps: Sequence[DepthMap], i: int, n: int) -> list[int]:
 
 def _n_seen(sample: Array, view: DepthMap) -> int:
     """How many positions the map sees at about their depth (30 %), or looks through."""
-    depth, seen, is_free = look_up(sample, view)
-    return int((is_free | ((seen > 0) & (np.abs(seen - depth) < 0.3 * depth))).sum())
+    seen = look_up(sample, view)
+    near = (seen.map_depth > 0) & (np.abs(seen.map_depth - seen.depth) < 0.3 * seen.depth)
+    return int((seen.is_free | near).sum())

@@ -8,7 +8,7 @@ from recon.errors import UserError
 from recon.formats.open3d_import import import_open3d
 from recon.geometry import Reconstruction, TriangleMesh
 from recon.mesh.depth_maps import RenderViewFn, render_depth_maps
-from recon.mesh.fusion import choose_voxel_size, fuse
+from recon.mesh.fusion import choose_voxel_size, extract, fuse
 from recon.mesh.viewpoints import choose_viewpoints
 
 _MIN_POINTS = 500
@@ -29,7 +29,7 @@ def fuse_plainly(
         min_cosine=0.0,
     )
     voxel = choose_voxel_size(maps, footprints=2.5, truncation_voxels=4, memory_mb=600)
-    return fuse(maps, voxel=voxel, truncation_voxels=4, far=far, min_weight=1)
+    return extract(fuse(maps, voxel=voxel, truncation_voxels=4, far=far), min_weight=1)
 
 
 def poisson_of_points(reconstruction: Reconstruction, *, depth: int = 9, drop_sparsest: float = 0.05) -> TriangleMesh:

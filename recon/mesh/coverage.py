@@ -1,18 +1,16 @@
-"""How well the photos see each face: the scores that choose photos for the texture, and the coverage map."""
+"""How well the photos see each face: the scores that choose photos for the texture; and how each face is known, in colour."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.geometry import TriangleMesh
+from recon.geometry import FaceEvidence, TriangleMesh
 from recon.mesh.atlas import SurfaceSamples, samples_on_faces
 from recon.mesh.photos import Photo, Projection, project
 
-# Number of photos that see a face -> colour, from "nobody has looked" to "well covered".
-_COLORS = np.array([[178, 24, 43], [244, 130, 60], [253, 219, 120], [166, 217, 106], [70, 170, 90], [26, 120, 80]])
-_STEPS = np.array([0, 1, 2, 3, 5, 9])
-
+# Of each `Evidence`: invented, filled, seen, plane, matched.
+_COLORS = np.array([[178, 24, 43], [244, 130, 60], [253, 219, 120], [70, 130, 200], [26, 140, 80]])
 
 # Where a face is asked for: its middle, then near its corners (a large face may be hidden in its middle only).
 _MIDDLE = (1 / 3, 1 / 3)
@@ -76,12 +74,11 @@ def seen_fraction(mesh: TriangleMesh, n_seeing: NDArray[np.int64], *, min_views:
     return float(areas[n_seeing >= min_views].sum() / max(areas.sum(), 1e-30))
 
 
-def coverage_mesh(mesh: TriangleMesh, n_seeing: NDArray[np.int64]) -> TriangleMesh:
-    """The mesh coloured by how many photos see each face (mean over a vertex's faces): red none, green many."""
-    total, count = np.zeros(len(mesh.vertices)), np.zeros(len(mesh.vertices))
+def evidence_mesh(mesh: TriangleMesh, faces: FaceEvidence) -> TriangleMesh:
+    """The mesh coloured by how its faces are known (mean over a vertex's faces): red invented to green matched."""
+    total, count = np.zeros((len(mesh.vertices), 3)), np.zeros((len(mesh.vertices), 1))
+    of_face = _COLORS[faces.evidence]
     for corner in range(3):
-        np.add.at(total, mesh.faces[:, corner], n_seeing)
+        np.add.at(total, mesh.faces[:, corner], of_face)
         np.add.at(count, mesh.faces[:, corner], 1)
-    mean = total / np.maximum(count, 1)
-    colors = np.stack([np.interp(mean, _STEPS, _COLORS[:, channel]) for channel in range(3)], -1)
-    return TriangleMesh(mesh.vertices, mesh.faces, np.round(colors).astype(np.uint8))
+    return TriangleMesh(mesh.vertices, mesh.faces, np.round(total / np.maximum(count, 1)).astype(np.uint8))

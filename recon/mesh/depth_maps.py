@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recon.console import progress
-from recon.geometry import Reconstruction
+from recon.geometry import Camera, Evidence, Reconstruction
 from recon.geometry.transforms import Array
 from recon.mesh.viewpoints import Viewpoint, point_depths
+
+MIN_COSINE = 0.08  # between a normal and the direction to the camera; nearer to the ray, a pixel's plane runs along it
 
 
 class Rendering(Protocol):
@@ -41,17 +43,34 @@ class DepthMap:
     viewpoint: Viewpoint
     depth: NDArray[np.float32]  # [h, w] along camera z; 0 where no surface is trusted
     is_free: NDArray[np.bool_]  # [h, w] nothing along this ray up to the scene's far end
+    weight: NDArray[np.float32]  # [h, w] how much the pixel counts: 1 = sure
+    normal: NDArray[np.int8]  # [h, w, 3] 127 times the unit normal, camera frame, towards the camera
+    evidence: NDArray[np.uint8]  # [h, w] of `Evidence`: SEEN, PLANE or MATCHED where there is a depth
 
     def __post_init__(self) -> None:
-        assert self.depth.shape == self.is_free.shape == self.viewpoint.camera.size_hw
+        size = self.viewpoint.camera.size_hw
+        assert self.depth.shape == self.is_free.shape == self.weight.shape == size
+        assert self.evidence.shape == size and self.normal.shape == (*size, 3) and self.normal.dtype == np.int8
+
+    @staticmethod
+    def of_field(
+        viewpoint: Viewpoint, depth: NDArray, is_free: NDArray, normal: NDArray | None = None, *, weight: float = 1.0
+    ) -> "DepthMap":
+        """A map of rendered depths [h, w] with their normals [h, w, 3] (world; 0: unknown)."""
+        depth = depth.astype(np.float32)
+        evidence = np.full(depth.shape, Evidence.SEEN, np.uint8)
+        normals = camera_normals(viewpoint, np.zeros((*depth.shape, 3)) if normal is None else normal)
+        return DepthMap(viewpoint, depth, is_free, np.full_like(depth, weight), normals, evidence)
 
     @property
     def camera_rays(self) -> NDArray[np.float64]:
         """[h, w, 3] directions in the camera frame with z = 1 (pinhole)."""
-        camera = self.viewpoint.camera
-        h, w = camera.size_hw
-        y, x = np.mgrid[:h, :w] + 0.5
-        return np.stack([(x - camera.cx) / camera.fx, (y - camera.cy) / camera.fy, np.ones((h, w))], -1)
+        return pinhole_rays(self.viewpoint.camera)
+
+    @property
+    def unit_normals(self) -> NDArray[np.float32]:
+        """[h, w, 3] in the camera frame."""
+        return (self.normal / np.float32(127)).astype(np.float32)
 
     def points(self, step: int = 1) -> Array:
         """World positions [n, 3] of the trusted pixels (of every `step`-th row and column)."""
@@ -60,6 +79,26 @@ class DepthMap:
         local = self.camera_rays[::step, ::step][hit] * depth[hit][:, None]
         pose = self.viewpoint.world_from_camera
         return local @ pose[:3, :3].T + pose[:3, 3]
+
+
+def pinhole_rays(camera: Camera) -> NDArray[np.float64]:
+    """[h, w, 3] directions in the camera frame with z = 1."""
+    h, w = camera.size_hw
+    y, x = np.mgrid[:h, :w] + 0.5
+    return np.stack([(x - camera.cx) / camera.fx, (y - camera.cy) / camera.fy, np.ones((h, w))], -1)
+
+
+def camera_normals(viewpoint: Viewpoint, normal: NDArray) -> NDArray[np.int8]:
+    """Normals [h, w, 3] of the world as a map keeps them.
+
+    Where a normal is 0 or leans away from the ray by more than `MIN_COSINE` allows, it is taken to look at the camera: the
+    surface is there, how it is turned is not known.
+    """
+    local = normal @ viewpoint.world_from_camera[:3, :3]
+    rays = pinhole_rays(viewpoint.camera)
+    cosine = -(local * rays).sum(-1) / np.linalg.norm(rays, axis=-1)
+    local = np.where((cosine > MIN_COSINE)[..., None], local, np.array([0.0, 0.0, -1.0]))
+    return np.rint(127 * local).astype(np.int8)
 
 
 def render_depth_maps(
@@ -83,11 +122,10 @@ def render_depth_maps(
     far = max_depth or far_end(reconstruction, [depth for depth, _, _ in rendered])
     maps = []
     for viewpoint, (depth, opacity, normal) in zip(viewpoints, rendered, strict=True):
-        blank = DepthMap(viewpoint, depth, np.zeros(depth.shape, bool))
-        keep = (depth > 0) & (depth <= far) & ~at_jump(depth, max_jump) & ~is_grazing(blank, normal, min_cosine)
+        keep = (depth > 0) & (depth <= far) & ~at_jump(depth, max_jump) & ~is_grazing(viewpoint, normal, min_cosine)
         # Empty to the far end: nearly transparent, or opaque only behind it (sky, the far background).
         is_free = (opacity < 0.1) | (depth > 1.5 * far)
-        maps.append(DepthMap(viewpoint, np.where(keep, depth, 0).astype(np.float32), is_free))
+        maps.append(DepthMap.of_field(viewpoint, np.where(keep, depth, 0), is_free, normal))
     return maps, far
 
 
@@ -117,8 +155,8 @@ def at_jump(depth: NDArray[np.float32], max_jump: float) -> NDArray[np.bool_]:
     return (high - low > 2 * max_jump * smooth) | (np.abs(depth - smooth) > max_jump * smooth)
 
 
-def is_grazing(view: DepthMap, normal: NDArray[np.float32], min_cosine: float) -> NDArray[np.bool_]:
+def is_grazing(viewpoint: Viewpoint, normal: NDArray[np.float32], min_cosine: float) -> NDArray[np.bool_]:
     """Pixels [h, w] whose rendered normal is nearly across the ray; pixels without a normal are not judged."""
-    rays = view.camera_rays @ view.viewpoint.world_from_camera[:3, :3].T
+    rays = pinhole_rays(viewpoint.camera) @ viewpoint.world_from_camera[:3, :3].T
     cosine = np.abs((rays * normal).sum(-1)) / np.linalg.norm(rays, axis=-1)
     return (cosine < min_cosine) & (np.abs(normal).sum(-1) > 0)

@@ -6,9 +6,6 @@ the others look through is carved away here already.
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
-from types import ModuleType
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +14,11 @@ from recon.console import progress, warn
 from recon.errors import UserError
 from recon.formats.open3d_import import import_open3d
 from recon.geometry import TriangleMesh, invert_rigid
+from recon.kernels.tsdf import BLOCK, TsdfView, TsdfVolume, integrate
 from recon.mesh.depth_maps import DepthMap
 
-BLOCK = 8  # voxels a side
-SUPERSAMPLING = 3
 _BLOCK_BYTES = BLOCK**3 * 8  # float32 distance and weight
+_KEY_BITS = 21  # of each coordinate of a cell in a packed key
 
 
 def choose_voxel_size(
@@ -32,7 +29,7 @@ def choose_voxel_size(
     memory_mb: float,
 ) -> float:
     """Voxel size in world units: the median pixel footprint, made coarser until the blocks fit the memory."""
-    sizes = [view.depth[view.depth > 0] / view.viewpoint.camera.fx for view in maps]
+    sizes = [_footprints(view) for view in maps]
     voxel = float(footprints * np.median(np.concatenate(sizes)))
     wanted = voxel
     # (surface_blocks is a little generous, so this is an upper bound.)
@@ -49,14 +46,19 @@ def choose_voxel_size(
 def surface_blocks(maps: Sequence[DepthMap], voxel: float, truncation_voxels: float) -> NDArray[np.int32]:
     """Integer coordinates [n, 3] of the blocks that may lie within the truncation of any trusted pixel.
 
-    Found on cells of half a block: the cells of all pixels, and those within the truncation of them.
+    Found on cells of half a block: the cells of the pixels, and those within the truncation of them.
     """
     half = BLOCK // 2
-    cells = _unique_rows(np.concatenate([_unique_rows(_cells(view, voxel * half)) for view in maps]))
-    reach = math.ceil(truncation_voxels / half)
+    found = [np.unique(_keys(_cells(view, voxel * half))) for view in maps]
+    return dilated_blocks(_from_keys(np.unique(np.concatenate(found))), math.ceil(truncation_voxels / half))
+
+
+def dilated_blocks(cells: NDArray[np.int64], reach: int) -> NDArray[np.int32]:
+    """The blocks [n, 3] of all cells (half a block a side) within `reach` cells of some cells [m, 3], in fixed order."""
     steps = np.arange(-reach, reach + 1)
     offsets = np.stack(np.meshgrid(steps, steps, steps), -1).reshape(-1, 3)
-    return _unique_rows(np.concatenate([_unique_rows((cells + offset) // 2) for offset in offsets])).astype(np.int32)
+    keys = np.unique(np.concatenate([np.unique(_keys((cells + offset) // 2)) for offset in offsets]))
+    return _from_keys(keys).astype(np.int32)
 
 
 def fuse(
@@ -65,121 +67,117 @@ def fuse(
     voxel: float,
     truncation_voxels: float,
     far: float,
-    min_weight: float,  # views that must have written a voxel
-) -> TriangleMesh:
-    """The zero crossing of the fused distance, as triangles in world units (float32 grid). Order is deterministic."""
-    assert min_weight >= 1, "a voxel that no view wrote holds no distance"
+) -> TsdfVolume:
+    """The maps' signed distance round their surfaces."""
+    blocks = surface_blocks(maps, voxel, truncation_voxels)
+    volume = TsdfVolume.empty(blocks, voxel=voxel, truncation=truncation_voxels * voxel)
+    add_views(volume, maps, far=far)
+    return volume
+
+
+def add_views(volume: TsdfVolume, maps: Sequence[DepthMap], *, far: float) -> None:
+    """Integrate maps into a volume."""
+    with progress("mesh: fusion", len(maps)) as bar:
+        for view in maps:
+            camera = view.viewpoint.camera
+            tsdf_view = TsdfView(
+                (camera.fx, camera.fy, camera.cx, camera.cy),
+                invert_rigid(view.viewpoint.world_from_camera),
+                view.depth,
+                view.weight,
+                view.unit_normals,
+                view.is_free,
+                2 * far,
+            )
+            integrate(volume, tsdf_view)
+            bar.advance()
+
+
+def extract(volume: TsdfVolume, *, min_weight: float) -> TriangleMesh:
+    """The zero crossing among voxels of at least `min_weight`, as triangles in world units; order is deterministic."""
+    assert min_weight > 0, "a voxel that no view wrote holds no distance"
     o3d = import_open3d()
     core = o3d.core
-    blocks = surface_blocks(maps, voxel, truncation_voxels)
     grid = o3d.t.geometry.VoxelBlockGrid(
         ("tsdf", "weight"),
         (core.float32, core.float32),
         ((1), (1)),
-        voxel,
+        volume.voxel,
         BLOCK,
-        len(blocks) + 64,
+        len(volume.blocks) + 64,
         core.Device("CPU:0"),
     )
-    beyond = 2 * far + 4 * truncation_voxels * voxel  # what a ray that looks through writes: free up to here
-    with progress("mesh: fusion", len(maps)) as bar:
-        for view in maps:
-            inside = blocks[_in_frustum(blocks, view, voxel, far)]
-            if len(inside):
-                _integrate(o3d, grid, inside, supersample(view), beyond, truncation_voxels)
-            bar.advance()
-    vertices, faces = _extract(grid, min_weight)
-    if not len(faces):
-        raise no_surface(f"no voxel of {voxel:.4g} units was confirmed by {min_weight:g} views")
-    return _in_fixed_order(vertices, faces)
-
-
-def _extract(grid: Any, min_weight: float) -> tuple[NDArray, NDArray]:
-    """Vertices [v, 3] and faces [f, 3] of the zero crossing; none of either where there is no crossing."""
+    places = grid.hashmap().activate(core.Tensor(volume.blocks))[0].numpy()
+    for name, values in (("tsdf", volume.distance), ("weight", volume.weight)):
+        attribute = grid.attribute(name).numpy()  # a view
+        attribute[places] = values[..., None]
     try:
-        surface = grid.extract_triangle_mesh(weight_threshold=min_weight - 0.5)  # it asks for more than
+        surface = grid.extract_triangle_mesh(
+            weight_threshold=float(np.nextafter(np.float32(min_weight), np.float32(0)))
+        )
     except RuntimeError as error:
         if "shape {0}" not in str(error):  # how Open3D 0.20 says that the mesh is empty
             raise
-        return np.zeros((0, 3)), np.zeros((0, 3), np.int64)
-    return surface.vertex.positions.numpy(), surface.triangle.indices.numpy()
+        surface = None
+    if surface is None or not len(surface.triangle.indices):
+        raise no_surface(f"no voxel of {volume.voxel:.4g} units was seen with a weight of {min_weight:g}")
+    return _in_fixed_order(surface.vertex.positions.numpy(), surface.triangle.indices.numpy())
 
 
 def no_surface(found: str) -> UserError:
-    """The error for a field that shows nothing to fuse."""
+    """The error for views that show nothing to fuse."""
     return UserError(
-        f"mesh: expected rendered depths that agree between views, found none ({found}). Look at the rendered views "
+        f"mesh: expected depths that agree between views, found none ({found}). Look at the rendered views "
         "(scripts/render.py), train longer (train.max_seconds), or loosen mesh.min_opacity and mesh.agreement."
     )
 
 
-def _integrate(
-    o3d: ModuleType, grid: Any, blocks: NDArray, view: DepthMap, beyond: float, truncation_voxels: float
-) -> None:
-    core = o3d.core
-    depth = np.where(view.is_free & (view.depth == 0), np.float32(beyond), view.depth)
-    camera = view.viewpoint.camera
-    # Open3D takes floor(u) as the pixel, so the half-pixel principal point goes in as it is (tested on a sphere).
-    intrinsic = np.array([[camera.fx, 0, camera.cx], [0, camera.fy, camera.cy], [0, 0, 1.0]])
-    grid.integrate(
-        core.Tensor(np.ascontiguousarray(blocks, np.int32)),
-        o3d.t.geometry.Image(core.Tensor(np.ascontiguousarray(depth, np.float32))),
-        core.Tensor(intrinsic),
-        core.Tensor(invert_rigid(view.viewpoint.world_from_camera)),
-        1.0,  # depths are in world units
-        2 * beyond,
-        float(truncation_voxels),
-    )
+def _footprints(view: DepthMap) -> NDArray[np.float32]:
+    depth = view.depth[::2, ::2]
+    return depth[depth > 0] / np.float32(view.viewpoint.camera.fx)
 
 
-def supersample(view: DepthMap, factor: int = SUPERSAMPLING) -> DepthMap:
-    """The same map with more pixels: bilinear in inverse depth, in which planes are linear; exact on a floor.
+def _cells(view: DepthMap, side: float) -> NDArray[np.int64]:
+    """Coordinates of the cells that the trusted pixels fall in.
 
-    The integration looks up the nearest pixel. On a surface seen obliquely, depth steps from pixel to pixel by more
-    than the truncation, and a distant floor would come out in stripes.
+    Of surfaces that face the camera, every so many pixels are asked, a third of a cell apart; of those seen obliquely,
+    whose neighbouring pixels lie more than a cell apart, nine places of each pixel's plane.
     """
-    import cv2
-
-    h, w = view.depth.shape
-    size = (w * factor, h * factor)
-    is_known = view.depth > 0
-    inverse = np.where(is_known, 1 / np.where(is_known, view.depth, 1), 0).astype(np.float32)
-    weight = cv2.resize(is_known.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
-    mean_inverse = cv2.resize(inverse, size, interpolation=cv2.INTER_LINEAR)
-    # Half of the neighbours are enough: the others are unknown, not different (jumps were removed before).
-    depth = np.where(weight > 0.5, weight / np.maximum(mean_inverse, 1e-12), 0).astype(np.float32)
-    is_free = cv2.resize(view.is_free.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
-    camera = view.viewpoint.camera.resized((h * factor, w * factor))
-    return DepthMap(replace(view.viewpoint, camera=camera), depth, is_free & (depth == 0))
+    footprints = _footprints(view)
+    apart = side / 3 / float(np.median(footprints)) if len(footprints) else 1
+    points = np.concatenate([view.points(step=max(1, int(apart))), _oblique_points(view, side)])
+    return np.floor(points / side).astype(np.int64)
 
 
-def _cells(view: DepthMap, side: float) -> NDArray[np.int32]:
-    """Coordinates of the cells that the trusted pixels fall in, between neighbouring pixels too."""
-    return np.floor(supersample(view).points() / side).astype(np.int32)
+def _oblique_points(view: DepthMap, side: float) -> NDArray[np.float64]:
+    """Nine places [n, 3] on the plane of each pixel that reaches over more than half a cell."""
+    camera, pose = view.viewpoint.camera, view.viewpoint.world_from_camera
+    along = -(view.camera_rays * view.unit_normals).sum(-1)  # cosine of the ray, times its length
+    depth = view.depth
+    oblique = (depth > 0) & (depth / camera.fx > 0.5 * side * np.maximum(along, 1e-3))
+    if not oblique.any():
+        return np.zeros((0, 3))
+    rays, normals = view.camera_rays[oblique], view.unit_normals[oblique]
+    height = (along[oblique] * depth[oblique])[:, None]  # of the camera over the pixel's plane
+    thirds = np.stack(np.meshgrid([-1, 0, 1], [-1, 0, 1]), -1).reshape(-1, 2) / 3
+    found = []
+    for across, down in thirds:
+        shifted = rays + np.array([across / camera.fx, down / camera.fy, 0.0])
+        meets = -(shifted * normals).sum(-1, keepdims=True)
+        distance = np.where(meets > 1e-3, height / np.maximum(meets, 1e-3), depth[oblique][:, None])
+        found.append(shifted * np.clip(distance, 0.5 * depth[oblique][:, None], 2 * depth[oblique][:, None]))
+    return np.concatenate(found) @ pose[:3, :3].T + pose[:3, 3]
 
 
-def _unique_rows(rows: NDArray) -> NDArray:
-    """Unique integer rows [n, 3], by one packed key a row (np.unique over rows sorts far slower)."""
-    if not len(rows):
-        return rows
-    low = rows.min(0).astype(np.int64)
-    size = rows.max(0).astype(np.int64) - low + 1
-    key = ((rows[:, 0] - low[0]) * size[1] + (rows[:, 1] - low[1])) * size[2] + (rows[:, 2] - low[2])
-    unique = np.unique(key)
-    return np.stack([unique // (size[1] * size[2]), unique // size[2] % size[1], unique % size[2]], -1) + low
+def _keys(cells: NDArray[np.int64]) -> NDArray[np.int64]:
+    """One integer a cell [n, 3]: unique and sorted far faster than rows."""
+    shifted = cells.astype(np.int64) + (1 << (_KEY_BITS - 1))
+    return (shifted[:, 0] << 2 * _KEY_BITS) | (shifted[:, 1] << _KEY_BITS) | shifted[:, 2]
 
 
-def _in_frustum(blocks: NDArray, view: DepthMap, voxel: float, far: float) -> NDArray[np.bool_]:
-    """Which blocks [n, 3] may project into the picture: their bounding sphere against the image, generously."""
-    camera, (h, w) = view.viewpoint.camera, view.viewpoint.camera.size_hw
-    side = voxel * BLOCK
-    camera_from_world = invert_rigid(view.viewpoint.world_from_camera)
-    local = (blocks + 0.5) * side @ camera_from_world[:3, :3].T + camera_from_world[:3, 3]
-    z = np.maximum(local[:, 2], side)
-    x, y = local[:, 0] / z * camera.fx + camera.cx, local[:, 1] / z * camera.fy + camera.cy
-    reach = side * max(camera.fx, camera.fy) / z
-    inside = (x > -reach) & (x < w + reach) & (y > -reach) & (y < h + reach)
-    return inside & (local[:, 2] > -side) & (local[:, 2] < 2 * far + side)
+def _from_keys(keys: NDArray[np.int64]) -> NDArray[np.int64]:
+    mask = (1 << _KEY_BITS) - 1
+    return np.stack([keys >> 2 * _KEY_BITS, keys >> _KEY_BITS & mask, keys & mask], -1) - (1 << (_KEY_BITS - 1))
 
 
 def _in_fixed_order(vertices: NDArray, faces: NDArray) -> TriangleMesh:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from recon.settings import above, at_least, between
+from recon.settings import above, between
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,10 @@ class MeshSettings:
     max_depth: Annotated[float, above(0)] | None
     min_opacity: Annotated[float, between(0, 1)]
 
+    matched_max_side: Annotated[int, between(16, 16384)]
+    field_max_side: Annotated[int, between(16, 16384)]
+    field_weight: Annotated[float, above(0, up_to=1)]
+
     # trusting a depth
     max_jump: Annotated[float, above(0, up_to=10)]
     min_cosine: Annotated[float, between(0, 1)]
@@ -27,8 +31,13 @@ class MeshSettings:
     voxel_size: Annotated[float, above(0)] | None
     voxel_footprints: Annotated[float, above(0, up_to=1000)]
     truncation_voxels: Annotated[float, between(1, 8)]
-    min_weight: Annotated[float, at_least(1, up_to=10_000)]
+    min_weight: Annotated[float, above(0, up_to=10_000)]
     memory_mb: Annotated[float, between(8, 1_000_000)]
+
+    # planes
+    plane_tolerance_voxels: Annotated[float, above(0, up_to=100)]
+    min_plane_voxels: Annotated[float, between(2, 100_000)]
+    fill_reach: Annotated[float, between(0, 100)]
 
     # cleaning
     min_area_fraction: Annotated[float, between(0, 1)]

@@ -1,4 +1,4 @@
-"""The mesh stage: field -> mesh/ with geometry, texture, coverage and pictures."""
+"""The mesh stage: matched depths and field -> mesh/ with geometry, texture, evidence and pictures."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,21 +8,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recon.console import say, warn
+from recon.formats.face_evidence import write_face_evidence
 from recon.formats.images import write_image
+from recon.formats.matched_views import read_matched_views
 from recon.formats.meshes import write_glb, write_obj, write_ply
 from recon.geometry import Reconstruction, TriangleMesh, View, held_out
 from recon.mesh import cleaning, coverage
-from recon.mesh.agreement import keep_agreed
 from recon.mesh.atlas import SurfaceSamples, face_normals, unwrap
-from recon.mesh.depth_maps import DepthMap, RenderViewFn, render_depth_maps
-from recon.mesh.fusion import choose_voxel_size, fuse, no_surface
+from recon.mesh.depth_maps import RenderViewFn
 from recon.mesh.likeness import color_behind, likeness_of_views, portraits
 from recon.mesh.photos import Photo, load_photos
 from recon.mesh.picture import MeshScene
 from recon.mesh.settings import MeshSettings
-from recon.mesh.simplification import simplify
+from recon.mesh.surface import Surface, build_surface
 from recon.mesh.texture import ColorFn, Painter, bake, field_paint, make_painter
-from recon.mesh.viewpoints import choose_viewpoints, farthest_poses, training_views, typical_distance
+from recon.mesh.trusted_depths import trusted_depths
+from recon.mesh.verdict import Verdict, judge_surface
+from recon.mesh.viewpoints import farthest_poses, training_views, typical_distance
 from recon.workspace import StageRun, Workspace
 
 
@@ -34,7 +36,7 @@ def build_mesh(
     color_fn: ColorFn,
     settings: MeshSettings,
 ) -> Path:
-    """Mesh a field seen through two functions, and write `workspace.mesh` and the metrics section "mesh".
+    """Mesh what was matched and a field seen through two functions, and write `workspace.mesh` and the metrics section "mesh".
 
     Args:
         reconstruction: the posed capture; its training views' pictures paint the mesh, its held-out views judge it.
@@ -44,24 +46,26 @@ def build_mesh(
     Returns `workspace.mesh`. Raises `UserError` when the field shows no surface that its views agree on.
     """
     inputs = [workspace.checkpoint, workspace.cameras_json, workspace.points_ply, *reconstruction.files]
-    run = StageRun(workspace, "mesh", workspace.mesh, settings=settings, inputs=inputs)
+    run = StageRun(workspace, "mesh", workspace.mesh, settings=settings, inputs=[*inputs, *_matching(workspace)])
     if run.is_finished:
         say("mesh: up to date")
         return workspace.mesh
     with run as folder:
-        maps, far = _trusted_depths(reconstruction, render_view_fn, settings)
-        surface, voxel = _surface(maps, far, settings)
-        say(f"mesh: {len(surface.vertices):,} vertices, {len(surface.faces):,} faces, voxels of {voxel:.4g} units")
-        painter = _painter(surface, training_views(reconstruction), color_fn, reconstruction, voxel, settings)
-        textured, colored = _painted(surface, painter, settings)
-        n_seeing = coverage.count_views(
-            surface, painter.photos, min_cosine=settings.seen_min_cosine, tolerance=painter.tolerance
-        )
+        views, distance = training_views(reconstruction), typical_distance(reconstruction)
+        matched = read_matched_views(workspace, [view.name for view in views])
+        maps, far = trusted_depths(reconstruction, matched, render_view_fn, settings)
+        surface = build_surface(maps, far=far, distance=distance, settings=settings)
+        painter = _painter(surface, views, color_fn, distance, settings)
+        textured, colored = _painted(surface.mesh, painter, settings)
         scene = MeshScene(textured)
-        _write(folder, textured, colored, coverage.coverage_mesh(surface, n_seeing), scene)
+        _write(folder, surface, textured, colored, scene)
+        verdict = judge_surface(
+            surface.mesh, surface.faces, surface.planes, surface.on_plane, reconstruction, distance=distance
+        )
         run.metrics = {
-            **_measured(surface, n_seeing, voxel, reconstruction, settings),
+            **_measured(surface, painter, reconstruction, settings),
             **_likeness(scene, painter.photos, reconstruction, settings),
+            **_judged(verdict, reconstruction),
             "max_depth_units": far,
             "fusion_views": len(maps),
             "seconds": round(run.seconds, 2),
@@ -69,35 +73,59 @@ def build_mesh(
     return workspace.mesh
 
 
-def _write(folder: Path, textured: TriangleMesh, colored: TriangleMesh, seen: TriangleMesh, scene: MeshScene) -> None:
-    """The mesh in three formats, what was seen of it, and pictures from all sides."""
+def _matching(workspace: Workspace) -> list[Path]:
+    """The matching stage's files, where it ran."""
+    return [workspace.matching] if workspace.matching.is_dir() else []
+
+
+def _write(folder: Path, surface: Surface, textured: TriangleMesh, colored: TriangleMesh, scene: MeshScene) -> None:
+    """The mesh in three formats, how its faces are known, and pictures from all sides."""
     write_ply(folder / "mesh.ply", colored)
     write_obj(folder / "mesh.obj", textured)
     write_glb(folder / "mesh.glb", textured)
-    write_ply(folder / "coverage.ply", seen)
+    write_face_evidence(folder / "faces.npz", surface.faces)
+    write_ply(folder / "coverage.ply", coverage.evidence_mesh(surface.mesh, surface.faces))
     for name, picture in zip(["mesh_0", "mesh_1", "mesh_2", "mesh_3", "mesh_top"], portraits(scene), strict=True):
         write_image(folder / f"{name}.png", np.round(picture.color * 255).astype(np.uint8))
 
 
 def _measured(
-    surface: TriangleMesh,
-    n_seeing: NDArray[np.int64],
-    voxel: float,
-    reconstruction: Reconstruction,
-    settings: MeshSettings,
+    surface: Surface, painter: Painter, reconstruction: Reconstruction, settings: MeshSettings
 ) -> dict[str, Any]:
-    """Metrics of the surface; `n_seeing` [faces]: how many photos see each face."""
-    scale = reconstruction.scale
+    """Metrics of the surface."""
+    mesh, scale = surface.mesh, reconstruction.scale
+    n_seeing = coverage.count_views(
+        mesh, painter.photos, min_cosine=settings.seen_min_cosine, tolerance=painter.tolerance
+    )
+    say(f"mesh: {len(mesh.vertices):,} vertices, {len(mesh.faces):,} faces, voxels of {surface.voxel:.4g} units")
     return {
-        "vertices": len(surface.vertices),
-        "faces": len(surface.faces),
-        "components": int(cleaning.face_components(surface).max()) + 1,
-        "watertight_fraction": cleaning.watertight_fraction(surface),
-        "seen_fraction": coverage.seen_fraction(surface, n_seeing, min_views=settings.seen_min_views),
-        "voxel_units": voxel,
-        "voxel_m": scale and voxel * scale.metres_per_unit,
+        "vertices": len(mesh.vertices),
+        "faces": len(mesh.faces),
+        "components": int(cleaning.face_components(mesh).max()) + 1,
+        "watertight_fraction": cleaning.watertight_fraction(mesh),
+        "seen_fraction": coverage.seen_fraction(mesh, n_seeing, min_views=settings.seen_min_views),
+        "planes": len(surface.planes),
+        "on_plane_fraction": float(mesh.face_areas[surface.on_plane].sum() / mesh.face_areas.sum()),
+        "simplification_error_units": surface.simplification_error,
+        "simplification_error_m": scale and surface.simplification_error * scale.metres_per_unit,
+        "voxel_units": surface.voxel,
+        "voxel_m": scale and surface.voxel * scale.metres_per_unit,
         "texture_size": settings.texture_size,
         "texture_from": settings.texture_from,
+    }
+
+
+def _judged(verdict: Verdict, reconstruction: Reconstruction) -> dict[str, Any]:
+    """Metrics of the verdict; a surface that is poor or bad is said aloud."""
+    (warn if verdict.level in ("poor", "bad") else say)(f"mesh: {verdict.words}")
+    scale = reconstruction.scale
+    return {
+        "verdict": verdict.words,
+        "verdict_level": verdict.level,
+        "confirmed_fraction": verdict.confirmed_fraction,
+        "evidence_fractions": verdict.fractions,
+        "expected_accuracy_units": verdict.expected_error,
+        "expected_accuracy_m": scale and verdict.expected_error * scale.metres_per_unit,
     }
 
 
@@ -119,85 +147,20 @@ def _likeness(
     }
 
 
-def _trusted_depths(
-    reconstruction: Reconstruction, render_view_fn: RenderViewFn, settings: MeshSettings
-) -> tuple[list[DepthMap], float]:
-    viewpoints = choose_viewpoints(reconstruction, n_views=settings.fusion_views, max_side=settings.fusion_max_side)
-    maps, far = render_depth_maps(
-        viewpoints,
-        render_view_fn,
-        reconstruction=reconstruction,
-        max_depth=settings.max_depth,
-        min_opacity=settings.min_opacity,
-        max_jump=settings.max_jump,
-        min_cosine=settings.min_cosine,
-    )
-    n_before = sum(int((view.depth > 0).sum()) for view in maps)
-    if n_before == 0:
-        raise no_surface(f"{len(maps)} views, no pixel opaque enough")
-    maps = keep_agreed(
-        maps,
-        n_neighbours=settings.neighbours,
-        min_agreeing=settings.min_agreeing,
-        tolerance=settings.agreement,
-    )
-    n_after = sum(int((view.depth > 0).sum()) for view in maps)
-    if n_after < 100:
-        raise no_surface(f"{n_after} of {n_before} pixels in {len(maps)} views")
-    say(f"mesh: {n_after / n_before:.0%} of the depths agree between {len(maps)} views; meshing up to {far:.3g} units")
-    if n_after < 0.3 * n_before:
-        warn(
-            f"mesh: only {n_after / n_before:.0%} of the depths agree between views, so parts will be missing. "
-            "Train longer (train.max_seconds), or loosen mesh.agreement."
-        )
-    return maps, far
-
-
-def _surface(maps: list[DepthMap], far: float, settings: MeshSettings) -> tuple[TriangleMesh, float]:
-    """Fuse, clean, simplify, mend; and the voxel size."""
-    tolerance = settings.agreement
-    voxel = settings.voxel_size or choose_voxel_size(
-        maps,
-        footprints=settings.voxel_footprints,
-        truncation_voxels=settings.truncation_voxels,
-        memory_mb=settings.memory_mb,
-    )
-    mesh = fuse(
-        maps,
-        voxel=voxel,
-        truncation_voxels=settings.truncation_voxels,
-        far=far,
-        min_weight=settings.min_weight,
-    )
-    mesh = cleaning.drop_contradicted(mesh, maps, tolerance=tolerance, voxel=voxel)
-    if not len(mesh.faces):
-        raise no_surface("every face is looked through by more views than see it")
-    mesh = cleaning.drop_crumbs(mesh, min_area_fraction=settings.min_area_fraction)
-    mesh = simplify(mesh, max_faces=settings.max_faces)
-    mesh, _ = cleaning.fill_holes(
-        mesh, maps, max_perimeter=settings.max_hole_voxels * voxel, tolerance=tolerance, voxel=voxel
-    )
-    return simplify(mesh, max_faces=settings.max_faces), voxel  # closed holes bring faces of their own
-
-
 def _painter(
-    surface: TriangleMesh,
-    views: list[View],
-    color_fn: ColorFn,
-    reconstruction: Reconstruction,
-    voxel: float,
-    settings: MeshSettings,
+    surface: Surface, views: Sequence[View], color_fn: ColorFn, distance: float, settings: MeshSettings
 ) -> Painter:
-    poses = np.stack([view.world_from_camera for view in views])
-    chosen = farthest_poses(poses, settings.texture_photos, distance=typical_distance(reconstruction))
-    photos = load_photos([views[i] for i in chosen], MeshScene(surface), max_side=settings.photo_max_side)
+    chosen = farthest_poses(
+        np.stack([view.world_from_camera for view in views]), settings.texture_photos, distance=distance
+    )
+    photos = load_photos([views[i] for i in chosen], MeshScene(surface.mesh), max_side=settings.photo_max_side)
     return make_painter(
-        surface,
+        surface.mesh,
         photos,
         color_fn,
         views_per_texel=settings.views_per_texel,
         occlusion_margin_px=settings.occlusion_margin_px,
-        tolerance=2 * voxel,
+        tolerance=2 * surface.voxel,
     )
 
 

@@ -34,7 +34,7 @@ def choose_viewpoints(reconstruction: Reconstruction, *, n_views: int, max_side:
     poses = np.stack([view.world_from_camera for view in views])
     distance = typical_distance(reconstruction)
     chosen = [
-        Viewpoint(_small_pinhole(views[i].camera, max_side), poses[i])
+        Viewpoint(small_pinhole(views[i].camera, max_side), poses[i])
         for i in farthest_poses(poses, n_views, distance=distance)
     ]
     between = _half_way(views, max_side, distance=distance)
@@ -92,7 +92,8 @@ def point_depths(reconstruction: Reconstruction) -> NDArray[np.float64]:
     return np.concatenate(found)
 
 
-def _small_pinhole(camera: Camera, max_side: int) -> Camera:
+def small_pinhole(camera: Camera, max_side: int) -> Camera:
+    """The camera without distortion, at most `max_side` pixels on its longer side."""
     h, w = camera.size_hw
     shrink = min(1.0, max_side / max(h, w))
     return camera.pinhole().resized((max(1, round(h * shrink)), max(1, round(w * shrink))))
@@ -105,7 +106,7 @@ def _half_way(views: list[View], max_side: int, *, distance: float) -> list[View
         gap = pose_gap(b.world_from_camera[None], a.world_from_camera, distance=distance)[0]
         if 1e-3 < gap < 0.5:
             pose = _mean_pose(a.world_from_camera, b.world_from_camera)
-            found.append(Viewpoint(_small_pinhole(a.camera, max_side), pose))
+            found.append(Viewpoint(small_pinhole(a.camera, max_side), pose))
     return found
 
 

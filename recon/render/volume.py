@@ -29,6 +29,7 @@ class Samples:
     t_ends: Tensor  # [n]
     # what a sampler that had to look at the field hands on to its gradients: native, the encoding [n, k] of the midpoints
     features: Tensor | None = None
+    n_lit: Tensor | None = None  # [] how many there are, where the device alone knows: those behind them are rubbish
 
     def __len__(self) -> int:
         return len(self.ray_indices)
@@ -64,8 +65,9 @@ class FusedField(Protocol):
         occupied: Tensor,
         layout: OccupancyLayout,
         lattice: StepLattice,
+        capacity: int | None,
     ) -> Samples:
-        """The samples of `kernels.march`, each ray ending where the field has absorbed its light."""
+        """The samples of `kernels.march`, each ray ending where the field has absorbed its light; at most `capacity`."""
         ...
 
     def render(
@@ -117,9 +119,14 @@ def sample_visible(
     lattice: StepLattice,
     field: FusedField,
     spans: Spans | None = None,
+    capacity: int | None = None,
 ) -> Samples:
-    """`sample_rays`, but each ray ends where the field has absorbed its light: what is behind has no gradient."""
-    return field.march_visible(rays, _within(spans, *_reach(rays, near, layout)), offsets, occupied, layout, lattice)
+    """`sample_rays`, but each ray ends where the field has absorbed its light: what is behind has no gradient.
+
+    `capacity`: the host does not wait for a GPU to count them; rays whose samples do not fit take no part.
+    """
+    reach = _within(spans, *_reach(rays, near, layout))
+    return field.march_visible(rays, reach, offsets, occupied, layout, lattice, capacity)
 
 
 def render_rays(

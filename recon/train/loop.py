@@ -39,7 +39,6 @@ class Totals:
     """Sums over all steps, for the rates."""
 
     rays: int = 0
-    samples: int = 0
 
 
 class Run:
@@ -108,7 +107,6 @@ class Run:
     def _record(self, report: StepReport, monitor: Monitor, bar: Bar) -> None:
         training, curve = self.training, self.curve
         self.totals.rays += report.n_rays
-        self.totals.samples += report.n_samples
         before = report.psnr if self.running_psnr is None else self.running_psnr.to(report.psnr.device)
         self.running_psnr = 0.97 * before + 0.03 * report.psnr
         done = training.seconds if self.budget.max_seconds is not None else training.step
@@ -130,8 +128,8 @@ class Run:
             "loss/total": float(report.loss),
             "psnr/train": float(report.psnr),
             "speed/rays_per_second": self.totals.rays / max(training.seconds, 1e-9),
-            "speed/samples_per_second": self.totals.samples / max(training.seconds, 1e-9),
-            "samples/per_ray": report.n_samples / report.n_rays,
+            "speed/samples_per_second": training.samples.total / max(training.seconds, 1e-9),
+            "samples/per_ray": training.samples.per_ray,
             "occupancy/occupied_fraction": training.occupancy.occupied_fraction,
             "optimizer/learning_rate": training.learning_rate,
         }
@@ -157,8 +155,8 @@ class Run:
             "seconds": round(seconds, 2),
             "steps": self.training.step,
             "rays_per_second": round(self.totals.rays / seconds),
-            "samples_per_second": round(self.totals.samples / seconds),
-            "samples_per_ray": round(self.totals.samples / max(self.totals.rays, 1), 2),
+            "samples_per_second": round(self.training.samples.total / seconds),
+            "samples_per_ray": round(self.training.samples.total / max(self.totals.rays, 1), 2),
             "occupied_fraction": round(self.training.occupancy.occupied_fraction, 5),
             "psnr_train": round(self.psnr, 3),
             "peak_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),

@@ -18,6 +18,7 @@ from recon.train.depth_lines import LineBatch, LineSampler, band
 from recon.train.exposure import ExposureLearner
 from recon.train.gradients import add_gradients
 from recon.train.optimizer import SparseAdam
+from recon.train.sample_counts import SampleCounts
 from recon.train.schedule import Budget, learning_rate
 from recon.train.settings import Recipe
 from recon.train.targets import targets_of_lines, targets_of_photos
@@ -34,7 +35,6 @@ class StepReport:
     loss: Tensor
     psnr: Tensor
     n_rays: int
-    n_samples: int
 
 
 class Training:
@@ -63,7 +63,7 @@ class Training:
         self.batch = Batch.suited_to(device, recipe)
         self.step = 0
         self.seconds = 0.0
-        self.samples_per_ray = 32.0  # running mean; sets how many rays fill a step
+        self.samples = SampleCounts(per_ray=32.0)
 
     def advance(self, pixels: PixelSampler, budget: Budget) -> StepReport:
         """One optimisation step."""
@@ -77,7 +77,6 @@ class Training:
         if self.step % self.recipe.occupancy_interval == 0:
             self._update_occupancy()
         report = self._optimize_in_memory(pixels)
-        self.samples_per_ray = 0.95 * self.samples_per_ray + 0.05 * max(report.n_samples / report.n_rays, 1.0)
         self.step += 1
         self.seconds += time.perf_counter() - started
         return report
@@ -85,7 +84,7 @@ class Training:
     def _optimize_in_memory(self, pixels: PixelSampler) -> StepReport:
         """A step with as many rays as the batch allows; with half of them for good where the GPU's memory ends."""
         while True:
-            n_rays = int(min(max(self.batch.n_samples / self.samples_per_ray, 64), self.batch.max_rays))
+            n_rays = int(min(max(self.batch.n_samples / self.samples.per_ray, 64), self.batch.max_rays))
             try:
                 return self._optimize(pixels.sample(n_rays, self.generator))
             except torch.cuda.OutOfMemoryError as error:
@@ -99,7 +98,7 @@ class Training:
         lines = self._draw_lines(n)
         if lines is not None:
             targets = targets.joined(targets_of_lines(lines, self._random(len(lines.groups), 3)))
-        samples = self._sample(targets.rays, (targets.nearest, targets.farthest))
+        samples = self._sample(targets.rays, (targets.nearest, targets.farthest), self.samples.capacity(n))
         loss, color = add_gradients(
             self.field,
             targets.rays,
@@ -112,7 +111,8 @@ class Training:
         self.optimizer.step(self.learning_rate)
         self._learn_beside(color, targets.colors.detach(), batch, lines)
         psnr = -10 * torch.log10((color - targets.colors.detach())[:n].square().mean().clamp_min(1e-10))
-        return StepReport(loss, psnr, n, len(samples))
+        self.samples.add(len(samples) if samples.n_lit is None else samples.n_lit, n)
+        return StepReport(loss, psnr, n)
 
     def _learn_beside(self, color: Tensor, wanted: Tensor, batch: RayBatch, lines: LineBatch | None) -> None:
         """What rendered and wanted colours [n, 3] say of the photos' exposures, and of the lines that are wrong."""
@@ -145,7 +145,7 @@ class Training:
         width = band(self.progress, first=self.recipe.depth_band, final=self.recipe.final_depth_band)
         return self.lines.sample(max(int(n_photo_rays * self.recipe.depth_share), 1), width, self.generator)
 
-    def _sample(self, rays: Rays, spans: Spans | None) -> Samples:
+    def _sample(self, rays: Rays, spans: Spans | None, capacity: int | None) -> Samples:
         march: dict[str, Any] = {
             "near": self.scene.near,
             "offsets": self._random(len(rays)),
@@ -155,7 +155,9 @@ class Training:
             "spans": spans,
         }
         fused = self.field.fused()
-        return sample_rays(rays, **march) if fused is None else sample_visible(rays, field=fused, **march)
+        if fused is None:
+            return sample_rays(rays, **march)
+        return sample_visible(rays, field=fused, capacity=capacity, **march)
 
     def _lattice(self) -> StepLattice:
         """Coarse steps first: early rays cross much fog, and what they cannot resolve yet need not be sampled."""
@@ -173,6 +175,7 @@ class Training:
 
     def state(self) -> dict[str, Any]:
         """Everything that the next step depends on."""
+        self.samples.wait()
         return {
             "field": self.field.state_dict(),
             "optimizer": self.optimizer.state(),
@@ -181,7 +184,8 @@ class Training:
             "device": self.device.type,
             "step": self.step,
             "seconds": self.seconds,
-            "samples_per_ray": self.samples_per_ray,
+            "samples_per_ray": self.samples.per_ray,
+            "samples": self.samples.total,
             "lines": None if self.lines is None else self.lines.state(),
             "exposure": None if self.exposure is None else self.exposure.state(),
         }
@@ -198,7 +202,7 @@ class Training:
         else:  # each kind of device has random numbers of its own
             self.generator.manual_seed(self.seed + int(state["step"]))
         self.step, self.seconds = int(state["step"]), float(state["seconds"])
-        self.samples_per_ray = float(state["samples_per_ray"])
+        self.samples = SampleCounts(float(state["samples_per_ray"]), int(state["samples"]), is_known=self.step > 0)
         if self.lines is not None:
             self.lines.load_state(state["lines"])
         if self.exposure is not None:

@@ -7,7 +7,9 @@ import pytest
 import trimesh
 
 from recon.errors import UserError
+from recon.formats.face_evidence import read_face_evidence
 from recon.formats.meshes import read_obj, read_ply
+from recon.geometry import Evidence
 from recon.mesh import build_mesh
 from recon.mesh.settings import MeshSettings
 from recon.render.views import RenderedView
@@ -15,7 +17,17 @@ from recon.workspace import Workspace, read_metrics
 from tests.default_settings import default_settings
 
 SMALL = {"fusion_views": 22, "fusion_max_side": 96, "voxel_size": 0.06, "max_faces": 1500, "texture_size": 256}
-FILES = {"mesh.ply", "mesh.obj", "mesh.mtl", "mesh.png", "mesh.glb", "coverage.ply", "stage.json", "mesh_top.png"}
+FILES = {
+    "mesh.ply",
+    "mesh.obj",
+    "mesh.mtl",
+    "mesh.png",
+    "mesh.glb",
+    "coverage.ply",
+    "faces.npz",
+    "stage.json",
+    "mesh_top.png",
+}
 
 
 def settings(**changes):
@@ -60,6 +72,12 @@ def test_room_to_files_and_numbers_then_up_to_date(tmp_path, field, reconstructi
     np.testing.assert_allclose(textured.extents, np.ptp(mesh.vertices, axis=0), atol=1e-4)
     np.testing.assert_allclose(trimesh.load(folder / "mesh.glb").extents[[0, 2, 1]], textured.extents, atol=1e-4)
     assert json.loads((folder / "stage.json").read_text())["settings"]["max_faces"] == 1500
+
+    faces = read_face_evidence(folder / "faces.npz")
+    assert len(faces.evidence) == numbers["faces"] and (faces.evidence <= Evidence.SEEN).all()
+    assert numbers["confirmed_fraction"] == 0 and numbers["verdict_level"] == "bad"  # nothing was matched
+    assert sum(numbers["evidence_fractions"].values()) == pytest.approx(1)
+    assert numbers["planes"] >= 5 and numbers["on_plane_fraction"] > 0.7
 
     n_rendered = field.rendered[0]
     build_mesh(workspace, **arguments, settings=settings())

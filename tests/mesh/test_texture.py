@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import trimesh
 
-from recon.geometry import Camera, TriangleMesh, look_at
+from recon.geometry import Camera, Evidence, FaceEvidence, TriangleMesh, look_at
 from recon.mesh import MeshScene
 from recon.mesh.atlas import unwrap
-from recon.mesh.coverage import count_views, coverage_mesh, seen_fraction
+from recon.mesh.coverage import count_views, evidence_mesh, seen_fraction
 from recon.mesh.photos import load_photos
 from recon.mesh.texture import agreement_with_median, bake, even_exposures, field_paint, make_painter, take_best
 
@@ -61,8 +61,9 @@ def test_what_no_photo_sees_is_asked_of_the_field_and_reported_as_unseen(worlds,
     assert seen_fraction(mesh, n_seeing, min_views=1) == seen_fraction(mesh, n_seeing, min_views=2)
     assert 0.05 < seen_fraction(mesh, n_seeing, min_views=2) < 0.4
     assert seen_fraction(mesh, n_seeing, min_views=3) == 0
-    colors = coverage_mesh(mesh, n_seeing).colors
-    assert (colors == [178, 24, 43]).all(1).any()  # never seen: red
+    evidence = np.where(n_seeing > 0, Evidence.MATCHED, Evidence.INVENTED).astype(np.uint8)
+    colors = evidence_mesh(mesh, FaceEvidence(evidence, np.ones(len(evidence), np.float32))).colors
+    assert (colors == [178, 24, 43]).all(1).any() and (colors == [26, 140, 80]).all(1).any()
 
     field_colors = bake(mesh, unwrap(mesh, texture_size=64), lambda s: field_paint(painter, s), texture_size=64).texture
     assert (field_colors == [255, 0, 255]).all()

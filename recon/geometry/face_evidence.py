@@ -1,0 +1,34 @@
+"""How each face of a mesh is known, and how far it may be from the true surface."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Evidence(IntEnum):
+    """Why a face is where it is, from nothing to much."""
+
+    INVENTED = 0  # no view shows it: it joins what is known
+    FILLED = 1  # no view shows it: a plane that is known beside it goes on
+    SEEN = 2  # the radiance field shows it, and several views agree
+    PLANE = 3  # the pictures are blank here; a plane of the scene passes through
+    MATCHED = 4  # matched between pictures
+
+
+@dataclass(frozen=True)
+class FaceEvidence:
+    """One entry a face, in the order of the mesh's faces."""
+
+    evidence: NDArray[np.uint8]  # [f] of `Evidence`
+    expected_error: NDArray[np.float32]  # [f] world units: two thirds of the faces lie nearer than that to the truth
+
+    def __post_init__(self) -> None:
+        assert self.evidence.ndim == 1 and self.evidence.shape == self.expected_error.shape
+        assert self.evidence.dtype == np.uint8
+
+    @property
+    def is_confirmed(self) -> NDArray[np.bool_]:
+        """[f] matched between pictures, or on a plane that pictures show."""
+        return self.evidence >= Evidence.PLANE

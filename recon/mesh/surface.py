@@ -1,0 +1,80 @@
+"""Depth maps -> the finished surface: fused, its planes found and closed, cleaned, simplified, flattened, judged."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recon.console import say
+from recon.geometry import FaceEvidence, TriangleMesh
+from recon.mesh import cleaning
+from recon.mesh.depth_maps import DepthMap
+from recon.mesh.evidence import judge_faces
+from recon.mesh.fusion import choose_voxel_size, extract, fuse, no_surface
+from recon.mesh.plane_filling import fill, find_fillings
+from recon.mesh.planes import PlanePatch, find_planes, flatten
+from recon.mesh.settings import MeshSettings
+from recon.mesh.simplification import simplification_error, simplify
+
+
+@dataclass(frozen=True)
+class Surface:
+    """A mesh and what is known of it."""
+
+    mesh: TriangleMesh
+    faces: FaceEvidence
+    planes: Sequence[PlanePatch]
+    on_plane: NDArray[np.bool_]  # [f]
+    voxel: float  # world units
+    simplification_error: float  # world units: 95 % of the fused surface lies nearer to the simplified one
+
+
+def build_surface(maps: Sequence[DepthMap], *, far: float, distance: float, settings: MeshSettings) -> Surface:
+    """The surface of some maps; `distance` is that from which the scene is typically seen (world units)."""
+    voxel = settings.voxel_size or choose_voxel_size(
+        maps,
+        footprints=settings.voxel_footprints,
+        truncation_voxels=settings.truncation_voxels,
+        memory_mb=settings.memory_mb,
+    )
+    reach = settings.plane_tolerance_voxels * voxel
+    volume = fuse(maps, voxel=voxel, truncation_voxels=settings.truncation_voxels, far=far)
+    rough = extract(volume, min_weight=settings.min_weight)
+    planes = find_planes(rough, tolerance=reach, cell=2 * voxel, min_area=(settings.min_plane_voxels * voxel) ** 2)
+    fillings = find_fillings(
+        planes, maps, reach=settings.fill_reach * distance, tolerance=settings.agreement, voxel=voxel
+    )
+    volume = fill(volume, fillings, min_weight=settings.min_weight)
+    full = cleaning.drop_crumbs(
+        extract(volume, min_weight=settings.min_weight), min_area_fraction=settings.min_area_fraction
+    )
+    mesh = _mended(simplify(full, max_faces=settings.max_faces), maps, voxel, settings)
+    # Flattened last: exactly flat faces cost the simplification nothing, and it would spend its budget on them.
+    mesh = flatten(mesh, planes, reach=reach)
+    mesh = cleaning.drop_bad_faces(mesh)
+    faces = judge_faces(mesh, maps, fillings, tolerance=settings.agreement, voxel=voxel)
+    filled = sum(int(filling.is_filled.sum()) * filling.plane.cell**2 for filling in fillings)
+    say(f"mesh: {len(planes)} planes; holes of {filled:.3g} square units in all closed along them")
+    on_plane = _on_plane(mesh, planes)
+    return Surface(mesh, faces, planes, on_plane, voxel, simplification_error(full, mesh))
+
+
+def _mended(mesh: TriangleMesh, maps: Sequence[DepthMap], voxel: float, settings: MeshSettings) -> TriangleMesh:
+    """Without what views look through, without crumbs, small holes closed, within the budget of faces."""
+    mesh = cleaning.drop_contradicted(mesh, maps, tolerance=settings.agreement, voxel=voxel)
+    if not len(mesh.faces):
+        raise no_surface("every face is looked through by more views than see it")
+    mesh = cleaning.drop_crumbs(mesh, min_area_fraction=settings.min_area_fraction)
+    perimeter = settings.max_hole_voxels * voxel
+    mesh, _ = cleaning.fill_holes(mesh, maps, max_perimeter=perimeter, tolerance=settings.agreement, voxel=voxel)
+    return simplify(mesh, max_faces=settings.max_faces)  # closed holes bring faces of their own
+
+
+def _on_plane(mesh: TriangleMesh, planes: Sequence[PlanePatch]) -> NDArray[np.bool_]:
+    """Which faces [f] lie wholly on a plane, after flattening."""
+    on = np.zeros(len(mesh.faces), bool)
+    for plane in planes:
+        flat = np.abs(plane.heights(mesh.vertices)) < 1e-3 * plane.cell
+        on |= flat[mesh.faces].all(1)
+    return on

@@ -1,0 +1,140 @@
+"""The depth maps that are fused: matched depths where pictures could be matched, the field's where they are silent."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from recon.console import say, warn
+from recon.geometry import MatchedView, Reconstruction
+from recon.mesh.agreement import keep_agreed
+from recon.mesh.depth_maps import DepthMap, RenderViewFn, far_end, render_depth_maps
+from recon.mesh.fusion import no_surface
+from recon.mesh.matched_maps import matched_map
+from recon.mesh.settings import MeshSettings
+from recon.mesh.viewpoints import Viewpoint, choose_viewpoints, farthest_poses, small_pinhole, typical_distance
+
+_SILENT = 0.02  # share of a picture that matching must leave open for the field to be asked
+
+
+def trusted_depths(
+    reconstruction: Reconstruction,
+    matched_views: Iterable[MatchedView],
+    render_view_fn: RenderViewFn,
+    settings: MeshSettings,
+) -> tuple[list[DepthMap], float]:
+    """All maps to fuse, and the far end of the scene."""
+    matched = _matched(reconstruction, matched_views, settings)
+    if not matched:
+        return _field_alone(reconstruction, render_view_fn, settings)
+    far = settings.max_depth or far_end(reconstruction, [view.depth for view in matched])
+    maps = [
+        matched_map(view, far=far, max_jump=settings.max_jump, max_side=settings.matched_max_side) for view in matched
+    ]
+    known = sum(int((view.depth > 0).sum() + view.is_free.sum()) for view in maps)
+    say(f"mesh: {known / sum(view.depth.size for view in maps):.0%} of {len(maps)} pictures are matched or sky")
+    return maps + _field_where_silent(maps, far, reconstruction, render_view_fn, settings), far
+
+
+def _matched(
+    reconstruction: Reconstruction, matched_views: Iterable[MatchedView], settings: MeshSettings
+) -> list[MatchedView]:
+    """At most `fusion_views` of the matched views, spread over the capture."""
+    views = list(matched_views)
+    if len(views) <= settings.fusion_views:
+        return views
+    poses = np.stack([view.world_from_camera for view in views])
+    distance = typical_distance(reconstruction)
+    return [views[i] for i in farthest_poses(poses, settings.fusion_views, distance=distance)]
+
+
+def _field_where_silent(
+    maps: Sequence[DepthMap],
+    far: float,
+    reconstruction: Reconstruction,
+    render_view_fn: RenderViewFn,
+    settings: MeshSettings,
+) -> list[DepthMap]:
+    """The field's depths from the same places, only where matching says nothing and no other view says otherwise."""
+    silent = [_is_silent(view, settings.field_max_side) for view in maps]
+    asked = [i for i, mask in enumerate(silent) if mask.mean() > _SILENT]
+    if not asked:
+        return []
+    viewpoints = [
+        Viewpoint(small_pinhole(maps[i].viewpoint.camera, settings.field_max_side), maps[i].viewpoint.world_from_camera)
+        for i in asked
+    ]
+    rendered = _rendered(reconstruction, viewpoints, render_view_fn, settings, far)
+    field = [
+        replace(
+            view,
+            depth=np.where(silent[i], view.depth, 0).astype(np.float32),
+            is_free=view.is_free & silent[i],
+            weight=np.full_like(view.depth, settings.field_weight),
+        )
+        for i, view in zip(asked, rendered, strict=True)
+    ]
+    everything = [*field, *maps]
+    return keep_agreed(
+        everything,
+        n_judged=len(field),
+        n_neighbours=settings.neighbours,
+        min_agreeing=settings.min_agreeing,
+        tolerance=settings.agreement,
+    )
+
+
+def _is_silent(view: DepthMap, max_side: int) -> NDArray[np.bool_]:
+    """Where a map neither knows a surface nor looks through, at the size the field is rendered."""
+    h, w = small_pinhole(view.viewpoint.camera, max_side).size_hw
+    speaks = ((view.depth > 0) | view.is_free).astype(np.float32)
+    return cv2.resize(speaks, (w, h), interpolation=cv2.INTER_AREA) < 0.5
+
+
+def _field_alone(
+    reconstruction: Reconstruction, render_view_fn: RenderViewFn, settings: MeshSettings
+) -> tuple[list[DepthMap], float]:
+    """Nothing was matched: the field's depths from places that cover the capture, where views agree."""
+    viewpoints = choose_viewpoints(reconstruction, n_views=settings.fusion_views, max_side=settings.fusion_max_side)
+    maps = _rendered(reconstruction, viewpoints, render_view_fn, settings, settings.max_depth)
+    far = settings.max_depth or far_end(reconstruction, [view.depth for view in maps])
+    n_before = sum(int((view.depth > 0).sum()) for view in maps)
+    if n_before == 0:
+        raise no_surface(f"{len(maps)} views, no pixel opaque enough")
+    maps = keep_agreed(
+        maps,
+        n_judged=len(maps),
+        n_neighbours=settings.neighbours,
+        min_agreeing=settings.min_agreeing,
+        tolerance=settings.agreement,
+    )
+    n_after = sum(int((view.depth > 0).sum()) for view in maps)
+    if n_after < 100:
+        raise no_surface(f"{n_after} of {n_before} pixels in {len(maps)} views")
+    say(f"mesh: {n_after / n_before:.0%} of the field's depths agree between {len(maps)} views; up to {far:.3g} units")
+    if n_after < 0.3 * n_before:
+        warn(
+            f"mesh: only {n_after / n_before:.0%} of the depths agree between views, so parts will be missing. "
+            "Train longer (train.max_seconds), or loosen mesh.agreement."
+        )
+    return [replace(view, weight=np.full_like(view.depth, settings.field_weight)) for view in maps], far
+
+
+def _rendered(
+    reconstruction: Reconstruction,
+    viewpoints: Sequence[Viewpoint],
+    render_view_fn: RenderViewFn,
+    settings: MeshSettings,
+    max_depth: float | None,
+) -> list[DepthMap]:
+    return render_depth_maps(
+        viewpoints,
+        render_view_fn,
+        reconstruction=reconstruction,
+        max_depth=max_depth,
+        min_opacity=settings.min_opacity,
+        max_jump=settings.max_jump,
+        min_cosine=settings.min_cosine,
+    )[0]
