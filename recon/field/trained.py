@@ -128,7 +128,7 @@ def load_trained_field(workspace: Workspace, *, device: str, backend: str) -> Tr
 
 def revive(model: dict[str, Any], training: dict[str, Any], device: torch.device) -> TrainedField:
     """Rebuild a trained field from what `describe` and `Training.state` gave; `ValueError` for values that are none."""
-    field = empty_field(model.get("kind", "hash_grid"), model["shape"])
+    field = empty_field(model["kind"], model["shape"])
     field.load_state_dict(training["field"])
     matrix = model["scene"]["scene_from_world"].numpy()
     scene = Scene(**{**model["scene"], "scene_from_world": Similarity.from_matrix(matrix)})
