@@ -49,10 +49,21 @@ def lines(metrics: dict[str, Any]) -> Iterator[tuple[str, str]]:
             "training",
             f"{train['steps']} steps in {train['seconds']:.0f} s on {train['device']} ({train['backend']})",
         )
-        yield "peak memory", f"{train['peak_rss_mb'] / 1024:.1f} GB until the end of training"
-    seconds = sum(section.get("seconds", 0) for section in metrics.values() if isinstance(section, dict))
-    seconds += sum(view.get("seconds", 0) for view in metrics.get("views", {}).values())
-    yield "time", f"{seconds / 60:.1f} minutes, installation not counted"
+
+
+def stage_lines(metrics: dict[str, Any]) -> Iterator[str]:
+    """A table of what each stage cost, and the total."""
+    spent = metrics.get("stages", {})
+    if not spent:
+        return
+    yield f"{'stage':>28}  {'minutes':>8} {'of processor':>13} {'peak GB':>8}"
+    for name, stage in spent.items():
+        yield (
+            f"{name:>28}  {stage['seconds'] / 60:8.1f} {stage['cpu_seconds'] / 60:13.1f} {stage['peak_rss_mb'] / 1024:8.1f}"
+        )
+    seconds, cpu_seconds = (sum(stage[what] for stage in spent.values()) for what in ("seconds", "cpu_seconds"))
+    peak = max(stage["peak_rss_mb"] for stage in spent.values())
+    yield f"{'all, without installation':>28}  {seconds / 60:8.1f} {cpu_seconds / 60:13.1f} {peak / 1024:8.1f}"
 
 
 def _percent(ratio: float | None) -> str:
@@ -75,6 +86,9 @@ def main() -> int:
     print()
     for what, how_much in lines(metrics):
         print(f"{what:>28}  {how_much}")
+    print()
+    for line in stage_lines(metrics):
+        print(line)
     print()
     for what, pattern in PLACES.items():
         for file in sorted(workspace.root.glob(pattern)):

@@ -22,7 +22,6 @@ SMALL = [  # quick, not good: what matters here is that every stage hands the ne
     "field.finest_resolution_open=256",
     "field.occupancy_resolution=64",
     "field.steps_across_open=128",
-    "train.max_seconds=null",
     "train.max_steps=500",
     "train.samples_per_step=8192",
     "train.preview_count=1",

@@ -98,6 +98,10 @@ def test_as_a_program_from_another_folder(tmp_path: Path) -> None:
 METRICS = {
     "capture": {"kept": 17, "seconds": 2.0},
     "poses": {"registered": 17, "total": 17, "seconds": 30.0},
+    "stages": {
+        "poses": {"seconds": 36.0, "cpu_seconds": 60.0, "peak_rss_mb": 800.0},
+        "train": {"seconds": 24.0, "cpu_seconds": 48.0, "peak_rss_mb": 2150.4},
+    },
     "train": {"steps": 900, "seconds": 0.0, "device": "cpu", "backend": "native", "peak_rss_mb": 2150.4},
     "eval": {"psnr": 24.125, "ssim": 0.81, "seconds": 8.0},
     "views": {"orbit": {"seconds": 20.0}},
@@ -141,8 +145,8 @@ def test_summary_of_a_whole_run(run_script: Callable[..., Any], tmp_path: Path) 
         "0 fell through",
         "13 mm",
         "-0.12 %",
-        "1.0 minutes",
-        "2.1 GB",
+        "poses       0.6           1.0      0.8",
+        "all, without installation       1.0           1.8      2.1",
     )
     for number in (*numbers, str(tmp_path / "report.html")):
         assert number in ended.out

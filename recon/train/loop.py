@@ -16,6 +16,7 @@ from recon.formats.photos import Photo
 from recon.pixels import PixelSampler
 from recon.score.metrics import psnr
 from recon.train.monitor import Monitor
+from recon.train.quality import Forecast
 from recon.train.schedule import Budget
 from recon.train.training import StepReport, Training
 from recon.workspace import Workspace, write_json
@@ -73,10 +74,12 @@ class Run:
         """Step until the budget is spent; a checkpoint every so often, on Ctrl-C and at the end."""
         saved = time.monotonic()
         try:
-            with progress("training", self.budget.max_seconds or self.budget.max_steps) as bar:
+            with progress("training", self.budget.max_steps or self.budget.max_seconds) as bar:
+                forecast = Forecast(self.budget, seconds=self.training.seconds)
                 while self.progress < 1:
                     report = self.training.advance(pixels, self.budget)
                     self._record(report, monitor, bar)
+                    forecast.look(self.training.step, self.training.seconds)
                     if time.monotonic() - saved > checkpoint_seconds:
                         self.save()
                         saved = time.monotonic()
@@ -109,7 +112,7 @@ class Run:
         self.totals.rays += report.n_rays
         before = report.psnr if self.running_psnr is None else self.running_psnr.to(report.psnr.device)
         self.running_psnr = 0.97 * before + 0.03 * report.psnr
-        done = training.seconds if self.budget.max_seconds is not None else training.step
+        done = training.seconds if self.budget.max_steps is None else training.step
         note = f"step {training.step}" + (f"  PSNR {curve.psnr_train[-1]:.1f} dB" if curve.psnr_train else "")
         bar.move_to(done, note=note)
         if not curve.seconds or training.seconds - curve.seconds[-1] >= CURVE_INTERVAL_S or self.progress >= 1:
