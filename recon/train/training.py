@@ -7,8 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from recon import kernels
-from recon.field import RadianceField
+from recon.field.interface import Field
 from recon.geometry import Rays
 from recon.kernels import LossSettings, StepLattice
 from recon.pixels import PixelSampler, RayBatch, Scene
@@ -42,7 +41,7 @@ class Training:
 
     def __init__(
         self,
-        field: RadianceField,
+        field: Field,
         occupancy: Occupancy,
         scene: Scene,
         lattice: StepLattice,
@@ -147,9 +146,10 @@ class Training:
             "lattice": self._lattice(),
             "spans": spans,
         }
-        if kernels.fused(self.device) is None:
+        fused = self.field.fused()
+        if fused is None:
             return sample_rays(rays, **march)
-        return sample_visible(rays, field=self.field.tensors(), capacity=capacity, **march)
+        return sample_visible(rays, field=fused, capacity=capacity, **march)
 
     def _lattice(self) -> StepLattice:
         """Coarse steps first: early rays cross much fog, and what they cannot resolve yet need not be sampled."""
