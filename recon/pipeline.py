@@ -4,6 +4,7 @@ from pathlib import Path
 
 from recon.capture import capture_frames
 from recon.configuration import Settings
+from recon.console import in_turn
 from recon.export import export_world
 from recon.field.trained import load_trained_field
 from recon.formats.cameras_json import read_reconstruction
@@ -22,15 +23,8 @@ from recon.workspace import Workspace
 
 def run(workspace: Workspace, settings: Settings) -> None:
     """From a capture, or from given poses, to a verified world and its report."""
-    pose(workspace, settings)
-    match(workspace, settings)
-    train(workspace, settings)
-    evaluate(workspace, settings)
-    render(workspace, settings)
-    mesh(workspace, settings)
-    export(workspace, settings)
-    score(workspace, settings)
-    report(workspace, settings)
+    for stage in in_turn((pose, match, train, evaluate, render, mesh, export, score, report)):
+        stage(workspace, settings)
 
 
 def capture(workspace: Workspace, settings: Settings) -> None:

@@ -87,7 +87,7 @@ def quality(data: Path, seconds: float, device: str) -> dict[str, Any]:
 
     reconstruction = blender.read(data)
     values = yaml.safe_load((ROOT / "conf/train/default.yaml").read_text())
-    values |= {"max_seconds": seconds, "preview_count": 0, "checkpoint_seconds": 1e6}
+    values |= {"quality": None, "max_seconds": seconds, "preview_count": 0, "checkpoint_seconds": 1e6}
     sizes = yaml.safe_load((ROOT / "conf/field/hash_grid.yaml").read_text())
     with TemporaryDirectory() as folder:
         workspace = Workspace(Path(folder))

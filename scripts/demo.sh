@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # From nothing to a verified simulator world of the sample capture, on a plain machine. Settings: conf/experiment/demo.yaml.
 #
-#   bash scripts/demo.sh                              # about eight minutes on two cores; runs/demo
-#   bash scripts/demo.sh train.max_seconds=900        # any override of the configuration
+#   bash scripts/demo.sh                              # ten to twenty minutes on two cores; runs/demo
+#   bash scripts/demo.sh train.quality=draft          # any override of the configuration
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

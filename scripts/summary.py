@@ -38,10 +38,8 @@ def lines(metrics: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "held-out PSNR", f"{scores['psnr']:.2f} dB (SSIM {scores['ssim']:.3f})"
     if "f_score_5cm" in truth:
         yield "mesh F-score at 5 / 2 cm", f"{truth['f_score_5cm']:.3f} / {truth['f_score_2cm']:.3f}"
-    if world.get("engines"):
-        error_m = world["drop_test_max_error_m"]
-        at_rest = "none at rest" if error_m is None else f"at rest within {1000 * error_m:.0f} mm of the surface"
-        yield "drop test", f"{world['n_dropped']} spheres, {world['n_fell_through']} fell through, {at_rest}"
+    if world.get("drop"):
+        yield "drop test", _drop_line(world["drop"])
         yield "world loads in", ", ".join(name for name, loads in world["loads"].items() if loads)
     if "train" in metrics:
         train = metrics["train"]
@@ -49,10 +47,29 @@ def lines(metrics: dict[str, Any]) -> Iterator[tuple[str, str]]:
             "training",
             f"{train['steps']} steps in {train['seconds']:.0f} s on {train['device']} ({train['backend']})",
         )
-        yield "peak memory", f"{train['peak_rss_mb'] / 1024:.1f} GB until the end of training"
-    seconds = sum(section.get("seconds", 0) for section in metrics.values() if isinstance(section, dict))
-    seconds += sum(view.get("seconds", 0) for view in metrics.get("views", {}).values())
-    yield "time", f"{seconds / 60:.1f} minutes, installation not counted"
+
+
+def stage_lines(metrics: dict[str, Any]) -> Iterator[str]:
+    """A table of what each stage cost, and the total."""
+    spent = metrics.get("stages", {})
+    if not spent:
+        return
+    yield f"{'stage':>28}  {'minutes':>8} {'of processor':>13} {'peak GB':>8}"
+    for name, stage in spent.items():
+        yield (
+            f"{name:>28}  {stage['seconds'] / 60:8.1f} {stage['cpu_seconds'] / 60:13.1f} {stage['peak_rss_mb'] / 1024:8.1f}"
+        )
+    seconds, cpu_seconds = (sum(stage[what] for stage in spent.values()) for what in ("seconds", "cpu_seconds"))
+    peak = max(stage["peak_rss_mb"] for stage in spent.values())
+    yield f"{'all, without installation':>28}  {seconds / 60:8.1f} {cpu_seconds / 60:13.1f} {peak / 1024:8.1f}"
+
+
+def _drop_line(drop: dict[str, Any]) -> str:
+    failed = sum(drop[key] or 0 for key in ("lost", "flung", "falling"))
+    line = f"{drop['dropped']} spheres, {drop['through']} fell through, {failed} lost, flung or falling"
+    if drop["median_mm"] is None:
+        return f"{line}, none at rest"
+    return f"{line}, at rest {drop['median_mm']:.1f} mm from the surface (19 of 20 within {drop['p95_mm']:.0f} mm)"
 
 
 def _percent(ratio: float | None) -> str:
@@ -61,7 +78,7 @@ def _percent(ratio: float | None) -> str:
 
 def failures(metrics: dict[str, Any]) -> list[str]:
     """Verdicts of the world's verification that are not "pass"."""
-    verdicts = metrics.get("world", {}).get("verdicts", {})
+    verdicts = metrics.get("world", {}).get("engines", {})
     return [f"{engine}: {verdict}" for engine, verdict in verdicts.items() if verdict.startswith("fail")]
 
 
@@ -75,6 +92,9 @@ def main() -> int:
     print()
     for what, how_much in lines(metrics):
         print(f"{what:>28}  {how_much}")
+    print()
+    for line in stage_lines(metrics):
+        print(line)
     print()
     for what, pattern in PLACES.items():
         for file in sorted(workspace.root.glob(pattern)):

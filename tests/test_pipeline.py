@@ -22,7 +22,6 @@ SMALL = [  # quick, not good: what matters here is that every stage hands the ne
     "field.finest_resolution_open=256",
     "field.occupancy_resolution=64",
     "field.steps_across_open=128",
-    "train.max_seconds=null",
     "train.max_steps=500",
     "train.samples_per_step=8192",
     "train.preview_count=1",
@@ -103,7 +102,7 @@ def check_mesh_and_world(workspace: Workspace) -> None:
     mujoco.mj_step(model, mujoco.MjData(model))
     assert model.ngeom > 0
     world = read_metrics(workspace)["world"]
-    assert world["loads"]["mujoco"] and world["n_dropped"] > 0
+    assert world["loads"]["mujoco"] and world["drop"]["dropped"] > 0
     assert json.loads((workspace.world / "manifest.json").read_text())["scale"] is not None
 
 

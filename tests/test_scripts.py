@@ -98,6 +98,10 @@ def test_as_a_program_from_another_folder(tmp_path: Path) -> None:
 METRICS = {
     "capture": {"kept": 17, "seconds": 2.0},
     "poses": {"registered": 17, "total": 17, "seconds": 30.0},
+    "stages": {
+        "poses": {"seconds": 36.0, "cpu_seconds": 60.0, "peak_rss_mb": 800.0},
+        "train": {"seconds": 24.0, "cpu_seconds": 48.0, "peak_rss_mb": 2150.4},
+    },
     "train": {"steps": 900, "seconds": 0.0, "device": "cpu", "backend": "native", "peak_rss_mb": 2150.4},
     "eval": {"psnr": 24.125, "ssim": 0.81, "seconds": 8.0},
     "views": {"orbit": {"seconds": 20.0}},
@@ -110,12 +114,17 @@ METRICS = {
         "f_score_2cm": 0.604,
     },
     "world": {
-        "n_dropped": 200,
-        "n_fell_through": 0,
-        "drop_test_max_error_m": 0.0131,
-        "engines": {"mujoco": {}},
+        "drop": {
+            "dropped": 200,
+            "through": 0,
+            "lost": 0,
+            "flung": 0,
+            "falling": 0,
+            "median_mm": 3.14,
+            "p95_mm": 13.1,
+        },
         "loads": {"mujoco": True, "pybullet": None},
-        "verdicts": {"mujoco": "pass", "pybullet": "not installed"},
+        "engines": {"mujoco": "pass", "pybullet": "not installed"},
     },
 }
 
@@ -141,8 +150,8 @@ def test_summary_of_a_whole_run(run_script: Callable[..., Any], tmp_path: Path) 
         "0 fell through",
         "13 mm",
         "-0.12 %",
-        "1.0 minutes",
-        "2.1 GB",
+        "poses       0.6           1.0      0.8",
+        "all, without installation       1.0           1.8      2.1",
     )
     for number in (*numbers, str(tmp_path / "report.html")):
         assert number in ended.out
@@ -150,8 +159,8 @@ def test_summary_of_a_whole_run(run_script: Callable[..., Any], tmp_path: Path) 
 
 
 def test_summary_of_a_world_that_failed(run_script: Callable[..., Any], tmp_path: Path) -> None:
-    verdicts = {"mujoco": "fail: 3 spheres fell through"}
-    world = {**METRICS["world"], "drop_test_max_error_m": None, "verdicts": verdicts}
+    drop = {**METRICS["world"]["drop"], "median_mm": None, "p95_mm": None}
+    world = {**METRICS["world"], "drop": drop, "engines": {"mujoco": "fail: 3 spheres fell through"}}
     (tmp_path / "metrics.json").write_text(json.dumps({"world": world}))
     ended = run_script("summary", tmp_path)
     assert ended.code == 1 and "3 spheres fell through" in ended.err and "none at rest" in ended.out

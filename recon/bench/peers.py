@@ -39,7 +39,7 @@ def measure_peers(nerfstudio: Path, data: Path, seconds: float) -> dict[str, dic
 def _recon(data: Path, folder: Path, seconds: float) -> dict[str, float]:
     root = Path(__file__).resolve().parents[2]
     command = [sys.executable, "scripts/train.py", "dataset=transforms", f"dataset.path={data}"]
-    command += [f"workspace={folder / 'recon'}", f"train.max_seconds={seconds}"]
+    command += [f"workspace={folder / 'recon'}", "train.quality=null", f"train.max_seconds={seconds}"]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True)
     if done.returncode:
         raise UserError(f"recon did not train on {data}: {done.stderr.strip().splitlines()[-1]}")

@@ -12,12 +12,12 @@ import numpy as np
 from recon.console import warn
 from recon.errors import UserError
 from recon.formats.image_files import what_is_wrong
-from recon.formats.named_files import find_picture, inside
+from recon.formats.named_files import find_picture, folded, inside, picture_names
 from recon.geometry.transforms import Array
 
 _FEWEST = 3  # posed pictures that are worth going on with, where others had to be left out for their poses
 MISSING, DAMAGED, OUTSIDE = "do not exist", "do not open", "are not in the capture's folder"
-LOST, BROKEN = "have lost their pose (not finite, or all zeros)", "have a pose that is none"
+LOST = "have lost their pose (not finite, or all zeros)"
 
 
 class LostPoseError(UserError):
@@ -30,11 +30,15 @@ class Gathering:
     def __init__(self, source: Path, *, also: Sequence[Path] = ()) -> None:
         """source: the file or folder in messages; pictures that it names lie beside it or in `also`."""
         self.source, self._also = source, also
+        self._names: dict[str, frozenset[str]] = {}
         self._left: dict[str, list[str]] = {}
         self._errors: dict[str, UserError] = {}
 
     def picture(self, named: str, *, also_as: Path | None = None) -> Path | None:
         """The picture that `source` names, or `also_as`; None, noted, where it is missing or does not open."""
+        if also_as is None and self._is_surely_missing(named):
+            self.leave(named, MISSING)
+            return None
         try:
             found = find_picture(inside(self.source, named, also=self._also))
         except UserError as error:
@@ -49,6 +53,15 @@ class Gathering:
             return None
         return found if self.opens(found, named) else None
 
+    def _is_surely_missing(self, named: str) -> bool:
+        """Whether nothing in its folder can be meant by a plain name: one look at a folder serves a million names."""
+        if self._also or "\\" in named or "\0" in named or ".." in named or named.startswith(("/", "~")):
+            return False
+        folder, _, name = named.rpartition("/")
+        if folder not in self._names:
+            self._names[folder] = picture_names(self.source.parent / folder)
+        return folded(name) not in self._names[folder]
+
     def opens(self, picture: Path, name: str) -> bool:
         """Whether a picture that exists can be read; noted where not."""
         problem = what_is_wrong(picture)
@@ -57,13 +70,11 @@ class Gathering:
         return problem is None
 
     def pose(self, name: str, make: Callable[[], Array]) -> Array | None:
-        """The pose that `make` gives; None, noted, where it was lost or is none."""
+        """The pose that `make` gives; None, noted, where it was lost. What is no pose at all is an error of the whole set."""
         try:
             return make()
         except LostPoseError as error:
             self.leave(name, LOST, error)
-        except UserError as error:
-            self.leave(name, BROKEN, error)
         return None
 
     def leave(self, name: str, reason: str, error: UserError | None = None) -> None:
@@ -79,9 +90,8 @@ class Gathering:
     def tell(self, n_kept: int, *, hint: str = "Put them beside the file.") -> None:
         """Warn once for each reason; `UserError` where none is kept, or hardly any for want of poses."""
         total = n_kept + self.count()
-        no_pose = self.count(LOST, BROKEN)
-        if no_pose and (n_kept < _FEWEST or 2 * self.count(BROKEN) > total):
-            raise self._errors[BROKEN if self.count(BROKEN) else LOST]
+        if self.count(LOST) and n_kept < _FEWEST:
+            raise self._errors[LOST]
         if OUTSIDE in self._left:
             raise self._errors[OUTSIDE]
         if total and not n_kept:
@@ -90,7 +100,7 @@ class Gathering:
             raise UserError(f"{self.source}: none of its {total} listed pictures exists. {hint}")
         for reason, names in self._left.items():
             listed = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-            why = f" {self._errors[reason]}" if reason in (DAMAGED, BROKEN) else ""
+            why = f" {self._errors[reason]}" if reason == DAMAGED else ""
             warn(f"{self.source}: {len(names)} of {total} pictures {reason} and are skipped ({listed}).{why}")
 
 
@@ -98,5 +108,5 @@ def check_not_lost(matrix: Array, label: str) -> None:
     """Raise `LostPoseError` for a pose [r, c] or row [c] that holds NaN or infinity, or only zeros."""
     if not np.isfinite(matrix).all():
         raise LostPoseError(f"{label}: the pose holds NaN or infinity. Correct it or delete the frame.")
-    if matrix.size and not matrix[..., :3].any():
+    if matrix.size and not (matrix[:, :3] if matrix.ndim == 2 else matrix).any():
         raise LostPoseError(f"{label}: the pose is all zeros. Correct it or delete the frame.")

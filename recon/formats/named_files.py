@@ -16,51 +16,68 @@ from recon.formats.image_files import IMAGE_SUFFIXES
 from recon.workspace.reading import is_file, is_folder
 
 _DRIVE = re.compile(r"^[A-Za-z]:[\\/]")
+_LONGEST = 4096  # characters of a path, in Linux and in most programs
 _MOST_TAILS = 6  # folders of a foreign path that are tried below ours
 
 
 def inside(file: Path, named: str, *, also: Sequence[Path] = ()) -> Path:
     """The path that `file` names, from its folder or from one of `also`, which it may not leave.
 
-    A path of another machine, or one that leaves the folder, counts from the first of its folders that is here. Where that
-    gives no file, it is an error: only the capture's own folder is read.
+    A path of another machine counts from the first of its folders that is here. Where that gives no file, and where a path
+    climbs out of the folder, it is an error: only the capture's own folder is read.
     """
-    folders = [Path(os.path.abspath(folder)) for folder in (file.parent, *also)]
-    slashed = named if is_file(file.parent / named) else named.replace("\\", "/")
-    path = Path(os.path.abspath(file.parent / slashed))
-    is_foreign = bool(_DRIVE.match(named))
-    if not is_foreign and any(path.is_relative_to(folder) for folder in folders):
-        return path
-    parts = [part for part in slashed.split("/") if part not in ("", ".", "..")][is_foreign:]
-    for tail in (parts[-n:] for n in range(min(len(parts), _MOST_TAILS), 0, -1)):
-        for folder in folders:
-            found = find_picture(folder.joinpath(*tail)) or find_file(folder.joinpath(*tail))
-            if found is not None and found.is_relative_to(folder):
-                return found
+    folders = [_absolute(str(folder)) for folder in (file.parent, *also)]
+    slashed = named.replace("\\", "/") if "\\" in named and not is_file(file.parent / named) else named
+    path = os.path.normpath(os.path.join(folders[0], slashed))
+    is_foreign = slashed.startswith("/") or bool(_DRIVE.match(named))
+    if not _DRIVE.match(named) and any(path == folder or path.startswith(folder + os.sep) for folder in folders):
+        return Path(path)
+    parts = [part for part in slashed.split("/") if part not in ("", ".")][bool(_DRIVE.match(named)) :]
+    if is_foreign and ".." not in parts:
+        for tail in (parts[-n:] for n in range(min(len(parts), _MOST_TAILS), 0, -1)):
+            for folder in folders:
+                found = find_picture(Path(folder, *tail)) or find_file(Path(folder, *tail))
+                if found is not None:
+                    return found
     raise UserError(
-        f"{file}: the path {named!r} leads out of the capture's folder; expected one relative to it, without "
+        f"{file}: the path {named[:200]!r} leads out of the capture's folder; expected one relative to it, without "
         "'..'. Move the pictures below the folder and correct the path, or name their folder: dataset.images=..."
     )
 
 
+@lru_cache(maxsize=64)
+def _absolute(folder: str) -> str:
+    return os.path.abspath(folder)
+
+
 def find_file(path: Path) -> Path | None:
     """`path` itself, or with upper and lower case as they are on the disk; None when there is no such file."""
-    if is_file(path):
-        return path
-    folder = _find_folder(path.parent)
-    name = None if folder is None else _entries(folder).get(_folded(path.name))
-    return folder / name if folder is not None and name is not None and is_file(folder / name) else None
+    return _find(path, ("",))
 
 
 def find_picture(path: Path) -> Path | None:
     """`path` itself, with other case, or with the first picture suffix that exists; None when there is no such file."""
+    return _find(path, ("", *IMAGE_SUFFIXES))
+
+
+def picture_names(folder: Path) -> frozenset[str]:
+    """What the names of files in a folder fold to, with and without picture suffixes; see `folded`."""
+    found = _find_folder(folder)
+    names = () if found is None else _entries(found)
+    stems = (name[: -len(suffix)] for name in names for suffix in IMAGE_SUFFIXES if name.endswith(suffix))
+    return frozenset((*names, *stems))
+
+
+def _find(path: Path, suffixes: Sequence[str]) -> Path | None:
     if is_file(path):
         return path
-    folder = _find_folder(path.parent)
-    if folder is None or not path.name:
+    if not path.name or len(str(path)) > _LONGEST:
         return None
-    entries, wanted = _entries(folder), _folded(path.name)
-    for name in (entries.get(wanted + suffix) for suffix in ("", *IMAGE_SUFFIXES)):
+    folder = _find_folder(path.parent)
+    if folder is None:
+        return None
+    entries, wanted = _entries(folder), folded(path.name)
+    for name in (entries.get(wanted + suffix) for suffix in suffixes):
         if name is not None and is_file(folder / name):
             return folder / name
     return None
@@ -73,7 +90,7 @@ def _find_folder(path: Path) -> Path | None:
     if path.parent == path:
         return None
     parent = _find_folder(path.parent)
-    name = None if parent is None else _entries(parent).get(_folded(path.name))
+    name = None if parent is None else _entries(parent).get(folded(path.name))
     return parent / name if parent is not None and name is not None and is_folder(parent / name) else None
 
 
@@ -89,9 +106,10 @@ def _entries(folder: Path) -> dict[str, str]:
 def _listing(folder: str, _changed_ns: int) -> dict[str, str]:
     names: dict[str, str] = {}
     for name in sorted(os.listdir(folder)):
-        names.setdefault(_folded(name), name)
+        names.setdefault(folded(name), name)
     return names
 
 
-def _folded(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()
+def folded(name: str) -> str:
+    """A name without what other systems do not tell apart: case, and how accents are spelt."""
+    return name.lower() if name.isascii() else unicodedata.normalize("NFC", name).casefold()

@@ -60,6 +60,7 @@ class PixelPool:
         self._positions: Tensor | None = None
         self._alphas: Tensor | None = None
         sizes = [int(np.prod(fit_within(view.camera.size_hw, max_size))) for view in views]
+        self.n_pixels = sum(sizes)  # of all pictures, held or not
         self.share = _share_that_fits(sizes, views, memory_mb)
         rows = [n_picked(size, self.share) for size in sizes]
         self._interval = max(int(REUSE * sum(rows) / len(views)), 1)  # drawn pixels between two replacements

@@ -5,6 +5,7 @@ setup       what is there before the first step
 loop        to the end of the budget: clock, curve, previews, checkpoints
 training    one training: its state and its step
 schedule    budget and learning rate
+quality     steps of a named quality, and how long they take here
 monitor     TensorBoard
 targets     what the rays of a step should see
 gradients   loss and gradients: autograd, or the fused kernel

@@ -9,7 +9,7 @@ from recon.console import warn
 from recon.errors import UserError
 
 MIN_SAMPLES = 4096  # of a step: with fewer, training is not worth going on
-DEFAULTS = {"cpu": (1 << 15, 1 << 13), "cuda": (1 << 18, 1 << 16)}  # samples, rays
+DEFAULTS = {"cpu": (1 << 15, 1 << 13), "cuda": (1 << 18, 1 << 17)}  # samples, rays
 
 
 class Limits(Protocol):

@@ -16,6 +16,7 @@ from recon.formats.photos import Photo
 from recon.pixels import PixelSampler
 from recon.score.metrics import psnr
 from recon.train.monitor import Monitor
+from recon.train.quality import Forecast
 from recon.train.schedule import Budget
 from recon.train.training import StepReport, Training
 from recon.workspace import Workspace, write_json
@@ -39,7 +40,6 @@ class Totals:
     """Sums over all steps, for the rates."""
 
     rays: int = 0
-    samples: int = 0
 
 
 class Run:
@@ -74,10 +74,12 @@ class Run:
         """Step until the budget is spent; a checkpoint every so often, on Ctrl-C and at the end."""
         saved = time.monotonic()
         try:
-            with progress("training", self.budget.max_seconds or self.budget.max_steps) as bar:
+            with progress("training", self.budget.max_steps or self.budget.max_seconds) as bar:
+                forecast = Forecast(self.budget, seconds=self.training.seconds)
                 while self.progress < 1:
                     report = self.training.advance(pixels, self.budget)
                     self._record(report, monitor, bar)
+                    forecast.look(self.training.step, self.training.seconds)
                     if time.monotonic() - saved > checkpoint_seconds:
                         self.save()
                         saved = time.monotonic()
@@ -108,10 +110,9 @@ class Run:
     def _record(self, report: StepReport, monitor: Monitor, bar: Bar) -> None:
         training, curve = self.training, self.curve
         self.totals.rays += report.n_rays
-        self.totals.samples += report.n_samples
         before = report.psnr if self.running_psnr is None else self.running_psnr.to(report.psnr.device)
         self.running_psnr = 0.97 * before + 0.03 * report.psnr
-        done = training.seconds if self.budget.max_seconds is not None else training.step
+        done = training.seconds if self.budget.max_steps is None else training.step
         note = f"step {training.step}" + (f"  PSNR {curve.psnr_train[-1]:.1f} dB" if curve.psnr_train else "")
         bar.move_to(done, note=note)
         if not curve.seconds or training.seconds - curve.seconds[-1] >= CURVE_INTERVAL_S or self.progress >= 1:
@@ -130,8 +131,8 @@ class Run:
             "loss/total": float(report.loss),
             "psnr/train": float(report.psnr),
             "speed/rays_per_second": self.totals.rays / max(training.seconds, 1e-9),
-            "speed/samples_per_second": self.totals.samples / max(training.seconds, 1e-9),
-            "samples/per_ray": report.n_samples / report.n_rays,
+            "speed/samples_per_second": training.samples.total / max(training.seconds, 1e-9),
+            "samples/per_ray": training.samples.per_ray,
             "occupancy/occupied_fraction": training.occupancy.occupied_fraction,
             "optimizer/learning_rate": training.learning_rate,
         }
@@ -157,8 +158,8 @@ class Run:
             "seconds": round(seconds, 2),
             "steps": self.training.step,
             "rays_per_second": round(self.totals.rays / seconds),
-            "samples_per_second": round(self.totals.samples / seconds),
-            "samples_per_ray": round(self.totals.samples / max(self.totals.rays, 1), 2),
+            "samples_per_second": round(self.training.samples.total / seconds),
+            "samples_per_ray": round(self.training.samples.total / max(self.totals.rays, 1), 2),
             "occupied_fraction": round(self.training.occupancy.occupied_fraction, 5),
             "psnr_train": round(self.psnr, 3),
             "peak_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
@@ -166,6 +167,5 @@ class Run:
             "backend": backend,
             "exposure_spread": None if exposure is None else round(exposure.exposures().spread, 4),
             "depth_lines": 0 if lines is None else len(lines),
-            "depth_lines_believed": None if lines is None else round(lines.believed_fraction, 4),
             "n_cascades": self.training.occupancy.layout.n_cascades,
         }

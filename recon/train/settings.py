@@ -1,7 +1,7 @@
 """The settings of conf/train; what each means is told there."""
 
 from dataclasses import dataclass, fields
-from typing import Annotated
+from typing import Annotated, Literal
 
 from recon.errors import UserError
 from recon.settings import above, between
@@ -21,8 +21,6 @@ class Recipe:
     sky_noise: Annotated[float, between(0, 1)]
     depth_share: Annotated[float, between(0, 10)]
     depth_band: Annotated[float, between(1e-4, 0.5)]
-    final_depth_band: Annotated[float, between(1e-4, 0.5)]
-    depth_max_error: Annotated[float, between(0, 1)] | None
     depth_loss: Annotated[float, between(0, 1000)]
     sensor_depth: bool
     exposure: bool
@@ -36,6 +34,7 @@ class Recipe:
 class TrainSettings(Recipe):
     """The recipe; how long, from which pixels, and what is shown and saved meanwhile."""
 
+    quality: Literal["draft", "standard", "high"] | None
     max_seconds: Annotated[float, above(0)] | None
     max_steps: Annotated[int, between(1, 1_000_000_000)] | None
     max_image_size: Annotated[int, between(2, 65536)] | None
@@ -45,8 +44,8 @@ class TrainSettings(Recipe):
     preview_size: Annotated[int, between(2, 16384)]
 
     def __post_init__(self) -> None:
-        if self.max_steps is None and self.max_seconds is None:
-            raise UserError("train.max_steps and train.max_seconds are both null: set at least one")
+        if self.quality is None and self.max_steps is None and self.max_seconds is None:
+            raise UserError("train.quality, train.max_steps and train.max_seconds are all null: set at least one")
 
     @property
     def recipe(self) -> Recipe:

@@ -10,7 +10,7 @@ from recon import kernels
 from recon.console import say
 from recon.errors import UserError
 from recon.field.checkpoint import believed, load_checkpoint
-from recon.field.settings import HashGridSettings
+from recon.field.interface import FieldSettings
 from recon.field.trained import choose_device
 from recon.formats.depth_images import find_depth
 from recon.formats.images import fit_within
@@ -19,6 +19,7 @@ from recon.geometry import Reconstruction, View
 from recon.pixels import PixelPool, PixelSampler
 from recon.train.loop import Curve, Run, Totals
 from recon.train.monitor import Monitor
+from recon.train.quality import budget_of
 from recon.train.schedule import Budget
 from recon.train.settings import TrainSettings
 from recon.train.setup import new_training
@@ -30,7 +31,7 @@ def train_field(
     workspace: Workspace,
     *,
     reconstruction: Reconstruction,
-    field: HashGridSettings,
+    field: FieldSettings,
     settings: TrainSettings,
     config_text: str,
     seed: int,
@@ -49,7 +50,6 @@ def train_field(
         seed: of all random numbers.
         device: "auto", "cpu" or "cuda"; backend: of the kernels, "auto" or a name.
     """
-    budget = Budget(settings.max_steps, settings.max_seconds)
     chosen_device = choose_device(device)
     chosen_backend = kernels.use(backend, chosen_device)
     made_by = {"field": field, "recipe": settings.recipe, "seed": seed, "size": settings.max_image_size}
@@ -57,9 +57,8 @@ def train_field(
     poses = [workspace.cameras_json, workspace.poses / "colmap/points3D.bin"]
     inputs = [*poses, *reconstruction.files, workspace.matching, *depths]
     key = fingerprint(made_by, inputs)
-    run = StageRun(
-        workspace, "train", workspace.field, settings=made_by, inputs=inputs, also=vars(budget), is_kept=True
-    )
+    limits = (settings.quality, settings.max_steps, settings.max_seconds)
+    run = StageRun(workspace, "train", workspace.field, settings=made_by, inputs=inputs, also=limits, is_kept=True)
     if run.is_finished and workspace.checkpoint.exists():
         say("train: up to date")
         return workspace.field
@@ -78,6 +77,8 @@ def train_field(
         )
         with believed(workspace.checkpoint):
             curve, totals = _resume(training, saved)
+        n_cascades = training.occupancy.layout.n_cascades
+        budget = budget_of(settings, n_pixels=pool.n_pixels, n_cascades=n_cascades)
         del saved  # as large as the field with its moments
         _say_start(pool, training, budget, where=f"backend {chosen_backend} on {chosen_device}")
         previews = _previews(reconstruction.held_out_views, settings.preview_size, settings.preview_count)

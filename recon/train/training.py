@@ -7,25 +7,24 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from recon import kernels
-from recon.field import RadianceField
+from recon.field.interface import Field
 from recon.geometry import Rays
 from recon.kernels import LossSettings, StepLattice
 from recon.pixels import PixelSampler, RayBatch, Scene
 from recon.render.occupancy import Occupancy
 from recon.render.volume import Samples, Spans, sample_rays, sample_visible
 from recon.train.batch import Batch
-from recon.train.depth_lines import LineBatch, LineSampler, band
+from recon.train.depth_lines import LineBatch, LineSampler
 from recon.train.exposure import ExposureLearner
 from recon.train.gradients import add_gradients
 from recon.train.optimizer import SparseAdam
+from recon.train.sample_counts import SampleCounts
 from recon.train.schedule import Budget, learning_rate
 from recon.train.settings import Recipe
 from recon.train.targets import targets_of_lines, targets_of_photos
 
 # (share of the budget, times the final step) with which rays are sampled: the field is fog at first and needs no fine sampling
 STRIDES = ((0.1, 4), (0.5, 2), (1.0, 1))
-JUDGED_AFTER = 0.3  # of the budget: what lines of known depth say is doubted once the field knows colours itself
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,6 @@ class StepReport:
     loss: Tensor
     psnr: Tensor
     n_rays: int
-    n_samples: int
 
 
 class Training:
@@ -43,7 +41,7 @@ class Training:
 
     def __init__(
         self,
-        field: RadianceField,
+        field: Field,
         occupancy: Occupancy,
         scene: Scene,
         lattice: StepLattice,
@@ -64,7 +62,7 @@ class Training:
         self.batch = Batch.suited_to(device, recipe)
         self.step = 0
         self.seconds = 0.0
-        self.samples_per_ray = 32.0  # running mean; sets how many rays fill a step
+        self.samples = SampleCounts(per_ray=32.0)
 
     def advance(self, pixels: PixelSampler, budget: Budget) -> StepReport:
         """One optimisation step."""
@@ -78,7 +76,6 @@ class Training:
         if self.step % self.recipe.occupancy_interval == 0:
             self._update_occupancy()
         report = self._optimize_in_memory(pixels)
-        self.samples_per_ray = 0.95 * self.samples_per_ray + 0.05 * max(report.n_samples / report.n_rays, 1.0)
         self.step += 1
         self.seconds += time.perf_counter() - started
         return report
@@ -86,7 +83,7 @@ class Training:
     def _optimize_in_memory(self, pixels: PixelSampler) -> StepReport:
         """A step with as many rays as the batch allows; with half of them for good where the GPU's memory ends."""
         while True:
-            n_rays = int(min(max(self.batch.n_samples / self.samples_per_ray, 64), self.batch.max_rays))
+            n_rays = int(min(max(self.batch.n_samples / self.samples.per_ray, 64), self.batch.max_rays))
             try:
                 return self._optimize(pixels.sample(n_rays, self.generator))
             except torch.cuda.OutOfMemoryError as error:
@@ -99,8 +96,8 @@ class Training:
         targets = targets_of_photos(batch, noise, self.field, self.exposure, sky_noise=self.recipe.sky_noise)
         lines = self._draw_lines(n)
         if lines is not None:
-            targets = targets.joined(targets_of_lines(lines, self._random(len(lines.groups), 3)))
-        samples = self._sample(targets.rays, (targets.nearest, targets.farthest))
+            targets = targets.joined(targets_of_lines(lines, self._random(len(lines), 3)))
+        samples = self._sample(targets.rays, (targets.nearest, targets.farthest), self.samples.capacity(n))
         loss, color = add_gradients(
             self.field,
             targets.rays,
@@ -111,19 +108,13 @@ class Training:
             known_distances=targets.distances,
         )
         self.optimizer.step(self.learning_rate)
-        self._learn_beside(color, targets.colors.detach(), batch, lines)
-        psnr = -10 * torch.log10((color - targets.colors.detach())[:n].square().mean().clamp_min(1e-10))
-        return StepReport(loss, psnr, n, len(samples))
-
-    def _learn_beside(self, color: Tensor, wanted: Tensor, batch: RayBatch, lines: LineBatch | None) -> None:
-        """What rendered and wanted colours [n, 3] say of the photos' exposures, and of the lines that are wrong."""
-        n = len(batch)
+        shown, wanted = color[:n], targets.colors.detach()[:n]
         if self.exposure is not None:
             delta, rate = self.recipe.huber_delta, self.learning_rate
-            self.exposure.learn(color[:n], wanted[:n], batch.photo_indices, huber_delta=delta, learning_rate=rate)
-        if lines is not None and self.lines is not None:
-            limit = self.recipe.depth_max_error if self.progress > JUDGED_AFTER else None
-            self.lines.judge(lines, (color - wanted)[n:].abs().mean(1), limit=limit)
+            self.exposure.learn(shown, wanted, batch.photo_indices, huber_delta=delta, learning_rate=rate)
+        psnr = -10 * torch.log10((shown - wanted).square().mean().clamp_min(1e-10))
+        self.samples.add(len(samples) if samples.n_lit is None else samples.n_lit, n)
+        return StepReport(loss, psnr, n)
 
     def _loss_settings(self) -> LossSettings:
         recipe = self.recipe
@@ -143,10 +134,10 @@ class Training:
         """Rays of known depth for a step with so many rays of photos."""
         if self.lines is None:
             return None
-        width = band(self.progress, first=self.recipe.depth_band, final=self.recipe.final_depth_band)
-        return self.lines.sample(max(int(n_photo_rays * self.recipe.depth_share), 1), width, self.generator)
+        n = max(int(n_photo_rays * self.recipe.depth_share), 1)
+        return self.lines.sample(n, self.recipe.depth_band, self.generator)
 
-    def _sample(self, rays: Rays, spans: Spans | None) -> Samples:
+    def _sample(self, rays: Rays, spans: Spans | None, capacity: int | None) -> Samples:
         march: dict[str, Any] = {
             "near": self.scene.near,
             "offsets": self._random(len(rays)),
@@ -155,9 +146,10 @@ class Training:
             "lattice": self._lattice(),
             "spans": spans,
         }
-        if kernels.fused(self.device) is None:
+        fused = self.field.fused()
+        if fused is None:
             return sample_rays(rays, **march)
-        return sample_visible(rays, field=self.field.tensors(), **march)
+        return sample_visible(rays, field=fused, capacity=capacity, **march)
 
     def _lattice(self) -> StepLattice:
         """Coarse steps first: early rays cross much fog, and what they cannot resolve yet need not be sampled."""
@@ -175,6 +167,7 @@ class Training:
 
     def state(self) -> dict[str, Any]:
         """Everything that the next step depends on."""
+        self.samples.wait()
         return {
             "field": self.field.state_dict(),
             "optimizer": self.optimizer.state(),
@@ -183,8 +176,8 @@ class Training:
             "device": self.device.type,
             "step": self.step,
             "seconds": self.seconds,
-            "samples_per_ray": self.samples_per_ray,
-            "lines": None if self.lines is None else self.lines.state(),
+            "samples_per_ray": self.samples.per_ray,
+            "samples": self.samples.total,
             "exposure": None if self.exposure is None else self.exposure.state(),
         }
 
@@ -200,8 +193,6 @@ class Training:
         else:  # each kind of device has random numbers of its own
             self.generator.manual_seed(self.seed + int(state["step"]))
         self.step, self.seconds = int(state["step"]), float(state["seconds"])
-        self.samples_per_ray = float(state["samples_per_ray"])
-        if self.lines is not None:
-            self.lines.load_state(state["lines"])
+        self.samples = SampleCounts(float(state["samples_per_ray"]), int(state["samples"]), is_known=self.step > 0)
         if self.exposure is not None:
             self.exposure.load_state(state["exposure"])

@@ -14,7 +14,7 @@ from tests.formats.captures import picture
     "named",
     [
         "images/a b.png", "./images/a b.png", "images\\a b.png", ".\\images\\a b.png", "IMAGES/A B.PNG", "images/a b",
-        "C:\\Users\\me\\scan\\images\\a b.png", "/home/me/scan/images/a b.png", "../scan/images/a b.png", "D:/x/a b.png",
+        "C:\\Users\\me\\scan\\images\\a b.png", "/home/me/scan/images/a b.png", "D:/x/a b.png",
     ],
 )  # fmt: skip
 def test_names_of_other_systems(tmp_path: Path, named: str) -> None:
@@ -32,7 +32,9 @@ def test_any_printable_name(tmp_path: Path, name: str) -> None:
     assert find_picture(tmp_path / "K\u00fcche.png") == (expected if name.startswith("Ku") else None)
 
 
-@pytest.mark.parametrize("named", ["../none.png", "/etc/passwd", "a/../../none.png", "C:\\none.png"])
+@pytest.mark.parametrize(
+    "named", ["../none.png", "/etc/passwd", "a/../../none.png", "../scan/images/a b.png", "C:\\none.png"]
+)
 def test_no_name_leads_out(tmp_path: Path, named: str) -> None:
     with pytest.raises(UserError, match="leads out"):
         inside(tmp_path / "poses.json", named)

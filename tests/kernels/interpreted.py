@@ -24,7 +24,8 @@ from recon.field.checkpoint import load_checkpoint
 from recon.field.settings import HashGridSettings
 from recon.field.trained import load_trained_field
 from recon.formats import cameras_json
-from recon.kernels import HashLayout, triton
+from recon.kernels import HashLayout
+from recon.kernels.triton import arguments
 from recon.settings import read_settings
 from recon.train import train_field
 from recon.train.settings import TrainSettings
@@ -36,12 +37,13 @@ ROOT = Path(__file__).resolve().parents[2]
 SIZES = {
     "small": Sizes(70, 20, HashLayout(2, 4, 9, 4, 16), 32, 8, 0.15),
     "odd": Sizes(3, 7, HashLayout(3, 3, 9, 5, 31), 17, 6, 0.2),  # nothing is a power of two, and no bricks
+    "many rays": Sizes(1, 70, HashLayout(2, 4, 9, 4, 16), 16, 8, 0.3),  # more than there are lanes: they take turns
     "one": Sizes(1, 1, HashLayout(1, 1, 6, 3, 3), 1, 8, 0.3),
 }
 
 
 def compare(size: str, operands: str, *names: str) -> None:
-    triton.OPERANDS = {"half": tl.float16, "single": tl.float32}[operands]
+    arguments.OPERANDS = {"half": tl.float16, "single": tl.float32}[operands]
     for name in names:
         torch.manual_seed(0)
         kernels.use("triton", "cpu")

@@ -52,7 +52,7 @@ def test_values_and_gradients_in_half_precision() -> None:
 
 @needs_triton
 @pytest.mark.slow
-@pytest.mark.parametrize("size", ["small", "odd", "one"])
+@pytest.mark.parametrize("size", ["many rays", "odd", "one"])
 def test_rays(size: str) -> None:
     found = interpreted("compare", size, "single", "compare_march", "compare_looking")
     assert len(found) == 6

@@ -13,6 +13,7 @@ from recon.field.trained import load_trained_field
 from recon.formats import cameras_json
 from recon.geometry import Reconstruction
 from recon.train import train_field
+from recon.train.quality import LEAST, MOST, Forecast, budget_of, steps_of
 from recon.train.schedule import Budget, learning_rate
 from recon.train.settings import TrainSettings
 from recon.workspace import Workspace, read_metrics
@@ -157,13 +158,43 @@ def test_budget_and_learning_rate() -> None:
     assert Budget(100, None).progress(25, 1e9) == 0.25
     assert Budget(None, 60).progress(10**6, 30.0) == 0.5
     assert Budget(100, 60).progress(50, 45.0) == 0.75
-    with pytest.raises(UserError, match="both null"):
-        settings(max_steps=None, max_seconds=None)
+    with pytest.raises(UserError, match="all null"):
+        settings(quality=None, max_steps=None, max_seconds=None)
     with pytest.raises(UserError, match="max_steps=0"):
         settings(max_steps=0)
     rates = [learning_rate(p / 100, peak=1.0, final_ratio=0.1) for p in range(101)]
     assert rates[0] == pytest.approx(0.1) and max(rates) == pytest.approx(1.0) and rates[-1] == pytest.approx(0.1)
     assert rates[1:] == sorted(rates[1:], reverse=True)
+
+
+def test_quality_gives_steps_that_follow_pixels_and_scene() -> None:
+    sample = {"n_pixels": 24_600_000, "n_cascades": 2}
+    draft, standard, high = (steps_of(quality, **sample) for quality in ("draft", "standard", "high"))
+    assert (
+        standard == 4705 and 4 * draft == pytest.approx(standard, abs=2) and high == pytest.approx(4 * standard, abs=2)
+    )
+    assert steps_of("standard", n_pixels=4 * 24_600_000, n_cascades=2) == pytest.approx(2 * standard, abs=1)
+    assert steps_of("standard", n_pixels=24_600_000, n_cascades=4) > standard
+    assert (
+        steps_of("draft", n_pixels=1, n_cascades=1) == LEAST and steps_of("high", n_pixels=10**12, n_cascades=8) == MOST
+    )
+
+
+def test_budget_is_the_quality_within_the_limits() -> None:
+    def budget(**changes: object) -> Budget:
+        return budget_of(settings(**changes)["settings"], n_pixels=24_600_000, n_cascades=2)
+
+    assert budget(quality="standard") == Budget(4705, None)
+    assert budget(quality="standard", max_seconds=60) == Budget(4705, 60)
+    assert budget(quality="standard", max_steps=7) == Budget(7, None)
+    assert budget(quality=None, max_seconds=60) == Budget(None, 60)
+
+
+def test_forecast_is_told_once_and_leaves_the_first_seconds_out(capsys: pytest.CaptureFixture[str]) -> None:
+    forecast = Forecast(Budget(1000, None), seconds=100.0)
+    for step in range(1, 60):
+        forecast.look(step, 100 + 2 + 0.5 * step)  # two seconds to start with, then two steps a second
+    assert capsys.readouterr().out == "train: about 10 minutes on this machine; train.max_seconds limits it\n"
 
 
 def test_devices_and_backends_that_are_not_there() -> None:

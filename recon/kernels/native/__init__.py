@@ -17,6 +17,7 @@ from recon.kernels.layout import FieldTensors, HashLayout, LossSettings, Occupan
 from recon.kernels.native import library as lib
 
 CPU = torch.device("cpu")
+COUNTS_AHEAD = False  # march_visible knows how many samples there are when it returns
 TAKES_ENCODING = True  # field_gradients wants the encoding of the samples, which march_visible hands on
 OPAQUE_DEPTH = 5.0  # optical depth at which a rendered ray ends: 0.7 % of the light is left
 MIN_TRANSMITTANCE = 1e-2  # samples behind that much absorption neither add colour nor get a gradient

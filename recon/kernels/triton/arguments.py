@@ -14,6 +14,7 @@ from torch import Tensor
 
 from recon.kernels.layout import FieldTensors, HashLayout, OccupancyLayout, StepLattice
 
+OPERANDS = tl.float16  # of the networks' matrix products; sums are float32
 BRICK = 8  # cells an axis of a brick: large empty space is crossed brick by brick
 _PRIMES = (2654435761 - (1 << 32), 805459861)  # Mueller et al. 2022, eq. 4, as wrapping 32-bit integers
 
@@ -72,6 +73,14 @@ class Rays(NamedTuple):
     offsets: Any
 
 
+class Met(NamedTuple):
+    """What recon.kernels.triton.march.meet_kernel finds."""
+
+    begins: Any
+    meeting: Any
+    n_meeting: Any
+
+
 class Loss(NamedTuple):
     """A `LossSettings`, and what the gradients of samples are multiplied by while they are half precision."""
 
@@ -99,6 +108,21 @@ def _level_table(layout: HashLayout, device: torch.device) -> Tensor:
         strides = (cells + 1, (cells + 1) ** 2) if dense else _PRIMES
         columns.append((cells, first, *strides, -1 if dense else (1 << layout.log2_table_size) - 1))
     return torch.tensor(columns, dtype=torch.int32).T.contiguous().to(device)
+
+
+def plain(tensor: Tensor) -> Tensor:
+    """As the kernels take it."""
+    return tensor.detach().float().contiguous()
+
+
+def torch_operands() -> torch.dtype:
+    """OPERANDS as torch calls them."""
+    return torch.float16 if tl.float16 == OPERANDS else torch.float32
+
+
+def of_field(tensors: FieldTensors) -> tuple[Field, HashGrid]:
+    """What looks at the field takes."""
+    return field(tensors, OPERANDS), hash_grid(tensors.layout, tensors.table.device)
 
 
 def field(tensors: FieldTensors, dtype: tl.dtype) -> Field:

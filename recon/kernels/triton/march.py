@@ -1,6 +1,8 @@
-"""The samples of rays: how many each ray has, then, with their places known, the samples themselves.
+"""The samples of rays: which rays have any, how many each has, then, with their places known, the samples themselves.
 
-What a ray meets is found twice: looking at cells is cheap, and no sample needs a place before all are counted.
+What a ray meets is found twice: looking at cells is cheap, and no sample needs a place before all are counted. Most rays meet
+nothing, and of the others some end soon: those that meet something are collected first, and a lane whose ray has ended takes
+another one.
 """
 
 import triton
@@ -8,7 +10,7 @@ import triton.language as tl
 
 from recon.kernels.triton.hash_grid import encode, unit_position
 from recon.kernels.triton.networks import column, density_network, density_of, density_weights
-from recon.kernels.triton.walk import interval, load_rays, next_occupied
+from recon.kernels.triton.walk import TO_THE_END, first_in_line, interval, load_rays, next_in_line, next_occupied
 
 
 @triton.jit
@@ -24,52 +26,82 @@ def density_at(field, grid, layers, lattice, ray, index, live):
 
 
 @triton.jit(do_not_specialize=["n"])
-def count_occupied_kernel(rays, cells, lattice, counts, n, BLOCK: tl.constexpr):
-    """counts [n]: samples of each ray in occupied cells."""
+def meet_kernel(rays, cells, lattice, begins, meeting, n_meeting, n, BLOCK: tl.constexpr):
+    """begins [n]: each ray's first step that is a sample; `meeting`: the n_meeting [1] rays that have one, in any order."""
     row = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     ray = load_rays(rays, row, row < n)
-    index = tl.zeros([BLOCK], tl.int32)
+    index, _, found = next_occupied(cells, lattice, ray, tl.zeros([BLOCK], tl.int32), row < n, TO_THE_END)
+    tl.store(begins + row, index, mask=row < n)
+    number = found.to(tl.int32)
+    place = tl.atomic_add(n_meeting, tl.sum(number, 0), sem="relaxed") + tl.cumsum(number, 0) - 1
+    tl.store(meeting + place, row, mask=found)
+
+
+@triton.jit
+def load_meeting(met, place, live):
+    """The rays at places [n] of the collected ones, and their first samples' steps."""
+    row = tl.load(met.meeting + place, mask=live, other=0)
+    return row, tl.load(met.begins + row, mask=live, other=0)
+
+
+@triton.jit
+def count_occupied_kernel(rays, cells, lattice, met, counts, BLOCK: tl.constexpr):
+    """counts [n], zero before: samples of each ray in occupied cells."""
+    place = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    found = place < tl.load(met.n_meeting)
+    row, index = load_meeting(met, place, found)
+    met_any = found
+    ray = load_rays(rays, row, found)
     count = tl.zeros([BLOCK], tl.int32)
-    active = row < n
-    while tl.max(active.to(tl.int32), 0) > 0:
-        index, active = next_occupied(cells, lattice, ray, index, active)
-        count += active.to(tl.int32)
-        index += 1
-    tl.store(counts + row, count, mask=row < n)
+    while tl.max(found.to(tl.int32), 0) > 0:
+        count += found.to(tl.int32)
+        index, _, found = next_occupied(cells, lattice, ray, index + 1, found, TO_THE_END)
+    tl.store(counts + row, count, mask=met_any)
 
 
-@triton.jit(do_not_specialize=["n"])
-def count_visible_kernel(rays, cells, lattice, field, grid, opaque, counts, n, BLOCK: tl.constexpr):
-    """counts [n]: samples of each ray in occupied cells, up to an optical depth of `opaque` of the field itself."""
-    row = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    ray = load_rays(rays, row, row < n)
+@triton.jit
+def count_visible_kernel(
+    rays, cells, lattice, met, field, grid, opaque, counts, BLOCK: tl.constexpr, LOOKS: tl.constexpr
+):  # fmt: skip
+    """counts [n], zero before: samples of each ray in occupied cells, up to an optical depth of `opaque` of the field itself."""
     layers = density_weights(field, grid)
-    index = tl.zeros([BLOCK], tl.int32)
+    place, waiting, last = first_in_line(tl.load(met.n_meeting), BLOCK)
+    active = place < last
+    row, index = load_meeting(met, place, active)
+    is_sample = active
     count = tl.zeros([BLOCK], tl.int32)
     optical = tl.zeros([BLOCK], tl.float32)
-    active = row < n
     while tl.max(active.to(tl.int32), 0) > 0:
-        index, found = next_occupied(cells, lattice, ray, index, active)
-        optical += density_at(field, grid, layers, lattice, ray, index, found)[2]
-        count += found.to(tl.int32)
-        active = found & (optical <= opaque)
-        index += 1
-    tl.store(counts + row, count, mask=row < n)
+        ray = load_rays(rays, row, active)
+        optical += density_at(field, grid, layers, lattice, ray, index, is_sample)[2]
+        count += is_sample.to(tl.int32)
+        searching = active & (optical <= opaque)
+        index += is_sample.to(tl.int32)
+        index, searching, is_sample = next_occupied(cells, lattice, ray, index, searching, LOOKS)
+        ended = active & (searching == 0) & (is_sample == 0)
+        tl.store(counts + row, count, mask=ended)
+        place, waiting = next_in_line(place, ended, waiting)
+        begins = ended & (place < last)
+        new_row, new_index = load_meeting(met, place, begins)
+        row, index = tl.where(begins, new_row, row), tl.where(begins, new_index, index)
+        count, optical = tl.where(begins, 0, count), tl.where(begins, 0.0, optical)
+        is_sample = is_sample | begins
+        active = (active & (ended == 0)) | begins
 
 
-@triton.jit(do_not_specialize=["n", "capacity"])
-def write_kernel(rays, cells, lattice, first, ray_indices, t_starts, t_ends, capacity, n, BLOCK: tl.constexpr):
+@triton.jit(do_not_specialize=["capacity"])
+def write_kernel(rays, cells, lattice, met, first, ray_indices, t_starts, t_ends, capacity, BLOCK: tl.constexpr):
     """The samples [first[r], first[r + 1]) of each ray r; none of a ray whose samples end beyond `capacity`."""
-    row = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    ray = load_rays(rays, row, row < n)
-    at = tl.load(first + row, mask=row < n, other=0)
-    last = tl.load(first + row + 1, mask=row < n, other=0)
+    place = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    found = place < tl.load(met.n_meeting)
+    row, index = load_meeting(met, place, found)
+    ray = load_rays(rays, row, found)
+    at = tl.load(first + row, mask=found, other=0)
+    last = tl.load(first + row + 1, mask=found, other=0)
     last = tl.where(last <= capacity, last, at)
-    index = tl.zeros([BLOCK], tl.int32)
-    found = row < n
     while tl.max((at < last).to(tl.int32), 0) > 0:
         writes = at < last
-        index, found = next_occupied(cells, lattice, ray, index, found & writes)
+        index, _, found = next_occupied(cells, lattice, ray, index, found & writes, TO_THE_END)
         start, end = interval(lattice, ray, index)
         tl.store(ray_indices + at, row.to(tl.int64), mask=writes)
         # rounding in the two passes may differ, so that a sample is missing here: it becomes one of no length

@@ -5,7 +5,7 @@ import triton.language as tl
 
 from recon.kernels.triton.compositing import LN_2
 from recon.kernels.triton.hash_grid import encode, load_xyz, unit_position
-from recon.kernels.triton.march import density_at
+from recon.kernels.triton.march import density_at, load_meeting
 from recon.kernels.triton.networks import (
     GEOMETRY,
     color_network,
@@ -17,7 +17,7 @@ from recon.kernels.triton.networks import (
     harmonics_tile,
     narrow,
 )
-from recon.kernels.triton.walk import load_rays, next_occupied
+from recon.kernels.triton.walk import first_in_line, load_rays, next_in_line, next_occupied
 
 
 @triton.jit(do_not_specialize=["n"])
@@ -34,42 +34,30 @@ def density_kernel(positions, densities, geometry, field, grid, n, BLOCK: tl.con
     tl.store(geometry + at, found, mask=live[:, None])
 
 
-@triton.jit(do_not_specialize=["n"])
+@triton.jit
 def color_kernel(
-    rays,
-    cells,
-    lattice,
-    field,
-    grid,
-    harmonics,
-    opaque,
-    min_weight,
-    colors,
-    opacities,
-    distances,
-    n,
-    BLOCK: tl.constexpr,
-):
+    rays, cells, lattice, met, field, grid, harmonics, opaque, min_weight, colors, opacities, distances,
+    BLOCK: tl.constexpr, LOOKS: tl.constexpr,
+):  # fmt: skip
     """colors [n, 3], premultiplied, and opacities [n] of rays that end at an optical depth of `opaque`; distances [n] where half
-    of their light is left, 0 where more gets through.
+    of their light is left, 0 where more gets through. All are zero before: rays that meet nothing keep that.
 
     Samples that weigh less than `min_weight` have no colour of their own: they take that of the others.
     """
-    row = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    live = row < n
-    ray = load_rays(rays, row, live)
     density_layers = density_weights(field, grid)
     color_layers = color_weights(field)
-    of_direction = harmonics_tile(harmonics, row, live, field.dtype)
-    index = tl.zeros([BLOCK], tl.int32)
+    channel = tl.arange(0, 16)[None, :]
+    place, waiting, last = first_in_line(tl.load(met.n_meeting), BLOCK)
+    active = place < last
+    row, index = load_meeting(met, place, active)
+    is_sample = active
     optical = tl.zeros([BLOCK], tl.float32)
     seen = tl.zeros([BLOCK], tl.float32)
     distance = tl.zeros([BLOCK], tl.float32)
     total = tl.zeros([BLOCK, 16], tl.float32)
-    active = live
     while tl.max(active.to(tl.int32), 0) > 0:
-        index, found = next_occupied(cells, lattice, ray, index, active)
-        start, end, more, geometry = density_at(field, grid, density_layers, lattice, ray, index, found)
+        ray = load_rays(rays, row, active)
+        start, end, more, geometry = density_at(field, grid, density_layers, lattice, ray, index, is_sample)
         missing = LN_2 - optical
         halves = (missing > 0) & (more >= missing)
         inside = (end - start) * missing / tl.maximum(more, 1e-30)
@@ -78,14 +66,25 @@ def color_kernel(
         optical += more
         counts = tl.where(weight > min_weight, weight, 0.0)
         if tl.max(counts, 0) > 0:
+            of_direction = harmonics_tile(harmonics, row, active, field.dtype)
             value = color_network(of_direction, narrow(geometry, field.dtype), color_layers, field.dtype)[2]
             total += counts[:, None] * tl.sigmoid(value)
             seen += counts
-        active = found & (optical <= opaque)
-        index += 1
-    opacity = 1 - tl.exp(-optical)
-    tl.store(opacities + row, opacity, mask=live)
-    tl.store(distances + row, distance, mask=live)
-    channel = tl.arange(0, 16)[None, :]
-    scaled = total * (opacity / tl.maximum(seen, 1e-8))[:, None]
-    tl.store(colors + row[:, None] * 3 + channel, scaled, mask=live[:, None] & (channel < 3))
+        index += is_sample.to(tl.int32)
+        searching = active & (optical <= opaque)
+        index, searching, is_sample = next_occupied(cells, lattice, ray, index, searching, LOOKS)
+
+        ended = active & (searching == 0) & (is_sample == 0)
+        opacity = 1 - tl.exp(-optical)
+        tl.store(opacities + row, opacity, mask=ended)
+        tl.store(distances + row, distance, mask=ended)
+        scaled = total * (opacity / tl.maximum(seen, 1e-8))[:, None]
+        tl.store(colors + row[:, None] * 3 + channel, scaled, mask=ended[:, None] & (channel < 3))
+        place, waiting = next_in_line(place, ended, waiting)
+        begins = ended & (place < last)
+        new_row, new_index = load_meeting(met, place, begins)
+        row, index = tl.where(begins, new_row, row), tl.where(begins, new_index, index)
+        optical, seen = tl.where(begins, 0.0, optical), tl.where(begins, 0.0, seen)
+        distance, total = tl.where(begins, 0.0, distance), tl.where(begins[:, None], 0.0, total)
+        is_sample = is_sample | begins
+        active = (active & (ended == 0)) | begins

@@ -45,13 +45,13 @@ def features_tile(grid, features, sample, live):
     return tl.load(features + sample[:, None] * grid.ENCODED + column, mask=live[:, None], other=0.0)
 
 
-@triton.jit(do_not_specialize=["n_rays"])
+@triton.jit
 def forward_kernel(
-    origins, directions, ray_indices, t_starts, t_ends, first, n_rays, field, grid, harmonics, features, outputs,
+    origins, directions, ray_indices, t_starts, t_ends, n_samples, field, grid, harmonics, features, outputs,
     BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """features [n, ENCODED] and outputs [n, 4] of the n = first[n_rays] samples."""
-    n = tl.load(first + n_rays).to(tl.int32)
+    """features [n, ENCODED] and outputs [n, 4] of the n_samples [1] samples."""
+    n = tl.load(n_samples).to(tl.int32)
     density_layers = density_weights(field, grid)
     color_layers = color_weights(field)
     for block in range(tl.program_id(0), tl.cdiv(n, BLOCK), tl.num_programs(0)):
@@ -71,14 +71,14 @@ def forward_kernel(
         tl.store(outputs + sample[:, None] * 4 + channel, values, mask=live[:, None] & (channel < 4))
 
 
-@triton.jit(do_not_specialize=["n_rays"])
+@triton.jit
 def backward_kernel(
-    ray_indices, first, n_rays, field, grid, harmonics, features, grad_outputs, grad_features, grad_weights, n_weights,
+    ray_indices, n_samples, field, grid, harmonics, features, grad_outputs, grad_features, grad_weights, n_weights,
     BLOCK: tl.constexpr,
 ):  # fmt: skip
     """grad_features [n, ENCODED] from grad_outputs [n, 4], and this program's share of the layers' gradients: one row of
     grad_weights [programs, n_weights]."""
-    n = tl.load(first + n_rays).to(tl.int32)
+    n = tl.load(n_samples).to(tl.int32)
     density_layers = density_weights(field, grid)
     color_layers = color_weights(field)
     back0, back1 = tl.trans(density_layers[0]), tl.trans(density_layers[1])
@@ -150,13 +150,13 @@ def store_encoding_weights(layer, tile, field, grid):
     tl.store(layer + at, tile, mask=mask)
 
 
-@triton.jit(do_not_specialize=["n_rays"])
+@triton.jit
 def scatter_features_kernel(
-    origins, directions, ray_indices, t_starts, t_ends, first, n_rays, field, grid, grad_features, grad_table, scale,
+    origins, directions, ray_indices, t_starts, t_ends, n_samples, field, grid, grad_features, grad_table, scale,
     BLOCK: tl.constexpr,
 ):  # fmt: skip
     """Adds the gradients of the samples' encodings, divided by `scale`, to the rows of the table."""
-    n = tl.load(first + n_rays).to(tl.int32)
+    n = tl.load(n_samples).to(tl.int32)
     sample = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     live = sample < n
     ray, t = samples_of(ray_indices, t_starts, t_ends, sample, live)

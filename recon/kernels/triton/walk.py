@@ -7,6 +7,7 @@ from recon.kernels.triton.arguments import BRICK as _BRICK
 from recon.kernels.triton.hash_grid import load_xyz
 
 BRICK = tl.constexpr(_BRICK)
+TO_THE_END = tl.constexpr(1 << 30)  # looks
 
 
 @triton.jit
@@ -60,44 +61,71 @@ def exit_axis(cell, size, origin, direction, side, resolution):
 
 
 @triton.jit
-def next_occupied(cells, lattice, ray, index, searching):
-    """Each searching lane's first step from `index` on whose midpoint lies in an occupied cell before t_far.
+def look(cells, lattice, ray, index, searching):
+    """Whether step `index` of each searching lane is a sample: its midpoint lies in an occupied cell before t_far.
 
-    Returns the steps and which lanes found one. Empty cells, and bricks of them, are crossed in one jump.
+    Returns where to look next, which lanes search on, and the hits; those keep their index. Empty cells, and bricks of them, are
+    crossed in one jump.
     """
     ox, oy, oz, dx, dy, dz = ray[0], ray[1], ray[2], ray[3], ray[4], ray[5]
     t_near, t_far, offset = ray[6], ray[7], ray[8]
     r = cells.resolution
+    start, end = interval(lattice, ray, index)
+    t = 0.5 * (start + end)
+    searching = searching & (t < t_far)
+    x, y, z = ox + t * dx, oy + t * dy, oz + t * dz
+    reach = tl.maximum(tl.maximum(tl.abs(x), tl.abs(y)), tl.abs(z))
+    # frexp: reach = m 2^cascade, m in [0.5, 1)
+    cascade = tl.maximum((reach.to(tl.int32, bitcast=True) >> 23) - 126, 0)
+    inside = cascade < cells.n_cascades
+    cascade = tl.where(inside, cascade, 0)
+    scale = ((127 - cascade) << 23).to(tl.float32, bitcast=True)
+    cx = tl.minimum(tl.maximum(((x * scale + 1) * (0.5 * r)).to(tl.int32), 0), r - 1)
+    cy = tl.minimum(tl.maximum(((y * scale + 1) * (0.5 * r)).to(tl.int32), 0), r - 1)
+    cz = tl.minimum(tl.maximum(((z * scale + 1) * (0.5 * r)).to(tl.int32), 0), r - 1)
+    looks = searching & inside
+    size = tl.full(index.shape, 1, tl.int32)
+    if cells.has_bricks:
+        b = r // BRICK
+        brick = ((cascade * b + cz // BRICK) * b + cy // BRICK) * b + cx // BRICK
+        looks = looks & (tl.load(cells.bricks + brick, mask=looks, other=0) != 0)
+        size = tl.where(looks, 1, BRICK)
+    cell = ((cascade * r + cz) * r + cy) * r + cx
+    hit = looks & (tl.load(cells.occupied + cell, mask=looks, other=0) != 0)
+    searching = searching & (hit == 0)
+    side = 2.0 / (r * scale)
+    t_exit = tl.minimum(exit_axis(cx, size, ox, dx, side, r), exit_axis(cy, size, oy, dy, side, r))
+    t_exit = tl.minimum(t_exit, exit_axis(cz, size, oz, dz, side, r))
+    t_exit = tl.maximum(tl.minimum(t_exit, t_far), t_near)
+    jump = tl.where(searching & inside, steps_before(lattice, t_near, offset, t_exit), 0)
+    return tl.where(searching, tl.maximum(index + 1, jump), index), searching, hit
+
+
+@triton.jit
+def next_occupied(cells, lattice, ray, index, searching, looks):
+    """Each searching lane's first sample from step `index` on, or, after so many looks, the step to go on from.
+
+    Returns the steps, which lanes search on, and which found a sample.
+    """
     found = searching & (index < 0)  # none yet
-    while tl.max(searching.to(tl.int32), 0) > 0:
-        start, end = interval(lattice, ray, index)
-        t = 0.5 * (start + end)
-        searching = searching & (t < t_far)
-        x, y, z = ox + t * dx, oy + t * dy, oz + t * dz
-        reach = tl.maximum(tl.maximum(tl.abs(x), tl.abs(y)), tl.abs(z))
-        # frexp: reach = m 2^cascade, m in [0.5, 1)
-        cascade = tl.maximum((reach.to(tl.int32, bitcast=True) >> 23) - 126, 0)
-        inside = cascade < cells.n_cascades
-        cascade = tl.where(inside, cascade, 0)
-        scale = ((127 - cascade) << 23).to(tl.float32, bitcast=True)
-        cx = tl.minimum(tl.maximum(((x * scale + 1) * (0.5 * r)).to(tl.int32), 0), r - 1)
-        cy = tl.minimum(tl.maximum(((y * scale + 1) * (0.5 * r)).to(tl.int32), 0), r - 1)
-        cz = tl.minimum(tl.maximum(((z * scale + 1) * (0.5 * r)).to(tl.int32), 0), r - 1)
-        look = searching & inside
-        size = tl.full(index.shape, 1, tl.int32)
-        if cells.has_bricks:
-            b = r // BRICK
-            brick = ((cascade * b + cz // BRICK) * b + cy // BRICK) * b + cx // BRICK
-            look = look & (tl.load(cells.bricks + brick, mask=look, other=0) != 0)
-            size = tl.where(look, 1, BRICK)
-        cell = ((cascade * r + cz) * r + cy) * r + cx
-        hit = look & (tl.load(cells.occupied + cell, mask=look, other=0) != 0)
+    left = tl.full([], looks, tl.int32)
+    while left * tl.max(searching.to(tl.int32), 0) > 0:
+        index, searching, hit = look(cells, lattice, ray, index, searching)
         found = found | hit
-        searching = searching & (hit == 0)
-        side = 2.0 / (r * scale)
-        t_exit = tl.minimum(exit_axis(cx, size, ox, dx, side, r), exit_axis(cy, size, oy, dy, side, r))
-        t_exit = tl.minimum(t_exit, exit_axis(cz, size, oz, dz, side, r))
-        t_exit = tl.maximum(tl.minimum(t_exit, t_far), t_near)
-        jump = tl.where(searching & inside, steps_before(lattice, t_near, offset, t_exit), 0)
-        index = tl.where(searching, tl.maximum(index + 1, jump), index)
-    return index, found
+        left -= 1
+    return index, searching, found
+
+
+@triton.jit
+def first_in_line(n, BLOCK: tl.constexpr):
+    """This program's share of n things, in even parts: the places [BLOCK] that its lanes begin with, who waits next, the end."""
+    share = tl.cdiv(n, tl.num_programs(0))
+    first = tl.program_id(0) * share
+    return first + tl.arange(0, BLOCK), first + BLOCK, tl.minimum(first + share, n)
+
+
+@triton.jit
+def next_in_line(place, free, waiting):
+    """Lanes that are free take the next places from `waiting` on: so lanes whose rays end early do not idle until the last has."""
+    freed = free.to(tl.int32)
+    return tl.where(free, waiting + tl.cumsum(freed, 0) - 1, place), waiting + tl.sum(freed, 0)
