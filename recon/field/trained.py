@@ -55,12 +55,11 @@ class TrainedField:
         color, opacity, distance = (torch.cat(part) for part in zip(*blocks, strict=True))
         depth = torch.where(opacity >= 0.5, distance * in_camera[:, 2] / scene.scale, 0.0)
         h, w = camera.size_hw
-        depth_hw = depth.view(h, w).cpu().numpy()
         return RenderedView(
             color=color.view(h, w, 3).clamp(0, 1).cpu().numpy(),
             opacity=opacity.view(h, w).clamp(0, 1).cpu().numpy(),
-            depth=depth_hw,
-            normal=normals_of_depth(depth_hw, camera, world_from_camera),
+            depth=depth.view(h, w).cpu().numpy(),
+            normal=normals_of_depth(depth.view(h, w), camera, world_from_camera).cpu().numpy(),
         )
 
     def _render_block(self, directions: Tensor, origin: Tensor) -> tuple[Tensor, Tensor, Tensor]:
