@@ -11,7 +11,7 @@ from recon import kernels
 from recon.console import progress, say
 from recon.formats.images import write_image
 from recon.formats.matched_views import write_matched_view
-from recon.geometry import Kind, MatchedView, Reconstruction, View, held_out
+from recon.geometry import Kind, MatchedView, Reconstruction, View
 from recon.matching.confirm import Confirmed, confirm
 from recon.matching.passes import match_pictures, n_passes
 from recon.matching.pictures import Picture, read_picture
@@ -64,8 +64,7 @@ def match_views(
 
 def training_views(reconstruction: Reconstruction) -> list[View]:
     """The views that are not held out, in name order."""
-    pairs = zip(reconstruction.views, held_out(reconstruction.views), strict=True)
-    return sorted((view for view, is_out in pairs if not is_out), key=lambda view: view.name)
+    return sorted(reconstruction.training_views, key=lambda view: view.name)
 
 
 def _why_not(views: Sequence[View], settings: MatchingSettings) -> str | None:
