@@ -19,6 +19,7 @@ from recon.export.surface import Array, Surface, face_normals
 from recon.geometry.mesh import TriangleMesh
 
 _STEPS = 12  # tolerance is raised at most this often (1.5 ** 12 = 130 times) to meet the budget
+_BEFORE_JOINING = 3  # times the most parts: joining brings halves down by about that
 _TURN = 0.7  # how much a difference of normals counts beside a distance, in extents of the cluster
 
 
@@ -37,13 +38,13 @@ def decompose(
     prisms = _prisms(mesh, surface, limits)
     pairs = shared_edges(mesh.faces)
     with progress("convex parts", None) as bar:
-        clusters, hulls = _halved(mesh, prisms, pairs, strays)
+        first, clusters, hulls = _fewest_steps(mesh, prisms, pairs, strays, at_most=_BEFORE_JOINING * max_parts)
         owner = np.full(len(mesh.faces), -1)
         for number, faces in enumerate(clusters):
             owner[faces] = number
         beside = {(int(min(p)), int(max(p))) for p in owner[pairs] if p[0] != p[1] and min(p) >= 0}
         merger = Merger(strays, dict(enumerate(hulls)), beside)
-        for step in range(_STEPS):
+        for step in range(first, first + _STEPS):
             looser = 1.5**step
             merger.merge_all(looser, note=lambda n: bar.advance(1, note=f"{n} parts"))
             merger.pair_nearby(looser * tolerance)
@@ -77,10 +78,29 @@ def _depths(mesh: TriangleMesh, surface: Surface, limits: Limits) -> Array:
     return np.clip(room, limits.tolerance / 2, limits.thickness).reshape(-1, 3)
 
 
+def _fewest_steps(
+    mesh: TriangleMesh, prisms: Array, pairs: np.ndarray, strays: Strays, *, at_most: int
+) -> tuple[int, list[np.ndarray], list[TriangleMesh]]:
+    """The first step of looser limits whose halving ends with `at_most` clusters (the last, if none does), and its outcome.
+
+    A surface that is rough beyond the tolerance falls into single prisms; joining those would take minutes and end looser.
+    """
+    for step in range(_STEPS):
+        halved = _halved(mesh, prisms, pairs, strays, looser=1.5**step, at_most=at_most)
+        if halved is not None:
+            return step, *halved
+    halved = _halved(mesh, prisms, pairs, strays, looser=1.5**_STEPS, at_most=len(mesh.faces))
+    assert halved is not None, "there are no more clusters than faces"
+    return _STEPS, *halved
+
+
 def _halved(
-    mesh: TriangleMesh, prisms: Array, pairs: np.ndarray, strays: Strays
-) -> tuple[list[np.ndarray], list[TriangleMesh]]:
-    """Clusters of faces whose hulls keep the limits, and the hulls; single prisms are taken as they are."""
+    mesh: TriangleMesh, prisms: Array, pairs: np.ndarray, strays: Strays, *, looser: float, at_most: int
+) -> tuple[list[np.ndarray], list[TriangleMesh]] | None:
+    """Clusters of faces whose hulls keep `looser` limits, and the hulls; single prisms are taken as they are.
+
+    None as soon as there are more than `at_most`.
+    """
     centres, normals, areas = prisms[:, :3].mean(1), face_normals(mesh), mesh.face_areas
     graph = sparse.coo_matrix((np.ones(len(pairs)), pairs.T), (len(mesh.faces),) * 2)
     piece = sparse.csgraph.connected_components(graph, directed=False)[1]
@@ -88,12 +108,14 @@ def _halved(
     clusters: list[np.ndarray] = []
     hulls: list[TriangleMesh] = []
     while open_clusters:
+        if len(clusters) + len(open_clusters) > at_most:
+            return None
         tried = [(faces, hull_of(prisms[faces].reshape(-1, 3))) for faces in open_clusters]
         found = [(faces, hull) for faces, hull in tried if hull is not None]
-        excess = strays.excess([hull for _, hull in found])
+        excess = strays.excess([hull for _, hull in found], looser=looser)
         open_clusters = []
         for (faces, hull), strayed in zip(found, excess, strict=True):
-            if strayed <= 1 or len(faces) == 1:
+            if strayed <= looser or len(faces) == 1:
                 clusters.append(faces)
                 hulls.append(hull)
             else:
