@@ -1,20 +1,20 @@
 """The whole configuration as one value: what `conf/config.yaml` composes, read and checked before anything is done."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from recon import kernels
 from recon.capture.settings import CaptureSettings
 from recon.errors import UserError
 from recon.export.settings import ExportSettings
-from recon.field.settings import HashGridSettings
+from recon.field.kinds import KINDS
 from recon.given.settings import DatasetSettings
 from recon.matching.settings import MatchingSettings
 from recon.mesh.comparison import CompareSettings
 from recon.mesh.settings import MeshSettings
 from recon.novel_views.settings import ViewsSettings, check_path
 from recon.score.settings import EvaluateSettings
-from recon.settings import between
+from recon.settings import between, chosen_by
 from recon.sfm.settings import PoseSettings
 from recon.train.settings import TrainSettings
 from recon.viewer.settings import ViewSettings
@@ -38,7 +38,9 @@ class Settings:
     poses: PoseSettings
     scale: ScaleSettings
     matching: MatchingSettings
-    field: HashGridSettings
+    field: Annotated[
+        Any, chosen_by("kind", lambda: {name: kind.settings for name, kind in KINDS.items()})
+    ]  # FieldSettings
     train: TrainSettings
     evaluate: EvaluateSettings
     views: ViewsSettings

@@ -135,11 +135,13 @@ def score(workspace: Workspace, settings: Settings) -> None:
 
 def compare(workspace: Workspace, settings: Settings) -> None:
     """mesh/ beside plainer surfaces of the run, and other programs' files, against `truth` -> metrics "comparison"."""
-    trained = load_trained_field(workspace, device=settings.device, backend=settings.backend)
+    render = None
+    if settings.compare.plain_fusion and settings.truth is not None:  # nothing else asks the field
+        render = load_trained_field(workspace, device=settings.device, backend=settings.backend).render
     compare_surfaces(
         workspace,
         reconstruction=read_reconstruction(workspace),
-        render_view_fn=trained.render,
+        render_view_fn=render,
         truth=None if settings.truth is None else Path(settings.truth),
         settings=settings.compare,
     )

@@ -15,7 +15,7 @@ Fields have no defaults: the value lives in `conf/`.
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -52,6 +52,19 @@ class Form:
 
     pattern: str
     words: str
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A settings class that the value under `key` chooses from a table."""
+
+    key: str
+    table: Callable[[], Mapping[str, type]]
+
+
+def chosen_by(key: str, table: Callable[[], Mapping[str, type]]) -> Chosen:
+    """One of several settings classes: `Annotated[Any, chosen_by("kind", lambda: {"hash_grid": HashGridSettings})]`."""
+    return Chosen(key, table)
 
 
 def at_least(low: float, *, up_to: float = LARGE) -> Range:
@@ -108,6 +121,9 @@ def _read_class(cls: type[T], group: str, values: Any, problems: list[str]) -> T
 
 
 def _read(kind: Kind, key: str, value: Any, problems: list[str]) -> Any:
+    choice = next((limit for limit in _base(kind)[1] if isinstance(limit, Chosen)), None)
+    if choice is not None:
+        return _read_chosen(choice, key, value, problems)
     if is_dataclass(kind):
         return _read_class(kind, key, value, problems)  # type: ignore[arg-type]
     for option in _options(kind):
@@ -117,6 +133,19 @@ def _read(kind: Kind, key: str, value: Any, problems: list[str]) -> Any:
     expected = " or ".join(_words(option) for option in _options(kind))
     problems.append(f"{key}={_found(value)}: expected {expected}")
     return None
+
+
+def _read_chosen(choice: Chosen, key: str, value: Any, problems: list[str]) -> Any:
+    """The group with the class that it names itself."""
+    table = choice.table()
+    if not isinstance(value, Mapping):
+        problems.append(f"{key}: expected a group of settings, found {_found(value)}")
+        return None
+    named = value.get(choice.key)
+    if not isinstance(named, str) or named not in table:
+        problems.append(f"{_key(key, choice.key)}={_found(named)}: expected {', '.join(table)}")
+        return None
+    return _read_class(table[named], key, value, problems)
 
 
 def _options(kind: Kind) -> Iterator[Kind]:

@@ -6,10 +6,23 @@ Hydra and omegaconf stay in this folder; `recon` takes plain values.
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
+_hook = sys.excepthook
+
+
+def _quiet(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Ctrl-C while everything is still being imported is no bug."""
+    if issubclass(kind, KeyboardInterrupt):
+        print("\nStopped.", file=sys.stderr)
+    else:
+        _hook(kind, error, trace)
+
+
+sys.excepthook = _quiet
 ROOT = Path(__file__).resolve().parent.parent
 os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # raise to us instead of printing a traceback
 sys.path.insert(0, str(ROOT))
@@ -24,7 +37,7 @@ try:
     from recon.configuration import Settings
     from recon.errors import UserError
     from recon.settings import read_settings
-    from recon.workspace import Workspace, open_workspace, replace_file
+    from recon.workspace import Workspace, only_writer, open_workspace, replace_file
 except ModuleNotFoundError as error:
     print(
         f"error: {sys.executable} lacks the package {error.name!r}. Set up once with `bash scripts/demo.sh`, "
@@ -34,8 +47,11 @@ except ModuleNotFoundError as error:
     sys.exit(2)
 
 
-def command(stage: Callable[[Workspace, Settings], None]) -> Callable[[], None]:
-    """Make a script's `main` of `stage(workspace, settings)`; impossible settings end it before anything is written."""
+def command(stage: Callable[[Workspace, Settings], None], *, writes: bool = True) -> Callable[[], None]:
+    """Make a script's `main` of `stage(workspace, settings)`; impossible settings end it before anything is written.
+
+    writes: no other process may work in the run folder meanwhile.
+    """
 
     @hydra.main(version_base="1.3", config_path=str(ROOT / "conf"), config_name="config")
     def composed(config: DictConfig) -> None:
@@ -44,9 +60,10 @@ def command(stage: Callable[[Workspace, Settings], None]) -> Callable[[], None]:
             settings = read_settings(Settings, "", values)
             workspace = open_workspace(settings.workspace)
             seed_everything(settings.seed, threads=settings.threads)
-            with replace_file(workspace.config) as temporary:
-                temporary.write_text(OmegaConf.to_yaml(config, resolve=True), errors="surrogateescape")
-            stage(workspace, settings)
+            with only_writer(workspace) if writes else nullcontext():
+                with replace_file(workspace.config) as temporary:
+                    temporary.write_text(OmegaConf.to_yaml(config, resolve=True), errors="surrogateescape")
+                stage(workspace, settings)
 
     def main() -> None:
         with one_line_errors():

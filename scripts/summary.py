@@ -38,10 +38,8 @@ def lines(metrics: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "held-out PSNR", f"{scores['psnr']:.2f} dB (SSIM {scores['ssim']:.3f})"
     if "f_score_5cm" in truth:
         yield "mesh F-score at 5 / 2 cm", f"{truth['f_score_5cm']:.3f} / {truth['f_score_2cm']:.3f}"
-    if world.get("engines"):
-        error_m = world["drop_test_max_error_m"]
-        at_rest = "none at rest" if error_m is None else f"at rest within {1000 * error_m:.0f} mm of the surface"
-        yield "drop test", f"{world['n_dropped']} spheres, {world['n_fell_through']} fell through, {at_rest}"
+    if world.get("drop"):
+        yield "drop test", _drop_line(world["drop"])
         yield "world loads in", ", ".join(name for name, loads in world["loads"].items() if loads)
     if "train" in metrics:
         train = metrics["train"]
@@ -66,13 +64,21 @@ def stage_lines(metrics: dict[str, Any]) -> Iterator[str]:
     yield f"{'all, without installation':>28}  {seconds / 60:8.1f} {cpu_seconds / 60:13.1f} {peak / 1024:8.1f}"
 
 
+def _drop_line(drop: dict[str, Any]) -> str:
+    failed = sum(drop[key] or 0 for key in ("lost", "flung", "falling"))
+    line = f"{drop['dropped']} spheres, {drop['through']} fell through, {failed} lost, flung or falling"
+    if drop["median_mm"] is None:
+        return f"{line}, none at rest"
+    return f"{line}, at rest {drop['median_mm']:.1f} mm from the surface (19 of 20 within {drop['p95_mm']:.0f} mm)"
+
+
 def _percent(ratio: float | None) -> str:
     return "unknown" if ratio is None else f"{100 * ratio:+.2f} %"
 
 
 def failures(metrics: dict[str, Any]) -> list[str]:
     """Verdicts of the world's verification that are not "pass"."""
-    verdicts = metrics.get("world", {}).get("verdicts", {})
+    verdicts = metrics.get("world", {}).get("engines", {})
     return [f"{engine}: {verdict}" for engine, verdict in verdicts.items() if verdict.startswith("fail")]
 
 

@@ -8,4 +8,4 @@ from command import command
 from recon import pipeline
 
 if __name__ == "__main__":
-    command(pipeline.view)()
+    command(pipeline.view, writes=False)()

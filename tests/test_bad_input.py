@@ -286,7 +286,7 @@ def test_checkpoint(run_script: Run, tmp_path: Path, workspace: Path, name: str,
     before = checkpoint.read_bytes()
     error = run_script(name, f"workspace={workspace}").error
     assert str(checkpoint) in error and "train again" in error
-    assert ("version 1, found 99" in error) == (kind == "another version")
+    assert ("found 99" in error) == (kind == "another version")
     assert checkpoint.read_bytes() == before and not ran.exists()
 
 
@@ -298,7 +298,7 @@ def test_training_does_not_go_on_from_a_checkpoint_of_another_version(
     (workspace / "field").mkdir(parents=True)
     torch.save({"version": 99}, workspace / "field/checkpoint.pt")
     error = run_script("train", "dataset=transforms", f"dataset.path={folder}", f"workspace={workspace}").error
-    assert "version 1, found 99" in error
+    assert "found 99" in error
 
 
 # ---- the workspace -------------------------------------------------------------------------------------------------

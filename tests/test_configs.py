@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 from recon.capture import capture_frames
 from recon.capture.settings import CaptureSettings
 from recon.configuration import Settings
+from recon.field.kinds import KINDS
 from recon.settings import read_settings
 from recon.workspace import Workspace
 
@@ -26,7 +27,7 @@ EXPECTED = {
     field.name: {key.name for key in fields(field.type)}  # type: ignore[arg-type]
     for field in fields(Settings)
     if is_dataclass(field.type)
-}
+} | {"field": {key.name for kind in KINDS.values() for key in fields(kind.settings)}}  # type: ignore[arg-type]
 
 
 def composed(*overrides: str) -> dict[str, Any]:

@@ -26,23 +26,18 @@ TEXT_POSSIBLE = {
     "capture.source", "dataset.path", "export.name", "export.license", "export.license_holder", "view.host", "workspace",
     "truth",
 }  # fmt: skip
+SHIPPED = composed()
+KEYS = [f"{key}.{name}" for key in GROUPS for name in SHIPPED[key]] + [key for key in SHIPPED if key not in GROUPS]
+NEED_MORE = {"dataset.refine", "dataset.refine_intrinsics"}  # another setting has to change too
 SWITCHES = {
-    "capture.subfolders",
-    "train.sensor_depth",
-    "matching.enabled",
-    "views.png",
-    "export.verify",
-    "compare.plain_fusion",
-    "compare.poisson",
-}
+    f"{group}.{name}" for group in GROUPS for name, value in SHIPPED[group].items() if isinstance(value, bool)
+} - NEED_MORE
 POSSIBLE = (
     {(key, "0") for key in ZERO_POSSIBLE}
     | {(key, "'abc'") for key in TEXT_POSSIBLE}
     | {(key, "True") for key in SWITCHES}
     | {("compare.others", "[]")}
 )
-SHIPPED = composed()
-KEYS = [f"{key}.{name}" for key in GROUPS for name in SHIPPED[key]] + [key for key in SHIPPED if key not in GROUPS]
 
 
 def read_with(changes: dict[str, object]) -> Settings:

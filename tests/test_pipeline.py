@@ -102,7 +102,7 @@ def check_mesh_and_world(workspace: Workspace) -> None:
     mujoco.mj_step(model, mujoco.MjData(model))
     assert model.ngeom > 0
     world = read_metrics(workspace)["world"]
-    assert world["loads"]["mujoco"] and world["n_dropped"] > 0
+    assert world["loads"]["mujoco"] and world["drop"]["dropped"] > 0
     assert json.loads((workspace.world / "manifest.json").read_text())["scale"] is not None
 
 

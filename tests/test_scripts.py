@@ -114,12 +114,17 @@ METRICS = {
         "f_score_2cm": 0.604,
     },
     "world": {
-        "n_dropped": 200,
-        "n_fell_through": 0,
-        "drop_test_max_error_m": 0.0131,
-        "engines": {"mujoco": {}},
+        "drop": {
+            "dropped": 200,
+            "through": 0,
+            "lost": 0,
+            "flung": 0,
+            "falling": 0,
+            "median_mm": 3.14,
+            "p95_mm": 13.1,
+        },
         "loads": {"mujoco": True, "pybullet": None},
-        "verdicts": {"mujoco": "pass", "pybullet": "not installed"},
+        "engines": {"mujoco": "pass", "pybullet": "not installed"},
     },
 }
 
@@ -154,8 +159,8 @@ def test_summary_of_a_whole_run(run_script: Callable[..., Any], tmp_path: Path) 
 
 
 def test_summary_of_a_world_that_failed(run_script: Callable[..., Any], tmp_path: Path) -> None:
-    verdicts = {"mujoco": "fail: 3 spheres fell through"}
-    world = {**METRICS["world"], "drop_test_max_error_m": None, "verdicts": verdicts}
+    drop = {**METRICS["world"]["drop"], "median_mm": None, "p95_mm": None}
+    world = {**METRICS["world"], "drop": drop, "engines": {"mujoco": "fail: 3 spheres fell through"}}
     (tmp_path / "metrics.json").write_text(json.dumps({"world": world}))
     ended = run_script("summary", tmp_path)
     assert ended.code == 1 and "3 spheres fell through" in ended.err and "none at rest" in ended.out

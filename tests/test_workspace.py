@@ -3,6 +3,8 @@
 import errno
 import json
 import os
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from recon.workspace import (
     fingerprint,
     is_finished,
     mark_finished,
+    only_writer,
     open_workspace,
     read_json,
     read_metrics,
@@ -27,6 +30,8 @@ from recon.workspace import (
     write_metrics,
 )
 from recon.workspace.usage import Usage
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def names(folder: Path) -> list[str]:
@@ -256,3 +261,73 @@ def test_peak_memory_is_that_of_the_work_alone(tmp_path: Path) -> None:
     with paint(workspace, "red"):
         np.ones(300 << 17).sum()
     assert read_metrics(workspace)["stages"]["paint"]["peak_rss_mb"] > small + 250
+
+
+# ---- several at once, and afterwards -------------------------------------------------------------------------------
+
+
+def test_a_second_process_is_refused_with_one_line(tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from recon.workspace import Workspace, only_writer\n"
+        "with only_writer(Workspace(Path(sys.argv[1]))): print('held', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, tmp_path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ) as other:
+        assert other.stdout is not None and other.stdout.readline() == "held\n"
+        with pytest.raises(UserError, match="another recon is working in it"), only_writer(Workspace(tmp_path)):
+            pass
+        other.kill()  # the system frees the lock
+        other.wait()
+    with only_writer(Workspace(tmp_path)):
+        pass
+
+
+def test_what_killed_runs_left_is_cleared_and_what_they_were_replacing_is_put_back(tmp_path: Path) -> None:
+    for name in (".mesh.12.tmp", ".poses.34.old", "field", "sfm/scratchx", ".field.9.old"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / ".poses.34.old/cameras.json").write_text("{}")
+    for name in (".metrics.7.tmp.json", "field/.checkpoint.7.tmp.pt", "field/checkpoint.pt", ".hidden", "notes.12.tmp"):
+        (tmp_path / name).touch()
+    with only_writer(Workspace(tmp_path)):
+        left = sorted(p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*"))
+    assert left == [
+        ".hidden",
+        ".lock",
+        "field",
+        "field/checkpoint.pt",
+        "notes.12.tmp",
+        "poses",
+        "poses/cameras.json",
+        "sfm",
+    ]
+
+
+def test_a_stage_folder_that_is_a_link_is_replaced_where_it_leads(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "large_disk/mesh"
+    elsewhere.mkdir(parents=True)
+    (elsewhere / "old.ply").touch()
+    (tmp_path / "mesh").symlink_to(elsewhere)
+    with replace_folder(tmp_path / "mesh") as folder:
+        (folder / "new.ply").touch()
+    assert (tmp_path / "mesh").is_symlink() and [p.name for p in elsewhere.iterdir()] == ["new.ply"]
+
+
+def test_a_fingerprint_covers_every_byte_and_no_time(tmp_path: Path) -> None:
+    file = tmp_path / "film.mp4"
+    file.write_bytes(b"a" * 5_000_000)
+    before = fingerprint({}, [file])
+    os.utime(file, (1, 1))
+    assert fingerprint({}, [file]) == before
+    middle = bytearray(file.read_bytes())
+    middle[2_500_000] = 0
+    file.write_bytes(bytes(middle))
+    assert fingerprint({}, [file]) != before
+
+
+@pytest.mark.parametrize("text", ["[1]", "null", "3", "[" * 3000, "{", '{"a": 1', "9" * 5000])
+def test_json_of_our_own_folder_is_checked(tmp_path: Path, text: str) -> None:
+    (tmp_path / "x.json").write_text(text)
+    with pytest.raises(UserError, match="Delete it and run: again") as caught:
+        read_json(tmp_path / "x.json", made_by="again")
+    assert "\n" not in str(caught.value)

@@ -154,7 +154,7 @@ def compare_looking(device: torch.device, sizes: Sizes) -> Iterator[Compared]:
         "occupied": occupancy[1],
         "layout": occupancy[0],
         "lattice": lattice,
-        "field": field.tensors(),
+        "field": field.fused(),
     }
     found = sample_visible(rays, offsets=torch.full((len(rays),), 0.5, device=device), **march)
     yield Compared("march with early end", missed(found, expected, len(rays)), AT_WALLS)

@@ -91,9 +91,10 @@ class Step:
             "layout": self.layout,
             "lattice": self.lattice,
         }
-        if kernels.fused(self.colors.device) is None:
+        fused = self.field.fused()
+        if fused is None:
             return sample_rays(self.rays, **march)
-        return sample_visible(self.rays, field=self.field.tensors(), **march)
+        return sample_visible(self.rays, field=fused, **march)
 
     def whole(self) -> None:
         """March, gradients, optimiser: what training repeats."""

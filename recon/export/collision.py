@@ -1,14 +1,19 @@
-"""Collision geometry of a package: one concave mesh, and convex parts for engines that collide with hulls."""
+"""Collision geometry of a package: the building as slabs, the rest as convex parts, and both in one concave mesh."""
 
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from recon.console import warn
-from recon.export.collision_mesh import make_collision_mesh
+from recon.errors import UserError
+from recon.export.building import Slab, find_building
+from recon.export.collision_mesh import clean_mesh, simplified
 from recon.export.convex_parts import decompose
-from recon.export.place import CONVEX, STATIC, Part
+from recon.export.place import CONVEX, FILLED, STATIC, Part
 from recon.export.settings import ExportSettings
-from recon.geometry.mesh import TriangleMesh
+from recon.export.surface import Surface
+from recon.geometry.mesh import TriangleMesh, joined
 
 
 @dataclass(frozen=True)
@@ -17,37 +22,72 @@ class Collision:
 
     static: TriangleMesh
     parts: tuple[Part, ...]
+    slabs: tuple[Slab, ...]
+    filled: TriangleMesh  # surface that nobody saw and that the floor is continued over
+    asked_tolerance: float
     tolerance: float
     deviation: float
 
     def as_dict(self) -> dict[str, Any]:
         """The manifest's entry."""
+        kinds = [slab.kind for slab in self.slabs]
         return {
             "static": STATIC,
             "static_faces": len(self.static.faces),
             "static_deviation": self.deviation,
             "convex": CONVEX,
             "n_parts": len(self.parts),
+            "asked_tolerance": self.asked_tolerance,
             "tolerance": self.tolerance,
+            "slabs": {kind: kinds.count(kind) for kind in sorted(set(kinds))},
+            "filled": FILLED if len(self.filled.faces) else None,
+            "filled_area": float(self.filled.face_areas.sum()),
         }
 
 
-def make_collision(mesh: TriangleMesh, settings: ExportSettings, *, length_scale: float) -> Collision:
-    """Collision geometry of a visual mesh in package units; `length_scale` package units stand for a metre."""
-    tolerance = settings.tolerance_m * length_scale
-    # Half of the tolerance is for simplification, half for the convex parts of the simplified surface.
-    static, deviation = make_collision_mesh(mesh, deviation=tolerance / 2, max_faces=settings.collision_faces)
-    hulls, reached = decompose(
-        static,
-        tolerance=tolerance / 2,
-        thickness=settings.wall_thickness_m * length_scale,
-        max_parts=settings.max_parts,
-    )
-    parts = tuple(Part(f"part_{i:04d}", hull) for i, hull in enumerate(hulls))
-    collision = Collision(static, parts, reached + deviation, deviation)
-    if collision.tolerance > 1.01 * tolerance:
-        warn(
-            f"collision parts keep to {collision.tolerance:.3f} of the surface instead of {tolerance:.3f}: the scene "
-            "needs more of them. Raise export.max_parts and export.collision_faces for finer contact."
+def make_collision(
+    mesh: TriangleMesh, settings: ExportSettings, *, length_scale: float, is_up_known: bool
+) -> Collision:
+    """Collision geometry of a visual mesh in package units; `length_scale` package units stand for a metre.
+
+    Raises `UserError` for a mesh without any surface of the tolerance's size.
+    """
+    tolerance, thickness = settings.tolerance_m * length_scale, settings.wall_thickness_m * length_scale
+    clean = clean_mesh(mesh, smallest=tolerance)
+    if not len(clean.faces):
+        raise UserError(
+            "the mesh has no surface larger than the collision tolerance. "
+            "Train longer, or lower export.tolerance_m, then run: python scripts/mesh.py"
         )
-    return collision
+    surface = Surface(clean)
+    slabs = find_building(clean, surface, tolerance=tolerance, thickness=thickness, is_up_known=is_up_known)
+    is_left = np.ones(len(clean.faces), bool)
+    for slab in slabs:
+        is_left &= ~slab.explains(clean, tolerance=tolerance)
+    rest = simplified(
+        TriangleMesh(clean.vertices, clean.faces[is_left]), deviation=tolerance / 2, max_faces=settings.collision_faces
+    )
+    hulls, reached = decompose(rest, surface, tolerance=tolerance, thickness=thickness, max_parts=settings.max_parts)
+    if reached > 1.01 * tolerance:
+        warn(
+            f"collision parts keep to {reached:.3f} of the surface instead of {tolerance:.3f}: the scene "
+            "needs more of them. Raise export.max_parts for finer contact."
+        )
+    built = tuple(part for slab in slabs for part in slab.parts)
+    static = joined([part.mesh for part in built] + [rest])
+    return Collision(
+        static,
+        built + tuple(Part(f"rest_{i:04d}", hull) for i, hull in enumerate(hulls)),
+        tuple(slabs),
+        joined([slab.filled_surface() for slab in slabs if slab.kind == "floor"]),
+        tolerance,
+        reached,
+        deviation(static, clean),
+    )
+
+
+def deviation(static: TriangleMesh, clean: TriangleMesh, *, at_most: int = 200_000) -> float:
+    """Distance that 99.9 % of the visual surface keeps to `static`: single spikes of a scan may go."""
+    points = np.concatenate([clean.vertices, clean.vertices[clean.faces].mean(1)])
+    points = points[:: max(1, len(points) // at_most)]
+    return float(np.quantile(Surface(static).distance(points), 0.999))

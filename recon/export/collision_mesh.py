@@ -2,39 +2,29 @@
 
 import numpy as np
 
-from recon.errors import UserError
 from recon.export.surface import Surface
 from recon.formats.open3d_import import import_open3d
 from recon.geometry.mesh import TriangleMesh
 
 
-def make_collision_mesh(mesh: TriangleMesh, *, deviation: float, max_faces: int) -> tuple[TriangleMesh, float]:
-    """The simplest mesh whose surface stays within `deviation` (scene units) of `mesh`, and its measured deviation.
+def simplified(mesh: TriangleMesh, *, deviation: float, max_faces: int) -> TriangleMesh:
+    """The simplest mesh whose surface stays within `deviation` (its units) of a clean `mesh`, by measure.
 
-    Above `max_faces` it is simplified on, and the second value tells what that cost. Open borders are kept.
+    Above `max_faces` it is simplified on, whatever that costs. Open borders are kept.
     """
-    clean = clean_mesh(mesh, smallest=deviation)
-    if not len(clean.faces):
-        raise UserError(
-            "the mesh has no surface larger than the collision tolerance. "
-            "Train longer, or lower export.tolerance_m, then run: python scripts/mesh.py"
-        )
+    if not len(mesh.faces):
+        return mesh
+    clean = _compact(mesh.vertices, mesh.faces)
     points = _probe_points(clean)
     # Quadric errors are weighted by area, so no closed form gives metres: try from coarse to fine and measure.
     extent = float(np.linalg.norm(np.ptp(clean.vertices, axis=0)))
-    best, reached = clean, 0.0
+    best = clean
     for fraction in np.geomspace(1e-2, 1e-7, 11):
         candidate = _simplify(clean, target=4, error=fraction * (deviation * extent) ** 2)
-        if not len(candidate.faces):
-            continue
-        measured = _deviation(candidate, points)
-        if measured <= deviation:
-            best, reached = candidate, measured
+        if len(candidate.faces) and _deviation(candidate, points) <= deviation:
+            best = candidate
             break
-    if len(best.faces) > max_faces:
-        best = _simplify(best, target=max_faces, error=np.inf)
-        reached = _deviation(best, points)
-    return best, reached
+    return _simplify(best, target=max_faces, error=np.inf) if len(best.faces) > max_faces else best
 
 
 def clean_mesh(mesh: TriangleMesh, *, smallest: float) -> TriangleMesh:

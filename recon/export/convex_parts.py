@@ -1,87 +1,68 @@
 """A scanned surface as convex parts that agree with it to a tolerance, for engines that collide with convex hulls.
 
 Volumetric decomposers (V-HACD, CoACD) look at solids: of a room they make blobs that lift its floor. A scan is a *surface*
-with holes, free space on the side its faces point to. So every triangle becomes a thin prism, extruded away from the
-free side, and neighbouring prisms are merged bottom-up for as long as the convex hull of the two
+with holes, free space on the side its faces point to. So every triangle becomes a thin prism, extruded away from the free
+side. Connected prisms are halved until the convex hull of each half keeps the limits (`hulls`), then neighbouring hulls are
+joined again for as long as the hull of both does (`merging`). Halving finds large parts in few steps; joining mends its cuts.
 
-    stays within `tolerance` of the surface wherever it reaches into free space, and
-    reaches at most `thickness` behind the surface.
-
-Both are checked on points spread over each hull, against the whole surface: hulls may overlap each other and real
-surface freely, which is why a noisy floor ends as one slab, and a floor with a hole as slabs around it. The prisms contain
-every triangle, so a part can stand proud by the tolerance and never lies below the surface.
+The prisms contain every triangle, so a part can stand proud by the tolerance and never lies below the surface.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import numpy as np
-from scipy.spatial import ConvexHull, QhullError
+from scipy import sparse
 
 from recon.console import progress
+from recon.export.hulls import Limits, Strays, hull_of
+from recon.export.merging import Merger
+from recon.export.planes import shared_edges
 from recon.export.surface import Array, Surface, face_normals
 from recon.geometry.mesh import TriangleMesh
 
 _STEPS = 12  # tolerance is raised at most this often (1.5 ** 12 = 130 times) to meet the budget
-
-
-@dataclass(frozen=True)
-class _Limits:
-    """What a merged hull may do, in scene units."""
-
-    tolerance: float  # into free space
-    thickness: float  # behind the surface
-
-
-@dataclass(frozen=True)
-class _Part:
-    """A convex hull by its vertices [n, 3] and triangles [m, 3]."""
-
-    vertices: Array
-    triangles: np.ndarray
-
-    @property
-    def extent(self) -> float:
-        return float(np.linalg.norm(np.ptp(self.vertices, axis=0)))
+_BEFORE_JOINING = 3  # times the most parts: joining brings halves down by about that
+_TURN = 0.7  # how much a difference of normals counts beside a distance, in extents of the cluster
 
 
 def decompose(
-    mesh: TriangleMesh, *, tolerance: float, thickness: float, max_parts: int, seed: int = 0
+    mesh: TriangleMesh, surface: Surface, *, tolerance: float, thickness: float, max_parts: int, seed: int = 0
 ) -> tuple[list[TriangleMesh], float]:
     """Convex parts of `mesh` and the tolerance they hold: the given one, or more where `max_parts` demanded it.
 
-    Lengths are in scene units. Deterministic for a given `seed`.
+    `surface` is what they are held against, `mesh` itself or the finer one that it simplifies. Lengths are in scene units.
+    Deterministic for a given `seed`.
     """
-    surface = Surface(mesh)
-    limits = _Limits(tolerance, thickness)
-    prisms, pairs = _prisms(mesh, surface, limits)
-    merger = _Merger(surface, limits, prisms, pairs, np.random.default_rng(seed))
+    if not len(mesh.faces):
+        return [], tolerance
+    limits = Limits(tolerance, thickness)
+    strays = Strays(surface, limits, np.random.default_rng(seed))
+    prisms = _prisms(mesh, surface, limits)
+    pairs = shared_edges(mesh.faces)
     with progress("convex parts", None) as bar:
-        for step in range(_STEPS):
+        first, clusters, hulls = _fewest_steps(mesh, prisms, pairs, strays, at_most=_BEFORE_JOINING * max_parts)
+        owner = np.full(len(mesh.faces), -1)
+        for number, faces in enumerate(clusters):
+            owner[faces] = number
+        beside = {(int(min(p)), int(max(p))) for p in owner[pairs] if p[0] != p[1] and min(p) >= 0}
+        merger = Merger(strays, dict(enumerate(hulls)), beside)
+        for step in range(first, first + _STEPS):
             looser = 1.5**step
             merger.merge_all(looser, note=lambda n: bar.advance(1, note=f"{n} parts"))
             merger.pair_nearby(looser * tolerance)
             merger.merge_all(looser, note=lambda n: bar.advance(1, note=f"{n} parts"))
             if len(merger.parts) <= max_parts:
                 break
-    parts = sorted(merger.parts.values(), key=lambda part: -part.extent)
-    return [TriangleMesh(part.vertices, part.triangles.astype(np.int32)) for part in parts], looser * tolerance
+    parts = sorted(merger.parts.values(), key=lambda part: -float(np.linalg.norm(np.ptp(part.vertices, axis=0))))
+    return parts, looser * tolerance
 
 
-def _prisms(mesh: TriangleMesh, surface: Surface, limits: _Limits) -> tuple[dict[int, _Part], set[tuple[int, int]]]:
-    """A prism for each triangle, and which of them share an edge."""
-    normals, depths = face_normals(mesh), _depths(mesh, surface, limits)
+def _prisms(mesh: TriangleMesh, surface: Surface, limits: Limits) -> Array:
+    """The corners [f, 6, 3] of every triangle and of its copy behind it."""
     corners = mesh.vertices[mesh.faces]
-    behind = corners - depths[..., None] * normals[:, None]
-    prisms = {}
-    for face in range(len(mesh.faces)):
-        part = _hull(np.concatenate([corners[face], behind[face]]))
-        if part is not None:
-            prisms[face] = part
-    return prisms, {pair for pair in _shared_edges(mesh.faces) if pair[0] in prisms and pair[1] in prisms}
+    behind = corners - _depths(mesh, surface, limits)[..., None] * face_normals(mesh)[:, None]
+    return np.concatenate([corners, behind], 1)
 
 
-def _depths(mesh: TriangleMesh, surface: Surface, limits: _Limits) -> Array:
+def _depths(mesh: TriangleMesh, surface: Surface, limits: Limits) -> Array:
     """How far each corner [f, 3] may be extruded: to the far side of a thin board, at most `thickness`.
 
     The least depth, half a tolerance, keeps sheets from being too thin to stop a moving body.
@@ -97,164 +78,63 @@ def _depths(mesh: TriangleMesh, surface: Surface, limits: _Limits) -> Array:
     return np.clip(room, limits.tolerance / 2, limits.thickness).reshape(-1, 3)
 
 
-def _shared_edges(faces: np.ndarray) -> set[tuple[int, int]]:
-    edges = np.sort(faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
-    order = np.lexsort(edges.T)
-    same = (edges[order[1:]] == edges[order[:-1]]).all(1)
-    pairs = np.sort(np.stack([order[1:][same], order[:-1][same]], 1) // 3, axis=1)
-    return {(int(a), int(b)) for a, b in pairs if a != b}
+def _fewest_steps(
+    mesh: TriangleMesh, prisms: Array, pairs: np.ndarray, strays: Strays, *, at_most: int
+) -> tuple[int, list[np.ndarray], list[TriangleMesh]]:
+    """The first step of looser limits whose halving ends with `at_most` clusters (the last, if none does), and its outcome.
 
-
-def _hull(points: Array) -> _Part | None:
-    """The convex hull with outward triangles, or None for a set too flat to have one."""
-    try:
-        hull = ConvexHull(points)
-    except (QhullError, ValueError):
-        return None
-    vertices = points[hull.vertices]
-    index = np.empty(len(points), np.int64)
-    index[hull.vertices] = np.arange(len(hull.vertices))
-    triangles = index[hull.simplices]
-    a, b, c = (vertices[triangles[:, i]] for i in range(3))
-    inward = (np.cross(b - a, c - a) * hull.equations[:, :3]).sum(1) < 0
-    triangles[inward] = triangles[inward][:, ::-1]
-    return _Part(vertices, triangles)
-
-
-class _Merger:
-    """Parts by number, the pairs worth merging, and merging in rounds: a round tests its pairs in one batch.
-
-    How good a merge is, its `excess`, is the largest share of its limit that a point of the merged hull uses up: at most 1
-    is a merge within the limits, at most 1.5 one within limits half as loose again.
+    A surface that is rough beyond the tolerance falls into single prisms; joining those would take minutes and end looser.
     """
+    for step in range(_STEPS):
+        halved = _halved(mesh, prisms, pairs, strays, looser=1.5**step, at_most=at_most)
+        if halved is not None:
+            return step, *halved
+    halved = _halved(mesh, prisms, pairs, strays, looser=1.5**_STEPS, at_most=len(mesh.faces))
+    assert halved is not None, "there are no more clusters than faces"
+    return _STEPS, *halved
 
-    def __init__(
-        self,
-        surface: Surface,
-        limits: _Limits,
-        parts: dict[int, _Part],
-        pairs: set[tuple[int, int]],
-        random: np.random.Generator,
-    ) -> None:
-        self.parts, self._surface, self._limits, self._random = parts, surface, limits, random
-        self._neighbours: dict[int, set[int]] = {number: set() for number in parts}
-        for a, b in pairs:
-            self._pair(a, b)
-        self._excess: dict[tuple[int, int], float] = {}  # of pairs that failed: at least this
-        self._next = max(parts, default=-1) + 1
 
-    def pair_nearby(self, gap: float) -> None:
-        """Also pair parts whose boxes come within `gap`: scans have cracks that no shared edge bridges."""
-        numbers = list(self.parts)
-        low = np.array([self.parts[n].vertices.min(0) for n in numbers]) - gap / 2
-        high = np.array([self.parts[n].vertices.max(0) for n in numbers]) + gap / 2
-        for i, number in enumerate(numbers):
-            touch = ((low[i + 1 :] <= high[i]) & (high[i + 1 :] >= low[i])).all(1)
-            for other in np.flatnonzero(touch):
-                self._pair(number, numbers[i + 1 + other])
+def _halved(
+    mesh: TriangleMesh, prisms: Array, pairs: np.ndarray, strays: Strays, *, looser: float, at_most: int
+) -> tuple[list[np.ndarray], list[TriangleMesh]] | None:
+    """Clusters of faces whose hulls keep `looser` limits, and the hulls; single prisms are taken as they are.
 
-    def merge_all(self, looser: float, *, note: Callable[[int], None]) -> None:
-        """Merge until no pair may be merged within limits `looser` times the first ones."""
-        while pairs := self._matching(looser):
-            for pair, hull in self._test(pairs, looser).items():
-                self._merge(pair, hull)
-            note(len(self.parts))
-
-    def _matching(self, looser: float) -> list[tuple[int, int]]:
-        """Pairs still worth a test, no part in two of them, small results first.
-
-        So parts grow evenly instead of one swallowing its neighbours in strips, and no test is wasted on a pair that a
-        merge beside it makes obsolete.
-        """
-        pairs = [
-            (a, b)
-            for a, others in self._neighbours.items()
-            for b in others
-            if a < b and self._excess.get((a, b), 0.0) <= looser
-        ]
-        if not pairs:
-            return []
-        boxes = {number: (part.vertices.min(0), part.vertices.max(0)) for number, part in self.parts.items()}
-        low, high = (np.array([[boxes[number][end] for number in pair] for pair in pairs]) for end in (0, 1))
-        size = np.linalg.norm(high.max(1) - low.min(1), axis=1)
-        taken: set[int] = set()
-        matching = []
-        for i in np.lexsort((*np.array(pairs).T, size)):
-            a, b = pairs[i]
-            if a not in taken and b not in taken:
-                taken.update((a, b))
-                matching.append((a, b))
-        return matching
-
-    def _pair(self, a: int, b: int) -> None:
-        self._neighbours[a].add(b)
-        self._neighbours[b].add(a)
-
-    def _merge(self, pair: tuple[int, int], hull: _Part) -> None:
-        new, self._next = self._next, self._next + 1
-        self.parts[new] = hull
-        around = (self._neighbours.pop(pair[0]) | self._neighbours.pop(pair[1])) - set(pair)
-        self._neighbours[new] = set()
-        for old in pair:
-            del self.parts[old]
-            for other in around:
-                self._excess.pop((min(old, other), max(old, other)), None)
-                self._neighbours[other].discard(old)
-        for other in around:
-            self._pair(new, other)
-
-    def _test(self, pairs: list[tuple[int, int]], looser: float) -> dict[tuple[int, int], _Part]:
-        """The merged hulls that keep the limits. Chords first, then a few points of the hull, then many."""
-        chords = [self._chords(pair) for pair in pairs]
-        pairs = self._keep_good(pairs, chords, looser)
-        hulls: dict[tuple[int, int], _Part] = {}
-        for pair in pairs:
-            hull = self._merged_hull(pair)
-            if hull is None:
-                self._excess[pair] = np.inf
+    None as soon as there are more than `at_most`.
+    """
+    centres, normals, areas = prisms[:, :3].mean(1), face_normals(mesh), mesh.face_areas
+    graph = sparse.coo_matrix((np.ones(len(pairs)), pairs.T), (len(mesh.faces),) * 2)
+    piece = sparse.csgraph.connected_components(graph, directed=False)[1]
+    open_clusters = np.split(np.argsort(piece, kind="stable"), np.cumsum(np.bincount(piece))[:-1])
+    clusters: list[np.ndarray] = []
+    hulls: list[TriangleMesh] = []
+    while open_clusters:
+        if len(clusters) + len(open_clusters) > at_most:
+            return None
+        tried = [(faces, hull_of(prisms[faces].reshape(-1, 3))) for faces in open_clusters]
+        found = [(faces, hull) for faces, hull in tried if hull is not None]
+        excess = strays.excess([hull for _, hull in found], looser=looser)
+        open_clusters = []
+        for (faces, hull), strayed in zip(found, excess, strict=True):
+            if strayed <= looser or len(faces) == 1:
+                clusters.append(faces)
+                hulls.append(hull)
             else:
-                hulls[pair] = hull
-        for most in (32, 2048):
-            points = [self._spread(hull, at_most=most) for hull in hulls.values()]
-            hulls = {pair: hulls[pair] for pair in self._keep_good(list(hulls), points, looser)}
-        return hulls
+                open_clusters += _two(faces, centres[faces], normals[faces], areas[faces])
+    return clusters, hulls
 
-    def _merged_hull(self, pair: tuple[int, int]) -> _Part | None:
-        return _hull(np.concatenate([self.parts[number].vertices for number in pair]))
 
-    def _keep_good(self, pairs: list[tuple[int, int]], groups: list[Array], looser: float) -> list[tuple[int, int]]:
-        """Pairs whose points keep the limits; the excess of the others is noted."""
-        excesses = self._rate(groups)
-        self._excess.update((pair, e) for pair, e in zip(pairs, excesses, strict=True) if e > looser)
-        return [pair for pair, e in zip(pairs, excesses, strict=True) if e <= looser]
-
-    def _chords(self, pair: tuple[int, int], *, n: int = 16) -> Array:
-        """Points [n, 3] on chords between two parts: the hull of both holds them, and no hull need be computed."""
-        a, b = (self.parts[number].vertices for number in pair)
-        along = self._random.uniform(0.2, 0.8, (n, 1))
-        return (1 - along) * a[self._random.integers(len(a), size=n)] + along * b[self._random.integers(len(b), size=n)]
-
-    def _spread(self, part: _Part, *, at_most: int) -> Array:
-        """Points spread over a hull's triangles by area, two tolerances apart (up to a budget)."""
-        a, b, c = (part.vertices[part.triangles[:, i]] for i in range(3))
-        ab, ac = b - a, c - a
-        areas = np.sqrt((np.cross(ab, ac) ** 2).sum(1)) / 2
-        total = float(areas.sum())
-        n = int(np.clip(total / (2 * self._limits.tolerance) ** 2, 16, at_most))
-        which = np.minimum(np.searchsorted(np.cumsum(areas), (np.arange(n) + 0.5) / n * total), len(areas) - 1)
-        u, v = self._random.random((2, n, 1))
-        u, v = np.where(u + v > 1, 1 - u, u), np.where(u + v > 1, 1 - v, v)
-        return a[which] + u * ab[which] + v * ac[which]
-
-    def _rate(self, groups: list[Array]) -> list[float]:
-        """The excess of each group of points."""
-        if not groups:
-            return []
-        points = np.concatenate(groups)
-        nearest = self._surface.nearest(points)
-        # Behind means within 60 degrees of straight behind: beside a border is free space, not solid.
-        towards = ((nearest.positions - points) * nearest.normals).sum(1)
-        is_behind = towards > 0.5 * nearest.distance
-        limit = np.where(is_behind, 1.1 * self._limits.thickness + self._limits.tolerance, self._limits.tolerance)
-        starts = np.cumsum([0] + [len(group) for group in groups[:-1]])
-        return np.maximum.reduceat(nearest.distance / limit, starts).tolist()
+def _two(faces: np.ndarray, centres: Array, normals: Array, areas: Array) -> list[np.ndarray]:
+    """A cluster cut in two by 2-means over where its faces lie and how they are turned."""
+    extent = max(float(np.linalg.norm(np.ptp(centres, axis=0))), 1e-12)
+    features = np.concatenate([centres / extent, _TURN * normals], 1)
+    spread = features - np.average(features, axis=0, weights=areas + 1e-300)
+    along = np.linalg.eigh((spread * areas[:, None]).T @ spread)[1][:, -1]
+    is_second = spread @ along > 0
+    for _ in range(5):
+        if is_second.all() or not is_second.any():
+            break
+        middles = [np.average(features[side], axis=0, weights=areas[side] + 1e-300) for side in (~is_second, is_second)]
+        is_second = ((features - middles[1]) ** 2).sum(1) < ((features - middles[0]) ** 2).sum(1)
+    if is_second.all() or not is_second.any():  # all alike: by halves
+        is_second = np.arange(len(faces)) >= len(faces) // 2
+    return [faces[~is_second], faces[is_second]]

@@ -10,6 +10,7 @@ from recon.geometry.reconstruction import Reconstruction
 
 VISUAL, VISUAL_GLB, TEXTURE = "assets/visual.obj", "assets/visual.glb", "assets/visual.png"
 STATIC, STATIC_GLB = "assets/static.obj", "assets/static.glb"  # concave; the GLB is y-up as its visual twin is
+FILLED = "assets/filled.obj"  # floor that nobody saw, and that is continued
 CONVEX = "assets/convex.obj"  # every convex part, an object each, for readers that take objects apart
 
 _CORNERS = np.array([[x, y, z] for x in (-1.0, 1.0) for y in (-1.0, 1.0) for z in (-1.0, 1.0)])

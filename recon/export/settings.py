@@ -1,8 +1,10 @@
 """The settings of conf/export; what each means is told there."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
+from recon.errors import UserError
+from recon.export.trials.engine_run import TRIALS
 from recon.settings import above, at_least, between, written
 
 Name = Annotated[str, written(r"[A-Za-z_][A-Za-z0-9_]*", "letters, digits and _, no digit first")]
@@ -23,6 +25,15 @@ class ExportSettings:
     friction: Annotated[float, between(0, 100)]
     assumed_diagonal_m: Annotated[float, above(0)]
     verify: bool
+    engines: Any
     drop_spheres: Annotated[int, at_least(1, up_to=100_000)]
     sphere_radius_m: Annotated[float, above(0, up_to=100)]
     drop_seconds: Annotated[float, above(0, up_to=1000)]
+    walk_steps: Annotated[int, between(0, 10_000_000)]
+
+    def __post_init__(self) -> None:
+        known = ", ".join(TRIALS)
+        if self.engines is None:
+            return
+        if not isinstance(self.engines, list | tuple) or not set(self.engines) <= set(TRIALS):
+            raise UserError(f"export.engines={self.engines!r}: expected null or a list of {known}.")

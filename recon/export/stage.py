@@ -11,13 +11,13 @@ from recon.export.collision import Collision, make_collision
 from recon.export.ground import find_ground, write_ground
 from recon.export.license import write_license
 from recon.export.manifest import make_manifest, write_changelog, write_readme
-from recon.export.place import CONVEX, STATIC, STATIC_GLB, VISUAL, VISUAL_GLB, Place
+from recon.export.place import CONVEX, FILLED, STATIC, STATIC_GLB, VISUAL, VISUAL_GLB, Place
 from recon.export.preview import write_preview
 from recon.export.scenes import write_scenes
 from recon.export.settings import ExportSettings
 from recon.export.surface import Surface
+from recon.export.trials.verify import verify_world
 from recon.export.units import in_package_units, lengths_of
-from recon.export.verify import verify_world
 from recon.formats import cameras_json
 from recon.formats.mesh_glb import write_glb
 from recon.formats.mesh_obj import read_obj, write_obj, write_obj_objects
@@ -47,9 +47,9 @@ def export_world(workspace: Workspace, *, reconstruction: Reconstruction, settin
     mesh, reconstruction, origin = in_package_units(_read_mesh(workspace.mesh / "mesh.obj"), reconstruction)
     lengths = lengths_of(mesh, reconstruction, assumed_diagonal=settings.assumed_diagonal_m)
     with run as folder:
-        collision = make_collision(mesh, settings, length_scale=lengths.scale)
+        collision = make_collision(mesh, settings, length_scale=lengths.scale, is_up_known=reconstruction.is_up_aligned)
         place = Place(settings.name, mesh, collision.static, collision.parts, settings.friction, reconstruction)
-        _write_assets(folder, place)
+        _write_assets(folder, place, collision.filled)
         skipped = write_scenes(folder, place)
         write_json(folder / "cameras.json", _portable_cameras(reconstruction, workspace))
         write_preview(folder / f"{settings.name}.png", mesh, made_already=workspace.mesh / "mesh_0.png")
@@ -69,7 +69,7 @@ def export_world(workspace: Workspace, *, reconstruction: Reconstruction, settin
         write_readme(folder, manifest)
         write_changelog(folder, manifest)
         manifest.seal(folder)
-        run.metrics = _numbers(collision)
+        run.metrics = _numbers(collision, lengths.scale)
         if settings.verify:
             run.metrics |= _verify(folder, settings)
             manifest.seal(folder)  # with the results of the trials
@@ -86,13 +86,15 @@ def _read_mesh(source: Path) -> TriangleMesh:
     return mesh
 
 
-def _write_assets(folder: Path, place: Place) -> None:
-    """Geometry: what is drawn, the concave mesh, and the convex parts in one file and one by one."""
+def _write_assets(folder: Path, place: Place, filled: TriangleMesh) -> None:
+    """Geometry: what is drawn, the concave mesh, what is filled, and the convex parts in one file and one by one."""
     (folder / "assets/parts").mkdir(parents=True)
     write_obj(folder / VISUAL, place.visual)
     write_glb(folder / VISUAL_GLB, place.visual)
     write_obj(folder / STATIC, place.static)
     write_glb(folder / STATIC_GLB, place.static)
+    if len(filled.faces):
+        write_obj(folder / FILLED, filled)
     write_obj_objects(folder / CONVEX, {part.name: part.mesh for part in place.parts})
     for part in place.parts:
         if part.box is None:
@@ -116,8 +118,13 @@ def _portable_cameras(reconstruction: Reconstruction, workspace: Workspace) -> d
     return value
 
 
-def _numbers(collision: Collision) -> dict[str, Any]:
-    return {"n_parts": len(collision.parts), "collision_faces": len(collision.static.faces), "loads": {}}
+def _numbers(collision: Collision, length_scale: float) -> dict[str, Any]:
+    return {
+        "n_parts": len(collision.parts),
+        "collision_faces": len(collision.static.faces),
+        "filled_area_m2": float(collision.filled.face_areas.sum()) / length_scale**2,
+        "loads": {},
+    }
 
 
 def _verify(folder: Path, settings: ExportSettings) -> dict[str, Any]:
@@ -126,6 +133,8 @@ def _verify(folder: Path, settings: ExportSettings) -> dict[str, Any]:
         n_spheres=settings.drop_spheres,
         sphere_radius_m=settings.sphere_radius_m,
         seconds=settings.drop_seconds,
+        engines=settings.engines,
+        walk_steps=settings.walk_steps,
     )
     write_json(folder / "verification.json", result)
     return result

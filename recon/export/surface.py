@@ -50,7 +50,10 @@ class Surface:
 
     def cast_all(self, origins: Array, directions: Array) -> list[Array]:
         """For each ray the sorted distances of all its hits."""
-        answer = self._scene.list_intersections(self._rays(origins, directions))
+        rays = self._rays(origins, directions)
+        if not len(origins) or not self._scene.count_intersections(rays).numpy().any():
+            return [np.zeros(0)] * len(origins)  # Open3D 0.20 crashes on lists without an entry
+        answer = self._scene.list_intersections(rays)
         ends = answer["ray_splits"].numpy()[1:-1]
         return [np.sort(part.astype(float)) for part in np.split(answer["t_hit"].numpy(), ends)]
 

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from recon import kernels
+from recon.field.hash_grid_kernels import HashGridKernels
+from recon.field.interface import Field
 from recon.geometry.bounds import contract
 from recon.kernels import FieldTensors, HashLayout
 
@@ -34,8 +36,10 @@ class FieldShape:
     has_sky: bool  # what lies behind everything is a learned function of the direction
 
 
-class RadianceField(nn.Module):
+class RadianceField(Field):
     """See the module docstring."""
+
+    kind = "hash_grid"
 
     def __init__(self, shape: FieldShape) -> None:
         super().__init__()
@@ -75,6 +79,11 @@ class RadianceField(nn.Module):
         """Colours [n, 3] of the sky along unit directions [n, 3]."""
         assert self.sky is not None, "this field has no sky"
         return torch.sigmoid(kernels.spherical_harmonics(directions) @ self.sky)
+
+    def fused(self) -> HashGridKernels | None:
+        """The back end's kernels where it has them for the device of the parameters."""
+        backend = kernels.fused(self.table.device)
+        return None if backend is None else HashGridKernels(self, backend)
 
     def tensors(self) -> FieldTensors:
         """The parameters as the fused kernels take them (views, not copies)."""

@@ -1,10 +1,10 @@
 """The settings of conf/field; what each means is told there."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from recon.errors import UserError
-from recon.field.hash_grid import FieldShape
+from recon.field.hash_grid import FieldShape, RadianceField
 from recon.kernels import StepLattice
 from recon.settings import above, between
 
@@ -15,6 +15,7 @@ OCCUPANCY_MULTIPLE = 64  # cells an axis: the occupancy grid is first judged on 
 class HashGridSettings:
     """Sizes of a hash-grid field and of the grid that says where it is empty; names in `_open` are those of open scenes."""
 
+    kind: Literal["hash_grid"]
     n_levels: Annotated[int, between(1, 32)]
     n_features: Annotated[int, between(1, 16)]
     log2_table_size: Annotated[int, between(4, 28)]
@@ -38,6 +39,10 @@ class HashGridSettings:
                 raise UserError(
                     f"field.{name}={getattr(self, name)}: expected at least field.base_resolution={self.base_resolution}"
                 )
+
+    def make(self, *, is_open: bool, has_sky: bool) -> RadianceField:
+        """An untrained field. `is_open`: for a scene without bounds."""
+        return RadianceField(self.shape(is_open=is_open, has_sky=has_sky))
 
     def shape(self, *, is_open: bool, has_sky: bool) -> FieldShape:
         """The field for a scene without (`is_open`) or with bounds."""

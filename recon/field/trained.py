@@ -11,9 +11,10 @@ from torch import Tensor
 from recon import kernels
 from recon.console import say
 from recon.errors import UserError
-from recon.field import FieldShape, RadianceField
 from recon.field.checkpoint import believed, load_checkpoint
 from recon.field.exposure import NO_EXPOSURES, Exposures
+from recon.field.interface import Field
+from recon.field.kinds import empty_field
 from recon.geometry import Camera, Rays, Similarity, pixel_directions
 from recon.geometry.transforms import Array
 from recon.kernels import OccupancyLayout, StepLattice
@@ -31,7 +32,7 @@ RAYS_PER_BLOCK_FUSED = 1 << 18  # many keep all threads, and a GPU, busy
 class TrainedField:
     """A field with the scene it was trained in. Behind it lies "white", "black" or the learned "sky"."""
 
-    field: RadianceField
+    field: Field
     scene: Scene
     occupied: Tensor  # [cascades, r, r, r] bool
     lattice: StepLattice
@@ -49,17 +50,16 @@ class TrainedField:
         scene = self.scene.scene_from_world
         pose = torch.from_numpy(scene.poses(world_from_camera)).float().to(device)
         in_camera = pixel_directions(camera).view(-1, 3).to(device)
-        size = RAYS_PER_BLOCK if kernels.fused(device) is None else RAYS_PER_BLOCK_FUSED
+        size = RAYS_PER_BLOCK if self.field.fused() is None else RAYS_PER_BLOCK_FUSED
         blocks = [self._render_block(block @ pose[:3, :3].T, pose[:3, 3]) for block in in_camera.split(size)]
         color, opacity, distance = (torch.cat(part) for part in zip(*blocks, strict=True))
         depth = torch.where(opacity >= 0.5, distance * in_camera[:, 2] / scene.scale, 0.0)
         h, w = camera.size_hw
-        depth_hw = depth.view(h, w).cpu().numpy()
         return RenderedView(
             color=color.view(h, w, 3).clamp(0, 1).cpu().numpy(),
             opacity=opacity.view(h, w).clamp(0, 1).cpu().numpy(),
-            depth=depth_hw,
-            normal=normals_of_depth(depth_hw, camera, world_from_camera),
+            depth=depth.view(h, w).cpu().numpy(),
+            normal=normals_of_depth(depth.view(h, w), camera, world_from_camera).cpu().numpy(),
         )
 
     def _render_block(self, directions: Tensor, origin: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -77,8 +77,9 @@ class TrainedField:
             "lattice": self.lattice,
         }
         device = rays.origins.device
-        if kernels.fused(device) is not None:
-            return render_rays_fused(rays, field=self.field.tensors(), **march)
+        fused = self.field.fused()
+        if fused is not None:
+            return render_rays_fused(rays, field=fused, **march)
         samples = sample_rays(rays, offsets=torch.full((len(rays),), 0.5, device=device), **march)
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda"):
             return render_rays_fast(rays, samples, density_fn=self.field.density, color_fn=self.field.color)
@@ -106,6 +107,7 @@ def describe(trained: TrainedField) -> dict[str, Any]:
     """The plain values that, with the parameters, make the trained field again."""
     scene = trained.scene
     return {
+        "kind": trained.field.kind,
         "shape": asdict(trained.field.shape),
         "scene": {**vars(scene), "scene_from_world": torch.from_numpy(scene.scene_from_world.matrix)},
         "lattice": asdict(trained.lattice),
@@ -125,7 +127,7 @@ def load_trained_field(workspace: Workspace, *, device: str, backend: str) -> Tr
 
 def revive(model: dict[str, Any], training: dict[str, Any], device: torch.device) -> TrainedField:
     """Rebuild a trained field from what `describe` and `Training.state` gave; `ValueError` for values that are none."""
-    field = RadianceField(FieldShape(**model["shape"]))
+    field = empty_field(model["kind"], model["shape"])
     field.load_state_dict(training["field"])
     matrix = model["scene"]["scene_from_world"].numpy()
     scene = Scene(**{**model["scene"], "scene_from_world": Similarity.from_matrix(matrix)})

@@ -1,6 +1,5 @@
 """Where a photo was taken: the GPS block of EXIF."""
 
-import struct
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,9 +9,10 @@ import numpy as np
 from PIL import ExifTags, Image
 
 from recon.errors import UserError
+from recon.formats.image_files import DAMAGE
 from recon.geometry.geodesy import GpsFix
 
-_DAMAGE = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, ArithmeticError, EOFError, struct.error)
+_DAMAGE = (*DAMAGE, Image.DecompressionBombError)
 _SIGNS = {"N": 1.0, "S": -1.0, "E": 1.0, "W": -1.0}
 
 

@@ -108,5 +108,5 @@ def check_not_lost(matrix: Array, label: str) -> None:
     """Raise `LostPoseError` for a pose [r, c] or row [c] that holds NaN or infinity, or only zeros."""
     if not np.isfinite(matrix).all():
         raise LostPoseError(f"{label}: the pose holds NaN or infinity. Correct it or delete the frame.")
-    if matrix.size and not matrix[..., :3].any():
+    if matrix.size and not (matrix[:, :3] if matrix.ndim == 2 else matrix).any():
         raise LostPoseError(f"{label}: the pose is all zeros. Correct it or delete the frame.")

@@ -127,7 +127,8 @@ def _read_texture(obj: Path, material_name: str) -> np.ndarray | None:
     """The map_Kd picture [h, w, 3] of the material file, or None where it names none."""
     try:
         lines = _beside(obj, material_name).read_text(errors="replace").splitlines()
-        names = [line.split(maxsplit=1)[1].strip() for line in lines if line.startswith("map_Kd ")]
+        words = (line.split(maxsplit=1) for line in lines if line.startswith("map_Kd"))
+        names = [pair[1].strip() for pair in words if len(pair) == 2 and pair[1].strip()]
     except OSError as error:
         raise UserError(f"{obj}: cannot read its material {material_name} ({error.strerror}).") from error
     return read_image(_beside(obj, names[0]))[..., :3] if names else None

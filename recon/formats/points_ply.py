@@ -112,6 +112,8 @@ def _parse_header(path: Path, header: str) -> tuple[str, int, list[tuple[str, st
                 fields.append((words[2], _TYPES[words[1]]))
     except (IndexError, KeyError, ValueError) as error:
         raise _junk(path, f"a header that does not parse ({error!r})") from error
+    if len({name for name, _ in fields}) < len(fields):
+        raise _junk(path, "a property that comes twice")
     if order is None or count < 0:
         raise _junk(path, "no vertices first in the file")
     return order, count, fields

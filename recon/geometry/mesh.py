@@ -1,5 +1,6 @@
 """A triangle mesh, with vertex colours or a texture."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,3 +34,13 @@ class TriangleMesh:
         """[f]."""
         a, b, c = (self.vertices[self.faces[:, i]] for i in range(3))
         return np.linalg.norm(np.cross(b - a, c - a), axis=-1) / 2
+
+
+def joined(meshes: Sequence[TriangleMesh]) -> TriangleMesh:
+    """Meshes as one, without colours."""
+    firsts = np.cumsum([0] + [len(mesh.vertices) for mesh in meshes[:-1]])
+    faces = [mesh.faces + first for mesh, first in zip(meshes, firsts, strict=True)] if meshes else []
+    return TriangleMesh(
+        np.concatenate([np.zeros((0, 3)), *(mesh.vertices for mesh in meshes)]),
+        np.concatenate([np.zeros((0, 3), np.int32), *faces]).astype(np.int32),
+    )

@@ -18,3 +18,5 @@ class MatchingSettings:
     agreement_px: Annotated[float, above(0, up_to=100)]
     agreement: Annotated[float, above(0, up_to=1)]
     max_cost: Annotated[float, above(0, up_to=2)]
+    sky: bool
+    planes: bool

@@ -6,20 +6,28 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recon import kernels
 from recon.console import progress, say
 from recon.formats.images import write_image
 from recon.formats.matched_views import write_matched_view
-from recon.geometry import Kind, MatchedView, Reconstruction, View, held_out
+from recon.geometry import Kind, MatchedView, Reconstruction, View
+from recon.kernels.planes import LabelSettings
+from recon.matching.blank import PlaneDepths, fill_blank
 from recon.matching.confirm import Confirmed, confirm
 from recon.matching.passes import match_pictures, n_passes
 from recon.matching.pictures import Picture, read_picture
+from recon.matching.scene_planes import THICKNESS, VOXEL, find_planes
 from recon.matching.settings import MatchingSettings
 from recon.matching.sheet import contact_sheet, spread
-from recon.matching.sources import choose_sources, depth_ranges, sparse_scene
+from recon.matching.sky import find_sky
+from recon.matching.sources import choose_sources, depth_ranges, sparse_scene, typical_depth
+from recon.matching.voxels import oriented_voxels
 from recon.workspace import StageRun, Workspace, write_json
 
+MAX_SOURCES = 16  # pictures asked about a plane
+SKY_CONFIDENCE = 0.9
 MIN_VIEWS = 4  # fewer pictures cannot confirm each other
 
 
@@ -64,8 +72,7 @@ def match_views(
 
 def training_views(reconstruction: Reconstruction) -> list[View]:
     """The views that are not held out, in name order."""
-    pairs = zip(reconstruction.views, held_out(reconstruction.views), strict=True)
-    return sorted((view for view, is_out in pairs if not is_out), key=lambda view: view.name)
+    return sorted(reconstruction.training_views, key=lambda view: view.name)
 
 
 def _why_not(views: Sequence[View], settings: MatchingSettings) -> str | None:
@@ -86,30 +93,45 @@ def _match(
     sources = choose_sources(views, scene, settings.sources)
     with progress("matching", n_passes(pictures)) as bar:
         matches = match_pictures(pictures, scene, sources, depth_ranges(views, scene), seed=seed, bar=bar)
+    neighbours = choose_sources(views, scene, settings.neighbours)
     confirmed = confirm(
         matches,
         pictures,
-        choose_sources(views, scene, settings.neighbours),
+        neighbours,
         min_agreeing=settings.min_agreeing,
         agreement_px=settings.agreement_px,
         agreement=settings.agreement,
         max_cost=settings.max_cost,
     )
-    return [_matched_view(picture, known) for picture, known in zip(pictures, confirmed, strict=True)]
+    skies = [np.zeros(picture.camera.size_hw, bool) for picture in pictures]
+    if settings.sky:
+        skies = find_sky(pictures, confirmed, neighbours, is_up_aligned=reconstruction.is_up_aligned)
+        confirmed = [known.without(sky) for known, sky in zip(confirmed, skies, strict=True)]
+    filled = [PlaneDepths.nothing(picture.camera.size_hw) for picture in pictures]
+    if settings.planes:
+        depth = typical_depth(views, scene)
+        centers = np.stack([view.world_from_camera[:3, 3] for view in views])
+        voxels = oriented_voxels(pictures, confirmed, VOXEL * depth)
+        planes = find_planes(voxels, centers, typical_depth=depth, seed=seed)
+        asked = choose_sources(views, scene, MAX_SOURCES)
+        settings_of_labels = LabelSettings(shell_margin=2 * THICKNESS * depth)
+        filled = fill_blank(pictures, matches.views, confirmed, skies, planes, asked, settings_of_labels)
+    return [_matched_view(*known) for known in zip(pictures, confirmed, filled, skies, strict=True)]
 
 
-def _matched_view(picture: Picture, known: Confirmed) -> MatchedView:
-    kind = np.where(known.is_confirmed, Kind.MATCHED, Kind.UNKNOWN).astype(np.uint8)
-    length = np.linalg.norm(known.planes, axis=-1, keepdims=True)
-    normal = -(known.planes / np.maximum(length, 1e-12)) @ picture.world_from_camera[:3, :3].T
+def _matched_view(picture: Picture, known: Confirmed, plane: PlaneDepths, sky: NDArray[np.bool_]) -> MatchedView:
+    is_plane = plane.depth > 0
+    kind = np.select([known.is_confirmed, is_plane, sky], [Kind.MATCHED, Kind.PLANE, Kind.SKY], Kind.UNKNOWN)
+    normal = np.where(is_plane[..., None], plane.normal, known.normals(picture))
+    confidence = np.select([known.is_confirmed, is_plane, sky], [known.confidence, plane.confidence, SKY_CONFIDENCE], 0)
     return MatchedView(
         name=picture.view.name,
         camera=picture.camera,
         world_from_camera=picture.world_from_camera,
-        depth=known.depth,
+        depth=np.where(is_plane, plane.depth, known.depth).astype(np.float32),
         normal=normal.astype(np.float32),
-        confidence=known.confidence,
-        kind=kind,
+        confidence=confidence.astype(np.float32),
+        kind=kind.astype(np.uint8),
     )
 
 

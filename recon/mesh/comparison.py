@@ -34,7 +34,7 @@ def compare_surfaces(
     workspace: Workspace,
     *,
     reconstruction: Reconstruction,
-    render_view_fn: RenderViewFn,
+    render_view_fn: RenderViewFn | None,  # of the field, which only the plain fusion asks
     truth: Path | None,
     settings: CompareSettings,
 ) -> dict[str, Any]:
@@ -43,6 +43,7 @@ def compare_surfaces(
         raise UserError("nothing to score against: name a truth.json with truth=...")
     meshes: dict[str, TriangleMesh] = {"recon": read_mesh(workspace.mesh / "mesh.ply")}
     if settings.plain_fusion:
+        assert render_view_fn is not None
         size = {"n_views": settings.fusion_views, "max_side": settings.fusion_max_side}
         meshes["plain fusion"] = fuse_plainly(reconstruction, render_view_fn, **size)
     if settings.poisson:

@@ -32,9 +32,9 @@ def choose_voxel_size(
     sizes = [_footprints(view) for view in maps]
     voxel = float(footprints * np.median(np.concatenate(sizes)))
     wanted = voxel
-    # (surface_blocks is a little generous, so this is an upper bound.)
-    while len(surface_blocks(maps, voxel, truncation_voxels)) * _BLOCK_BYTES > memory_mb * 2**20:
-        voxel *= 1.2
+    # (surface_blocks is a little generous, so this is an upper bound. Blocks of a surface are as many as 1 / voxel^2.)
+    while (share := len(surface_blocks(maps, voxel, truncation_voxels)) * _BLOCK_BYTES / (memory_mb * 2**20)) > 1:
+        voxel *= max(1.05, math.sqrt(share))
     if voxel > wanted:
         warn(
             f"mesh: voxels of {voxel:.4g} units instead of {wanted:.4g}, to stay within mesh.memory_mb={memory_mb:g}. "

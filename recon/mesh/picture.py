@@ -1,6 +1,7 @@
 """A small software renderer: pictures of a mesh without a GPU, by ray casting and texture lookup."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -116,8 +117,14 @@ def sample_image(image: NDArray[np.uint8], pixels: NDArray) -> NDArray[np.float3
 
 def _rays(camera: Camera, world_from_camera: Array) -> tuple[Array, Array]:
     """Origins and directions [h w, 3] in the world; directions have camera z = 1, so that t is the depth."""
-    pixels = pixel_centers(camera.size_hw).reshape(-1, 2).to(torch.float64)
-    local = camera.unproject(pixels).numpy()
-    local = local / np.maximum(local[:, 2:], 1e-6)  # fisheye rays of more than 90 degrees have no depth
-    directions = local @ world_from_camera[:3, :3].T
+    directions = _directions(camera) @ world_from_camera[:3, :3].T
     return np.broadcast_to(world_from_camera[:3, 3], directions.shape), directions
+
+
+@lru_cache(maxsize=4)  # a capture has few cameras and many views; taking the lens out of a picture is slow
+def _directions(camera: Camera) -> Array:
+    """[h w, 3] in the camera frame with z = 1."""
+    local = camera.unproject(pixel_centers(camera.size_hw).reshape(-1, 2).to(torch.float64)).numpy()
+    directions = local / np.maximum(local[:, 2:], 1e-6)  # fisheye rays of more than 90 degrees have no depth
+    directions.setflags(write=False)
+    return directions

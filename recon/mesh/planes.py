@@ -21,6 +21,7 @@ _N_TRIALS = 300  # hypotheses a plane
 _MAX_PLANES = 60
 _MOST_NOISE = 0.4  # of the tolerance: points that fill the whole of it lie on no plane (1.48 times its half)
 _SAME_DIRECTION = np.cos(np.deg2rad(20))  # between a point's normal and its plane's
+_CORNER = 2.5  # times the reach of a plane: vertices that near two planes, facing between them, belong to their edge
 _NEAR_EDGE = np.cos(
     np.deg2rad(70)
 )  # at the edge of two planes a vertex looks half way between them, give or take noise
@@ -156,6 +157,9 @@ def flatten(mesh: TriangleMesh, planes: Sequence[PlanePatch], *, reach: float) -
         return mesh
     normals = _vertex_normals(mesh)
     near = np.stack([_belongs(mesh.vertices, normals, plane, reach) for plane in planes])  # [p, v]
+    # Where planes meet, fusion rounds the corner by more than the planes' own noise.
+    around = np.stack([_belongs(mesh.vertices, normals, plane, _CORNER * reach) for plane in planes])
+    near |= around & (around.sum(0) >= 2)
     moved = mesh.vertices.copy()
     for choice in np.unique(near.T, axis=0):
         of = np.flatnonzero(choice).tolist()
@@ -165,7 +169,7 @@ def flatten(mesh: TriangleMesh, planes: Sequence[PlanePatch], *, reach: float) -
         a = np.stack([planes[i].normal for i in of])
         short = np.stack([-planes[i].heights(mesh.vertices[vertices]) for i in of])
         step = np.linalg.pinv(a, rcond=0.3) @ short  # nearly parallel planes: their mean
-        step = np.where(np.linalg.norm(step, axis=0) < 2 * reach, step, 0)
+        step = np.where(np.linalg.norm(step, axis=0) < 2 * _CORNER * reach, step, 0)
         moved[vertices] += step.T
     return replace(mesh, vertices=moved)
 

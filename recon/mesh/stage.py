@@ -12,7 +12,7 @@ from recon.formats.face_evidence import write_face_evidence
 from recon.formats.images import write_image
 from recon.formats.matched_views import read_matched_views
 from recon.formats.meshes import write_glb, write_obj, write_ply
-from recon.geometry import Reconstruction, TriangleMesh, View, held_out
+from recon.geometry import Reconstruction, TriangleMesh, View
 from recon.mesh import cleaning, coverage
 from recon.mesh.atlas import SurfaceSamples, face_normals, unwrap
 from recon.mesh.depth_maps import RenderViewFn
@@ -133,7 +133,7 @@ def _likeness(
     scene: MeshScene, photos: Sequence[Photo], reconstruction: Reconstruction, settings: MeshSettings
 ) -> dict[str, Any]:
     """How like the held-out pictures the mesh looks."""
-    tests = [v for v, is_test in zip(reconstruction.views, held_out(reconstruction.views), strict=True) if is_test]
+    tests = reconstruction.held_out_views
     found = likeness_of_views(scene, tests, behind=color_behind(photos), max_side=settings.photo_max_side)
     if found.psnr is not None:
         say(

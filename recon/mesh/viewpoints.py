@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.geometry import Camera, Reconstruction, View, held_out, invert_rigid, rigid
+from recon.geometry import Camera, Reconstruction, View, invert_rigid, rigid
 from recon.geometry.transforms import Array, rotation_from_wxyz, wxyz_from_rotation
 
 
@@ -20,8 +20,7 @@ class Viewpoint:
 
 def training_views(reconstruction: Reconstruction) -> list[View]:
     """The views that are not held out, in name order."""
-    pairs = zip(reconstruction.views, held_out(reconstruction.views), strict=True)
-    return sorted((view for view, is_held_out in pairs if not is_held_out), key=lambda view: view.name)
+    return sorted(reconstruction.training_views, key=lambda view: view.name)
 
 
 def choose_viewpoints(reconstruction: Reconstruction, *, n_views: int, max_side: int) -> list[Viewpoint]:

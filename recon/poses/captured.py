@@ -43,6 +43,12 @@ def pose_frames(
             "anything to estimate; expected auto. Leave poses.camera_model out."
         )
     if settings.focal_px is not None:
+        n_cameras = 1 if frames.rig else len(frames.camera_groups())
+        if n_cameras > 1:
+            raise UserError(
+                f"poses.focal_px={settings.focal_px:g}: is of one camera, but the frames were taken by {n_cameras}. "
+                "Leave it out, or capture the photos of one camera."
+            )
         frames = frames.with_focal(settings.focal_px)
     structure = find_structure(workspace, frames, settings, seed=seed, threads=threads, failure_told=failure_told)
     inputs = [workspace.frames, workspace.sfm / STAGE_MARK]

@@ -5,6 +5,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -12,7 +13,7 @@ from torch import Tensor
 from recon import kernels
 from recon.geometry.bounds import intersect_box
 from recon.geometry.rays import Rays
-from recon.kernels import FieldTensors, OccupancyLayout, StepLattice
+from recon.kernels import OccupancyLayout, StepLattice
 
 DensityFn = Callable[[Tensor], tuple[Tensor, Tensor]]
 ColorFn = Callable[[Tensor, Tensor], Tensor]
@@ -53,6 +54,35 @@ class RenderedRays:
     weights: Tensor | None = None  # [n_samples] share of each sample in its ray's colour, where they were kept
 
 
+class FusedField(Protocol):
+    """A field's own kernels for the two things that the renderer repeats; `reach`: where rays begin and end, [n] and [n]."""
+
+    def march_visible(
+        self,
+        rays: Rays,
+        reach: tuple[Tensor, Tensor],
+        offsets: Tensor,
+        occupied: Tensor,
+        layout: OccupancyLayout,
+        lattice: StepLattice,
+        capacity: int | None,
+    ) -> Samples:
+        """The samples of `kernels.march`, each ray ending where the field has absorbed its light; at most `capacity`."""
+        ...
+
+    def render(
+        self,
+        rays: Rays,
+        reach: tuple[Tensor, Tensor],
+        occupied: Tensor,
+        layout: OccupancyLayout,
+        lattice: StepLattice,
+        min_weight: float,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Colours [n, 3], opacities [n] and median distances [n], as `render_rays_fast` gives them."""
+        ...
+
+
 def sample_rays(
     rays: Rays,
     *,
@@ -87,22 +117,16 @@ def sample_visible(
     occupied: Tensor,
     layout: OccupancyLayout,
     lattice: StepLattice,
-    field: FieldTensors,
+    field: FusedField,
     spans: Spans | None = None,
     capacity: int | None = None,
 ) -> Samples:
-    """`sample_rays`, but each ray ends where the field of recon.field has absorbed its light: what is behind has no gradient.
+    """`sample_rays`, but each ray ends where the field has absorbed its light: what is behind has no gradient.
 
     `capacity`: the host does not wait for a GPU to count them; rays whose samples do not fit take no part.
     """
-    fused = kernels.fused(rays.origins.device)
-    assert fused is not None, "no fused kernel for this device"
-    t_near, t_far = _within(spans, *_reach(rays, near, layout))
-    march = (rays.origins, rays.directions, t_near, t_far, offsets, occupied, layout, lattice, field)
-    if capacity is None or not fused.COUNTS_AHEAD:
-        return Samples(*fused.march_visible(*march))
-    ray_indices, t_starts, t_ends, first = fused.march_visible(*march, capacity)
-    return Samples(ray_indices, t_starts, t_ends, first, first[-1])
+    reach = _within(spans, *_reach(rays, near, layout))
+    return field.march_visible(rays, reach, offsets, occupied, layout, lattice, capacity)
 
 
 def render_rays(
@@ -151,16 +175,11 @@ def render_rays_fused(
     occupied: Tensor,
     layout: OccupancyLayout,
     lattice: StepLattice,
-    field: FieldTensors,
+    field: FusedField,
     min_weight: float = 1e-3,
 ) -> RenderedRays:
-    """`sample_rays` and `render_rays_fast` in one kernel, for the field of recon.field; rays end where light does."""
-    fused = kernels.fused(rays.origins.device)
-    assert fused is not None, "no fused kernel for this device"
-    t_near, t_far = _reach(rays, near, layout)
-    return RenderedRays(
-        *fused.render_field(rays.origins, rays.directions, t_near, t_far, occupied, layout, lattice, field, min_weight)
-    )
+    """`sample_rays` and `render_rays_fast` in one kernel of the field; rays end where light does."""
+    return RenderedRays(*field.render(rays, _reach(rays, near, layout), occupied, layout, lattice, min_weight))
 
 
 def _reach(rays: Rays, near: float, layout: OccupancyLayout) -> tuple[Tensor, Tensor]:

@@ -6,7 +6,7 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.geometry import Reconstruction, held_out
+from recon.geometry import Reconstruction
 from recon.report.charts import nice_ticks
 
 SIZE, MARGIN = 520, 24
@@ -51,7 +51,7 @@ def camera_map(
             f'<circle class="lost" cx="{x:.1f}" cy="{y:.1f}" r="3.6"><title>{escape(name)}: no pose</title></circle>'
         )
     ends = place(centers), place(centers + forward * extent * 0.045)
-    for view, start, end, out in zip(reconstruction.views, *ends, held_out(reconstruction.views), strict=True):
+    for view, start, end, out in zip(reconstruction.views, *ends, reconstruction.is_held_out, strict=True):
         parts.append(_camera(view.name, start, end, "b" if view.name in weak else "a", is_ring=out))
     return "".join([*parts, _scale_bar(reconstruction, extent, factor), "</svg>"])
 

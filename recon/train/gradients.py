@@ -1,17 +1,16 @@
-"""The loss of a batch of rays and its gradients: by automatic differentiation, or by a fused kernel. One definition."""
+"""The loss of a batch of rays and its gradients: by automatic differentiation, or by kernels of the field. One definition."""
 
 import torch
 from torch import Tensor
 
-from recon import kernels
-from recon.field import RadianceField
+from recon.field.interface import Field
 from recon.geometry import Rays
 from recon.kernels import LossSettings
 from recon.render.volume import Samples, render_rays
 
 
 def add_gradients(
-    field: RadianceField,
+    field: Field,
     rays: Rays,
     samples: Samples,
     *,
@@ -21,12 +20,17 @@ def add_gradients(
     known_distances: Tensor | None = None,  # [n], 0 where unknown
 ) -> tuple[Tensor, Tensor]:
     """Add the gradients of the loss (see `LossSettings`) to the field's `.grad`; returns loss [] and rendered colours [n, 3]."""
-    way = _by_autograd if kernels.fused(rays.origins.device) is None else _by_kernel
-    return way(field, rays, samples, targets, backgrounds, known_distances, loss)
+    fused = field.fused()
+    if fused is None:
+        return _by_autograd(field, rays, samples, targets, backgrounds, known_distances, loss)
+    value, grad_backgrounds, color = fused.gradients(rays, samples, targets, backgrounds, loss, known_distances)
+    if backgrounds.requires_grad:
+        backgrounds.backward(grad_backgrounds)
+    return value, color
 
 
 def _by_autograd(
-    field: RadianceField,
+    field: Field,
     rays: Rays,
     samples: Samples,
     targets: Tensor,
@@ -42,7 +46,7 @@ def _by_autograd(
 
 
 def loss_of_rays(
-    field: RadianceField,
+    field: Field,
     rays: Rays,
     samples: Samples,
     targets: Tensor,
@@ -63,43 +67,6 @@ def loss_of_rays(
     if loss.depth_loss > 0 and known_distances is not None:
         value = value + loss.depth_loss * relative_error(rendered.distance.float(), known_distances).mean()
     return value, color
-
-
-def _by_kernel(
-    field: RadianceField,
-    rays: Rays,
-    samples: Samples,
-    targets: Tensor,
-    backgrounds: Tensor,
-    known_distances: Tensor | None,
-    loss: LossSettings,
-) -> tuple[Tensor, Tensor]:
-    fused = kernels.fused(rays.origins.device)
-    assert fused is not None
-    features = samples.features
-    if features is None and fused.TAKES_ENCODING:
-        features = _encode(field, rays, samples)
-    value, grad_backgrounds, color, _ = fused.field_gradients(
-        rays.origins,
-        rays.directions,
-        (samples.ray_indices, samples.t_starts, samples.t_ends),
-        targets,
-        backgrounds,
-        field.tensors(),
-        field.gradient_tensors(),
-        loss,
-        features,
-        known_distances,
-    )
-    if backgrounds.requires_grad:
-        backgrounds.backward(grad_backgrounds)
-    return value, color
-
-
-@torch.no_grad()
-def _encode(field: RadianceField, rays: Rays, samples: Samples) -> Tensor:
-    along = samples.t[:, None] * rays.directions[samples.ray_indices]
-    return field.encode(rays.origins[samples.ray_indices] + along)
 
 
 def relative_error(distances: Tensor, known: Tensor) -> Tensor:

@@ -16,8 +16,7 @@ from recon.train.depth_lines import DepthLines
 from recon.train.sensor_depth import SensorView, sensor_views
 from recon.workspace import Workspace
 
-MAX_LINES = 3_000_000  # from depth maps, all pictures together: 140 MB
-PATCHES_ACROSS = 40  # the longer side of a picture: depths of a patch are right or wrong together
+MAX_LINES = 3_000_000  # from depth maps, all pictures together: 120 MB
 
 
 def known_lines(
@@ -41,7 +40,7 @@ def known_lines(
 
 
 def sparse_lines(sights: LinesOfSight, scene: Scene) -> DepthLines:
-    """Each observation of a sparse point as a line, a group of its own."""
+    """Each observation of a sparse point as a line."""
     starts, ends = (torch.from_numpy(scene.scene_from_world.points(x)).float() for x in (sights.starts, sights.ends))
     along = ends - starts
     distances = along.norm(dim=-1).clamp_min(1e-9)
@@ -53,7 +52,6 @@ def sparse_lines(sights: LinesOfSight, scene: Scene) -> DepthLines:
         errors=torch.zeros(n),
         colors=torch.from_numpy(sights.colors),
         weights=torch.ones(n),
-        groups=torch.arange(n),
     )
 
 
@@ -107,8 +105,6 @@ def _lines(known: _Pixels, photo: Photo, scene: Scene, *, most: int, rng: np.ran
     rows, directions = rows[is_shown], in_camera[is_shown].double().numpy()
     pose = scene.scene_from_world.poses(photo.view.world_from_camera)
     distances = known.depth.reshape(-1)[rows] / directions[:, 2] * scene.scene_from_world.scale
-    side = max(-(-max(known.camera.size_hw) // PATCHES_ACROSS), 1)
-    patches = (rows // width // side) * PATCHES_ACROSS + rows % width // side
     return DepthLines(
         origins=torch.from_numpy(pose[:3, 3]).float().expand(len(rows), 3),
         directions=torch.from_numpy(directions @ pose[:3, :3].T).float(),
@@ -116,7 +112,6 @@ def _lines(known: _Pixels, photo: Photo, scene: Scene, *, most: int, rng: np.ran
         errors=torch.full((len(rows),), known.error),
         colors=torch.from_numpy(colors[is_shown]),
         weights=torch.from_numpy(weights[rows]).float(),
-        groups=torch.from_numpy(np.unique(patches, return_inverse=True)[1]),
     )
 
 

@@ -167,6 +167,5 @@ class Run:
             "backend": backend,
             "exposure_spread": None if exposure is None else round(exposure.exposures().spread, 4),
             "depth_lines": 0 if lines is None else len(lines),
-            "depth_lines_believed": None if lines is None else round(lines.believed_fraction, 4),
             "n_cascades": self.training.occupancy.layout.n_cascades,
         }

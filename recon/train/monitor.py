@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from recon.geometry import Camera, Reconstruction, View, held_out
+from recon.geometry import Camera, Reconstruction, View
 from recon.render.pictures import depth_picture, depth_range, error_picture, picture, side_by_side
 from recon.render.views import RenderedView
 
@@ -116,7 +116,7 @@ def camera_frusta(reconstruction: Reconstruction) -> tuple[NDArray, NDArray, NDA
     vertices = np.concatenate([frustum_corners(view.camera, view, depth) for view in reconstruction.views])
     n = len(reconstruction.views)
     faces = np.concatenate([_FRUSTUM_FACES + 5 * i for i in range(n)])
-    per_camera = [_HELD_OUT_COLOR if out else _TRAIN_COLOR for out in held_out(reconstruction.views)]
+    per_camera = [_HELD_OUT_COLOR if out else _TRAIN_COLOR for out in reconstruction.is_held_out]
     return vertices, faces, np.repeat(np.array(per_camera, np.uint8), 5, axis=0)
 
 

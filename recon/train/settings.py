@@ -21,8 +21,6 @@ class Recipe:
     sky_noise: Annotated[float, between(0, 1)]
     depth_share: Annotated[float, between(0, 10)]
     depth_band: Annotated[float, between(1e-4, 0.5)]
-    final_depth_band: Annotated[float, between(1e-4, 0.5)]
-    depth_max_error: Annotated[float, between(0, 1)] | None
     depth_loss: Annotated[float, between(0, 1000)]
     sensor_depth: bool
     exposure: bool

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 import torch
 
-from recon.field import RadianceField
-from recon.field.settings import HashGridSettings
+from recon.field.interface import FieldSettings
 from recon.geometry import Reconstruction
 from recon.kernels import OccupancyLayout
 from recon.pixels import LinesOfSight, Outline, Scene, free_cells, is_possible, lines_of_sight, normalize_scene
@@ -26,7 +25,7 @@ SILHOUETTE_CELLS, FRUSTUM_CELLS = (
 def new_training(
     reconstruction: Reconstruction,
     outlines: Sequence[Outline],
-    field: HashGridSettings,
+    field: FieldSettings,
     recipe: Recipe,
     *,
     workspace: Workspace,
@@ -47,7 +46,7 @@ def new_training(
         lines = known_lines(workspace, reconstruction, scene, sights=sights, has_sensor=has_sensor, seed=seed)
     has_exposure = recipe.exposure and not scene.has_alpha  # pictures of an object cut out are taken as they are
     return Training(
-        RadianceField(field.shape(is_open=is_open, has_sky=not scene.has_alpha)).to(device),
+        field.make(is_open=is_open, has_sky=not scene.has_alpha).to(device),
         Occupancy(layout, possible.to(device)),
         scene,
         field.lattice(is_open=is_open),

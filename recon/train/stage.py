@@ -10,7 +10,7 @@ from recon import kernels
 from recon.console import say
 from recon.errors import UserError
 from recon.field.checkpoint import believed, load_checkpoint
-from recon.field.settings import HashGridSettings
+from recon.field.interface import FieldSettings
 from recon.field.trained import choose_device
 from recon.formats.depth_images import find_depth
 from recon.formats.images import fit_within
@@ -31,7 +31,7 @@ def train_field(
     workspace: Workspace,
     *,
     reconstruction: Reconstruction,
-    field: HashGridSettings,
+    field: FieldSettings,
     settings: TrainSettings,
     config_text: str,
     seed: int,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from recon.field import RadianceField
+from recon.field.interface import Field
 from recon.geometry import Rays
 from recon.pixels import RayBatch
 from recon.train.depth_lines import LineBatch
@@ -35,7 +35,7 @@ class Targets:
 def targets_of_photos(
     batch: RayBatch,
     noise: Tensor,  # [n, 3] in [0, 1)
-    field: RadianceField,
+    field: Field,
     exposure: ExposureLearner | None,
     *,
     sky_noise: float,

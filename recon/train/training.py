@@ -7,15 +7,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from recon import kernels
-from recon.field import RadianceField
+from recon.field.interface import Field
 from recon.geometry import Rays
 from recon.kernels import LossSettings, StepLattice
 from recon.pixels import PixelSampler, RayBatch, Scene
 from recon.render.occupancy import Occupancy
 from recon.render.volume import Samples, Spans, sample_rays, sample_visible
 from recon.train.batch import Batch
-from recon.train.depth_lines import LineBatch, LineSampler, band
+from recon.train.depth_lines import LineBatch, LineSampler
 from recon.train.exposure import ExposureLearner
 from recon.train.gradients import add_gradients
 from recon.train.optimizer import SparseAdam
@@ -26,7 +25,6 @@ from recon.train.targets import targets_of_lines, targets_of_photos
 
 # (share of the budget, times the final step) with which rays are sampled: the field is fog at first and needs no fine sampling
 STRIDES = ((0.1, 4), (0.5, 2), (1.0, 1))
-JUDGED_AFTER = 0.3  # of the budget: what lines of known depth say is doubted once the field knows colours itself
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ class Training:
 
     def __init__(
         self,
-        field: RadianceField,
+        field: Field,
         occupancy: Occupancy,
         scene: Scene,
         lattice: StepLattice,
@@ -98,7 +96,7 @@ class Training:
         targets = targets_of_photos(batch, noise, self.field, self.exposure, sky_noise=self.recipe.sky_noise)
         lines = self._draw_lines(n)
         if lines is not None:
-            targets = targets.joined(targets_of_lines(lines, self._random(len(lines.groups), 3)))
+            targets = targets.joined(targets_of_lines(lines, self._random(len(lines), 3)))
         samples = self._sample(targets.rays, (targets.nearest, targets.farthest), self.samples.capacity(n))
         loss, color = add_gradients(
             self.field,
@@ -110,20 +108,13 @@ class Training:
             known_distances=targets.distances,
         )
         self.optimizer.step(self.learning_rate)
-        self._learn_beside(color, targets.colors.detach(), batch, lines)
-        psnr = -10 * torch.log10((color - targets.colors.detach())[:n].square().mean().clamp_min(1e-10))
-        self.samples.add(len(samples) if samples.n_lit is None else samples.n_lit, n)
-        return StepReport(loss, psnr, n)
-
-    def _learn_beside(self, color: Tensor, wanted: Tensor, batch: RayBatch, lines: LineBatch | None) -> None:
-        """What rendered and wanted colours [n, 3] say of the photos' exposures, and of the lines that are wrong."""
-        n = len(batch)
+        shown, wanted = color[:n], targets.colors.detach()[:n]
         if self.exposure is not None:
             delta, rate = self.recipe.huber_delta, self.learning_rate
-            self.exposure.learn(color[:n], wanted[:n], batch.photo_indices, huber_delta=delta, learning_rate=rate)
-        if lines is not None and self.lines is not None:
-            limit = self.recipe.depth_max_error if self.progress > JUDGED_AFTER else None
-            self.lines.judge(lines, (color - wanted)[n:].abs().mean(1), limit=limit)
+            self.exposure.learn(shown, wanted, batch.photo_indices, huber_delta=delta, learning_rate=rate)
+        psnr = -10 * torch.log10((shown - wanted).square().mean().clamp_min(1e-10))
+        self.samples.add(len(samples) if samples.n_lit is None else samples.n_lit, n)
+        return StepReport(loss, psnr, n)
 
     def _loss_settings(self) -> LossSettings:
         recipe = self.recipe
@@ -143,8 +134,8 @@ class Training:
         """Rays of known depth for a step with so many rays of photos."""
         if self.lines is None:
             return None
-        width = band(self.progress, first=self.recipe.depth_band, final=self.recipe.final_depth_band)
-        return self.lines.sample(max(int(n_photo_rays * self.recipe.depth_share), 1), width, self.generator)
+        n = max(int(n_photo_rays * self.recipe.depth_share), 1)
+        return self.lines.sample(n, self.recipe.depth_band, self.generator)
 
     def _sample(self, rays: Rays, spans: Spans | None, capacity: int | None) -> Samples:
         march: dict[str, Any] = {
@@ -155,9 +146,10 @@ class Training:
             "lattice": self._lattice(),
             "spans": spans,
         }
-        if kernels.fused(self.device) is None:
+        fused = self.field.fused()
+        if fused is None:
             return sample_rays(rays, **march)
-        return sample_visible(rays, field=self.field.tensors(), capacity=capacity, **march)
+        return sample_visible(rays, field=fused, capacity=capacity, **march)
 
     def _lattice(self) -> StepLattice:
         """Coarse steps first: early rays cross much fog, and what they cannot resolve yet need not be sampled."""
@@ -186,7 +178,6 @@ class Training:
             "seconds": self.seconds,
             "samples_per_ray": self.samples.per_ray,
             "samples": self.samples.total,
-            "lines": None if self.lines is None else self.lines.state(),
             "exposure": None if self.exposure is None else self.exposure.state(),
         }
 
@@ -203,7 +194,5 @@ class Training:
             self.generator.manual_seed(self.seed + int(state["step"]))
         self.step, self.seconds = int(state["step"]), float(state["seconds"])
         self.samples = SampleCounts(float(state["samples_per_ray"]), int(state["samples"]), is_known=self.step > 0)
-        if self.lines is not None:
-            self.lines.load_state(state["lines"])
         if self.exposure is not None:
             self.exposure.load_state(state["exposure"])

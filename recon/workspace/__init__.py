@@ -4,6 +4,7 @@ The run folder is the only interface between stages: each reads files of it and 
 """
 
 from recon.workspace.files import read_json, replace_file, replace_folder, write_json
+from recon.workspace.lock import only_writer
 from recon.workspace.metrics import read_metrics, write_metrics
 from recon.workspace.paths import Workspace, open_workspace
 from recon.workspace.stages import STAGE_MARK, StageRun, fingerprint, is_finished, mark_finished, stage_warnings
@@ -15,6 +16,7 @@ __all__ = [
     "fingerprint",
     "is_finished",
     "mark_finished",
+    "only_writer",
     "open_workspace",
     "read_json",
     "read_metrics",

@@ -34,7 +34,11 @@ def replace_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def replace_folder(path: Path) -> Iterator[Path]:
-    """Yield an empty temporary folder beside `path`; it takes the place of `path` when the block succeeds."""
+    """Yield an empty temporary folder beside `path`; it takes the place of `path` when the block succeeds.
+
+    Where `path` is a link to a folder, on another disk perhaps, the folder that it leads to is replaced and the link stays.
+    """
+    path = Path(os.path.realpath(path)) if path.is_symlink() else path
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with _disk_errors(path):

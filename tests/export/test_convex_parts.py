@@ -5,7 +5,7 @@ import trimesh
 from rooms import room
 from scipy.spatial import ConvexHull
 
-from recon.export.collision_mesh import make_collision_mesh
+from recon.export.collision_mesh import clean_mesh, simplified
 from recon.export.convex_parts import decompose
 from recon.export.surface import Surface
 from recon.geometry.mesh import TriangleMesh
@@ -23,18 +23,16 @@ def _depth_inside(points: np.ndarray, planes: list[np.ndarray]) -> np.ndarray:
 def test_flat_floor_of_many_triangles_is_one_part() -> None:
     floor = trimesh.creation.box((3, 2, 1)).subdivide_to_size(0.4)
     top = floor.faces[floor.face_normals[:, 2] > 0.9]
-    parts, tolerance = decompose(
-        TriangleMesh(np.array(floor.vertices), top.astype(np.int32)), tolerance=0.01, thickness=0.05, max_parts=50
-    )
+    mesh = TriangleMesh(np.array(floor.vertices), top.astype(np.int32))
+    parts, tolerance = decompose(mesh, Surface(mesh), tolerance=0.01, thickness=0.05, max_parts=50)
     assert len(parts) == 1 and tolerance == 0.01
     assert np.isclose(parts[0].vertices[:, 2].max(), 0.5) and np.isclose(parts[0].vertices[:, 2].min(), 0.45)
 
 
 def test_parts_contain_the_surface_and_leave_free_space_free() -> None:
     mesh = room()
-    static, deviation = make_collision_mesh(mesh, deviation=0.01, max_faces=20_000)
-    assert deviation <= 0.01
-    parts, tolerance = decompose(static, tolerance=0.01, thickness=0.05, max_parts=500)
+    static = simplified(clean_mesh(mesh, smallest=0.01), deviation=0.01, max_faces=20_000)
+    parts, tolerance = decompose(static, Surface(static), tolerance=0.01, thickness=0.05, max_parts=500)
     assert tolerance == 0.01
     planes = _planes(parts)
     assert _depth_inside(static.vertices[static.faces].mean(1), planes).min() > -1e-6
@@ -53,7 +51,8 @@ def test_a_hole_stays_open() -> None:
     quads = [(i, j) for i in range(12) for j in range(9) if not (4 <= i < 8 and 3 <= j < 6)]
     corner = [(i * 10 + j, (i + 1) * 10 + j, (i + 1) * 10 + j + 1, i * 10 + j + 1) for i, j in quads]
     faces = np.array([t for a, b, c, d in corner for t in ((a, b, c), (a, c, d))], np.int32)
-    parts, _ = decompose(TriangleMesh(vertices, faces), tolerance=0.01, thickness=0.05, max_parts=50)
+    mesh = TriangleMesh(vertices, faces)
+    parts, _ = decompose(mesh, Surface(mesh), tolerance=0.01, thickness=0.05, max_parts=50)
     assert len(parts) <= 12
     assert _depth_inside(np.array([[0.6, 0.45, -0.02], [0.45, 0.35, -0.02]]), _planes(parts)).max() < 0
 
@@ -61,5 +60,5 @@ def test_a_hole_stays_open() -> None:
 def test_budget_is_kept_by_a_stated_loss() -> None:
     ball = trimesh.creation.icosphere(subdivisions=2, radius=0.5)
     inside_out = TriangleMesh(np.array(ball.vertices), ball.faces[:, ::-1].astype(np.int32))  # a cave: all concave
-    parts, tolerance = decompose(inside_out, tolerance=0.002, thickness=0.05, max_parts=20)
+    parts, tolerance = decompose(inside_out, Surface(inside_out), tolerance=0.002, thickness=0.05, max_parts=20)
     assert len(parts) <= 20 and tolerance > 0.002

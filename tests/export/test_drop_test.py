@@ -4,8 +4,8 @@ import numpy as np
 import trimesh
 from rooms import TABLE_TOP, TABLE_XY, room
 
-from recon.export.drop_test import judge, plan_starts
 from recon.export.surface import Surface
+from recon.export.trials.drop_test import DropResult, judge, plan_starts
 from recon.geometry.mesh import TriangleMesh
 
 RADIUS = 0.05
@@ -25,28 +25,65 @@ def test_starts_reach_the_table_and_the_floor_under_it() -> None:
     assert surface.distance(starts).min() >= 1.2 * RADIUS - 1e-6
 
 
-def test_judge_tells_rest_fall_void_and_rolling_apart() -> None:
-    rest = 0.05 + RADIUS
+def judged(tracks: np.ndarray, speeds: np.ndarray) -> DropResult:
+    radii = np.full(tracks.shape[1], RADIUS)
+    return judge(Surface(_plate()), tracks, speeds, radii=radii, slowest=0.05, tolerance=0.02)
+
+
+REST = 0.05 + RADIUS
+
+
+def test_judge_tells_rest_and_every_failure_apart() -> None:
     tracks = np.array(
         [
-            [[0, 0, 0.2], [0.5, 0.1, 0.2], [-0.9, 0, 0.2], [0.2, 0.3, 0.2]],
-            [[0, 0, rest + 0.004], [0.5, 0.1, -3.0], [-3.0, 0, -3.0], [0.3, 0.3, rest]],
+            [[0, 0, 0.2], [0.5, 0.1, 0.2], [-0.9, 0, 0.2], [0.2, 0.3, 0.2], [0.4, 0.3, 0.2], [0.6, 0.3, 0.2]],
+            [[0, 0, 0.2], [0.5, 0.1, 0.2], [-3.0, 0, 0.2], [0.2, 0.3, 0.2], [0.4, 0.3, 0.9], [0.6, 0.3, 0.2]],
+            [
+                [0, 0, REST + 0.004],
+                [0.5, 0.1, -3.0],
+                [-3.0, 0, -3.0],
+                [0.3, 0.3, 0.18],
+                [0.4, 0.3, REST],
+                [0.7, 0.3, REST],
+            ],
         ]
     )
-    tracks = np.insert(tracks, 1, tracks[0], axis=0)
-    tracks[1, 2] = [-3.0, 0, 0.2]  # rolls off the side before it falls
-    result = judge(Surface(_plate()), tracks, np.array([0, 9.0, 9.0, 1.0]), radius=RADIUS, slowest=0.05)
-    assert (result.n_dropped, result.n_fell_through, result.n_left_scene, result.n_moving) == (4, 1, 1, 1)
-    assert np.isclose(result.max_error, 0.004, atol=1e-5)
+    result = judged(tracks, np.array([0, 9.0, 9.0, 1.0, 0.0, 0.3]))
+    assert (result.dropped, result.through, result.lost, result.falling, result.flung) == (6, 1, 1, 1, 1)
+    assert np.isclose(result.max, 0.004, atol=1e-5)  # of the one at rest, and of one that rolls on, touching
+    assert [0.5, 0.1, 0.2] in result.failed_at and [0.6, 0.3, 0.2] not in result.failed_at
+
+
+def test_a_sphere_that_falls_through_a_table_and_rests_on_the_floor_went_through() -> None:
+    mesh = room(noise=0.0)
+    tracks = np.array([[[*TABLE_XY, TABLE_TOP + 0.1]], [[*TABLE_XY, 0.3]], [[*TABLE_XY, RADIUS]]])
+    result = judge(Surface(mesh), tracks, np.zeros(1), radii=np.array([RADIUS]), slowest=0.05, tolerance=0.02)
+    assert result.through == 1 and np.isnan(result.median)
+
+
+def test_sinking_in_and_coming_back_is_not_falling_through() -> None:
+    tracks = np.array([[[0, 0, 0.2]], [[0, 0, 0.03]], [[0, 0, REST - 0.01]]])
+    result = judged(tracks, np.zeros(1))
+    assert result.through == 0 and np.isclose(result.max, 0.01, atol=1e-5)
 
 
 def test_phantom_floor_is_an_error_and_not_a_pass() -> None:
-    tracks = np.array([[[0, 0, 0.4]], [[0, 0, 0.05 + RADIUS + 0.11]]])
-    result = judge(Surface(_plate()), tracks, np.zeros(1), radius=RADIUS, slowest=0.05)
-    assert np.isclose(result.max_error, 0.11, atol=1e-5)
+    assert np.isclose(judged(np.array([[[0, 0, 0.4]], [[0, 0, REST + 0.11]]]), np.zeros(1)).max, 0.11, atol=1e-5)
 
 
 def test_a_world_without_a_place_to_drop_on_has_no_errors_to_judge() -> None:
-    result = judge(Surface(_plate()), np.zeros((5, 0)), np.zeros(0), radius=0.1, slowest=0.01)
-    assert (result.n_dropped, result.n_fell_through, result.worst_at) == (0, 0, None)
-    assert np.isnan(result.max_error)
+    result = judged(np.zeros((5, 0)), np.zeros(0))
+    assert (result.dropped, result.through, result.worst_at) == (0, 0, None) and np.isnan(result.max)
+
+
+def test_exactly_the_promised_number_starts() -> None:
+    mesh = room(noise=0.0)
+    for n in (7, 100, 333):
+        assert len(plan_starts(mesh, Surface(mesh), radius=RADIUS, n_spheres=n)) == n
+
+
+def test_a_wall_has_nothing_level_to_stand_on() -> None:
+    wall = trimesh.creation.box((3, 0.001, 2)).subdivide_to_size(0.5)
+    front = wall.faces[wall.face_normals[:, 1] < -0.5].astype(np.int32)
+    mesh = TriangleMesh(np.array(wall.vertices), front)
+    assert len(plan_starts(mesh, Surface(mesh), radius=RADIUS, n_spheres=10)) == 0

@@ -202,7 +202,7 @@ def test_rendering() -> None:
     rays, layout, lattice = rays_through_cube(333), OccupancyLayout(3, 16), StepLattice(0.02, 1 / 200)
     occupied = torch.rand(layout.shape) < 0.4
     kernels.use("native")
-    found = render_rays_fused(rays, near=0.05, occupied=occupied, layout=layout, lattice=lattice, field=field.tensors())
+    found = render_rays_fused(rays, near=0.05, occupied=occupied, layout=layout, lattice=lattice, field=field.fused())
     kernels.use("reference")
     offsets = torch.full((333,), 0.5)
     samples = sample_rays(rays, near=0.05, offsets=offsets, occupied=occupied, layout=layout, lattice=lattice)

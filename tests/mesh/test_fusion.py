@@ -127,9 +127,9 @@ def test_voxels_grow_until_they_fit_the_memory(worlds, capture):
     world, poses = worlds.World(worlds.cast_sphere), worlds.sphere_poses(7)
     maps, _ = depth_maps(world, poses, capture(world, poses))
     fine = choose_voxel_size(maps, footprints=1, truncation_voxels=4, memory_mb=1000)
-    coarse = choose_voxel_size(maps, footprints=1, truncation_voxels=4, memory_mb=4)
+    coarse = choose_voxel_size(maps, footprints=1, truncation_voxels=4, memory_mb=2)
     assert coarse > 1.15 * fine
-    assert len(surface_blocks(maps, coarse, 4)) * 8**3 * 8 <= 4 * 2**20
+    assert len(surface_blocks(maps, coarse, 4)) * 8**3 * 8 <= 2 * 2**20
     assert fine == pytest.approx(2.2 / 95, rel=0.2)
 
 

@@ -81,7 +81,7 @@ def full_run(root: Path, n: int = 11) -> Workspace:
     write_image(workspace.views / "orbit/color_00000.png", picture())
     for i in range(4):
         write_image(workspace.mesh / f"mesh_{i}.png", picture(seed=20 + i))
-    write_metrics(workspace, "world", {"loads": {"mujoco": True, "pybullet": False}, "drop_test_max_error_m": 0.02})
+    write_metrics(workspace, "world", {"loads": {"mujoco": True, "pybullet": False}, "drop": {"p95_mm": 20.0}})
     write_metrics(workspace, "truth", {"f_score": 0.8, "note": evil})
     workspace.config.write_text(f"a: {evil}\n")
     from recon.console import take_warnings, warn
@@ -100,7 +100,7 @@ def test_nothing_run(tmp_path):
 def test_everything_run(tmp_path):
     page, tags = parsed(full_run(tmp_path))
     assert "not run" not in page and "Against the truth" in tags.titles
-    for expected in ("11 of 12 frames kept", "21.00 dB", "mujoco", "2.0 cm", "careful", "pybullet", "0.5 m"):
+    for expected in ("11 of 12 frames kept", "21.00 dB", "mujoco", "20 mm", "careful", "pybullet", "0.5 m"):
         assert expected in page, expected
     assert page.count("<svg") == 1 + 2 + 2  # sharpness, two maps, two charts
 

@@ -1,6 +1,4 @@
-"""Rays of known depth: where they are sampled, how often, and when they are believed no more."""
-
-import math
+"""Rays of known depth: where they are sampled, and how often."""
 
 import numpy as np
 import pytest
@@ -8,14 +6,14 @@ import torch
 
 from recon.geometry import Similarity
 from recon.pixels import LinesOfSight, Scene
-from recon.train.depth_lines import MIN_VISITS, DepthLines, LineSampler, band
+from recon.train.depth_lines import DepthLines, LineSampler
 from recon.train.known_depth import sparse_lines
 
 CPU = torch.device("cpu")
 
 
 def lines_onto_a_wall(n: int, *, error: float = 0.0, n_sky: int = 0) -> DepthLines:
-    """Along x from the plane x = 0 onto the wall x = 2; `n_sky` more that meet nothing. Every third line is a group."""
+    """Along x from the plane x = 0 onto the wall x = 2; `n_sky` more that meet nothing."""
     total = n + n_sky
     distances = torch.full((total,), 2.0)
     distances[n:] = torch.inf
@@ -26,7 +24,6 @@ def lines_onto_a_wall(n: int, *, error: float = 0.0, n_sky: int = 0) -> DepthLin
         errors=torch.full((total,), error),
         colors=torch.tensor([255, 0, 51], dtype=torch.uint8).expand(total, 3),
         weights=torch.ones(total),
-        groups=torch.arange(total) // 3,
     )
 
 
@@ -54,40 +51,16 @@ def test_the_band_holds_the_error_of_the_line() -> None:
 
 def test_lines_are_drawn_by_their_weight() -> None:
     lines = lines_onto_a_wall(3)
-    lines = DepthLines(**{**vars(lines), "weights": torch.tensor([0.0, 1.0, 3.0]), "groups": torch.arange(3)})
+    colors = torch.tensor([[0, 0, 0], [1, 0, 0], [2, 0, 0]], dtype=torch.uint8)
+    lines = DepthLines(**{**vars(lines), "weights": torch.tensor([0.0, 1.0, 3.0]), "colors": colors})
     batch = LineSampler(lines, CPU).sample(4000, 0.05, torch.Generator().manual_seed(1))
-    counts = torch.bincount(batch.groups[:4000], minlength=3)
+    counts = torch.bincount((255 * batch.colors[:4000, 0]).round().long(), minlength=3)
     assert counts[0] == 0 and counts[2] / counts[1] == pytest.approx(3, rel=0.15)
 
 
-def test_lines_whose_colour_stays_wrong_are_dropped_and_stay_dropped_after_a_resume() -> None:
-    sampler, generator = LineSampler(lines_onto_a_wall(30), CPU), torch.Generator().manual_seed(2)
-    for _ in range(8 * MIN_VISITS):
-        batch = sampler.sample(20, 0.05, generator)
-        sampler.judge(batch, torch.where(batch.groups == 4, 0.5, 0.01), limit=0.2)
-    assert sampler.believed_fraction == pytest.approx(0.9)
-    resumed = LineSampler(lines_onto_a_wall(30), CPU)
-    resumed.load_state(sampler.state())
-    for each in (sampler, resumed):
-        assert 4 not in each.sample(500, 0.05, torch.Generator().manual_seed(3)).groups
-
-
-def test_nothing_is_drawn_when_every_line_is_dropped() -> None:
-    sampler, generator = LineSampler(lines_onto_a_wall(3), CPU), torch.Generator().manual_seed(2)
-    for _ in range(MIN_VISITS):
-        batch = sampler.sample(1, 0.05, generator)
-        sampler.judge(batch, torch.ones(len(batch.groups)), limit=0.2)
-    assert len(sampler.sample(9, 0.05, generator).groups) == 0
-
-
-def test_joined_lines_keep_their_groups_apart() -> None:
-    joined = DepthLines.joined([lines_onto_a_wall(4), lines_onto_a_wall(0), lines_onto_a_wall(2, n_sky=1)])
-    assert joined.groups.tolist() == [0, 0, 0, 1, 2, 2, 2] and len(joined) == 7
-
-
-def test_the_band_narrows_from_first_to_final() -> None:
-    widths = [band(progress, first=0.045, final=0.01) for progress in (0.0, 0.5, 1.0)]
-    assert widths == pytest.approx([0.045, math.sqrt(0.045 * 0.01), 0.01])
+def test_joined_lines_are_all_there() -> None:
+    joined = DepthLines.joined([lines_onto_a_wall(4), lines_onto_a_wall(2, n_sky=1)])
+    assert len(joined) == 7 and joined.distances.isinf().tolist() == [False] * 6 + [True]
 
 
 def test_sparse_lines_reach_their_points() -> None:

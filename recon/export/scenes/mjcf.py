@@ -15,6 +15,9 @@ from recon.export.scenes.xml_file import numbers, write_xml
 _NEAR = 0.01  # of the view frustum, package units: a camera on a robot stands close to things
 _FAR_EXTENTS = 20.0  # the far plane, in extents of the place
 _OFFSCREEN_WH = (1920, 1080)
+# Stiff contact, with ten times the say of a robot's own softness: at MuJoCo's default of 20 ms a fast body sinks by more than
+# a board is thick, and at two time steps, the stiffest that MuJoCo holds stable, it bounces.
+_CONTACT = {"solref": "0.004 1", "solmix": "10"}
 VISUAL_GROUP, COLLISION_GROUP = "2", "3"  # MuJoCo's viewer draws groups 0 to 2
 
 
@@ -54,6 +57,7 @@ def _geom(part: Part, friction: float) -> dict[str, str]:
         "group": COLLISION_GROUP,
         "friction": f"{friction:g} 0.005 0.0001",
         "rgba": "0.4 0.6 0.9 0.5",
+        **_CONTACT,
     }
     if part.box is None:
         return {**shared, "type": "mesh", "mesh": part.name}

@@ -8,10 +8,8 @@ import copy
 from pathlib import Path
 from xml.etree import ElementTree as xml
 
-from scipy.spatial.transform import Rotation
-
 from recon.export.place import VISUAL, Part, Place
-from recon.export.scenes.xml_file import numbers, write_xml
+from recon.export.scenes.xml_file import numbers, roll_pitch_yaw, write_xml
 
 LINK = "place"  # "world" is reserved
 VERSION = "1.9"
@@ -51,7 +49,7 @@ def _collide(element: xml.Element, part: Part, friction: float) -> None:
         xml.SubElement(mesh, "uri").text = part.file
         xml.SubElement(mesh, f"{{{DRAKE}}}declare_convex")
     else:
-        angles = Rotation.from_matrix(part.box.rotation).as_euler("xyz")
+        angles = roll_pitch_yaw(part.box.rotation)
         xml.SubElement(element, "pose").text = numbers((*part.box.centre, *angles))
         box = xml.SubElement(xml.SubElement(element, "geometry"), "box")
         xml.SubElement(box, "size").text = numbers(2 * part.box.half_size)

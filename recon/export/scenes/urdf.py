@@ -7,10 +7,8 @@ Gazebo's reader drops a single link named `world` with all it holds, and links w
 from pathlib import Path
 from xml.etree import ElementTree as xml
 
-from scipy.spatial.transform import Rotation
-
 from recon.export.place import STATIC, VISUAL, Part, Place
-from recon.export.scenes.xml_file import numbers, write_xml
+from recon.export.scenes.xml_file import numbers, roll_pitch_yaw, write_xml
 
 LINK = "place"
 DRAKE = "http://drake.mit.edu"
@@ -55,7 +53,7 @@ def _collide(element: xml.Element, part: Part, friction: float) -> None:
     if part.box is None:
         _mesh(element, part.file)
     else:
-        angles = Rotation.from_matrix(part.box.rotation).as_euler("xyz")
+        angles = roll_pitch_yaw(part.box.rotation)
         xml.SubElement(element, "origin", xyz=numbers(part.box.centre), rpy=numbers(angles))
         xml.SubElement(xml.SubElement(element, "geometry"), "box", size=numbers(2 * part.box.half_size))
     contact = xml.SubElement(element, f"{{{DRAKE}}}proximity_properties")

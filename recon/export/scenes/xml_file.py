@@ -4,6 +4,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from xml.etree import ElementTree as xml
 
+import numpy as np
+from numpy.typing import NDArray
+
 
 def write_xml(path: Path, root: xml.Element) -> None:
     """Write one document."""
@@ -14,3 +17,12 @@ def write_xml(path: Path, root: xml.Element) -> None:
 def numbers(values: Iterable[float]) -> str:
     """Values apart by spaces, to 9 digits (millimetres at the far end of a country)."""
     return " ".join(f"{value:.9g}" for value in values)
+
+
+def roll_pitch_yaw(rotation: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Angles about the fixed x, y, z axes, in that order, of a rotation [3, 3]: what URDF and SDF call rpy."""
+    pitch = -np.arcsin(np.clip(rotation[2, 0], -1.0, 1.0))
+    if abs(rotation[2, 0]) > 1 - 1e-12:  # roll and yaw turn about one axis: all of it is yaw
+        return 0.0, float(pitch), float(np.arctan2(-rotation[0, 1], rotation[1, 1]))
+    roll = np.arctan2(rotation[2, 1], rotation[2, 2])
+    return float(roll), float(pitch), float(np.arctan2(rotation[1, 0], rotation[0, 0]))

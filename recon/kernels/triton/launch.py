@@ -21,7 +21,7 @@ MARCHING_PER_PROCESSOR = 8  # the same, of those that take rays
 # One stage: a loop's loads would otherwise be buffered ahead in shared memory, 170 KB of it, and programs wait for each other
 NETWORK = {"BLOCK": SAMPLES, "num_warps": 4, "num_stages": 1}
 GATHER = {"BLOCK": SAMPLES, "num_warps": 4, "num_stages": 1}
-MARCH = {"BLOCK": RAYS, "LOOKS": LOOKS, "num_warps": 2, "num_stages": 1}
+MARCH = {"BLOCK": RAYS, "LOOKS": LOOKS, "num_warps": 1, "num_stages": 1}
 WALK = {"BLOCK": RAYS, "num_warps": 1, "num_stages": 1}
 
 

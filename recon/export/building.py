@@ -1,0 +1,213 @@
+"""Floors, walls, ceilings and tops as boxes and prisms: the building before the clutter.
+
+Each flat region becomes a slab: the outline of its surface with small holes closed and large ones (doors, windows) kept,
+extruded away from free space. Floors are continued under furniture and over everything that was not seen, but not where a
+lower level is seen through an opening: what nobody saw of a floor is there, and is marked as filled. All pieces of a slab share
+one plane, so there are no steps between them.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from scipy import ndimage
+
+from recon.export.hulls import hull_of
+from recon.export.place import Box, Part
+from recon.export.plan_view import PlanView
+from recon.export.planes import FlatRegion, find_planes
+from recon.export.polygons import convex_cover
+from recon.export.surface import Array, Surface
+from recon.geometry.mesh import TriangleMesh
+
+_UP = 0.94  # cosine of 20 degrees: steeper floors are ramps, and nobody stands on them by default
+_FLOOR_SHARE = 0.25  # a floor is the lowest level that has this share of the largest one's area
+_FLOOR_THICKNESS = 5.0  # in wall thicknesses: nothing is beneath that it could hide, and fast bodies stop
+_HOLE = 15.0  # tolerances: smaller holes of a wall or a top are gaps of the scan, larger ones are openings
+_OPENING_AREA = 600.0  # squared tolerances: a lower level seen through less is clutter below the floor
+_LEAST_AREA = 200.0  # squared tolerances: flat regions that are worth a slab
+
+
+@dataclass(frozen=True)
+class Slab:
+    """A flat piece of the building. `seen` and `solid`: cells [rows, columns] of `view`; solid but not seen is filled."""
+
+    kind: str  # floor, top, wall, ceiling
+    view: PlanView
+    seen: np.ndarray
+    solid: np.ndarray
+    thickness: float
+    parts: tuple[Part, ...]
+
+    def explains(self, mesh: TriangleMesh, *, tolerance: float) -> np.ndarray:
+        """Which faces [f] lie wholly in the slab, or before it by no more than the tolerance."""
+        corners = mesh.vertices[mesh.faces]
+        points = np.concatenate([corners, corners.mean(1, keepdims=True)], 1)
+        height = self.view.plane.height(points)
+        rows, columns, is_on = self.view.cells(points)
+        within = (height <= tolerance) & (height >= -self.thickness - tolerance)
+        return (within & is_on & self.solid[rows, columns]).all(1)
+
+    def filled_surface(self) -> TriangleMesh:
+        """The part of the slab's surface that nobody saw, in strips of cells; empty where all was seen."""
+        corners = [
+            self.view.low
+            + self.view.cell * (np.array([[start, row], [end, row], [end, row + 1], [start, row + 1]]) - 0.5)
+            for row, start, end in _runs(self.solid & ~self.seen)
+        ]
+        if not corners:
+            return TriangleMesh(np.zeros((0, 3)), np.zeros((0, 3), np.int32))
+        first = 4 * np.arange(len(corners))[:, None, None]
+        faces = (first + np.array([[0, 1, 2], [0, 2, 3]])).reshape(-1, 3)
+        return TriangleMesh(self.view.world(np.concatenate(corners)), faces.astype(np.int32))
+
+
+def _runs(mask: np.ndarray) -> list[tuple[int, int, int]]:
+    """Row, first column and end column of every run of set cells."""
+    edges = np.diff(np.pad(mask.astype(np.int8), ((0, 0), (1, 1))), axis=1)
+    starts, ends = np.argwhere(edges == 1), np.argwhere(edges == -1)
+    return [(int(row), int(start), int(end)) for (row, start), (_, end) in zip(starts, ends, strict=True)]
+
+
+def find_building(
+    mesh: TriangleMesh, surface: Surface, *, tolerance: float, thickness: float, is_up_known: bool
+) -> list[Slab]:
+    """Slabs of a mesh, lengths in its units; `thickness` is how far walls and tops may reach behind their surface."""
+    regions = find_planes(mesh, tolerance=tolerance, min_area=_LEAST_AREA * tolerance**2)
+    floors = _floors(mesh, regions) if is_up_known else set()
+    slabs: list[Slab] = []
+    for number, region in enumerate(regions):
+        kind = "floor" if number in floors else _kind(region, is_up_known)
+        slab = _slab(mesh, surface, region, f"{kind}_{number:02d}", kind, tolerance=tolerance, thickness=thickness)
+        if slab.parts:
+            slabs.append(slab)
+    return slabs
+
+
+def _kind(region: FlatRegion, is_up_known: bool) -> str:
+    if not is_up_known:
+        return "flat"
+    upwards = region.plane.normal[2]
+    return "top" if upwards > 0.7 else "ceiling" if upwards < -0.7 else "wall"
+
+
+def _floors(mesh: TriangleMesh, regions: list[FlatRegion]) -> set[int]:
+    """Numbers of the regions to stand on that have nothing below: the lowest of the large ones, and its likes.
+
+    A likeness is a region at the same height within its own roughness: a floor that a carpet's edge or a crack divides.
+    """
+    level = [n for n, region in enumerate(regions) if region.plane.normal[2] > _UP]
+    if not level:
+        return set()
+    heights = {n: float(mesh.vertices[mesh.faces[regions[n].faces]].mean((0, 1))[2]) for n in level}
+    largest = max(regions[n].area for n in level)
+    return {min((n for n in level if regions[n].area >= _FLOOR_SHARE * largest), key=heights.__getitem__)}
+
+
+def _slab(
+    mesh: TriangleMesh,
+    surface: Surface,
+    region: FlatRegion,
+    name: str,
+    kind: str,
+    *,
+    tolerance: float,
+    thickness: float,
+) -> Slab:
+    triangles = mesh.vertices[mesh.faces[region.faces]]
+    view = PlanView.around(region.plane, triangles.reshape(-1, 3), cell=tolerance / 2, margin=2 * tolerance)
+    seen = view.drawn(triangles)
+    if kind == "floor":
+        solid = _continued(view, seen, surface, tolerance=tolerance)
+        depth = _FLOOR_THICKNESS * thickness
+    else:
+        solid = _mended(seen, view.cell, tolerance=tolerance)
+        depth = _depth(surface, triangles, region.plane.normal, tolerance=tolerance, thickness=thickness)
+    parts, covered = _extruded(view, solid, depth, name, tolerance=tolerance)
+    return Slab(kind, view, seen, covered, depth, parts)
+
+
+def _mended(seen: np.ndarray, cell: float, *, tolerance: float) -> np.ndarray:
+    """Cracks and small holes closed, specks gone."""
+    reach = max(1, round(tolerance / cell))
+    ball = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+    closed = cv2.morphologyEx(seen.astype(np.uint8), cv2.MORPH_CLOSE, ball).astype(bool)
+    holes, n = ndimage.label(~closed)
+    sizes = np.bincount(holes.ravel(), minlength=n + 1)
+    border = np.unique(np.concatenate([holes[0], holes[-1], holes[:, 0], holes[:, -1]]))
+    small = sizes < (_HOLE * tolerance / cell) ** 2
+    small[border] = small[0] = False
+    closed |= small[holes]
+    pieces, n = ndimage.label(closed)
+    large = np.bincount(pieces.ravel(), minlength=n + 1) >= _LEAST_AREA / 4 * (tolerance / cell) ** 2
+    large[0] = False
+    return large[pieces]
+
+
+def _continued(view: PlanView, seen: np.ndarray, surface: Surface, *, tolerance: float) -> np.ndarray:
+    """The floor's smallest rectangle, but for openings through which a lower level is seen."""
+    flat = view.centres(seen).astype(np.float32)
+    corners = (cv2.boxPoints(cv2.minAreaRect(flat)) - view.low) / view.cell
+    solid = np.zeros(view.shape, np.uint8)
+    cv2.fillConvexPoly(solid, np.round(corners).astype(np.int32), 1)
+    unseen = solid.astype(bool) & ~seen
+    starts = view.world(view.centres(unseen), -1.5 * tolerance)
+    hits = surface.cast(starts, np.broadcast_to(-view.plane.normal, starts.shape))
+    is_lower = np.zeros(view.shape, bool)
+    is_lower[unseen] = (hits.normals @ view.plane.normal > 0.5) & np.isfinite(hits.distance)
+    pieces, n = ndimage.label(is_lower)
+    large = np.bincount(pieces.ravel(), minlength=n + 1) >= _OPENING_AREA * (tolerance / view.cell) ** 2
+    large[0] = False
+    return solid.astype(bool) & ~large[pieces]
+
+
+def _depth(surface: Surface, triangles: Array, normal: Array, *, tolerance: float, thickness: float) -> float:
+    """How far a slab may reach behind its surface: to the far side of a board, half way to whatever faces it.
+
+    At least half a tolerance, for sheets too thin to stop a moving body.
+    """
+    centres = triangles.mean(1)
+    starts = centres[:: max(1, len(centres) // 2000)] - 0.05 * tolerance * normal
+    hits = surface.cast(starts, np.broadcast_to(-normal, starts.shape))
+    leaves_solid = hits.normals @ normal < 0
+    room = np.where(leaves_solid, 1.0, 0.5) * np.minimum(hits.distance, 2 * thickness)
+    return float(np.clip(np.quantile(room, 0.1), tolerance / 2, thickness))
+
+
+def _extruded(
+    view: PlanView, solid: np.ndarray, depth: float, name: str, *, tolerance: float
+) -> tuple[tuple[Part, ...], np.ndarray]:
+    """Boxes where a piece of the outline is a rectangle to within the tolerance, convex prisms elsewhere; and their cells."""
+    parts: list[Part] = []
+    covered = np.zeros(view.shape, np.uint8)
+    overhang, least = tolerance / view.cell, _LEAST_AREA / 4 * (tolerance / view.cell) ** 2
+    for ring in convex_cover(solid, overhang=overhang, least=least):
+        shape = np.zeros(view.shape, np.uint8)
+        cv2.fillConvexPoly(shape, np.round(ring).astype(np.int32), 1)
+        covered |= shape
+        box = _as_box(view, solid & shape.astype(bool), depth, tolerance=tolerance)
+        mesh = _prism(view, view.low + view.cell * ring, depth) if box is None else box.mesh()
+        parts.append(Part(f"{name}_{len(parts):02d}", mesh, box))
+    return tuple(parts), covered.astype(bool)
+
+
+def _as_box(view: PlanView, mask: np.ndarray, depth: float, *, tolerance: float) -> Box | None:
+    """The smallest rectangle of a mask as a box, unless it covers more than the tolerance beside it."""
+    (u, v), (width, height), angle = cv2.minAreaRect(view.centres(mask).astype(np.float32))
+    corners = (cv2.boxPoints(((u, v), (width, height), angle)) - view.low) / view.cell
+    rectangle = np.zeros(view.shape, np.uint8)
+    cv2.fillConvexPoly(rectangle, np.round(corners).astype(np.int32), 1)
+    away = ndimage.distance_transform_edt(~mask) * view.cell
+    if away[rectangle.astype(bool)].max() > tolerance:
+        return None
+    turn = np.deg2rad(angle)
+    first = np.cos(turn) * view.axes[0] + np.sin(turn) * view.axes[1]
+    rotation = np.stack([first, np.cross(view.plane.normal, first), view.plane.normal], -1)
+    half_size = np.array([max(width, view.cell), max(height, view.cell), depth]) / 2
+    return Box(view.world(np.array([u, v]), -depth / 2), rotation, half_size)
+
+
+def _prism(view: PlanView, ring: Array, depth: float) -> TriangleMesh:
+    prism = hull_of(np.concatenate([view.world(ring), view.world(ring, -depth)]))
+    assert prism is not None, "a slab has thickness"
+    return prism

@@ -1,0 +1,90 @@
+"""Convex hulls beside a scanned surface, and how far they stray from it.
+
+A hull may stand into free space by `tolerance`, and reach behind the surface by `thickness`. Both are checked on points
+spread over the hull, against the whole surface: hulls may overlap each other and real surface freely.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial import ConvexHull, QhullError
+
+from recon.export.surface import Array, Surface
+from recon.geometry.mesh import TriangleMesh
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a hull may do, in scene units."""
+
+    tolerance: float  # into free space
+    thickness: float  # behind the surface
+
+
+def hull_of(points: Array) -> TriangleMesh | None:
+    """The convex hull of points [n, 3] with outward faces, or None for a set too flat to have one."""
+    middle = points.mean(0)
+    try:
+        hull = ConvexHull(points - middle)
+    except (QhullError, ValueError):
+        return None
+    vertices = points[hull.vertices]
+    index = np.empty(len(points), np.int64)
+    index[hull.vertices] = np.arange(len(hull.vertices))
+    faces = index[hull.simplices]
+    a, b, c = (vertices[faces[:, i]] for i in range(3))
+    inward = (np.cross(b - a, c - a) * hull.equations[:, :3]).sum(1) < 0
+    faces[inward] = faces[inward][:, ::-1]
+    return TriangleMesh(vertices, faces.astype(np.int32))
+
+
+class Strays:
+    """Rates hulls by their `excess`: the largest share of its limit that a point of the hull uses up, at most 1 is good."""
+
+    def __init__(self, surface: Surface, limits: Limits, random: np.random.Generator) -> None:
+        self._surface, self._limits, self._random = surface, limits, random
+
+    def excess(self, hulls: list[TriangleMesh], *, looser: float = 1.0) -> Array:
+        """The excess [n] of each hull: a few points first, many for those within `looser` limits."""
+        result = self._rate([self._spread(hull, at_most=32) for hull in hulls])
+        good = np.flatnonzero(result <= looser)
+        result[good] = np.maximum(result[good], self._rate([self._spread(hulls[i], at_most=1024) for i in good]))
+        return result
+
+    def excess_of_chords(self, pairs: list[tuple[Array, Array]], *, n: int = 16) -> Array:
+        """The same on chords between two sets of corners: the hull of both holds them, and no hull need be computed."""
+        groups = []
+        for a, b in pairs:
+            along = self._random.uniform(0.2, 0.8, (n, 1))
+            ends = self._random.integers(len(a), size=n), self._random.integers(len(b), size=n)
+            groups.append((1 - along) * a[ends[0]] + along * b[ends[1]])
+        return self._rate(groups)
+
+    def _spread(self, hull: TriangleMesh, *, at_most: int) -> Array:
+        """Points spread over a hull's faces by area, two tolerances apart (up to a budget), and as many inside it.
+
+        Those inside matter where a hull encloses free space and all of its skin lies behind a surface: a cave, a room.
+        """
+        a, b, c = (hull.vertices[hull.faces[:, i]] for i in range(3))
+        areas = hull.face_areas
+        total = float(areas.sum())
+        n = int(np.clip(total / (2 * self._limits.tolerance) ** 2, 16, at_most))
+        which = np.minimum(np.searchsorted(np.cumsum(areas), (np.arange(n) + 0.5) / n * total), len(areas) - 1)
+        u, v = self._random.random((2, n, 1))
+        u, v = np.where(u + v > 1, 1 - u, u), np.where(u + v > 1, 1 - v, v)
+        skin = a[which] + u * (b - a)[which] + v * (c - a)[which]
+        return np.concatenate(
+            [skin, skin + self._random.uniform(0.1, 0.9, (n, 1)) * (skin[self._random.permutation(n)] - skin)]
+        )
+
+    def _rate(self, groups: list[Array]) -> Array:
+        if not groups:
+            return np.zeros(0)
+        points = np.concatenate(groups)
+        nearest = self._surface.nearest(points)
+        # Behind means within 60 degrees of straight behind: beside a border is free space, not solid.
+        towards = ((nearest.positions - points) * nearest.normals).sum(1)
+        is_behind = towards > 0.5 * nearest.distance
+        limit = np.where(is_behind, 1.1 * self._limits.thickness + self._limits.tolerance, self._limits.tolerance)
+        starts = np.cumsum([0] + [len(group) for group in groups[:-1]])
+        return np.asarray(np.maximum.reduceat(nearest.distance / limit, starts))

@@ -1,0 +1,68 @@
+"""A plane looked at from its free side: a frame of its own, and a grid of cells that says where its surface is."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from recon.export.planes import Plane
+from recon.export.surface import Array
+
+_MAX_CELLS = 4_000_000
+_SUBPIXEL = 4  # bits of OpenCV's fixed-point corners
+
+
+@dataclass(frozen=True)
+class PlanView:
+    """Cells of side `cell`, [row, column] along axes v and u; `low` [2] is the (u, v) of the centre of cell (0, 0)."""
+
+    plane: Plane
+    axes: Array  # [2, 3]: unit u, v with u x v = normal
+    low: Array
+    cell: float
+    shape: tuple[int, int]
+
+    @staticmethod
+    def around(plane: Plane, points: Array, *, cell: float, margin: float) -> "PlanView":
+        """A view that holds `points` [n, 3] with a margin, turned so that their smallest rectangle lies straight."""
+        helper = np.eye(3)[np.argmin(np.abs(plane.normal))]
+        first = np.cross(plane.normal, helper)
+        first /= np.linalg.norm(first)
+        axes = np.stack([first, np.cross(plane.normal, first)])
+        angle = np.deg2rad(cv2.minAreaRect((points @ axes.T).astype(np.float32))[2])
+        turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+        axes = turn @ axes
+        flat = points @ axes.T
+        low, high = flat.min(0) - margin, flat.max(0) + margin
+        cell = max(cell, float(np.sqrt(np.prod(high - low) / _MAX_CELLS)))
+        width, height = np.ceil((high - low) / cell).astype(int) + 1
+        return PlanView(plane, axes, low, cell, (int(height), int(width)))
+
+    def flat(self, points: Array) -> Array:
+        """(u, v) of points [.., 3]."""
+        return points @ self.axes.T
+
+    def world(self, flat: Array, height: float | Array = 0.0) -> Array:
+        """Points [.., 3] of (u, v) at a height above the plane."""
+        raised = self.plane.offset + np.asarray(height)
+        return flat @ self.axes + raised[..., None] * self.plane.normal
+
+    def cells(self, points: Array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Row and column of points [.., 3], clipped to the grid, and whether they were inside."""
+        index = np.round((self.flat(points) - self.low) / self.cell).astype(int)
+        inside = np.asarray(((index >= 0) & (index < self.shape[::-1])).all(-1))
+        index = np.clip(index, 0, np.array(self.shape[::-1]) - 1)
+        return index[..., 1], index[..., 0], inside
+
+    def drawn(self, triangles: Array) -> np.ndarray:
+        """Which cells [rows, columns] triangles [k, 3, 3] touch, bool."""
+        picture = np.zeros(self.shape, np.uint8)
+        corners = np.round((self.flat(triangles) - self.low) / self.cell * (1 << _SUBPIXEL)).astype(np.int32)
+        for corner in corners:
+            cv2.fillConvexPoly(picture, corner, 1, shift=_SUBPIXEL)
+        return picture.astype(bool)
+
+    def centres(self, mask: np.ndarray) -> Array:
+        """(u, v) of the cells of a mask: [n, 2]."""
+        rows, columns = np.nonzero(mask)
+        return self.low + self.cell * np.stack([columns, rows], -1)

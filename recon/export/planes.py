@@ -1,0 +1,145 @@
+"""Flat regions of a scanned surface: what a floor, a wall or a table top is before anything else is known of it.
+
+Planes are guessed from single faces and their smoothed normals, counted on a sample (RANSAC), refined on the connected
+regions that agree, and taken away, largest first, until none holds the least area.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from recon.export.surface import Array, face_normals
+from recon.geometry.mesh import TriangleMesh
+
+_GUESSES, _SAMPLE, _FINALISTS = 192, 4000, 2
+_COSINE = 0.8  # a face belongs to a plane only when it is turned like it (37 degrees: scans are rough)
+_GIVE_UP = 4  # rounds in a row without a plane
+
+
+@dataclass(frozen=True)
+class Plane:
+    """Points x with normal . x = offset; the unit normal [3] points to free space."""
+
+    normal: Array
+    offset: float
+
+    def height(self, points: Array) -> Array:
+        """Signed distance of points [.., 3]."""
+        return points @ self.normal - self.offset
+
+
+@dataclass(frozen=True)
+class FlatRegion:
+    """Faces (indices [k] into the mesh) that lie within the tolerance of a plane, in connected pieces of some size."""
+
+    plane: Plane
+    faces: np.ndarray
+    area: float
+
+
+@dataclass(frozen=True)
+class _Faces:
+    centres: Array  # [f, 3]
+    normals: Array  # [f, 3], smoothed
+    areas: Array  # [f]
+    corners: Array  # [f, 3, 3]
+    pairs: np.ndarray  # [e, 2] faces that share an edge
+
+
+def find_planes(mesh: TriangleMesh, *, tolerance: float, min_area: float, seed: int = 0) -> list[FlatRegion]:
+    """Flat regions of at least `min_area`, largest first; no face is in two of them. Deterministic for a `seed`."""
+    faces = _faces_of(mesh)
+    random = np.random.default_rng(seed)
+    is_free = faces.areas > 0
+    regions: list[FlatRegion] = []
+    failures = 0
+    while failures < _GIVE_UP and faces.areas[is_free].sum() >= min_area:
+        found = _best_region(faces, is_free, tolerance, min_area, random)
+        failures = failures + 1 if found is None else 0
+        if found is not None:
+            regions.append(found)
+            is_free[found.faces] = False
+    return sorted(regions, key=lambda region: -region.area)
+
+
+def _faces_of(mesh: TriangleMesh, *, smoothing: int = 6) -> _Faces:
+    pairs = shared_edges(mesh.faces)
+    areas, normals = mesh.face_areas, face_normals(mesh)
+    smooth = normals
+    for _ in range(smoothing):  # only over neighbours that are turned alike, so that edges of furniture stay sharp
+        like = np.clip((smooth[pairs[:, 0]] * smooth[pairs[:, 1]]).sum(1) - 0.3, 0, None)
+        total = areas[:, None] * smooth
+        for here, there in ((0, 1), (1, 0)):
+            pull = (like * areas[pairs[:, there]])[:, None] * smooth[pairs[:, there]]
+            for axis in range(3):
+                total[:, axis] += np.bincount(pairs[:, here], pull[:, axis], len(areas))
+        smooth = total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-300)
+    corners = mesh.vertices[mesh.faces]
+    return _Faces(corners.mean(1), smooth, areas, corners, pairs)
+
+
+def shared_edges(faces: np.ndarray) -> np.ndarray:
+    """Pairs [e, 2] of faces [f, 3] that have an edge in common."""
+    edges = np.sort(faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
+    order = np.lexsort(edges.T)
+    same = (edges[order[1:]] == edges[order[:-1]]).all(1)
+    pairs = np.sort(np.stack([order[1:][same], order[:-1][same]], 1) // 3, axis=1)
+    return np.unique(pairs[pairs[:, 0] != pairs[:, 1]], axis=0)
+
+
+def _best_region(
+    faces: _Faces, is_free: np.ndarray, tolerance: float, min_area: float, random: np.random.Generator
+) -> FlatRegion | None:
+    free = np.flatnonzero(is_free)
+    weights = faces.areas[free] / faces.areas[free].sum()
+    sample = random.choice(free, size=_SAMPLE, p=weights)
+    guesses = random.choice(free, size=_GUESSES, p=weights)
+    heights = faces.centres[sample] @ faces.normals[guesses].T - (faces.centres[guesses] * faces.normals[guesses]).sum(
+        1
+    )
+    votes = (np.abs(heights) < tolerance) & (faces.normals[sample] @ faces.normals[guesses].T > _COSINE)
+    best: FlatRegion | None = None
+    for guess in guesses[np.argsort(-votes.sum(0), kind="stable")[:_FINALISTS]]:
+        normal = faces.normals[guess]
+        plane = Plane(normal, float(faces.centres[guess] @ normal))
+        region = _refined(faces, is_free, plane, tolerance, min_area)
+        if region is not None and (best is None or region.area > best.area):
+            best = region
+    return best
+
+
+def _refined(faces: _Faces, is_free: np.ndarray, plane: Plane, tolerance: float, min_area: float) -> FlatRegion | None:
+    """The plane fitted to its own region, a few times, and that region."""
+    for _ in range(3):
+        inside = _region_of(faces, is_free, plane, tolerance, min_area)
+        if not len(inside):
+            return None
+        plane = _fit(faces, inside, plane)
+    inside = _region_of(faces, is_free, plane, tolerance, min_area)
+    return FlatRegion(plane, inside, float(faces.areas[inside].sum())) if len(inside) else None
+
+
+def _region_of(faces: _Faces, is_free: np.ndarray, plane: Plane, tolerance: float, min_area: float) -> np.ndarray:
+    """Free faces on the plane, in connected pieces of at least `min_area`."""
+    is_near = is_free & (np.abs(plane.height(faces.centres)) < tolerance) & (faces.normals @ plane.normal > _COSINE)
+    is_near[is_near] = (np.abs(plane.height(faces.corners[is_near])) < 1.5 * tolerance).all(1)
+    inside = np.flatnonzero(is_near)
+    number = np.full(len(is_near), -1)
+    number[inside] = np.arange(len(inside))
+    pairs = number[faces.pairs]
+    pairs = pairs[(pairs >= 0).all(1)]
+    graph = sparse.coo_matrix((np.ones(len(pairs)), pairs.T), (len(inside), len(inside)))
+    piece = sparse.csgraph.connected_components(graph, directed=False)[1]
+    areas = np.bincount(piece, faces.areas[inside]) if len(inside) else np.zeros(0)
+    return inside[areas[piece] >= min_area]
+
+
+def _fit(faces: _Faces, inside: np.ndarray, plane: Plane) -> Plane:
+    """Least squares over the area of faces, on the side of the old normal."""
+    weights = faces.areas[inside] / faces.areas[inside].sum()
+    centre = weights @ faces.centres[inside]
+    spread = faces.centres[inside] - centre
+    normal = np.linalg.eigh((spread * weights[:, None]).T @ spread)[1][:, 0]
+    normal = normal if normal @ plane.normal > 0 else -normal
+    return Plane(normal, float(centre @ normal))

@@ -1,0 +1,80 @@
+"""Which plane of the scene a pixel lies on: the nouns, and the public function. The energy: native/plane_labels.cpp."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ScenePlane:
+    """A plane normal . x = offset in the world, seen from the side its normal looks to, and where its matter is known."""
+
+    normal: Array  # [3], unit
+    offset: float
+    across: Array  # [3] unit axes in the plane
+    along: Array
+    low: Array  # [2] corner of the map, in those axes
+    cell: float
+    is_shell: bool  # nothing lies behind it, as behind a floor, a ceiling, an outer wall
+    distances: NDArray[np.float32]  # [rows along, columns across] to known matter, in [0, 1]; 1 also beyond the map
+
+    def depth(self, rays: Array, center: Array) -> Array:
+        """Depths [..] at which rays [.., 3] (world, camera z = 1) from `center` [3] meet it; 0 where they do not."""
+        slope = rays @ self.normal
+        height = self.offset - float(self.normal @ center)
+        meets = slope * height > 1e-12
+        return np.where(meets, height / np.where(meets, slope, 1), 0)
+
+
+@dataclass(frozen=True)
+class LabelView:
+    """What is known of a picture before its planes are."""
+
+    intrinsics: tuple[float, float, float, float]  # fx fy cx cy
+    camera_from_world: Array  # [4, 4]
+    near: float
+    far: float
+    grey: NDArray[np.uint8]  # [h, w]
+    depth: NDArray[np.float32]  # [h, w] confirmed, 0 elsewhere
+    confidence: NDArray[np.float32]  # [h, w]
+    is_closed: NDArray[np.bool_]  # [h, w] no plane may be here: sky, or nothing photographed
+
+
+@dataclass(frozen=True)
+class LabelSettings:
+    """Costs of a label and between neighbours; in the order of the native struct."""
+
+    shell_margin: float  # world units that a label may lie behind a shell
+    tolerance: float = 0.015  # relative difference of a confirmed depth from its plane
+    gain_spread: float = 16.0  # grey levels
+    none: float = 0.6
+    misfit: float = 3.0
+    outside: float = 2.0
+    seen_through: float = 2.0
+    unseen: float = 0.15
+    unlike: float = 0.5
+    away: float = 0.3
+    step: float = 1.0
+    edge_sigma: float = 6.0
+    edge_floor: float = 0.08
+    jump: float = 25.0
+    iterations: int = 5
+
+
+def label_planes(
+    views: Sequence[LabelView],
+    planes: Sequence[ScenePlane],
+    sources: NDArray[np.int32],  # [n_views, k] indices of views to ask, -1: none
+    settings: LabelSettings,
+) -> list[tuple[NDArray[np.int16], NDArray[np.float32]]]:
+    """Per view: the plane of every pixel [h, w] (-1: none), and how much dearer the next best label is [h, w]."""
+    from recon.kernels import native
+    from recon.kernels.native import plane_labels
+
+    native.set_n_threads(torch.get_num_threads())
+    return plane_labels.label_planes(views, planes, sources, settings)

@@ -1,0 +1,161 @@
+"""Blank areas: every pixel without a confirmed depth is offered the planes of the scene, and takes one or stays unknown.
+
+The choice is made at a small size for all pixels at once (`recon.kernels.planes`), carried to the full size along colours, and
+kept where other views do not look through it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from recon.geometry import invert_rigid
+from recon.geometry.transforms import Array
+from recon.kernels.planes import LabelSettings, LabelView, ScenePlane, label_planes
+from recon.kernels.stereo import Floats, StereoView, stereo_agreement
+from recon.matching.confirm import Confirmed
+from recon.matching.pictures import Picture
+
+LABEL_SIZE = 160  # pixels of the longest side on which planes are chosen
+COLOR_SIGMA = 8.0  # grey levels: how unlike a pixel may be to the coarse pixel whose plane it takes
+SURE_MARGIN = 1.0  # of the costs: the next best choice is so much dearer
+
+
+@dataclass(frozen=True)
+class PlaneDepths:
+    """Maps [h, w] of one picture: depth on the chosen plane, 0 where none; its normal; how sure."""
+
+    depth: Floats
+    normal: Floats  # [h, w, 3] world
+    confidence: Floats
+
+    @staticmethod
+    def nothing(size_hw: tuple[int, int]) -> "PlaneDepths":
+        """No pixel on any plane."""
+        zero = np.zeros(size_hw, np.float32)
+        return PlaneDepths(zero, np.zeros((*size_hw, 3), np.float32), zero)
+
+
+def fill_blank(
+    pictures: Sequence[Picture],
+    views: Sequence[StereoView],
+    confirmed: Sequence[Confirmed],
+    closed: Sequence[NDArray[np.bool_]],  # [h, w] of each picture: no plane may be there
+    planes: Sequence[ScenePlane],
+    neighbours: NDArray[np.int32],
+    settings: LabelSettings,
+) -> list[PlaneDepths]:
+    """The planes of the pixels that are not confirmed."""
+    small = [_label_view(*args) for args in zip(pictures, views, confirmed, closed, strict=True)]
+    labelled = label_planes(small, planes, neighbours, settings)
+    chosen = [
+        _on_planes(p, c, k, planes, *found)
+        for p, c, k, found in zip(pictures, confirmed, closed, labelled, strict=True)
+    ]
+    return _kept(views, confirmed, chosen, neighbours)
+
+
+def _label_view(picture: Picture, view: StereoView, known: Confirmed, closed: NDArray[np.bool_]) -> LabelView:
+    h, w = picture.camera.size_hw
+    shrink = min(1.0, LABEL_SIZE / max(h, w))
+    size = (max(2, round(h * shrink)), max(2, round(w * shrink)))
+    small = picture.resized(size)
+    camera = small.camera
+    y, x = _nearest(size, (h, w))
+    return LabelView(
+        (camera.fx, camera.fy, camera.cx, camera.cy),
+        invert_rigid(picture.world_from_camera),
+        view.near,
+        view.far,
+        small.grey,
+        known.depth[y, x],
+        known.confidence[y, x],
+        closed[y, x] | ~picture.is_valid[y, x],
+    )
+
+
+def _depths(
+    label: NDArray[np.int16], planes: Sequence[ScenePlane], intrinsics: tuple[float, float, float, float], pose: Array
+) -> tuple[Floats, Floats]:
+    """Depth [h, w] and world normal [h, w, 3] on the labelled planes; 0 where the label is -1."""
+    h, w = label.shape
+    fx, fy, cx, cy = intrinsics
+    y, x = np.mgrid[:h, :w] + 0.5
+    rays = np.stack([(x - cx) / fx, (y - cy) / fy, np.ones((h, w))], -1) @ pose[:3, :3].T
+    depth, normal = np.zeros((h, w), np.float32), np.zeros((h, w, 3), np.float32)
+    for index in np.unique(label[label >= 0]):
+        here = label == index
+        depth[here] = planes[index].depth(rays[here], pose[:3, 3])
+        normal[here] = planes[index].normal
+    return depth, normal
+
+
+def _nearest(size: tuple[int, int], full: tuple[int, int]) -> tuple[NDArray, NDArray]:
+    """Rows and columns (to index with) of the full picture under the centres of the small one."""
+    y, x = (((np.arange(n) + 0.5) * f / n).astype(int) for n, f in zip(size, full, strict=True))
+    return y[:, None], x[None]
+
+
+def _on_planes(
+    picture: Picture,
+    known: Confirmed,
+    closed: NDArray[np.bool_],
+    planes: Sequence[ScenePlane],
+    labels: NDArray[np.int16],
+    margins: Floats,
+) -> PlaneDepths:
+    label, margin = _enlarged(picture, labels, margins)
+    label = np.where(known.is_confirmed | closed | ~picture.is_valid, -1, label).astype(np.int16)
+    camera = picture.camera
+    depth, normal = _depths(label, planes, (camera.fx, camera.fy, camera.cx, camera.cy), picture.world_from_camera)
+    confidence = np.where(depth > 0, 1 - np.exp(-margin / SURE_MARGIN), 0)
+    return PlaneDepths(depth, normal, confidence.astype(np.float32))
+
+
+def _enlarged(picture: Picture, labels: NDArray[np.int16], margins: Floats) -> tuple[NDArray[np.int16], Floats]:
+    """Labels at full size: of the nine coarse pixels round each pixel, the one most like it in colour."""
+    h, w = picture.camera.size_hw
+    small_h, small_w = labels.shape
+    coarse = cv2.resize(picture.color, (small_w, small_h), interpolation=cv2.INTER_AREA).astype(np.float32)
+    color = picture.color.astype(np.float32)
+    y, x = (np.arange(h) + 0.5) * small_h / h - 0.5, (np.arange(w) + 0.5) * small_w / w - 0.5
+    best = np.full((h, w), np.inf, np.float32)
+    label, margin = np.full((h, w), -1, np.int16), np.zeros((h, w), np.float32)
+    for dy in (-1, 0, 1):
+        for dx in (-1, 0, 1):
+            row = np.clip(np.rint(y).astype(int) + dy, 0, small_h - 1)
+            column = np.clip(np.rint(x).astype(int) + dx, 0, small_w - 1)
+            unlike = np.abs(color - coarse[row[:, None], column]).max(-1) / COLOR_SIGMA
+            away = ((row - y) ** 2)[:, None] + ((column - x) ** 2)[None]
+            cost = unlike + 0.5 * away
+            better = cost < best
+            best = np.where(better, cost, best).astype(np.float32)
+            label = np.where(better, labels[row[:, None], column], label)
+            margin = np.where(better, margins[row[:, None], column], margin)
+    return label, margin.astype(np.float32)
+
+
+def _kept(
+    views: Sequence[StereoView],
+    confirmed: Sequence[Confirmed],
+    chosen: Sequence[PlaneDepths],
+    neighbours: NDArray[np.int32],
+) -> list[PlaneDepths]:
+    """Those that no more views look through than agree with."""
+    depths = [np.where(k.is_confirmed, k.depth, c.depth) for k, c in zip(confirmed, chosen, strict=True)]
+    counted = stereo_agreement(views, depths, neighbours, pixels=4.0, relative=0.02)
+    kept = []
+    for plane, (agreeing, through, _) in zip(chosen, counted, strict=True):
+        keep = (plane.depth > 0) & (agreeing >= 1) & (through <= agreeing)
+        kept.append(
+            PlaneDepths(
+                np.where(keep, plane.depth, 0).astype(np.float32),
+                np.where(keep[..., None], plane.normal, 0).astype(np.float32),
+                np.where(keep, np.maximum(plane.confidence * agreeing / (agreeing + through + 1.0), 0.02), 0).astype(
+                    np.float32
+                ),
+            )
+        )
+    return kept

@@ -1,0 +1,136 @@
+"""Planes of the scene, found in space over all views: walls, floors, tops, also those on which only a picture matched.
+
+Greedy RANSAC over oriented voxels of the confirmed depths (each voxel counts once, however many views saw it), largest plane
+first; then drawn to the few directions that the scene has (`frame`).
+"""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter1d, minimum_filter1d, uniform_filter1d
+
+from recon.geometry.transforms import Array
+from recon.kernels.planes import ScenePlane
+from recon.matching.frame import main_frame, upright
+from recon.matching.voxels import Voxels
+
+MAX_PLANES = 96
+VOXEL = 0.012  # of the typical depth
+THICKNESS = 0.010  # of the typical depth: matter this near belongs to a plane
+MIN_COSINE = 0.87  # between a voxel's normal and its plane's
+MIN_VOXELS = 60  # of a plane
+REACH = 0.5  # of the typical depth: beyond it from known matter a plane is no likelier than anything
+EDGE_PLANES = 2  # a side of a direction
+EDGE_CONTRAST = 2.0
+BEYOND = 0.05  # share of all matter that may lie behind such a plane: walls and ceilings are the last thing
+SHELL_VOXELS, SHELL_BEHIND = 250, 0.03  # a shell: so much matter at least on it, such a share of all at most behind
+N_CANDIDATES, N_VOTERS = 256, 12_000
+
+
+def find_planes(voxels: Voxels, cameras: Array, *, typical_depth: float, seed: int) -> list[ScenePlane]:
+    """At most MAX_PLANES planes, the best supported first, then those that only their edges show; cameras: centres [k, 3]."""
+    rng = np.random.default_rng(seed)
+    thickness = THICKNESS * typical_depth
+    left, found = voxels, list[tuple[Array, float, Voxels]]()
+    while len(found) < MAX_PLANES and len(left) >= MIN_VOXELS:
+        normal, offset = _best_candidate(left, thickness, rng)
+        for _ in range(3):
+            inside = _on_plane(left, normal, offset, thickness)
+            if inside.sum() < 3:
+                break
+            normal, offset = _fit(left.where(inside), normal)
+        inside = _on_plane(left, normal, offset, thickness)
+        if left.weights[inside].sum() < MIN_VOXELS:
+            break
+        found.append((normal, offset, left.where(inside)))
+        left = left.where(~_on_plane(left, normal, offset, 1.5 * thickness))
+    pieces = upright([(normal, matter) for normal, _, matter in found], thickness)
+    pieces += _edge_planes(voxels, pieces, cameras, thickness)
+    cell = 2 * VOXEL * typical_depth
+    frame = main_frame([normal for normal, _ in pieces])
+    shells = [_is_shell(normal, matter, voxels, frame, thickness) for normal, matter in pieces]
+    return [
+        _scene_plane(*piece, is_shell, cell=cell, reach=REACH * typical_depth)
+        for piece, is_shell in zip(pieces, shells, strict=True)
+    ]
+
+
+def _is_shell(normal: Array, matter: Voxels, voxels: Voxels, frame: Array, thickness: float) -> bool:
+    """Whether the plane is large, lies along the frame, and next to no matter lies behind it."""
+    offsets = voxels.positions @ normal
+    behind = voxels.weights[offsets < np.median(matter.positions @ normal) - 2 * thickness].sum()
+    along = np.abs(frame @ normal).max() > 0.9999
+    return bool(along and matter.weights.sum() >= SHELL_VOXELS and behind <= SHELL_BEHIND * voxels.weights.sum())
+
+
+def _edge_planes(
+    voxels: Voxels, known: Sequence[tuple[Array, Voxels]], cameras: Array, thickness: float
+) -> list[tuple[Array, Voxels]]:
+    """Blank planes that show by their edges alone, as a white ceiling does: heaps of matter, however it is turned, at one
+    offset along a main direction of the scene, before which the cameras stand."""
+    pieces = []
+    for direction in main_frame([normal for normal, _ in known]):
+        for normal in (direction, -direction):
+            offsets = voxels.positions @ normal
+            taken = [float(np.median(m.positions @ n)) for n, m in known if n @ normal > 0.999]
+            bins = np.arange(offsets.min() - 2 * thickness, offsets.max() + 3 * thickness, thickness)
+            heap, _ = np.histogram(offsets, bins, weights=voxels.weights)
+            heap = heap[1:] + heap[:-1]
+            usual = minimum_filter1d(uniform_filter1d(heap, 5), 21)  # how much lies at the emptiest offset round about
+            is_peak = (heap >= maximum_filter1d(heap, 5)) & (heap > np.maximum(EDGE_CONTRAST * usual, MIN_VOXELS))
+            offsets_found = []
+            for k in sorted(np.flatnonzero(is_peak), key=lambda k: -heap[k]):
+                offset = float(bins[k + 1])
+                is_before = (cameras @ normal > offset).mean() > 0.5
+                is_last = (voxels.weights * (offsets < offset - thickness)).sum() < BEYOND * voxels.weights.sum()
+                if is_before and is_last and all(abs(offset - other) > 1.5 * thickness for other in taken):
+                    offsets_found.append(offset)
+            for offset in offsets_found[:EDGE_PLANES]:
+                pieces.append((normal, voxels.where(np.abs(offsets - offset) < thickness)))
+    return pieces
+
+
+def _best_candidate(voxels: Voxels, thickness: float, rng: np.random.Generator) -> tuple[Array, float]:
+    voters = voxels.where(rng.choice(len(voxels), min(N_VOTERS, len(voxels)), replace=False))
+    picked = rng.choice(len(voxels), min(N_CANDIDATES, len(voxels)), replace=False)
+    normals = voxels.normals[picked]
+    offsets = (normals * voxels.positions[picked]).sum(-1)
+    near = np.abs(voters.positions @ normals.T - offsets) < thickness
+    alike = voters.normals @ normals.T > MIN_COSINE
+    best = int((voters.weights @ (near & alike)).argmax())
+    return normals[best], float(offsets[best])
+
+
+def _on_plane(voxels: Voxels, normal: Array, offset: float, thickness: float) -> NDArray[np.bool_]:
+    near = np.abs(voxels.positions @ normal - offset) < thickness
+    return near & (voxels.normals @ normal > MIN_COSINE)
+
+
+def _fit(voxels: Voxels, normal: Array) -> tuple[Array, float]:
+    """Least squares through the voxels, looking to the side of `normal`."""
+    weights = voxels.weights[:, None]
+    middle = (weights * voxels.positions).sum(0) / weights.sum()
+    centred = np.sqrt(weights) * (voxels.positions - middle)
+    fitted = np.linalg.eigh(centred.T @ centred)[1][:, 0]
+    fitted = fitted if fitted @ normal > 0 else -fitted
+    if fitted @ normal < MIN_COSINE:  # a strip: its own points do not say how it is turned
+        fitted = normal
+    return fitted, float(fitted @ middle)
+
+
+def _scene_plane(normal: Array, matter: Voxels, is_shell: bool, *, cell: float, reach: float) -> ScenePlane:
+    offset = float(np.median(matter.positions @ normal))
+    helper = np.eye(3)[np.argmin(np.abs(normal))]
+    across = np.cross(normal, helper)
+    across /= np.linalg.norm(across)
+    along = np.cross(normal, across)
+    at = np.stack([matter.positions @ across, matter.positions @ along], -1)
+    low = at.min(0) - reach
+    columns, rows = np.ceil((at.max(0) + reach - low) / cell).astype(int) + 1
+    free = np.ones((rows, columns), np.uint8)
+    index = ((at - low) / cell).astype(int)
+    free[index[:, 1], index[:, 0]] = 0
+    distances = np.minimum(cv2.distanceTransform(free, cv2.DIST_L2, 5) * cell / reach, 1).astype(np.float32)
+    return ScenePlane(normal, offset, across, along, low, cell, is_shell, distances)

@@ -1,0 +1,94 @@
+"""The building of a room: floors, walls and tops as a few boxes and prisms on exact planes, holes closed or kept."""
+
+import numpy as np
+import trimesh
+from rooms import TABLE_TOP, room
+
+from recon.export.building import Slab, find_building
+from recon.export.collision_mesh import clean_mesh
+from recon.export.planes import find_planes
+from recon.export.polygons import convex_cover
+from recon.export.surface import Surface
+from recon.geometry.mesh import TriangleMesh
+
+TOLERANCE = 0.02
+
+
+def building_of(mesh: TriangleMesh) -> tuple[TriangleMesh, list[Slab]]:
+    clean = clean_mesh(mesh, smallest=TOLERANCE)
+    return clean, find_building(clean, Surface(clean), tolerance=TOLERANCE, thickness=0.06, is_up_known=True)
+
+
+def test_a_room_is_a_few_slabs_on_its_true_planes() -> None:
+    clean, slabs = building_of(room(noise=0.004, side=0.1))
+    assert sum(len(slab.parts) for slab in slabs) < 60
+    (floor,) = [slab for slab in slabs if slab.kind == "floor"]
+    assert floor.view.plane.normal[2] > 0.9999 and abs(floor.view.plane.offset) < 0.002
+    assert len(floor.parts) == 1 and floor.parts[0].box is not None
+    tops = [slab.view.plane.offset for slab in slabs if slab.kind == "top"]
+    assert min(abs(np.array(tops) - TABLE_TOP)) < 0.003
+    explained = np.any([slab.explains(clean, tolerance=TOLERANCE) for slab in slabs], axis=0)
+    assert clean.face_areas[explained].sum() > 0.9 * clean.face_areas.sum()
+
+
+def test_the_hole_of_a_floor_is_filled_and_says_so() -> None:
+    _, slabs = building_of(room(noise=0.0, side=0.1))
+    (floor,) = [slab for slab in slabs if slab.kind == "floor"]
+    filled = floor.filled_surface()
+    centres = filled.vertices[filled.faces].mean(1)
+    in_hole = np.hypot(centres[:, 0] + 0.7, centres[:, 1] - 0.5) < 0.3
+    assert filled.face_areas[in_hole].sum() > 0.1 and np.abs(filled.vertices[:, 2]).max() < 1e-6
+
+
+def wall_with_door() -> TriangleMesh:
+    """A wall 4 m long and 2.5 m high with a door of 1 x 2 m, and a crack of 4 cm."""
+    plate = trimesh.creation.box((4, 0.2, 2.5)).subdivide_to_size(0.04)
+    centre = plate.triangles_center
+    in_door = (np.abs(centre[:, 0] - 0.5) < 0.5) & (centre[:, 2] < 0.75)
+    in_crack = np.abs(centre[:, 0] + 1.2) < 0.02
+    return TriangleMesh(np.array(plate.vertices), plate.faces[~(in_door | in_crack)].astype(np.int32))
+
+
+def test_a_door_stays_open() -> None:
+    _, slabs = building_of(wall_with_door())
+    (front,) = [slab for slab in slabs if slab.view.plane.normal[1] < -0.9]
+    rows, columns, inside = front.view.cells(np.array([[0.5, -0.1, -0.5], [0.5, -0.1, 1.0], [-1.0, -0.1, 0.0]]))
+    assert inside.all() and front.solid[rows, columns].tolist() == [False, True, True]
+    assert len(front.parts) <= 6
+
+
+def test_a_lower_level_seen_through_an_opening_is_not_covered() -> None:
+    upper = trimesh.creation.box((4, 3, 0.2)).subdivide_to_size(0.15)
+    centre = upper.triangles_center
+    upper = upper.submesh([np.flatnonzero(~((np.abs(centre[:, :2]) < [0.8, 0.6]).all(1)))], append=True)
+    lower = trimesh.creation.box((1.4, 1.0, 0.1)).subdivide_to_size(0.15)
+    lower.apply_translation((0, 0, -1.5))
+    both = trimesh.util.concatenate([upper, lower])
+    _, slabs = building_of(TriangleMesh(np.array(both.vertices), both.faces.astype(np.int32)))
+    floors = [slab for slab in slabs if slab.kind in ("floor", "top") and abs(slab.view.plane.offset - 0.1) < 0.01]
+    rows, columns, _ = floors[0].view.cells(np.array([[0.0, 0.0, 0.1], [1.5, 1.0, 0.1]]))
+    assert floors[0].solid[rows, columns].tolist() == [False, True]
+
+
+def test_planes_are_found_the_same_again() -> None:
+    clean = clean_mesh(room(), smallest=TOLERANCE)
+    first, second = (find_planes(clean, tolerance=TOLERANCE, min_area=0.08) for _ in range(2))
+    assert [len(region.faces) for region in first] == [len(region.faces) for region in second]
+    counts = np.bincount(np.concatenate([region.faces for region in first]))
+    assert counts.max() == 1  # no face is in two regions
+
+
+def test_a_cover_is_convex_complete_and_keeps_to_the_mask() -> None:
+    rows, columns = np.mgrid[0:120, 0:160]
+    mask = (
+        (rows > 10) & (rows < 110) & (columns > 10) & (columns < 150) & ~((rows > 40) & (columns > 60) & (columns < 90))
+    )
+    cover = convex_cover(mask, overhang=2.0, least=50)
+    assert len(cover) <= 5
+    held = np.zeros(mask.shape, bool)
+    for ring in cover:
+        side, point = np.roll(ring, -1, 0) - ring, np.stack([columns, rows], -1)[..., None, :] - ring
+        turn = side[:, 0] * point[..., 1] - side[:, 1] * point[..., 0]
+        held |= (turn >= -1e-6).all(-1) | (turn <= 1e-6).all(-1)
+    assert (held | ~mask).all()
+    assert (held & ~mask).sum() < 0.02 * mask.sum()

@@ -1,0 +1,136 @@
+"""Planes of a scene and the blank areas that take them: exact worlds of two walls and a floor."""
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from recon import kernels
+from recon.geometry import invert_rigid, look_at
+from recon.kernels.planes import LabelSettings, LabelView, ScenePlane, label_planes
+from recon.matching.frame import upright
+from recon.matching.scene_planes import find_planes
+from recon.matching.voxels import Voxels
+
+UP = np.array([0.0, 0.0, 1.0])
+PLANES = [(UP, 0.0), (np.array([0.0, -1.0, 0.0]), -2.0), (np.array([1.0, 0.0, 0.0]), -2.0)]  # floor, two walls
+
+
+def matter(rng: np.random.Generator, normal: np.ndarray, offset: float, n: int, noise: float = 0.004) -> Voxels:
+    """Points of a square of 4 m on a plane, near the corner (-2, 2, 0), with noise."""
+    spots = rng.uniform((-2, -2, 0), (2, 2, 2.4), (n, 3))
+    spots += (offset - spots @ normal)[:, None] * normal
+    spots += noise * rng.standard_normal((n, 1)) * normal
+    tilted = normal + 0.05 * rng.standard_normal((n, 3))
+    return Voxels(spots, tilted / np.linalg.norm(tilted, axis=1, keepdims=True), np.ones(n))
+
+
+def together(parts: list[Voxels]) -> Voxels:
+    return Voxels(*(np.concatenate([getattr(p, name) for p in parts]) for name in ("positions", "normals", "weights")))
+
+
+CAMERAS = np.array([[1.2, -1.4, 1.5], [0.6, -1.7, 1.4], [1.5, -0.8, 1.6]])
+
+
+def test_planes_are_found_where_they_are_and_shells_are_known() -> None:
+    rng = np.random.default_rng(0)
+    top = matter(rng, UP, 0.7, 500)
+    top = Voxels(top.positions * (0.2, 0.2, 1), top.normals, top.weights)
+    voxels = together([*(matter(rng, n, d, 900) for n, d in PLANES), top])
+    planes = find_planes(voxels, CAMERAS, typical_depth=3.0, seed=1)
+    for normal, offset in PLANES:
+        found = [p for p in planes if p.normal @ normal > 0.9999 and abs(p.offset - offset) < 0.004]
+        assert len(found) == 1 and found[0].is_shell
+    table = next(p for p in planes if p.normal @ UP > 0.999 and abs(p.offset - 0.7) < 0.004)
+    assert not table.is_shell
+    inside = (np.zeros(2) - table.low) / table.cell
+    assert table.distances[int(inside[1]), int(inside[0])] < 0.1, "known matter is near the table's middle"
+    assert table.distances.max() == 1
+
+
+def test_a_ceiling_that_only_its_edges_show_is_offered() -> None:
+    rng = np.random.default_rng(0)
+    edge = matter(rng, np.array([0.0, -1, 0]), -2.0, 250)
+    edge.positions[:, 2] = 2.4 + 0.01 * rng.standard_normal(250)
+    voxels = together([*(matter(rng, n, d, 700) for n, d in PLANES), edge])
+    planes = find_planes(voxels, CAMERAS, typical_depth=3.0, seed=1)
+    ceiling = [p for p in planes if p.normal @ UP < -0.999]
+    assert len(ceiling) == 1 and ceiling[0].offset == pytest.approx(-2.4, abs=0.03)
+
+
+def test_the_frame_mends_the_normal_of_a_small_plane() -> None:
+    rng = np.random.default_rng(2)
+    turn = Rotation.from_euler("xyz", (8, -5, 30), degrees=True).as_matrix()
+    pieces = []
+    for normal, offset in PLANES:
+        m = matter(rng, normal, offset, 800)
+        pieces.append((turn @ normal, Voxels(m.positions @ turn.T, m.normals @ turn.T, m.weights)))
+    crooked = Rotation.from_euler("xyz", (1.8, 0.0, 1.5), degrees=True).as_matrix() @ pieces[1][0]
+    small = matter(rng, *PLANES[1], 60)
+    pieces.append((crooked, Voxels(small.positions @ turn.T, small.normals, small.weights)))
+    mended = upright(pieces, 0.03)
+    assert mended[-1][0] @ pieces[1][0] > np.cos(np.deg2rad(0.1))
+
+
+def views_of_the_corner() -> tuple[list[LabelView], list[np.ndarray]]:
+    """Evenly painted floor and walls; depth is known on a few stripes only. And which plane every pixel sees."""
+    views, exact = [], []
+    h, w = 48, 63
+    for center in CAMERAS:
+        pose = look_at(center, np.array([-1.2, 1.2, 0.5]), UP)
+        y, x = np.mgrid[:h, :w] + 0.5
+        rays = np.stack([(x - w / 2) / 50, (y - h / 2) / 50, np.ones((h, w))], -1) @ pose[:3, :3].T
+        depths = np.stack([(d - n @ center) / (rays @ n) for n, d in PLANES])
+        depths = np.where(depths > 0, depths, np.inf)
+        label, depth = depths.argmin(0), depths.min(0)
+        known = ((x.astype(int) // 3) % 8 == 0) & (y > 30) | (np.abs(y - 6) < 2) & (x.astype(int) % 5 == 0)
+        grey = np.array([120, 200, 190], np.uint8)[label]
+        views.append(
+            LabelView(
+                (50.0, 50.0, w / 2, h / 2),
+                invert_rigid(pose),
+                0.3,
+                20.0,
+                grey,
+                np.where(known, depth, 0).astype(np.float32),
+                known.astype(np.float32),
+                np.zeros((h, w), bool),
+            )
+        )
+        exact.append(label)
+    return views, exact
+
+
+def scene_plane(normal: np.ndarray, offset: float) -> ScenePlane:
+    across = np.cross(normal, [0.3, 0.4, 0.5])
+    across /= np.linalg.norm(across)
+    return ScenePlane(
+        normal, offset, across, np.cross(normal, across), np.full(2, -9.0), 18.0, True, np.zeros((1, 1), np.float32)
+    )
+
+
+@pytest.mark.skipif(not kernels.is_there("native"), reason="labels need the native kernels")
+def test_blank_pixels_take_the_plane_of_their_surroundings_and_not_one_that_is_seen_through() -> None:
+    views, exact = views_of_the_corner()
+    wrong = [scene_plane(UP, 0.4), scene_plane(np.array([0.0, -1.0, 0.0]), -1.1)]
+    planes = [*(scene_plane(n, d) for n, d in PLANES), *wrong]
+    planes = [p if i < 3 else ScenePlane(**{**vars(p), "is_shell": False}) for i, p in enumerate(planes)]
+    sources = np.array([[1, 2], [0, 2], [0, 1]], np.int32)
+    for (labels, margins), label in zip(
+        label_planes(views, planes, sources, LabelSettings(shell_margin=0.06)), exact, strict=True
+    ):
+        assert (labels == label).mean() > 0.96
+        assert (labels < 3).mean() > 0.98 and (margins >= 0).all()
+
+
+@pytest.mark.skipif(not kernels.is_there("native"), reason="labels need the native kernels")
+def test_without_planes_nothing_is_labelled_and_closed_pixels_stay_free() -> None:
+    views, _ = views_of_the_corner()
+    sources = np.full((3, 2), -1, np.int32)
+    for labels, _ in label_planes(views, [], sources, LabelSettings(shell_margin=0.06)):
+        assert (labels == -1).all()
+    closed = [LabelView(**{**vars(v), "is_closed": np.ones((48, 63), bool)}) for v in views]
+    planes = [scene_plane(n, d) for n, d in PLANES]
+    for view, (labels, _) in zip(
+        closed, label_planes(closed, planes, sources, LabelSettings(shell_margin=0.06)), strict=True
+    ):
+        assert (labels[view.depth == 0] == -1).all()

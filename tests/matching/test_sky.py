@@ -1,0 +1,64 @@
+"""The sky of a yard without a roof is found, indoors nothing is."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from recon.geometry import View, look_at
+from recon.matching.confirm import Confirmed
+from recon.matching.pictures import Picture
+from recon.matching.sky import find_sky
+from recon.synthetic.renderer import render_color, render_depth
+from tests.worlds import UP, room_camera, textured_room
+
+
+def yard(n: int = 6) -> tuple[list[Picture], list[Confirmed], list[np.ndarray]]:
+    """Pictures that see walls and the sky above them, exact depth where there is matter, and where the sky is."""
+    world, camera = textured_room(), room_camera((72, 96))
+    pictures, confirmed, skies = [], [], []
+    for i in range(n):
+        eye = np.array([-0.9 + 0.25 * i, -0.8, 1.3])
+        pose = look_at(eye, np.array([0.1, 1.2, 1.75]), UP)
+        color = np.rint(255 * render_color(world, camera, pose, supersampling=2)).astype(np.uint8)
+        depth = render_depth(world, camera, pose)
+        view = View(name=f"v{i}", image=__file__, camera=camera, world_from_camera=pose)  # type: ignore[arg-type]
+        pictures.append(Picture(view, camera, color, np.ones(camera.size_hw, bool)))
+        planes = np.zeros((*camera.size_hw, 3), np.float32)
+        confirmed.append(Confirmed(depth, planes, (depth > 0).astype(np.float32)))
+        skies.append(depth == 0)
+    return pictures, confirmed, skies
+
+
+NEIGHBOURS = np.array([[j for j in range(6) if j != i] for i in range(6)], np.int32)
+
+
+@pytest.mark.parametrize("is_up_aligned", [True, False])
+def test_the_sky_is_found_up_to_its_rim(is_up_aligned: bool) -> None:
+    pictures, confirmed, skies = yard()
+    found = find_sky(pictures, confirmed, NEIGHBOURS, is_up_aligned=is_up_aligned)
+    sky, mask = np.stack(skies), np.stack(found)
+    assert 0.1 < sky.mean() < 0.7
+    assert (mask & sky).sum() > 0.85 * sky.sum()
+    assert (mask & ~sky).sum() < 0.01 * mask.sum()
+
+
+def test_white_and_grey_rooms_have_no_sky() -> None:
+    pictures, confirmed, _ = yard()
+    for color in ((205, 203, 198), (150, 150, 150), (232, 226, 215)):
+        painted = [replace(p, color=np.full_like(p.color, color)) for p in pictures]
+        masks = find_sky(painted, [k.without(k.is_confirmed) for k in confirmed], NEIGHBOURS, is_up_aligned=True)
+        assert not any(mask.any() for mask in masks)
+
+
+def test_blue_things_that_are_matched_or_stand_below_the_horizon_are_no_sky() -> None:
+    pictures, confirmed, _ = yard()
+    blue = [replace(p, color=np.full_like(p.color, (120, 160, 220))) for p in pictures]
+    everywhere = [
+        Confirmed(np.ones_like(k.depth), np.ones_like(k.planes), np.ones_like(k.confidence)) for k in confirmed
+    ]
+    assert not any(mask.any() for mask in find_sky(blue, everywhere, NEIGHBOURS, is_up_aligned=True))
+    down = look_at(np.array([0.0, 0, 1.5]), np.array([0.0, 0.5, 0.0]), UP)
+    below = [replace(p, view=replace(p.view, world_from_camera=down)) for p in blue]
+    nothing = [k.without(k.is_confirmed) for k in confirmed]
+    assert not any(mask.any() for mask in find_sky(below, nothing, NEIGHBOURS, is_up_aligned=True))
