@@ -22,7 +22,13 @@ EVALUATION_S = 15  # a data set is rendered and compared in that time
 
 def main() -> int:
     started = time.monotonic()
-    settings = {**DEFAULTS, **dict(argument.split("=", 1) for argument in sys.argv[1:] if "=" in argument)}
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        keys = " ".join(f"[{name}={value}]" for name, value in DEFAULTS.items())
+        print(f"usage: check_gpu.py {keys}\n\n{__doc__}")
+        return 0
+    if loose := [argument for argument in sys.argv[1:] if "=" not in argument]:
+        raise UserError(f"{loose[0]}: expected name=value, with a name of {', '.join(DEFAULTS)}.")
+    settings = {**DEFAULTS, **dict(argument.split("=", 1) for argument in sys.argv[1:])}
     if unknown := set(settings) - set(DEFAULTS):
         raise UserError(f"{', '.join(sorted(unknown))}: expected {', '.join(DEFAULTS)}.")
     from recon.field.trained import choose_device

@@ -17,10 +17,10 @@ ZERO_POSSIBLE = {
     "poses.loop_neighbours", "poses.exhaustive_up_to", "poses.retry_below", "poses.min_registered",
     "scale.known_distance_error_m", "scale.marker_error_m", "scale.camera_height_error_m", "scale.given_relative_error",
     "train.final_learning_rate_ratio", "train.opacity_loss", "train.distortion_loss", "train.sky_noise",
-    "train.depth_share", "train.depth_max_error", "train.depth_loss", "train.occupancy_decay",
+    "train.depth_share", "train.depth_loss", "train.occupancy_decay",
     "train.checkpoint_seconds", "train.preview_count", "views.smoothing",
     "mesh.min_opacity", "mesh.min_cosine", "mesh.min_agreeing", "mesh.min_area_fraction", "mesh.max_hole_voxels",
-    "mesh.occlusion_margin_px", "mesh.seen_min_cosine", "export.friction", "seed",
+    "mesh.occlusion_margin_px", "mesh.seen_min_cosine", "export.friction", "export.walk_steps", "mesh.fill_reach", "seed",
 }  # fmt: skip
 TEXT_POSSIBLE = {
     "capture.source", "dataset.path", "export.name", "export.license", "export.license_holder", "view.host", "workspace",
@@ -36,7 +36,7 @@ POSSIBLE = (
     {(key, "0") for key in ZERO_POSSIBLE}
     | {(key, "'abc'") for key in TEXT_POSSIBLE}
     | {(key, "True") for key in SWITCHES}
-    | {("compare.others", "[]")}
+    | {("compare.others", "[]"), ("export.engines", "[]")}
 )
 
 

@@ -14,12 +14,13 @@ ROOT = Path(__file__).resolve().parent.parent
 HYDRA = sorted(
     path.stem for path in (ROOT / "scripts").glob("*.py") if "from command import command" in path.read_text()
 )
-PLAIN = ["bench", "make_marker", "make_sample", "summary"]
+PLAIN = ["bench", "check_gpu", "make_marker", "make_sample", "summary"]
+PARTS = ["command", "plain_paths"]  # what scripts share
 LATER_STAGES = sorted({"evaluate", "export", "mesh", "render", "train"} & set(HYDRA))
 
 
 def test_every_script_is_tested() -> None:
-    assert {path.stem for path in (ROOT / "scripts").glob("*.py")} == {*HYDRA, *PLAIN, "command"}
+    assert {path.stem for path in (ROOT / "scripts").glob("*.py")} == {*HYDRA, *PLAIN, *PARTS}
 
 
 @pytest.mark.parametrize("name", [*HYDRA, *PLAIN])

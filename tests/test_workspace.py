@@ -293,7 +293,6 @@ def test_what_killed_runs_left_is_cleared_and_what_they_were_replacing_is_put_ba
         left = sorted(p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*"))
     assert left == [
         ".hidden",
-        ".lock",
         "field",
         "field/checkpoint.pt",
         "notes.12.tmp",

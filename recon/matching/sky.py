@@ -2,7 +2,9 @@
 
 A picture's smooth, sky-coloured regions above the horizon are candidates. One is sky where matching confirms next to nothing
 on it, where matter that other views confirm does not project onto it, and where other views, looking the same way from
-elsewhere, see the same or something that stands before it. Indoors nothing passes.
+elsewhere, see the same or something that stands before it. What reaches out of a picture at its highest place is sky open
+above; what is closed all round, as a patch of paint on a wall is, must have the colour of sky that is open in some picture.
+Indoors nothing passes.
 """
 
 from collections.abc import Sequence
@@ -25,6 +27,7 @@ MIN_ELEVATION = -0.02  # of the ray's z, where up is known
 MIN_AREA = 0.002  # of the picture
 MAX_CONFIRMED = 0.25  # of a region, by matches that reach over from what stands before the sky
 MAX_HITS = 0.05  # of a region: other views' matter that falls onto it
+MAX_COLOR_OFF = 25  # grey levels between a closed region and the nearest open one; the sky's own colour varies by 15
 MIN_SAME = 0.75  # of the looks of other views in its directions that see sky or matter
 PROBE = 4  # pixels between the directions and points that are compared
 N_NEIGHBOURS = 8
@@ -43,7 +46,7 @@ def find_sky(
 ) -> list[Mask]:
     """Masks [h, w], True where the sky is."""
     regions = [_regions(p, known, is_up_aligned) for p, known in zip(pictures, confirmed, strict=True)]
-    masks = []
+    accepted = []
     for i, picture in enumerate(pictures):
         near = [int(j) for j in neighbours[i, :N_NEIGHBOURS] if j >= 0]
         labels = regions[i].labels
@@ -58,8 +61,33 @@ def find_sky(
             agrees = n_seen == 0 or same[here].sum() >= MIN_SAME * n_seen
             if hits[here].sum() * PROBE**2 <= MAX_HITS * here.sum() and agrees:
                 is_sky |= here
-        masks.append(_grown(is_sky, picture, confirmed[i]))
-    return masks
+        accepted.append(is_sky)
+    masks = _of_open_color(pictures, accepted, is_up_aligned)
+    return [_grown(mask, p, known) for mask, p, known in zip(masks, pictures, confirmed, strict=True)]
+
+
+def _of_open_color(pictures: Sequence[Picture], masks: Sequence[Mask], is_up_aligned: bool) -> list[Mask]:
+    """`masks` without closed regions whose colour no open region has; all of them where none is open in any picture."""
+    parts = []  # (picture, region [h, w], its colour, whether it is open)
+    for i, (picture, mask) in enumerate(zip(pictures, masks, strict=True)):
+        n, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
+        height = _directions(picture)[..., 2] if is_up_aligned else -np.mgrid[: mask.shape[0], : mask.shape[1]][0]
+        for region in (labels == k for k in range(1, n)):
+            parts.append((i, region, np.median(picture.color[region], axis=0), _is_open(region, height)))
+    open_colors = np.array([color for *_, color, is_open in parts if is_open]).reshape(-1, 3)
+    kept = [np.zeros_like(mask) for mask in masks]
+    for i, region, color, is_open in parts:
+        if is_open or not len(open_colors) or np.abs(open_colors - color).max(1).min() <= MAX_COLOR_OFF:
+            kept[i] |= region
+    return kept
+
+
+def _is_open(region: Mask, height: NDArray[np.float64]) -> bool:
+    """Whether a region [h, w] is cut off by the picture's border at its highest place."""
+    h, w = region.shape
+    top = np.argmax(np.where(region, height, -np.inf))
+    y, x = divmod(int(top), w)
+    return min(y, x, h - 1 - y, w - 1 - x) <= 3  # a blurred rim is no candidate
 
 
 def _regions(picture: Picture, known: Confirmed, is_up_aligned: bool) -> _Regions:

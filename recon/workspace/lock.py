@@ -11,7 +11,6 @@ from pathlib import Path
 from recon.errors import UserError
 from recon.workspace.paths import Workspace
 
-_LOCK = ".lock"
 _LEFT = re.compile(
     r"\.(?P<name>.+)\.[0-9]+\.(?P<kind>tmp|old)(\.[A-Za-z0-9]+)?"
 )  # see `files.replace_file`, `replace_folder`
@@ -23,9 +22,10 @@ def only_writer(workspace: Workspace) -> Iterator[None]:
 
     The system frees the lock of a process that is killed. Where the disk knows no locks, nothing is locked.
     """
-    with (workspace.root / _LOCK).open("a") as file:
+    folder = os.open(workspace.root, os.O_RDONLY)  # the folder itself is locked: nothing is left behind
+    try:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise UserError(
                 f"workspace {workspace.root}: another recon is working in it. Wait until it has ended, or choose another folder "
@@ -35,6 +35,8 @@ def only_writer(workspace: Workspace) -> Iterator[None]:
             pass
         clear_leftovers(workspace.root)
         yield
+    finally:
+        os.close(folder)
 
 
 def clear_leftovers(root: Path) -> None:

@@ -134,7 +134,7 @@ def check_model(workspace: Workspace, read: Reconstruction) -> None:
 
     model = pycolmap.Reconstruction(workspace.poses / "colmap")
     out = held_out(read.views)
-    assert sum(out) == 2 and model.num_images() == len(read.views)
+    assert sum(out) == 3 and model.num_images() == len(read.views)
     assert {image.name for image in model.images.values()} == set(picture_names(read.views))
     errors = []
     for view, name, is_out in zip(read.views, picture_names(read.views), out, strict=True):

@@ -62,3 +62,24 @@ def test_blue_things_that_are_matched_or_stand_below_the_horizon_are_no_sky() ->
     below = [replace(p, view=replace(p.view, world_from_camera=down)) for p in blue]
     nothing = [k.without(k.is_confirmed) for k in confirmed]
     assert not any(mask.any() for mask in find_sky(below, nothing, NEIGHBOURS, is_up_aligned=True))
+
+
+def test_a_patch_of_blue_paint_on_a_wall_is_no_sky() -> None:
+    pictures, confirmed, skies = yard()
+    painted, known, patches = [], [], []
+    for picture, here in zip(pictures, confirmed, strict=True):
+        camera, (h, w), pose = picture.camera, picture.camera.size_hw, picture.world_from_camera
+        y, x = np.mgrid[:h, :w] + 0.5
+        rays = np.stack([(x - camera.cx) / camera.fx, (y - camera.cy) / camera.fy, np.ones((h, w))], -1)
+        points = rays * here.depth[..., None] @ pose[:3, :3].T + pose[:3, 3]
+        patch = (here.depth > 0) & (np.abs(points[..., 2] - 1.62) < 0.2) & (np.abs(points[..., 0] - 0.1) < 0.35)
+        painted.append(
+            replace(picture, color=np.where(patch[..., None], (70, 130, 170), picture.color).astype(np.uint8))
+        )
+        known.append(here.without(patch))
+        patches.append(patch)
+    found = find_sky(painted, known, NEIGHBOURS, is_up_aligned=True)
+    sky, patch, mask = (np.stack(masks) for masks in (skies, patches, found))
+    assert patch.sum() > 200
+    assert (mask & sky).sum() > 0.85 * sky.sum()
+    assert not (mask & patch).any()

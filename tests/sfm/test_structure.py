@@ -58,7 +58,7 @@ def test_a_run_goes_on_where_it_was_stopped(
     report = json.loads((walked.sfm / "report.json").read_text())
     assert report["method"] == "first pairs"
     attempt, second = report["attempts"]
-    assert second["name"] == "global mapping"
+    assert second["name"] == "quick global mapping"
     assert attempt["registered"] == 6 and attempt["problems"] == [] and attempt["seconds"] > 0
 
     centers = read_reconstruction(walked).centers
