@@ -73,10 +73,10 @@ def _disk_errors(path: Path) -> Iterator[None]:
 
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as indented JSON, atomically. NaN and infinity become null."""
-    with replace_file(path) as temporary:
-        with temporary.open("w") as file:  # piece by piece: the text of a long film's frames is larger than the frames
-            json.dump(plain(value), file, indent=1, allow_nan=False)
-            file.write("\n")
+    # piece by piece: the text of a long film's frames is larger than the frames
+    with replace_file(path) as temporary, temporary.open("w") as file:
+        json.dump(plain(value), file, indent=1, allow_nan=False)
+        file.write("\n")
 
 
 def read_json(path: Path, *, made_by: str, kind: type = dict) -> Any:
