@@ -1,21 +1,23 @@
 """recon: captured video in, virtual environment out.
 
-    video or photos -> frames -> poses -> radiance field -> novel views
-                                                |
-                                                +-> mesh -> simulator world
+    video or photos -> frames -> poses -> matching -> radiance field -> novel views
+                                                            |
+                                                            +-> mesh -> simulator world
 
 Each stage is a function that reads files of the run folder (`recon.workspace`) and writes its own folder there:
 
-    capture     source video or photos      -> frames/
-    poses       frames/                      -> poses/       (or given poses -> poses/)
-    train       poses/ and its images        -> field/
-    evaluate    field/, held-out images      -> metrics.json, field/held_out/
-    render      field/                       -> views/
-    mesh        field/                       -> mesh/
-    export      mesh/                        -> world/
-    view        everything above             -> report.html
+    capture     source video or photos              -> frames/
+    poses       frames/, or poses that are given    -> poses/
+    matching    poses/ and the training pictures    -> matching/
+    train       poses/, matching/ and the pictures  -> field/
+    score       field/ and the held-out pictures    -> held_out/, metrics.json
+    novel_views field/                              -> views/
+    mesh        matching/ and field/                -> mesh/
+    export      mesh/                               -> world/
+    report      everything above                    -> report.html
 
-`recon.pipeline.run` calls them in this order. Conventions (axes, pixels, units): docs/conventions.md.
+`recon.pipeline.run` calls them in this order. Conventions (axes, pixels, units): docs/conventions.md. The other folders, and what
+to change for which purpose: CONTRIBUTING.md.
 """
 
 import os

@@ -1,4 +1,10 @@
-"""What this machine can do, what the kernels make of it, and how cost grows. A fraction of a ceiling travels between machines."""
+"""What this machine can do, what the kernels make of it, and how cost grows. A fraction of a ceiling travels between machines.
+
+ceilings  the machine's own limits            steps   one training step, kernel by kernel, and back ends
+growth    how cost grows                      peers   nerfacto on the same data
+gpu       a GPU's limits and kernels          parity  triton against the reference; parity_cases: its inputs
+timing    seconds of calls
+"""
 
 from recon.bench.ceilings import Ceilings, measure_ceilings
 from recon.bench.growth import Growth, measure_growth

@@ -1,6 +1,6 @@
 """Video or photos -> frames: sharp, well-spaced, upright images of one working size.
 
-stage           the stage: `capture_frames`
+stage           the stage: `capture_frames`     settings  conf/capture
 source          what a person gave: a video, a folder of photos, or a mistake to explain
 video           a video to its key frames, in one pass
 photos          a folder of photos: names in order, duplicates and damaged ones out

@@ -9,7 +9,7 @@ collision_mesh  cleaned, and simplified within a measured bound
 collision       all collision geometry of a place
 ground          the ground as a height field
 scenes/         MJCF, URDF, SDF, USD, Habitat       manifest, license, preview   what else a package holds
-verify          `verify_world`: load it in each engine (engines/), drop spheres (drop_test), compare with ray casts
+trials/         `verify_world`: load it in each engine, drop spheres, drive, compare with ray casts, check the files
 surface         ray casts and nearest points, which everything above asks
 """
 

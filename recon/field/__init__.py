@@ -1,8 +1,11 @@
-"""The radiance field.
+"""The radiance field: what one is, the kinds there are, and a trained one to look at.
 
-hash_grid   density and colour at every point: a hash grid and two small networks
-trained     a trained field to look at: pictures from any camera, colours at any point, in world units
-checkpoint  complete, atomic, safe to load
+interface          what a field is: density, colour, background, and kernels of its own where it has them
+kinds              the kinds by name                       settings  conf/field
+hash_grid          a hash grid and two small networks      hash_grid_kernels  its fused kernels
+exposure           how bright and how tinted each picture is beside the field
+trained            a trained field: pictures from any camera, colours at any point, in world units
+checkpoint         complete, atomic, safe to load
 """
 
 from recon.field.hash_grid import FieldShape, RadianceField, truncated_exp

@@ -1,12 +1,17 @@
 """Bytes on disk <-> arrays and geometry nouns. Each module is one kind of file and reads nothing it was not given.
 
-images              photographs: jpg, png, webp, tiff; EXIF orientation and focal length
+images              photographs: jpg, png, webp, tiff, heic
+image_files         ... what they say before a pixel is decoded: size, orientation, lens; exif_gps: where they were taken
+deep_pixels         grey pictures of more than 8 bits
+masks               which pixels of a picture count
+depth_images        depth that came with the pictures
 photos              the picture of a posed view with its mask, checked against its camera
 video               mp4, mov, mkv, webm, avi in; H.264 mp4 out
-high_dynamic_range  HLG and PQ video frames to ordinary sRGB
+high_dynamic_range  HLG and PQ video frames to ordinary sRGB; interlaced: half pictures to whole ones
+frames_json         our own list of kept frames, as the poses need it
 cameras_json        our own posed-capture file
 matched_views       what matching between pictures knows of each
-transforms_json     instant-ngp and nerfstudio captures
+transforms_json     instant-ngp and nerfstudio captures; transforms_lenses: their lenses
 blender             Blender synthetic scenes
 colmap              COLMAP models, text and binary
 llff                LLFF captures
@@ -18,7 +23,8 @@ polycam             raw exports of Polycam
 record3d            raw captures of Record3D
 intrinsics          intrinsics apart from poses: a text file or a setting
 text_tables         plain text tables of numbers
-given_poses         what every reader of given poses checks
+given_poses         what every reader of given poses checks; gathering: what it takes and what it leaves
+named_files         files that other files name; clocks: the unit of time stamps
 face_evidence       how each face of a mesh is known
 meshes              triangle meshes: mesh_ply, mesh_obj, mesh_glb
 points_ply          sparse coloured points

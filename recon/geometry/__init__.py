@@ -1,4 +1,11 @@
-"""Shared nouns and pure maths: transforms, cameras, rays, bounds, meshes, reconstructions. Torch, numpy, no more."""
+"""Shared nouns and pure maths. Torch, numpy, no more.
+
+transforms      rigid and similarity transforms     cameras        intrinsics, distortion
+rays            origin and direction                bounds         boxes, and the contraction of all space
+reconstruction  views, points, scale: the hub       mesh           triangles
+matched_view    what matching knows of a view       face_evidence  how each face of a mesh is known
+panorama        directions and views of one         geodesy        places on the Earth
+"""
 
 from recon.geometry.bounds import contract, intersect_box, uncontract
 from recon.geometry.cameras import Camera, pixel_centers

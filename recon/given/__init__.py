@@ -1,6 +1,7 @@
 """Poses that a data set brings: its formats, points from its pictures, and whether the poses fit them.
 
-formats       the formats that can be read
+formats       the formats that can be read        settings  conf/dataset
+sound         what was read made sound for the stages that follow, and every change told
 points        points of the pictures that are not held out: matched, checked, triangulated
 matches       features and matches of views whose cameras are known
 frusta        which of those views look at common space

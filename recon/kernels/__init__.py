@@ -1,5 +1,8 @@
 """The hot loops, one public function per operation.
 
+Here are those of the field, defined by `reference`; `layout` is how its grids lie in memory. Beside them, on the CPU: `stereo`
+(PatchMatch, defined by `stereo_reference`) and `planes` (which plane a pixel lies on), native only, and `tsdf` (fusion).
+
 Letters, fixed once: samples are packed, sorted by ray. `ray_indices` [n_samples] int64 names each sample's ray, `t_starts` and
 `t_ends` [n_samples] are its interval along the ray, `weights` [n_samples] the share of the ray's colour it gives.
 

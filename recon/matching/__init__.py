@@ -4,7 +4,8 @@ stage     the stage: `match_views`              settings  its settings
 pictures  the pictures, undistorted, grey       sources   which of them see the same, and how deep
 passes    coarse to fine PatchMatch             confirm   what other views agree on
 sky       where nothing ever stands             scene_planes  planes in space, over all views
-blank     what cannot be matched takes a plane  sheet     a picture to look at
+blank     what cannot be matched takes a plane  frame     the few directions of a scene
+voxels    confirmed depths of all views, once   sheet     a picture to look at
 """
 
 from recon.matching.stage import match_views

@@ -21,7 +21,7 @@ picture         a software renderer for meshes
 likeness        held-out PSNR, portraits
 baselines       plainer surfaces of the same run
 comparison      ... and other programs' meshes, scored beside ours
-stage           build_mesh: all of it, into the run folder
+stage           build_mesh: all of it, into the run folder      settings   conf/mesh
 """
 
 from recon.mesh.coverage import evidence_mesh, seen_fraction

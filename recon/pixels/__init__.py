@@ -1,4 +1,11 @@
-"""What is trained on: pixels of the photos within a budget of memory, as rays, and the scene's normalisation."""
+"""What is trained on: pixels of the photos within a budget of memory, as rays, and the scene's normalisation.
+
+scene          where the content lies, how far it reaches, what no camera sees
+outlines       what a view tells without its colours: its pyramid, its silhouette
+free_space     cells that lines of sight cross
+pixel_pool     pixels of all pictures within a budget      pixel_picks    some pixels of one picture
+pixel_sampler  random pixels as rays                       lens_tables    directions of pixels by look-up
+"""
 
 from recon.pixels.free_space import LinesOfSight, free_cells, lines_of_sight
 from recon.pixels.outlines import Outline

@@ -5,5 +5,5 @@ occupancy   where matter may be, so that rays skip the rest
 views       a whole rendered view
 normals     surface normals of a depth map
 paths       camera paths: interpolate, orbit, spiral      path_file   nerfstudio camera-path files
-pictures    depth, normals and errors as colours
+pictures    depth, normals and errors as colours          beside      work that goes on beside the rendering
 """

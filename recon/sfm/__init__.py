@@ -1,6 +1,6 @@
 """Structure from motion of captured frames: features -> pairs -> mapping -> polish, in turns until a model holds.
 
-structure    the folder sfm/: what is found once is kept
+structure    the folder sfm/: what is found once is kept          settings  conf/poses
 ladder       the ways to pose a capture, tried in turn, each model judged
 features     SIFT into a COLMAP database
 pairs        which pairs are matched, and matching them
@@ -10,6 +10,7 @@ merge        partial models made one
 resection    how sure a camera centre is
 polish       wrong frames and short tracks out, everything adjusted against outliers
 quality      how far a model can be trusted
+same_model   whether two models tell the same
 focal        whether the pictures tell the focal length
 lens_family  perspective or fisheye, as the matches have it
 lens         families of lenses; the lens of a model, as rich as the pictures support

@@ -7,4 +7,5 @@ light      daylight and shadow, baked into the textures
 courtyard  the world of the sample capture          furnished_room  white walls, plain floor, thin legs
 walk       a hand-held walk: poses, exposure, sensor noise
 film       a film of a world and the truth it was made from
+depth_sensor  the faults of depth sensors, for test data
 """

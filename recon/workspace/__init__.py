@@ -1,6 +1,11 @@
 """The run folder: names of its files, atomic writes, metrics, and knowing what is already finished.
 
 The run folder is the only interface between stages: each reads files of it and writes its own folder (`StageRun`).
+
+paths  files by name                    stages   one run of a stage: skipped, measured, marked finished
+files  atomic writes, JSON              metrics  metrics.json
+lock   one writer at a time             usage    time, processor time, peak memory
+reading  files that may be anything
 """
 
 from recon.workspace.files import read_json, replace_file, replace_folder, write_json

@@ -2,6 +2,12 @@
 
 The same operations as `recon.kernels.reference`, plus the fused ones that make training and rendering fast. Tensors must be
 contiguous float32 on the CPU; the public functions of `recon.kernels` see to it.
+
+library     the compiled library as ctypes sees it (api.h)     variant   which of several this processor runs (cpu.cpp)
+field.h     the field: hash_grid, network, march, clearance    train, render   .cpp, the fused kernels
+patchmatch  for `recon.kernels.stereo`                         plane_labels    for `recon.kernels.planes`
+tsdf        for `recon.kernels.tsdf`                           ceilings        for `recon.bench`
+parallel    a fixed pool of threads                            vector.h        one register of floats
 """
 
 import ctypes

@@ -3,6 +3,9 @@
 The same operations as `recon.kernels.reference`, plus the fused ones of `recon.kernels.native`. With TRITON_INTERPRET=1 in the
 environment before the first import they run in Python on the CPU, slowly: so they are tested on machines without a GPU.
 Importing this needs the package triton; `why_missing` says whether its kernels run on a device.
+
+Kernels: hash_grid, networks, walk and march (rays through the cascades), compositing, training (one step), rendering, optimizer.
+Launches: points, rays, step. arguments: what kernels take; launch: how much work one program takes.
 """
 
 import functools
