@@ -1,7 +1,7 @@
 """The whole configuration as one value: what `conf/config.yaml` composes, read and checked before anything is done."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from recon import kernels
 from recon.capture.settings import CaptureSettings
@@ -14,7 +14,7 @@ from recon.mesh.comparison import CompareSettings
 from recon.mesh.settings import MeshSettings
 from recon.novel_views.settings import ViewsSettings, check_path
 from recon.score.settings import EvaluateSettings
-from recon.settings import between, chosen_by
+from recon.settings import between, chosen_by, written
 from recon.sfm.settings import PoseSettings
 from recon.train.settings import TrainSettings
 from recon.viewer.settings import ViewSettings
@@ -27,7 +27,7 @@ class Settings:
 
     workspace: str
     seed: Annotated[int, between(0, 2**32 - 1)]
-    device: Literal["auto", "cpu", "cuda"]
+    device: Annotated[str, written(r"auto|cpu|cuda(:[0-9]{1,3})?", "auto, cpu, cuda or cuda:1")]
     backend: str
     threads: Annotated[int, between(1, 4096)] | None
     path: str
