@@ -12,5 +12,5 @@ run() { echo "+ $*"; "$@" || status=1; }
 run .venv/bin/ruff check .
 run .venv/bin/ruff format --check .
 run .venv/bin/mypy
-run .venv/bin/python -m pytest -q --durations=15 "$@"
+run .venv/bin/python -m pytest -q -n auto --durations=15 "$@" # a worker for each core
 exit $status
