@@ -7,6 +7,7 @@ import numpy as np
 
 from recon.export.planes import Plane
 from recon.export.surface import Array
+from recon.geometry.transforms import plane_axes
 
 _MAX_CELLS = 4_000_000
 _SUBPIXEL = 4  # bits of OpenCV's fixed-point corners
@@ -25,10 +26,7 @@ class PlanView:
     @staticmethod
     def around(plane: Plane, points: Array, *, cell: float, margin: float) -> "PlanView":
         """A view that holds `points` [n, 3] with a margin, turned so that their smallest rectangle lies straight."""
-        helper = np.eye(3)[np.argmin(np.abs(plane.normal))]
-        first = np.cross(plane.normal, helper)
-        first /= np.linalg.norm(first)
-        axes = np.stack([first, np.cross(plane.normal, first)])
+        axes = plane_axes(plane.normal)
         angle = np.deg2rad(cv2.minAreaRect((points @ axes.T).astype(np.float32))[2])
         turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
         axes = turn @ axes

@@ -81,6 +81,18 @@ def rotation_between(a: Array, b: Array) -> Array:
     return np.eye(3) + cross + cross @ cross / (1 + cosine)
 
 
+def plane_axes(normal: Array) -> Array:
+    """Two unit vectors [2, 3] that span the plane with this unit normal [3]: u x v = normal.
+
+    >>> plane_axes(np.array([0.0, 0.0, 1.0])).tolist()
+    [[0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]]
+    """
+    farthest = np.eye(3)[np.argmin(np.abs(normal))]  # the axis that the normal is least along
+    u = np.cross(normal, farthest)
+    u /= np.linalg.norm(u)
+    return np.stack([u, np.cross(normal, u)])
+
+
 def look_at(eye: Array, target: Array, up: Array) -> Array:
     """`world_from_camera` [4, 4] (OpenCV axes) at `eye`, looking at `target`, with `up` [3] up in its image."""
     forward = target - eye

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d, minimum_filter1d, uniform_filter1d
 
-from recon.geometry.transforms import Array
+from recon.geometry.transforms import Array, plane_axes
 from recon.kernels.planes import ScenePlane
 from recon.matching.frame import main_frame, upright
 from recon.matching.voxels import Voxels
@@ -122,10 +122,7 @@ def _fit(voxels: Voxels, normal: Array) -> tuple[Array, float]:
 
 def _scene_plane(normal: Array, matter: Voxels, is_shell: bool, *, cell: float, reach: float) -> ScenePlane:
     offset = float(np.median(matter.positions @ normal))
-    helper = np.eye(3)[np.argmin(np.abs(normal))]
-    across = np.cross(normal, helper)
-    across /= np.linalg.norm(across)
-    along = np.cross(normal, across)
+    across, along = plane_axes(normal)
     at = np.stack([matter.positions @ across, matter.positions @ along], -1)
     low = at.min(0) - reach
     columns, rows = np.ceil((at.max(0) + reach - low) / cell).astype(int) + 1

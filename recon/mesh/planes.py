@@ -13,7 +13,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from recon.geometry import TriangleMesh
-from recon.geometry.transforms import Array
+from recon.geometry.transforms import Array, plane_axes
 
 _N_POINTS = 60_000  # of the surface, evenly over its area
 _N_NEIGHBOURS = 24  # that give a point its normal
@@ -136,10 +136,7 @@ def _inliers(points: Array, normals: Array, normal: Array, offset: float, tolera
 
 def _patch(points: Array, normal: Array, offset: float, cell: float, spacing: float) -> PlanePatch:
     """The cells that points [n, 3] on a plane cover, gaps between neighbouring points closed."""
-    helper = np.eye(3)[np.abs(normal).argmin()]
-    u = np.cross(normal, helper)
-    u /= np.linalg.norm(u)
-    axes = np.stack([u, np.cross(normal, u)])
+    axes = plane_axes(normal)
     reach = max(1, round(2 * spacing / cell))
     flat = points @ axes.T
     low = flat.min(0) - (reach + 2) * cell

@@ -15,7 +15,7 @@ from recon.geometry import (
     rotation_from_wxyz,
     wxyz_from_rotation,
 )
-from recon.geometry.transforms import Array
+from recon.geometry.transforms import Array, plane_axes
 
 
 def rotations(n: int, seed: int = 0) -> Array:
@@ -189,3 +189,10 @@ def test_alignment_is_the_least_squared_error() -> None:
         assert error(Similarity(scale, best.rotation, best.translation)) >= error(best)
         assert error(Similarity(best.scale, best.rotation, translation)) >= error(best)
         assert error(Similarity(best.scale, rotation, b.mean(0) - best.scale * rotation @ a.mean(0))) >= error(best)
+
+
+def test_the_axes_of_a_plane_are_a_right_handed_frame_with_its_normal() -> None:
+    for normal in (*np.eye(3), *-np.eye(3), *rotations(20, seed=5)[:, 2]):
+        u, v = plane_axes(normal)
+        np.testing.assert_allclose(np.stack([u, v, normal]) @ np.stack([u, v, normal]).T, np.eye(3), atol=1e-12)
+        np.testing.assert_allclose(np.cross(u, v), normal, atol=1e-12)
