@@ -15,7 +15,6 @@ surface         ray casts and nearest points, which everything above asks
 
 from recon.export.convex_parts import decompose
 from recon.export.stage import export_world
-from recon.export.surface import Surface
 from recon.export.trials.verify import verify_world
 
-__all__ = ["Surface", "decompose", "export_world", "verify_world"]
+__all__ = ["decompose", "export_world", "verify_world"]
