@@ -28,7 +28,7 @@ BELOW = {
     "score": {"geometry", "formats", "surface", "render"},
     "train": {"geometry", "formats", "kernels", "pixels", "field", "render", "score"},
     "novel_views": {"geometry", "formats", "render"},
-    "mesh": {"geometry", "formats", "kernels", "surface", "score"},
+    "mesh": {"geometry", "formats", "kernels", "surface", "render", "score"},
     "export": {"geometry", "formats", "surface"},
     "report": {"geometry", "formats", "render"},
     "viewer": {"geometry", "formats", "render"},
