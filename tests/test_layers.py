@@ -118,3 +118,23 @@ def test_configuration_stays_at_the_border() -> None:
     for file in (ROOT / "recon").rglob("*.py"):
         names = imports(file)
         assert not {n for n in names if n.split(".")[0] in ("hydra", "omegaconf")}, f"{file}: Hydra stays in scripts/"
+
+
+# Readers of what people and other programs wrote: a name may be too long for `Path.is_file`, a device or a pipe for `read_bytes`.
+READERS = ("capture", "doctor", "formats", "given", "poses", "render", "score")
+UNSAFE = {"is_file", "is_dir", "exists", "read_bytes", "read_text", "lstat"}
+OUR_OWN = {  # asked about files that only we write, under names that only we choose
+    "capture/masks.py",
+    "doctor/examine.py",
+    "doctor/matching.py",
+    "given/matches.py",
+    "poses/exchange.py",
+}
+
+
+@pytest.mark.parametrize("file", sorted(p for part in READERS for p in (ROOT / "recon" / part).rglob("*.py")), ids=str)
+def test_readers_ask_for_files_through_reading(file: Path) -> None:
+    name = file.relative_to(ROOT / "recon").as_posix()
+    calls = [node.func for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)]
+    found = {f.attr for f in calls if isinstance(f, ast.Attribute) and f.attr in UNSAFE}
+    assert name in OUR_OWN or not found, f"{name}: {found}; use recon.workspace.reading"

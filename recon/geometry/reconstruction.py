@@ -38,6 +38,8 @@ class View:
     reading: Reading = field(default_factory=Reading)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name:
+            raise ValueError(f"the name of a view must be text, found {self.name!r}")
         pose = self.world_from_camera
         if pose.shape != (4, 4) or not np.isfinite(pose).all():
             raise ValueError(f"view {self.name}: pose must be a finite 4x4 matrix")
@@ -63,6 +65,10 @@ class Scale:
     metres_per_unit: float
     source: str  # for people: "distance between two frames, 2.0 m given"
     relative_error: float  # one sigma, as a fraction
+
+    def __post_init__(self) -> None:
+        if not 1e-12 < self.metres_per_unit < 1e12 or not 0 <= self.relative_error < float("inf"):
+            raise ValueError(f"a scale must be positive and finite: {self}")
 
 
 @dataclass(frozen=True)
