@@ -12,6 +12,7 @@ from recon.mesh import cleaning
 from recon.mesh.depth_maps import DepthMap
 from recon.mesh.evidence import judge_faces
 from recon.mesh.fusion import choose_voxel_size, extract, fuse, no_surface
+from recon.mesh.junctions import WIDTH, sharpen
 from recon.mesh.plane_filling import fill, find_fillings
 from recon.mesh.planes import PlanePatch, find_planes, flatten
 from recon.mesh.settings import MeshSettings
@@ -46,6 +47,7 @@ def build_surface(maps: Sequence[DepthMap], *, far: float, distance: float, sett
         planes, maps, reach=settings.fill_reach * distance, tolerance=settings.agreement, voxel=voxel
     )
     volume = fill(volume, fillings, min_weight=settings.min_weight)
+    volume = sharpen(volume, planes, width=WIDTH * reach, min_weight=settings.min_weight)
     full = cleaning.drop_crumbs(
         extract(volume, min_weight=settings.min_weight), min_area_fraction=settings.min_area_fraction
     )
