@@ -49,6 +49,17 @@ class Slab:
         within = (height <= tolerance) & (height >= -self.thickness - tolerance)
         return (within & is_on & self.solid[rows, columns]).all(1)
 
+    def shown(self, *, tolerance: float) -> list[TriangleMesh]:
+        """Its parts as far as anybody sees them: what a floor has below its surface is nobody's business."""
+        if self.kind != "floor":
+            return [part.mesh for part in self.parts]
+        heights = [self.view.plane.height(part.mesh.vertices) for part in self.parts]
+        lift = [np.maximum(height, -tolerance) - height for height in heights]
+        return [
+            TriangleMesh(part.mesh.vertices + up[:, None] * self.view.plane.normal, part.mesh.faces)
+            for part, up in zip(self.parts, lift, strict=True)
+        ]
+
     def filled_surface(self) -> TriangleMesh:
         """The part of the slab's surface that nobody saw, in strips of cells; empty where all was seen."""
         corners = [
@@ -116,7 +127,7 @@ def _slab(
     thickness: float,
 ) -> Slab:
     triangles = mesh.vertices[mesh.faces[region.faces]]
-    view = PlanView.around(region.plane, triangles.reshape(-1, 3), cell=tolerance / 2, margin=2 * tolerance)
+    view = PlanView.around(region.plane, triangles.reshape(-1, 3), cell=tolerance / 2, margin=2 * _CLOSE * tolerance)
     seen = view.drawn(triangles)
     if kind == "floor":
         solid = _continued(view, seen, surface, tolerance=tolerance)

@@ -81,6 +81,7 @@ def make_collision(
             "needs more of them. Raise export.max_parts for finer contact."
         )
     static = joined([part.mesh for part in built] + [rest])
+    shown = [part for slab in slabs for part in slab.shown(tolerance=tolerance)]
     return Collision(
         static,
         parts,
@@ -89,7 +90,7 @@ def make_collision(
         tolerance,
         reached,
         deviation(static, clean),
-        fidelity([part.mesh for part in parts], clean, surface, tolerance=tolerance),
+        fidelity(shown + hulls, clean, surface, tolerance=tolerance),
     )
 
 

@@ -22,7 +22,8 @@ class Rectangle:
 def rectangles_over(wanted: np.ndarray, allowed: np.ndarray, *, least: float) -> list[Rectangle]:
     """Rectangles inside `allowed` that cover `wanted` (both bool [rows, columns]), each adding at least `least` cells.
 
-    They may overlap. Of all that cannot be widened, the one that adds most of `wanted` comes first.
+    They may overlap. Of all that cannot be widened, the one that adds most of `wanted` comes first; then its sides are drawn
+    in to where half of their cells are wanted, so that `allowed` is used to bridge bays and not to stand over the edge.
     """
     open_cells = wanted & allowed
     every = _maximal(allowed)
@@ -36,8 +37,20 @@ def rectangles_over(wanted: np.ndarray, allowed: np.ndarray, *, least: float) ->
             break
         best = Rectangle(*(int(i) for i in every[gain[gain >= least].argmax()]))
         open_cells[best.cells] = False
-        found.append(best)
+        found.append(_drawn_in(best, wanted))
     return found
+
+
+def _drawn_in(whole: Rectangle, wanted: np.ndarray) -> Rectangle:
+    inside = wanted[whole.cells]
+    rows = np.flatnonzero(inside.mean(1) >= 0.5)
+    if not len(rows):
+        return whole
+    columns = np.flatnonzero(inside[rows[0] : rows[-1] + 1].mean(0) >= 0.5)
+    if not len(columns):
+        return whole
+    row, column = whole.row + int(rows[0]), whole.column + int(columns[0])
+    return Rectangle(row, column, whole.row + int(rows[-1]) + 1, whole.column + int(columns[-1]) + 1)
 
 
 def _maximal(allowed: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from rooms import TABLE_TOP, room
 from recon.export.building import Slab, find_building
 from recon.export.collision_mesh import clean_mesh
 from recon.export.planes import find_planes
-from recon.export.rectangles import rectangles_over
+from recon.export.rectangles import Rectangle, rectangles_over
 from recon.export.surface import Surface
 from recon.geometry.mesh import TriangleMesh
 
@@ -105,3 +105,13 @@ def test_rectangles_cover_all_largest_first_and_keep_to_what_is_allowed() -> Non
     assert rectangles_over(mask, mask, least=64) == []
     (whole,) = rectangles_over(mask, np.ones_like(mask), least=mask.sum())
     assert mask[whole.cells].sum() == mask.sum()
+
+
+def test_a_rectangle_bridges_a_bay_and_does_not_stand_over_the_edge() -> None:
+    mask = np.zeros((20, 30), bool)
+    mask[5:15, 5:25] = True
+    mask[13:15, 10:12] = False
+    allowed = np.zeros(mask.shape, bool)
+    allowed[3:17, 3:27] = True
+    (whole,) = rectangles_over(mask, allowed, least=10)
+    assert whole == Rectangle(5, 5, 15, 25)
