@@ -78,7 +78,7 @@ def parts() -> tuple[dict[str, Any], dict[str, Any]]:
         "lattice": {"step": 0.01, "growth": 0.005},
         "background": "sky",
         "kind": "hash_grid",
-        "exposures": {"names": [], "log_gains": torch.zeros(0, 3)},
+        "exposures": {"names": [], "lenses": [], "log_gains": torch.zeros(0, 3)},
     }
     return model, {
         "field": RadianceField(SHAPE).state_dict(),
