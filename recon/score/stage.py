@@ -16,16 +16,15 @@ from recon.console import progress, say, warn
 from recon.errors import UserError
 from recon.formats.images import write_image
 from recon.formats.photos import Photo, read_photo
-from recon.geometry import Camera, Reconstruction, View
+from recon.geometry import Reconstruction, View
 from recon.render.beside import beside
 from recon.render.pictures import depth_picture, depth_range, error_picture, picture, side_by_side
-from recon.render.views import RenderedView
+from recon.render.views import RenderedView, RenderViewFn
 from recon.score.metrics import image_scores, lpips_model
 from recon.score.settings import EvaluateSettings
 from recon.score.ssim import n_scales
 from recon.workspace import StageRun, Workspace, read_metrics
 
-RenderViewFn = Callable[[Camera, NDArray[np.float64]], RenderedView]
 GainFn = Callable[[View], NDArray[np.float32]]  # exposure [3] of a picture
 BACKGROUNDS = {"white": 1.0, "black": 0.0, "sky": None, "none": None}  # sky: learned by the field
 

@@ -20,7 +20,7 @@ from recon.formats import cameras_json
 from recon.formats.meshes import read_ply
 from recon.geometry import Camera, Reconstruction, Similarity, TriangleMesh, View, align_points
 from recon.geometry.transforms import Array
-from recon.score.truth_probes import seen_points
+from recon.score.seen_points import seen_points
 from recon.score.truth_surface import score_surface
 from recon.workspace import Workspace, read_json, write_metrics
 from recon.workspace.reading import is_file
