@@ -6,7 +6,7 @@ from recon.capture import capture_frames
 from recon.configuration import Settings
 from recon.console import in_turn
 from recon.export import export_world
-from recon.field.trained import load_trained_field
+from recon.field.field_file import load_trained_field
 from recon.formats.cameras_json import read_reconstruction
 from recon.matching import match_views
 from recon.mesh import build_mesh

@@ -36,7 +36,7 @@ def test_the_program_runs_every_command(capsys: pytest.CaptureFixture[str], tmp_
     assert ended.value.code == 2 and said.startswith("error: mash: no command.") and said.count("\n") == 1
     with pytest.raises(SystemExit) as ended:
         main(["mesh", f"workspace={tmp_path / 'it (1)'}"])
-    assert ended.value.code == 2 and "it (1)/field/checkpoint.pt is missing" in capsys.readouterr().err
+    assert ended.value.code == 2 and "it (1)/field/field.pt is missing" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", [*HYDRA, *PLAIN])

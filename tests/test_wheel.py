@@ -1,4 +1,4 @@
-"""The wheel in a fresh environment: it carries settings and kernels, and its command runs the sample without a checkout beside it."""
+"""The wheel in a fresh environment: it carries settings and kernels, and its command runs the sample with no checkout near."""
 
 import os
 import shutil
@@ -69,7 +69,12 @@ def test_it_names_its_own_commands(recon: Recon, tmp_path: Path) -> None:
 def test_it_runs_the_sample(recon: Recon, tmp_path: Path) -> None:
     """Film to field in a few steps, quick and not good."""
     workspace = Workspace(tmp_path / "run")
-    given = (f"workspace={workspace.root}", "capture.target_count=16", "capture.max_size=320", "poses.max_features=2048")
+    given = (
+        f"workspace={workspace.root}",
+        "capture.target_count=16",
+        "capture.max_size=320",
+        "poses.max_features=2048",
+    )
     posed = recon("poses", f"capture.source={SAMPLE}", *given)
     assert posed.returncode == 0, posed.stderr[-3000:]
     trained = recon("train", *given, "train.max_steps=4", "train.samples_per_step=4096", "train.preview_count=0")
