@@ -144,7 +144,7 @@ class Run:
         trained, scores = self._trained(), []
         for photo in self.preview_photos:
             rendered = trained.render(photo.view.camera, photo.view.world_from_camera)
-            rendered = rendered.exposed(trained.exposures.gain(photo.view.name))
+            rendered = rendered.exposed(trained.exposures.gain(photo.view))
             truth = photo.over(1.0)
             scores.append(psnr(truth, rendered.color))
             monitor.held_out(self.training.step, photo.view.name, photo=truth, rendered=rendered)

@@ -168,5 +168,11 @@ def mark_finished(folder: Path, key: str, *, settings: Any, seconds: float) -> N
 
 def stage_warnings(workspace: Workspace) -> dict[str, list[str]]:
     """Warnings of every finished stage, by folder name."""
-    marks = sorted(workspace.root.glob(f"*/{STAGE_MARK}"))
-    return {mark.parent.name: read_json(mark, made_by="python scripts/run.py").get("warnings", []) for mark in marks}
+    found = {}
+    for mark in sorted(workspace.root.glob(f"*/{STAGE_MARK}")):
+        try:
+            warnings = read_json(mark, made_by="python scripts/run.py").get("warnings")
+        except UserError:  # damaged: the stage will run again
+            warnings = None
+        found[mark.parent.name] = [str(warning) for warning in warnings] if isinstance(warnings, list) else []
+    return found

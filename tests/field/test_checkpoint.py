@@ -80,7 +80,7 @@ def parts() -> dict[str, Any]:
         "lattice": {"step": 0.01, "growth": 0.005},
         "background": "sky",
         "kind": "hash_grid",
-        "exposures": {"names": [], "log_gains": torch.zeros(0, 3)},
+        "exposures": {"names": [], "lenses": [], "log_gains": torch.zeros(0, 3)},
     }
     cells = {"shape": [2, 8, 8, 8], "bits": torch.full((128,), 255, dtype=torch.uint8)}
     return {"model": model, "parameters": RadianceField(SHAPE).state_dict(), "occupied": cells}
