@@ -45,7 +45,7 @@ def build_mesh(
 
     Returns `workspace.mesh`. Raises `UserError` when the field shows no surface that its views agree on.
     """
-    inputs = [workspace.checkpoint, workspace.cameras_json, workspace.points_ply, *reconstruction.files]
+    inputs = [workspace.field_file, workspace.cameras_json, workspace.points_ply, *reconstruction.files]
     run = StageRun(workspace, "mesh", workspace.mesh, settings=settings, inputs=[*inputs, *_matching(workspace)])
     if run.is_finished:
         say("mesh: up to date")

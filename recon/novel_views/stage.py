@@ -46,7 +46,7 @@ def render_path(
         f"render {name}",
         folder,
         settings=settings,
-        inputs=[workspace.checkpoint, workspace.cameras_json, *([] if path in PATHS else [Path(path)])],
+        inputs=[workspace.field_file, workspace.cameras_json, *([] if path in PATHS else [Path(path)])],
         also={"path": path},
         section="views",
     )

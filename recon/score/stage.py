@@ -64,7 +64,7 @@ def evaluate_field(
         "evaluate",
         workspace.held_out,
         settings=settings,
-        inputs=[workspace.checkpoint, workspace.cameras_json, *Reconstruction(tuple(views)).files],
+        inputs=[workspace.field_file, workspace.cameras_json, *Reconstruction(tuple(views)).files],
         also={"background": background, "views": [view.name for view in views]},
         section="eval",
     )

@@ -30,7 +30,7 @@ STAGE_MARK = "stage.json"
 class StageRun:
     """The context in which a stage works.
 
-        run = StageRun(workspace, "mesh", workspace.mesh, settings=settings, inputs=[workspace.checkpoint])
+        run = StageRun(workspace, "mesh", workspace.mesh, settings=settings, inputs=[workspace.field_file])
         if run.is_finished:
             say("mesh: up to date")
             return
