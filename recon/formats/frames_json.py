@@ -89,7 +89,7 @@ def read_frames_json(workspace: Workspace) -> FrameSet:
             is_lens_exact=bool(value.get("is_focal_exact")),
             rig=_rig(file, value.get("rig"), frames),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise UserError(f"{file}: not a frames file ({error!r}). Make it with: {_MADE_BY}") from error
     if len(frames) < MIN_FRAMES:
         raise UserError(

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recon.geometry import Reconstruction, Similarity, View
+from recon.geometry import Reconstruction, Similarity, View, focus_of
 from recon.geometry.transforms import Array
 from recon.pixels.outlines import Outline
 
@@ -83,20 +83,6 @@ def _scene_of_cameras(poses: Array, focus: Array, focal: float) -> Scene:
     center, half = (low + high) / 2, max(float((high - low).max()) / 2, 1e-6) * 1.2
     distance = float(np.median(np.linalg.norm(centers - focus, axis=1))) / half
     return Scene(_cube(center, half), 4, 0.05 * distance, 0.5 * distance, distance / focal, False)
-
-
-def focus_of(poses: Array) -> Array:
-    """The point [3] nearest to all optical axes of poses [n, 4, 4], pulled in front of the cameras.
-
-    Least squares over the axes, regularised towards one camera spacing in front so that parallel axes stay finite.
-    """
-    centers, forwards = poses[:, :3, 3], poses[:, :3, 2]
-    spread = max(float(np.linalg.norm(centers - centers.mean(0), axis=1).mean()), 1e-6)
-    across = np.eye(3) - forwards[:, :, None] * forwards[:, None, :]
-    guess = (centers + spread * forwards).mean(0)
-    weight = 1e-2
-    matrix = across.mean(0) + weight * np.eye(3)
-    return np.linalg.solve(matrix, (across @ centers[:, :, None])[:, :, 0].mean(0) + weight * guess)
 
 
 def silhouette_box(outlines: Sequence[Outline], focus: Array, *, resolution: int = 64) -> tuple[Array, Array]:

@@ -12,7 +12,7 @@ from recon.geometry import Camera, Reconstruction, View, look_at, pixel_centers,
 from recon.pixels import Outline, is_possible, normalize_scene
 from recon.pixels import outlines as outlines_module
 from recon.pixels.outlines import outline_of
-from recon.pixels.scene import _in_view, focus_of, project, silhouette_box
+from recon.pixels.scene import _in_view, project, silhouette_box
 from tests.worlds import Solid, room_reconstruction
 
 CAMERA = Camera("PINHOLE", (60, 80), 90.0, 90.0, 40.0, 30.0)
@@ -47,11 +47,6 @@ def test_a_fisheye_sees_all_along_its_rays_and_nothing_behind() -> None:
     assert _in_view(view, positions, torch.full((len(positions),), 1e-4)).all()
     behind = torch.from_numpy(view.world_from_camera[:3, 3] - 3 * view.world_from_camera[:3, 2]).float()[None]
     assert not _in_view(view, behind, torch.tensor([0.1])).any() and _in_view(view, behind, torch.tensor([3.1])).all()
-
-
-def test_focus_is_where_the_cameras_look() -> None:
-    poses = np.stack([view.world_from_camera for view in ring_views(9)])
-    np.testing.assert_allclose(focus_of(poses), CENTER, atol=0.05)
 
 
 def test_silhouettes_give_a_tight_box_and_no_empty_cells() -> None:
