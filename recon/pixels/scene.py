@@ -58,7 +58,7 @@ def normalize_scene(reconstruction: Reconstruction, outlines: Sequence[Outline])
 
 def _focal(outlines: Sequence[Outline]) -> float:
     """Of the training pictures, pixels, at the median."""
-    return float(np.median([outline.view.camera.fx for outline in outlines]))
+    return float(np.median([outline.view.camera.fx * outline.block for outline in outlines]))
 
 
 def _scene_of_points(views: list[View], points: Array, focal: float) -> Scene:

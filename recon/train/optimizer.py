@@ -13,7 +13,7 @@ from recon.field.checkpoint import like
 class SparseAdam:
     """Adam (Kingma and Ba 2015) over 2-D parameters; rows whose gradient is exactly zero keep value and moments.
 
-    Those in `decayed` lose the share `learning_rate * weight_decay` of their touched rows at each step (Loshchilov and Hutter 2019).
+    At each step the touched rows of those in `decayed` lose the share `learning_rate * weight_decay` (Loshchilov and Hutter 2019).
     Gradients live in `parameter.grad`, are added to by whoever computes them, and are zero again after `step`.
     """
 
