@@ -15,6 +15,7 @@ from recon.matching.settings import MatchingSettings
 
 BLANK_REACH = 2  # pixels round a pixel in which something must show
 BLANK_RANGE = 10  # grey levels between the darkest and the brightest there, after a blur of one pixel, else it is blank
+OWN_RANGE = 8  # the same among a pixel and its eight neighbours, without a blur
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,14 @@ def _normals(state: Hypotheses, world_from_camera: Array) -> NDArray[np.float16]
 
 
 def is_blank(picture: Picture) -> NDArray[np.bool_]:
-    """[h, w]: nothing to see within BLANK_REACH of the pixel."""
-    grey = cv2.GaussianBlur(picture.grey, (0, 0), 1.0)
-    kernel = np.ones((2 * BLANK_REACH + 1,) * 2, np.uint8)
-    return cv2.dilate(grey, kernel).astype(np.int16) - cv2.erode(grey, kernel) < BLANK_RANGE
+    """[h, w]: nothing to see within BLANK_REACH of the pixel, or nothing at the pixel itself.
+
+    Beside an edge a pixel's own neighbours are alike while its window shows the edge.
+    """
+    smooth = np.asarray(cv2.GaussianBlur(picture.grey, (0, 0), 1.0), np.uint8)
+    return (_range(smooth, BLANK_REACH) < BLANK_RANGE) | (_range(picture.grey, 1) < OWN_RANGE)
+
+
+def _range(grey: NDArray[np.uint8], reach: int) -> NDArray[np.int16]:
+    kernel = np.ones((2 * reach + 1,) * 2, np.uint8)
+    return np.asarray(cv2.dilate(grey, kernel).astype(np.int16) - cv2.erode(grey, kernel), np.int16)

@@ -17,6 +17,7 @@ from recon.geometry import Kind, MatchedView, Reconstruction, View
 from recon.kernels.planes import LabelSettings
 from recon.matching.blank import PlaneDepths, fill_blank
 from recon.matching.confirm import Confirmed, confirm
+from recon.matching.openings import opened, sight_lines
 from recon.matching.passes import match_pictures, n_sweeps
 from recon.matching.pictures import Picture, read_picture
 from recon.matching.scene_planes import THICKNESS, VOXEL, find_planes
@@ -30,6 +31,7 @@ from recon.workspace import StageRun, Workspace, write_json
 
 MAX_SOURCES = 16  # pictures asked about a plane
 SKY_CONFIDENCE = 0.9
+FAR = 50.0  # typical depths: where lines of sight into the sky end
 MIN_VIEWS = 4  # fewer pictures cannot confirm each other
 
 
@@ -116,6 +118,8 @@ def _match(
         centers = np.stack([view.world_from_camera[:3, 3] for view in views])
         voxels = oriented_voxels(pictures, confirmed, VOXEL * depth)
         planes = find_planes(voxels, centers, typical_depth=depth, seed=seed)
+        lines = list(sight_lines(pictures, confirmed, skies, far=FAR * depth))
+        planes = opened(planes, lines, THICKNESS * depth)
         asked = choose_sources(views, scene, MAX_SOURCES)
         of_labels = LabelSettings(shell_margin=2 * THICKNESS * depth)
         filled = fill_blank(pictures, matches.views, confirmed, skies, planes, asked, scratch, of_labels)
