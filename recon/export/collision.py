@@ -12,8 +12,8 @@ from recon.export.collision_mesh import clean_mesh, simplified
 from recon.export.convex_parts import decompose
 from recon.export.place import CONVEX, FILLED, STATIC, Part
 from recon.export.settings import ExportSettings
-from recon.export.surface import Surface
 from recon.geometry.mesh import TriangleMesh, joined
+from recon.surface import Surface
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,9 @@ from recon.console import progress
 from recon.export.hulls import Limits, Strays, hull_of
 from recon.export.merging import Merger
 from recon.export.planes import shared_edges
-from recon.export.surface import Array, Surface, face_normals
 from recon.geometry.mesh import TriangleMesh
+from recon.geometry.transforms import Array
+from recon.surface import Surface
 
 _STEPS = 12  # tolerance is raised at most this often (1.5 ** 12 = 130 times) to meet the budget
 _BEFORE_JOINING = 3  # times the most parts: joining brings halves down by about that
@@ -58,7 +59,7 @@ def decompose(
 def _prisms(mesh: TriangleMesh, surface: Surface, limits: Limits) -> Array:
     """The corners [f, 6, 3] of every triangle and of its copy behind it."""
     corners = mesh.vertices[mesh.faces]
-    behind = corners - _depths(mesh, surface, limits)[..., None] * face_normals(mesh)[:, None]
+    behind = corners - _depths(mesh, surface, limits)[..., None] * mesh.face_normals[:, None]
     return np.concatenate([corners, behind], 1)
 
 
@@ -69,7 +70,7 @@ def _depths(mesh: TriangleMesh, surface: Surface, limits: Limits) -> Array:
     """
     corners = mesh.vertices[mesh.faces]
     inset = 0.9 * corners + 0.1 * corners.mean(1, keepdims=True)  # off the edge, where a ray would graze the next face
-    inwards = np.broadcast_to(-face_normals(mesh)[:, None], inset.shape).reshape(-1, 3)
+    inwards = np.broadcast_to(-mesh.face_normals[:, None], inset.shape).reshape(-1, 3)
     start = 0.02 * limits.tolerance
     hits = surface.cast(inset.reshape(-1, 3) + start * inwards, inwards)
     leaves_solid = (hits.normals * inwards).sum(1) > 0
@@ -101,7 +102,7 @@ def _halved(
 
     None as soon as there are more than `at_most`.
     """
-    centres, normals, areas = prisms[:, :3].mean(1), face_normals(mesh), mesh.face_areas
+    centres, normals, areas = prisms[:, :3].mean(1), mesh.face_normals, mesh.face_areas
     graph = sparse.coo_matrix((np.ones(len(pairs)), pairs.T), (len(mesh.faces),) * 2)
     piece = sparse.csgraph.connected_components(graph, directed=False)[1]
     open_clusters = np.split(np.argsort(piece, kind="stable"), np.cumsum(np.bincount(piece))[:-1])

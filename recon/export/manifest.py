@@ -8,10 +8,10 @@ from typing import Any
 
 import recon
 from recon.export.place import STATIC_GLB, VISUAL_GLB
-from recon.export.surface import Array
 from recon.export.units import Lengths
 from recon.formats.cameras_json import encode_geo
 from recon.geometry.reconstruction import Reconstruction
+from recon.geometry.transforms import Array
 from recon.workspace import write_json
 
 FORMAT, VERSION = "recon-world", 2

@@ -67,6 +67,8 @@ def read(path: Path, *, images: Path | None) -> Reconstruction:
     read_cameras, read_images, read_points = readers[suffix]
     cameras = read_cameras(folder / f"cameras{suffix}")
     posed = read_images(folder / f"images{suffix}")
+    if not posed:
+        raise UserError(f"{folder / f'images{suffix}'}: poses no picture. Export the model again.")
     points_file = folder / f"points3D{suffix}"
     points = read_points(points_file) if is_file(points_file) else None
     image_folder = images if images is not None else _image_folder(path, folder, [name for name, _, _ in posed])
@@ -187,10 +189,10 @@ def _mask(images: Path, image: Path) -> Path | None:
 
 def _image_folder(path: Path, model: Path, names: list[str]) -> Path:
     """The first usual picture folder that holds a picture of the model, not above the folder the user named."""
-    top = (path if path.is_dir() else path.parent).resolve()
+    top = (path if is_folder(path) else path.parent).resolve()
     candidates = [(model / name).resolve() for name in _IMAGE_FOLDERS]
     # The parent of the named folder is still fair: `sparse/` and `images/` are siblings in COLMAP's own layout.
-    allowed = [folder for folder in candidates if folder.is_relative_to(top.parent) and folder.is_dir()]
+    allowed = [folder for folder in candidates if folder.is_relative_to(top.parent) and is_folder(folder)]
     for folder in allowed:
         if any(_lies_in(folder, name) for name in names[:_LOOKED_FOR]):
             return folder

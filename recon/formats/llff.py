@@ -55,7 +55,7 @@ def read_bounds(path: Path) -> Array:
 
 def _load(path: Path) -> tuple[Path, Array]:
     """The path of the table and the table [n, 17]."""
-    file = path / "poses_bounds.npy" if path.is_dir() else path
+    file = path / "poses_bounds.npy" if is_folder(path) else path
     if not is_file(file):
         raise UserError(f"{file} does not exist. Point dataset.path=... at the folder that holds poses_bounds.npy.")
     try:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from recon.errors import UserError
 from recon.geometry.mesh import TriangleMesh
 from recon.workspace import replace_file
+from recon.workspace.reading import MAX_MESH_BYTES, read_bytes
 
 _SIZES = {"i1": "char int8", "u1": "uchar uint8", "<i2": "short int16", "<u2": "ushort uint16", "<i4": "int int32"}
 _SIZES |= {"<u4": "uint uint32", "<f4": "float float32", "<f8": "double float64"}
@@ -43,10 +44,7 @@ def read_ply(path: Path) -> TriangleMesh:
 
     Raises `UserError` for anything else, before it allocates more than the file's own size.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path}: cannot read the mesh ({error.strerror}).") from error
+    data = read_bytes(path, at_most=MAX_MESH_BYTES)
     elements, offset = _parse_header(path, data[:_MAX_HEADER])
     tables: dict[str, NDArray] = {}
     for name, count, dtype in elements:

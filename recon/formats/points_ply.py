@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from recon.errors import UserError
 from recon.geometry.reconstruction import Points
 from recon.workspace import replace_file
+from recon.workspace.reading import MAX_MESH_BYTES, read_bytes
 
 _RECORD = np.dtype([*((axis, "<f8") for axis in "xyz"), *((name, "u1") for name in ("red", "green", "blue"))])
 _TYPES = {
@@ -54,11 +55,7 @@ def read_points(path: Path) -> Points:
 
     Raises `UserError` when the file is not a PLY, is cut off, or has no positions.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path}: cannot read the points ({error.strerror}).") from error
-    table = _vertices(path, data)
+    table = _vertices(path, read_bytes(path, at_most=MAX_MESH_BYTES))
     if not {"x", "y", "z"} <= set(table.dtype.names or ()):
         raise _junk(path, "vertices without x, y, z")
     positions = np.stack([table[axis].astype(np.float64) for axis in "xyz"], -1)

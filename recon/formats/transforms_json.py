@@ -43,7 +43,7 @@ def read(path: Path, *, images: str | None = None) -> Reconstruction:
     for anything that does not hold: a missing key, a pose with NaN or that is not rigid, a picture outside the folder
     or of another shape than its camera.
     """
-    file = path / "transforms.json" if path.is_dir() else path
+    file = path / "transforms.json" if is_folder(path) else path
     value = load(file)
     frames = value.get("frames")
     if not isinstance(frames, list) or not frames:

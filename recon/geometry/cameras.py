@@ -33,6 +33,8 @@ class Camera:
         expected = N_DISTORTION[self.model]
         if len(self.distortion) != expected:
             raise ValueError(f"{self.model} takes {expected} distortion coefficients, found {len(self.distortion)}")
+        if len(self.size_hw) != 2 or not all(float(side).is_integer() for side in self.size_hw):
+            raise ValueError(f"a camera's size is its height and width in pixels, found {self.size_hw}")
         numbers = torch.tensor([self.fx, self.fy, self.cx, self.cy, *self.distortion], dtype=torch.float64)
         if not bool(torch.isfinite(numbers).all()) or min(self.fx, self.fy) <= 0 or min(self.size_hw) <= 0:
             raise ValueError(f"camera intrinsics must be finite, focal lengths and size positive: {self}")

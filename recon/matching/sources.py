@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 
-from recon.geometry import Reconstruction, View, invert_rigid
+from recon.geometry import Reconstruction, View, focus_of, invert_rigid
 from recon.geometry.transforms import Array
 
 BEST_ANGLE_DEG = 6.0  # between the lines of sight of two pictures: enough parallax, little change of looks
@@ -124,7 +124,7 @@ def typical_depth(views: Sequence[View], scene: SparseScene) -> float:
     if len(depths) >= MIN_KNOWN:
         return float(np.median(depths))
     poses = np.stack([view.world_from_camera for view in views])
-    return max(float(np.median(np.linalg.norm(poses[:, :3, 3] - _focus(poses), axis=1))), 1e-6)
+    return max(float(np.median(np.linalg.norm(poses[:, :3, 3] - focus_of(poses), axis=1))), 1e-6)
 
 
 def depth_ranges(views: Sequence[View], scene: SparseScene) -> list[tuple[float, float]]:
@@ -144,10 +144,3 @@ def depth_ranges(views: Sequence[View], scene: SparseScene) -> list[tuple[float,
 
 def _point_depths(views: Sequence[View], scene: SparseScene) -> list[Array]:
     return [scene.local(i, invert_rigid(view.world_from_camera))[:, 2] for i, view in enumerate(views)]
-
-
-def _focus(poses: Array) -> Array:
-    """The point [3] nearest to all optical axes (least squares)."""
-    axes, centers = poses[:, :3, 2], poses[:, :3, 3]
-    across = np.eye(3) - axes[:, :, None] * axes[:, None, :]
-    return np.linalg.lstsq(across.sum(0), np.einsum("nij,nj->i", across, centers), rcond=None)[0]

@@ -15,8 +15,9 @@ from recon.formats import cameras_json
 from recon.formats.images import read_image
 from recon.render.pictures import GAP
 from recon.report.charts import bars, line_chart
-from recon.report.page import figure, image, section, table, text, tiles
+from recon.report.page import figure, image, table, text, tiles
 from recon.workspace import Workspace, read_json, read_metrics, stage_warnings
+from recon.workspace.reading import is_file, read_text
 
 MAX_FRAMES, MAX_HELD_OUT, PATH_FRAMES = 60, 8, 4  # pictures shown: keeps the page at a few MB
 HELD_OUT_PANELS = 4  # photo, render, error, depth: see recon.score.stage.comparison
@@ -204,15 +205,10 @@ def numbers(workspace: Workspace) -> str | None:
 
 def settings(workspace: Workspace) -> str | None:
     """The resolved configuration."""
-    if not workspace.config.exists():
+    if not is_file(workspace.config):
         return None
-    content = workspace.config.read_text(errors="replace")
+    content = read_text(workspace.config).encode("utf-8", "replace").decode()
     return f"<details><summary>config.yaml</summary><pre>{escape(content)}</pre></details>"
-
-
-def optional(title: str, body: str | None) -> str:
-    """A section that is left out, rather than marked "not run", when it has nothing to say."""
-    return section(title, body) if body else ""
 
 
 # ---- reading -------------------------------------------------------------------------------------------------------

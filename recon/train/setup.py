@@ -52,7 +52,7 @@ def new_training(
         field.lattice(is_open=is_open),
         recipe,
         lines=None if lines is None else LineSampler(lines, device),
-        exposure=ExposureLearner([outline.view.name for outline in outlines], device) if has_exposure else None,
+        exposure=ExposureLearner([outline.view for outline in outlines], device) if has_exposure else None,
         seed=seed,
         device=device,
     )

@@ -21,8 +21,8 @@ from recon import kernels
 from recon.bench import parity
 from recon.bench.parity_cases import Sizes
 from recon.field.checkpoint import load_checkpoint
+from recon.field.field_file import load_trained_field
 from recon.field.settings import HashGridSettings
-from recon.field.trained import load_trained_field
 from recon.formats import cameras_json
 from recon.kernels import HashLayout
 from recon.kernels.triton import arguments

@@ -12,7 +12,7 @@ from recon.geometry import Camera, Reconstruction, View, look_at, pixel_centers,
 from recon.pixels import Outline, is_possible, normalize_scene
 from recon.pixels import outlines as outlines_module
 from recon.pixels.outlines import outline_of
-from recon.pixels.scene import _in_view, focus_of, project, silhouette_box
+from recon.pixels.scene import _in_view, project, silhouette_box
 from tests.worlds import Solid, room_reconstruction
 
 CAMERA = Camera("PINHOLE", (60, 80), 90.0, 90.0, 40.0, 30.0)
@@ -47,11 +47,6 @@ def test_a_fisheye_sees_all_along_its_rays_and_nothing_behind() -> None:
     assert _in_view(view, positions, torch.full((len(positions),), 1e-4)).all()
     behind = torch.from_numpy(view.world_from_camera[:3, 3] - 3 * view.world_from_camera[:3, 2]).float()[None]
     assert not _in_view(view, behind, torch.tensor([0.1])).any() and _in_view(view, behind, torch.tensor([3.1])).all()
-
-
-def test_focus_is_where_the_cameras_look() -> None:
-    poses = np.stack([view.world_from_camera for view in ring_views(9)])
-    np.testing.assert_allclose(focus_of(poses), CENTER, atol=0.05)
 
 
 def test_silhouettes_give_a_tight_box_and_no_empty_cells() -> None:
@@ -108,6 +103,17 @@ def test_room_points_fill_the_unit_cube_and_cameras_see_the_room(tmp_path: Path)
     possible = is_possible(scene, outlines, torch.from_numpy(points).float(), torch.full((len(points),), 1e-3)).numpy()
     assert in_a_picture.mean() > 0.5
     assert possible[in_a_picture].all() and not possible[~in_a_picture].all()
+
+
+def test_points_that_no_picture_shows_leave_the_scene_to_the_cameras(tmp_path: Path, capsys) -> None:
+    room = room_reconstruction(tmp_path, 12, size_hw=(30, 40))
+    assert room.points is not None
+    outlines = [Outline(view, None) for view in room.views]
+    far = replace(room, points=replace(room.points, positions=room.points.positions + 500.0))
+    assert vars(normalize_scene(far, outlines)).keys() == vars(normalize_scene(room, outlines)).keys()
+    assert "none of the 500 sparse points" in capsys.readouterr().out.replace("\n", " ")
+    centers = normalize_scene(far, outlines).scene_from_world.points(room.centers)
+    assert np.abs(centers).max() < 1
 
 
 def test_behind_every_camera_is_not_possible() -> None:

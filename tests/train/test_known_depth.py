@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from recon import kernels
+from recon.field.field_file import load_trained_field
 from recon.field.settings import HashGridSettings
-from recon.field.trained import load_trained_field
 from recon.formats import cameras_json
 from recon.formats.images import write_image
 from recon.formats.matched_views import write_matched_view
