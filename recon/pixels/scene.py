@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from recon.console import warn
 from recon.geometry import Reconstruction, Similarity, View, focus_of
 from recon.geometry.transforms import Array
 from recon.pixels.outlines import Outline
@@ -51,8 +52,14 @@ def normalize_scene(reconstruction: Reconstruction, outlines: Sequence[Outline])
         pixel_side = float(np.median(distances)) / half / _focal(outlines)
         return Scene(_cube(center, half), 1, near / half, 0.0, pixel_side, True)
     if reconstruction.points is not None and len(reconstruction.points.positions) >= 100:
-        views = [outline.view for outline in outlines]
-        return _scene_of_points(views, reconstruction.points.positions, _focal(outlines))
+        points = reconstruction.points.positions
+        depths = np.concatenate([_depths_in_view(outline.view, points) for outline in outlines])
+        if len(depths):
+            return _scene_of_points(poses[:, :3, 3], points, depths, _focal(outlines))
+        warn(
+            f"none of the {len(points)} sparse points lies in a training picture: the extent of the scene is taken from the "
+            "cameras alone. Points or cameras are wrong: check their axes, unit and focal length."
+        )
     return _scene_of_cameras(poses, focus, _focal(outlines))
 
 
@@ -61,15 +68,16 @@ def _focal(outlines: Sequence[Outline]) -> float:
     return float(np.median([outline.view.camera.fx * outline.block for outline in outlines]))
 
 
-def _scene_of_points(views: list[View], points: Array, focal: float) -> Scene:
-    """The unit cube holds the cameras and nine tenths of the points; cascades reach the far ones."""
-    centers = np.stack([view.world_from_camera[:3, 3] for view in views])
+def _scene_of_points(centers: Array, points: Array, depths: Array, focal: float) -> Scene:
+    """The unit cube holds the cameras and nine tenths of the points; cascades reach the far ones.
+
+    centers: of the cameras [n, 3]; depths: of points in the pictures that show them.
+    """
     low = np.minimum(np.quantile(points, 0.05, axis=0), centers.min(0))
     high = np.maximum(np.quantile(points, 0.95, axis=0), centers.max(0))
     center, half = (low + high) / 2, float((high - low).max()) / 2 * 1.05
     reach = float(np.quantile(np.abs(points - center).max(1), 0.995)) / half
     n_cascades = int(np.clip(np.ceil(np.log2(max(reach * 1.5, 1))) + 1, MIN_CASCADES, MAX_CASCADES))
-    depths = np.concatenate([_depths_in_view(view, points) for view in views])
     nearest, typical = float(np.quantile(depths, 0.001)) / half, float(np.median(depths)) / half
     near = float(np.clip(_NEAR * nearest, 0.01 * typical, 0.2 * typical))
     near_scale = float(np.clip(_NEAR_SCALE * nearest, 0.1 * typical, 0.6 * typical))

@@ -105,6 +105,17 @@ def test_room_points_fill_the_unit_cube_and_cameras_see_the_room(tmp_path: Path)
     assert possible[in_a_picture].all() and not possible[~in_a_picture].all()
 
 
+def test_points_that_no_picture_shows_leave_the_scene_to_the_cameras(tmp_path: Path, capsys) -> None:
+    room = room_reconstruction(tmp_path, 12, size_hw=(30, 40))
+    assert room.points is not None
+    outlines = [Outline(view, None) for view in room.views]
+    far = replace(room, points=replace(room.points, positions=room.points.positions + 500.0))
+    assert vars(normalize_scene(far, outlines)).keys() == vars(normalize_scene(room, outlines)).keys()
+    assert "none of the 500 sparse points" in capsys.readouterr().out.replace("\n", " ")
+    centers = normalize_scene(far, outlines).scene_from_world.points(room.centers)
+    assert np.abs(centers).max() < 1
+
+
 def test_behind_every_camera_is_not_possible() -> None:
     views = [replace(v, world_from_camera=look_at(np.array([0, 0.1 * i, 0]), np.array([5.0, 0, 0]), np.array([0, 0, 1.0])))
              for i, v in enumerate(ring_views(4))]  # fmt: skip
