@@ -55,14 +55,12 @@ def export_world(workspace: Workspace, *, reconstruction: Reconstruction, settin
         write_preview(folder / f"{settings.name}.png", mesh, made_already=workspace.mesh / "mesh_0.png")
         write_license(folder / "LICENSE", license=settings.license, holder=settings.license_holder)
         manifest = make_manifest(
-            name=settings.name,
-            license=settings.license,
+            settings,
             reconstruction=reconstruction,
             lengths=lengths,
             origin=origin,
             collision=collision.as_dict(),
             ground=_write_ground(folder, place, cell=settings.ground_cell_m * lengths.scale),
-            friction=settings.friction,
             skipped=skipped,
             seen_fraction=read_metrics(workspace).get("mesh", {}).get("seen_fraction"),
         )
