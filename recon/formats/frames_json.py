@@ -1,5 +1,6 @@
 """What the poses stage needs of `frames/frames.json`: the kept frames and which of them share a camera."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -91,6 +92,10 @@ def read_frames_json(workspace: Workspace) -> FrameSet:
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise UserError(f"{file}: not a frames file ({error!r}). Make it with: {_MADE_BY}") from error
+    for key, values in (("name", [f.name for f in frames]), ("image", frame_set.images)):
+        twice = next((value for value, count in Counter(values).items() if count > 1), None)
+        if twice is not None:
+            raise UserError(f"{file}: two frames have the {key} {twice!r}. Make it with: {_MADE_BY}")
     if len(frames) < MIN_FRAMES:
         raise UserError(
             f"{file}: {len(frames)} frames kept, poses need at least {MIN_FRAMES} (20 or more is usual). "

@@ -24,6 +24,15 @@ def test_it_reads_what_capture_writes(workspace: Workspace) -> None:
     assert len(read_frames_json(workspace).frames) == 4
 
 
+@pytest.mark.parametrize("key", ["name", "image"])
+def test_no_two_frames_are_one(workspace: Workspace, key: str) -> None:
+    read = json.loads(workspace.frames_json.read_text())
+    read["frames"][3][key] = read["frames"][1][key]
+    workspace.frames_json.write_text(json.dumps(read))
+    with pytest.raises(UserError, match=f"two frames have the {key}"):
+        read_frames_json(workspace)
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [
