@@ -1,6 +1,5 @@
 """Plain paths just work on the command line: every printable name reaches the settings as it is."""
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,9 +7,7 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
-
-from plain_paths import quoted_paths
+from recon.command.plain_paths import quoted_paths
 
 NAMES = [
     "walk (1).mp4", "walk,2.mp4", "a=b.mp4", "K\u00fcche \u2013 \u00e4.mp4", "it's here.mp4", "scan #3 100%.mp4", "[draft] {x}.mp4",

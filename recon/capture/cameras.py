@@ -21,7 +21,7 @@ _MOST_NAMED = 4
 
 
 @dataclass(frozen=True)
-class Photo:
+class PhotoFile:
     """One file and how to read it."""
 
     path: Path
@@ -57,13 +57,13 @@ class PhotoCamera:
         return self.focal_px and self.focal_px * max(self.working_hw(max_size)) / max(self.full_hw)
 
 
-def group_by_camera(headers: Sequence[tuple[Path, ImageHeader]]) -> tuple[list[Photo], list[PhotoCamera]]:
+def group_by_camera(headers: Sequence[tuple[Path, ImageHeader]]) -> tuple[list[PhotoFile], list[PhotoCamera]]:
     """The photos with the camera of each, and the cameras, that of most photos first; more than one are told."""
     groups = _groups([header for _, header in headers])
-    photos: dict[int, Photo] = {}
+    photos: dict[int, PhotoFile] = {}
     cameras = []
     for number, members in enumerate(groups):
-        turned = _turned_alike([Photo(*headers[i], headers[i][1].orientation, number) for i in members])
+        turned = _turned_alike([PhotoFile(*headers[i], headers[i][1].orientation, number) for i in members])
         photos |= zip(members, turned, strict=True)
         focals = [photo.header.focal_px for photo in turned if photo.header.focal_px is not None]
         name = next((photo.header.camera for photo in turned if photo.header.camera), None)
@@ -102,7 +102,7 @@ def _by_focal(members: Sequence[int], headers: Sequence[ImageHeader]) -> list[li
     return [sorted(part) for part in parts]
 
 
-def _turned_alike(photos: Sequence[Photo]) -> list[Photo]:
+def _turned_alike(photos: Sequence[PhotoFile]) -> list[PhotoFile]:
     """The photos of one camera in one size. Those held upright among landscape ones (or the reverse) match the majority.
 
     A phone turned by 90 degrees is the same camera: its sensor, and so its focal length and principal point, have not
@@ -124,7 +124,7 @@ def _turned_alike(photos: Sequence[Photo]) -> list[Photo]:
     return result
 
 
-def _tell(photos: Sequence[Photo], cameras: Sequence[PhotoCamera]) -> None:
+def _tell(photos: Sequence[PhotoFile], cameras: Sequence[PhotoCamera]) -> None:
     for number, camera in enumerate(cameras):
         own = [photo for photo in photos if photo.camera == number]
         n_turned, (h, w) = sum(photo.is_turned for photo in own), camera.full_hw

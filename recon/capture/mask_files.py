@@ -12,7 +12,7 @@ from recon.capture.records import FrameRecord
 from recon.console import warn
 from recon.errors import UserError
 from recon.formats.image_files import IMAGE_SUFFIXES
-from recon.workspace.reading import is_file
+from recon.workspace.reading import is_file, is_folder
 
 FOLDER = "masks"
 ReadFn = Callable[[FrameRecord], NDArray[np.bool_] | None]  # the mask given for a frame, upright, of any size
@@ -20,7 +20,7 @@ ReadFn = Callable[[FrameRecord], NDArray[np.bool_] | None]  # the mask given for
 
 def mask_folder(source: Path) -> Path:
     """Where mask files of a source are looked for."""
-    return source / FOLDER if source.is_dir() else source.with_name(f"{source.stem}_{FOLDER}")
+    return source / FOLDER if is_folder(source) else source.with_name(f"{source.stem}_{FOLDER}")
 
 
 def masks_of_video(source: Path, n_frames: int) -> dict[int, Path]:
@@ -29,7 +29,7 @@ def masks_of_video(source: Path, n_frames: int) -> dict[int, Path]:
     The last digits of a name are the number: 12.png, 00012.png, frame_00012.png.
     """
     folder = mask_folder(source)
-    if not folder.is_dir():
+    if not is_folder(folder):
         return {}
     by_number = {}
     for file in _files(folder, "one picture for each frame, numbered from 0, e.g. 00012.png"):
@@ -51,7 +51,7 @@ def masks_of_photos(source: Path, photos: Sequence[Path]) -> dict[str, Path]:
     The masks of photos in sub-folders lie in the same sub-folders of the folder of masks.
     """
     folder = mask_folder(source)
-    if not folder.is_dir():
+    if not is_folder(folder):
         return {}
     listed = _files(folder, "<photo>.png for each photo, e.g. IMG_12.png")
     files = {file.relative_to(folder).with_suffix("").as_posix().casefold(): file for file in listed}

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.capture.cameras import Photo, group_by_camera
+from recon.capture.cameras import PhotoFile, group_by_camera
 from recon.capture.mask_files import masks_of_photos
 from recon.capture.mask_function import MaskFn
 from recon.capture.masks import opaque, save_mask, write_masks
@@ -124,7 +124,7 @@ def _headers(paths: Sequence[Path]) -> tuple[dict[Path, ImageHeader], list[str]]
 
 
 def _read(
-    photo: Photo, levels: Levels | None, size_hw: tuple[int, int], problems: list[str]
+    photo: PhotoFile, levels: Levels | None, size_hw: tuple[int, int], problems: list[str]
 ) -> NDArray[np.uint8] | None:
     """Its pixels, of the size given at least; None, with the reason in `problems`, where they are damaged."""
     try:
@@ -155,7 +155,7 @@ def _dropped(name: str, index: int, path: Path, reason: str) -> FrameRecord:
 
 def _taken(
     record: FrameRecord,
-    photo: Photo,
+    photo: PhotoFile,
     focal_px: float | None,
     image: NDArray[np.uint8],
     seen: list[NDArray[np.int16]],
@@ -186,7 +186,9 @@ def _alpha_to_mask(image: NDArray[np.uint8], folder: Path, name: str, size_hw: t
     return np.ascontiguousarray(image[..., :3])
 
 
-def _given_mask(files: Mapping[str, Path], photos: Mapping[str, Photo], frame: FrameRecord) -> NDArray[np.bool_] | None:
+def _given_mask(
+    files: Mapping[str, Path], photos: Mapping[str, PhotoFile], frame: FrameRecord
+) -> NDArray[np.bool_] | None:
     """The mask file of a photo, turned as the photo is."""
     assert frame.source_name is not None
     if frame.source_name not in files:
@@ -200,7 +202,7 @@ def _given_mask(files: Mapping[str, Path], photos: Mapping[str, Photo], frame: F
 
 
 def _write(
-    photo: Photo, image: NDArray[np.uint8], folder: Path, name: str, size_hw: tuple[int, int], quality: int
+    photo: PhotoFile, image: NDArray[np.uint8], folder: Path, name: str, size_hw: tuple[int, int], quality: int
 ) -> str:
     """Copy the file where nothing changes, else write the pixels (png where there is alpha); the file name."""
     header = photo.header

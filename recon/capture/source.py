@@ -23,7 +23,7 @@ def source_kind(source: Path, *, subfolders: bool) -> Literal["video", "photos"]
         raise UserError(
             f"capture.source={source}: there is no such file or folder (looked in {Path.cwd()}). Check the path."
         )
-    if not os.access(source, os.R_OK | (os.X_OK if source.is_dir() else 0)):
+    if not os.access(source, os.R_OK | (os.X_OK if is_folder(source) else 0)):
         raise UserError(f"capture.source={source}: no permission to read it. Change its permissions (chmod +r).")
     if is_folder(source):
         if list_photos(source, subfolders=subfolders):
@@ -47,7 +47,7 @@ def _why_no_photos(folder: Path) -> str:
     """The most useful thing to say about a folder without images."""
     entries = sorted(p for p in folder.iterdir() if not p.name.startswith("."))
     for name, dataset in _POSED.items():
-        if (folder / name).is_file():
+        if is_file(folder / name):
             return (
                 f"capture.source={folder}: holds no photos but {name}. "
                 f"To use its poses: dataset={dataset} dataset.path={folder}"
@@ -65,7 +65,7 @@ def _why_no_photos(folder: Path) -> str:
             f"capture.source={folder}: holds no photos itself, but {sum(n for _, n in below)} in sub-folders ({words_of(below)}). "
             "capture.subfolders=true reads all of them as one scene; or give one folder."
         )
-    found = Counter(p.suffix.lower() or "no suffix" for p in entries if p.is_file())
+    found = Counter(p.suffix.lower() or "no suffix" for p in entries if is_file(p))
     listed = ", ".join(f"{count} {suffix}" for suffix, count in found.most_common(4)) or "only folders"
     is_heic = any(suffix in found for suffix in HEIF_SUFFIXES)
     convert = (

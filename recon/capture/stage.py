@@ -18,6 +18,7 @@ from recon.capture.video import capture_video
 from recon.console import say, warn
 from recon.errors import UserError
 from recon.workspace import StageRun, Workspace, write_json
+from recon.workspace.reading import is_file, is_folder
 
 _LITTLE_OVERLAP = 0.6  # with less, hardly a third is shared with the next but one, and matching needs such pairs
 
@@ -37,9 +38,8 @@ def capture_frames(workspace: Workspace, *, settings: CaptureSettings) -> Path:
     kind = source_kind(source, subfolders=settings.subfolders)
     function, function_file = (None, None) if settings.mask_fn is None else load_mask_fn(settings.mask_fn)
     below = photo_folders(source) if kind == "photos" and settings.subfolders else []
-    inputs = [
-        path for path in (source, *below, mask_folder(source), function_file) if path is not None and path.exists()
-    ]
+    named = (source, *below, mask_folder(source), function_file)
+    inputs = [path for path in named if path is not None and (is_file(path) or is_folder(path))]
     run = StageRun(workspace, "capture", workspace.frames, settings=settings, inputs=inputs)
     if run.is_finished:
         say("capture: up to date")

@@ -9,7 +9,7 @@ from recon.console import warn
 from recon.formats.image_files import HEIF_INSTALL, HEIF_SUFFIXES, IMAGE_SUFFIXES
 from recon.formats.images import list_images, natural_key
 from recon.formats.video import VIDEO_SUFFIXES
-from recon.workspace.reading import is_file
+from recon.workspace.reading import is_file, is_folder
 
 RAW_SUFFIXES = (".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".pef", ".srw", ".raw", ".gpr")
 _OTHER_SUFFIXES = (
@@ -50,7 +50,7 @@ def list_photos(source: Path, *, subfolders: bool) -> list[Path]:
 def photo_folders(source: Path) -> list[Path]:
     """The folders at any depth below `source` that hold photos."""
     folders = []
-    for folder in sorted((p for p in source.iterdir() if p.is_dir()), key=lambda p: natural_key(p.name)):
+    for folder in sorted((p for p in source.iterdir() if is_folder(p)), key=lambda p: natural_key(p.name)):
         if folder.name.startswith(".") or folder.name == MASKS or folder.is_symlink():
             continue
         try:

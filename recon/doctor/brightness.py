@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from recon.doctor.matching import Floats, Matching
 from recon.formats.frames_json import FrameSet
+from recon.workspace.reading import is_file
 
 _ENOUGH = 15  # matched features, fewer give no honest median
 _DARK, _BURNT = 8, 247  # grey levels beyond which a pixel is clipped and says nothing about exposure
@@ -53,7 +54,7 @@ def exposure_step(before: Floats, after: Floats) -> float:
 
 def _read_small(file: Path) -> NDArray | None:
     """Grey levels at a quarter of the size, which decodes faster and averages noise; None: not a picture."""
-    if not file.is_file() or file.stat().st_size == 0:
+    if not is_file(file) or file.stat().st_size == 0:
         return None
     flags = cv2.IMREAD_REDUCED_GRAYSCALE_4 | cv2.IMREAD_IGNORE_ORIENTATION
     return cv2.imdecode(np.fromfile(file, np.uint8), flags)  # unlike imread, it prints nothing about bad files

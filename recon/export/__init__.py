@@ -11,12 +11,10 @@ collision       all collision geometry of a place
 ground          the ground as a height field
 scenes/         MJCF, URDF, SDF, USD, Habitat       manifest, license, preview   what else a package holds
 trials/         `verify_world`: load it in each engine, drop spheres, drive, compare with ray casts, check the files
-surface         ray casts and nearest points, which everything above asks
 """
 
 from recon.export.convex_parts import decompose
 from recon.export.stage import export_world
-from recon.export.surface import Surface
 from recon.export.trials.verify import verify_world
 
-__all__ = ["Surface", "decompose", "export_world", "verify_world"]
+__all__ = ["decompose", "export_world", "verify_world"]

@@ -13,8 +13,8 @@ from recon.export.convex_parts import decompose
 from recon.export.covering import Fidelity, fidelity, needed, points_over
 from recon.export.place import CONVEX, FILLED, STATIC, Part
 from recon.export.settings import ExportSettings
-from recon.export.surface import Surface
 from recon.geometry.mesh import TriangleMesh, joined
+from recon.surface import Surface
 
 _LEAST_GAIN = 12  # squared tolerances of surface that a part must add to those before it
 

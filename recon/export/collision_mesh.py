@@ -3,9 +3,9 @@
 import numpy as np
 from scipy import sparse
 
-from recon.export.surface import Surface
 from recon.formats.open3d_import import import_open3d
 from recon.geometry.mesh import TriangleMesh
+from recon.surface import Surface
 
 
 def simplified(mesh: TriangleMesh, *, deviation: float, max_faces: int) -> TriangleMesh:

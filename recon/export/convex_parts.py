@@ -18,8 +18,9 @@ from recon.console import progress
 from recon.export.hulls import Limits, Strays, hull_of
 from recon.export.merging import Merger
 from recon.export.planes import shared_edges
-from recon.export.surface import Array, Surface, face_normals
 from recon.geometry.mesh import TriangleMesh
+from recon.geometry.transforms import Array
+from recon.surface import Surface
 
 _STEPS = 12  # tolerance is raised at most this often (1.5 ** 12 = 130 times) to meet the budget
 _BEFORE_JOINING = 3  # times the most parts: joining brings halves down by about that
@@ -39,9 +40,7 @@ def decompose(
     limits = Limits(tolerance, thickness)
     strays = Strays(surface, limits, np.random.default_rng(seed))
     pairs = shared_edges(mesh.faces)
-    sheet = _Sheet(
-        mesh.vertices[mesh.faces], face_normals(mesh), mesh.face_areas, _depths(mesh, surface, limits), pairs
-    )
+    sheet = _Sheet(mesh.vertices[mesh.faces], mesh.face_normals, mesh.face_areas, _depths(mesh, surface, limits), pairs)
     with progress("convex parts", None) as bar:
         first, clusters, hulls = _fewest_steps(sheet, strays, at_most=_BEFORE_JOINING * max_parts)
         owner = np.full(len(mesh.faces), -1)
@@ -83,7 +82,7 @@ def _depths(mesh: TriangleMesh, surface: Surface, limits: Limits) -> Array:
 
     The least depth, half a tolerance, keeps sheets from being too thin to stop a moving body.
     """
-    normals = face_normals(mesh)
+    normals = mesh.face_normals
     start = 0.02 * limits.tolerance
     hits = surface.cast(mesh.vertices[mesh.faces].mean(1) - start * normals, -normals)
     leaves_solid = (hits.normals * normals).sum(1) < 0

@@ -6,19 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import ConvexHull
 
-from recon.export.surface import Array, Surface
 from recon.geometry.mesh import TriangleMesh
+from recon.geometry.transforms import Array
+from recon.surface import Surface, sample_surface
 
 
-def points_over(mesh: TriangleMesh, *, apart: float, at_most: int, seed: int = 0) -> Array:
+def points_over(mesh: TriangleMesh, *, apart: float, at_most: int) -> Array:
     """Points [n, 3] spread over a surface by area, about `apart` from each other."""
-    areas = mesh.face_areas
-    n = int(np.clip(areas.sum() / apart**2, 1, at_most)) if areas.sum() > 0 else 0
-    which = np.minimum(np.searchsorted(np.cumsum(areas), (np.arange(n) + 0.5) / n * areas.sum()), len(areas) - 1)
-    u, v = np.random.default_rng(seed).random((2, n, 1))
-    u, v = np.where(u + v > 1, 1 - u, u), np.where(u + v > 1, 1 - v, v)
-    a, b, c = (mesh.vertices[mesh.faces[which, i]] for i in range(3))
-    return np.asarray(a + u * (b - a) + v * (c - a))
+    return sample_surface(mesh, int(np.clip(mesh.face_areas.sum() / apart**2, 1, at_most)), seed=0)[0]
 
 
 class Cloud:

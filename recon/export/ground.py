@@ -12,8 +12,9 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from recon.export.surface import Array, Surface
 from recon.geometry.mesh import TriangleMesh
+from recon.geometry.transforms import Array
+from recon.surface import Surface
 
 _LEAST_COVER = 0.25  # below this share of known columns there is no ground worth the name
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import ConvexHull, QhullError
 
-from recon.export.surface import Array, Surface
 from recon.geometry.mesh import TriangleMesh
+from recon.geometry.transforms import Array
+from recon.surface import Surface
 
 _SPARED = 0.02  # of a hull's points, which may stray twice as far: single bumps of a scan
 

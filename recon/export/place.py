@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recon.export.surface import Array
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.reconstruction import Reconstruction
+from recon.geometry.transforms import Array
 
 VISUAL, VISUAL_GLB, TEXTURE = "assets/visual.obj", "assets/visual.glb", "assets/visual.png"
 STATIC, STATIC_GLB = "assets/static.obj", "assets/static.glb"  # concave; the GLB is y-up as its visual twin is

@@ -6,8 +6,7 @@ import cv2
 import numpy as np
 
 from recon.export.planes import Plane
-from recon.export.surface import Array
-from recon.geometry.transforms import plane_axes
+from recon.geometry.transforms import Array, plane_axes
 
 _MAX_CELLS = 4_000_000
 _SUBPIXEL = 4  # bits of OpenCV's fixed-point corners

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from recon.export.surface import Array, face_normals
 from recon.geometry.mesh import TriangleMesh
+from recon.geometry.transforms import Array
 
 _GUESSES, _SAMPLE, _FINALISTS = 192, 4000, 2
 _COSINE = 0.8  # a face belongs to a plane only when it is turned like it (37 degrees: scans are rough)
@@ -65,7 +65,7 @@ def find_planes(mesh: TriangleMesh, *, tolerance: float, min_area: float, seed: 
 
 def _faces_of(mesh: TriangleMesh, *, smoothing: int = 6) -> _Faces:
     pairs = shared_edges(mesh.faces)
-    areas, normals = mesh.face_areas, face_normals(mesh)
+    areas, normals = mesh.face_areas, mesh.face_normals
     smooth = normals
     for _ in range(smoothing):  # only over neighbours that are turned alike, so that edges of furniture stay sharp
         like = np.clip((smooth[pairs[:, 0]] * smooth[pairs[:, 1]]).sum(1) - 0.3, 0, None)

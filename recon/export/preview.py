@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from recon.export.surface import Surface
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.transforms import look_at
+from recon.surface import Surface
 
 
 def write_preview(path: Path, mesh: TriangleMesh, *, made_already: Path) -> None:

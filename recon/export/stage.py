@@ -15,7 +15,6 @@ from recon.export.place import CONVEX, FILLED, STATIC, STATIC_GLB, VISUAL, VISUA
 from recon.export.preview import write_preview
 from recon.export.scenes import write_scenes
 from recon.export.settings import ExportSettings
-from recon.export.surface import Surface
 from recon.export.trials.verify import verify_world
 from recon.export.units import in_package_units, lengths_of
 from recon.formats import cameras_json
@@ -23,6 +22,7 @@ from recon.formats.mesh_glb import write_glb
 from recon.formats.mesh_obj import read_obj, write_obj, write_obj_objects
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.reconstruction import Reconstruction
+from recon.surface import Surface
 from recon.workspace import StageRun, Workspace, read_metrics, write_json
 
 
@@ -55,14 +55,12 @@ def export_world(workspace: Workspace, *, reconstruction: Reconstruction, settin
         write_preview(folder / f"{settings.name}.png", mesh, made_already=workspace.mesh / "mesh_0.png")
         write_license(folder / "LICENSE", license=settings.license, holder=settings.license_holder)
         manifest = make_manifest(
-            name=settings.name,
-            license=settings.license,
+            settings,
             reconstruction=reconstruction,
             lengths=lengths,
             origin=origin,
             collision=collision.as_dict(),
             ground=_write_ground(folder, place, cell=settings.ground_cell_m * lengths.scale),
-            friction=settings.friction,
             skipped=skipped,
             seen_fraction=read_metrics(workspace).get("mesh", {}).get("seen_fraction"),
         )

@@ -18,7 +18,7 @@ from recon.formats.transforms_json import load, path_of, pose
 from recon.formats.transforms_lenses import angle_of, focal_of_angle
 from recon.geometry.cameras import Camera
 from recon.geometry.reconstruction import Reconstruction, Split, View
-from recon.workspace.reading import is_file
+from recon.workspace.reading import is_file, is_folder
 
 
 def read(path: Path) -> Reconstruction:
@@ -27,7 +27,7 @@ def read(path: Path) -> Reconstruction:
     Validation pictures serve as the test split only where there is no `transforms_test.json`. Raises `UserError`
     naming file and frame for a missing key, a bad pose or a picture outside the folder.
     """
-    folder = path if path.is_dir() else path.parent
+    folder = path if is_folder(path) else path.parent
     train = folder / "transforms_train.json"
     tests = [folder / f"transforms_{name}.json" for name in ("test", "val")]
     test = next((file for file in tests if is_file(file)), None)

@@ -4,6 +4,7 @@ Image paths are stored relative to the run folder where the image lies inside it
 docs/conventions.md.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from recon.geometry.geodesy import Geo
 from recon.geometry.reconstruction import Points, Reading, Reconstruction, Scale, View
 from recon.geometry.transforms import Similarity
 from recon.workspace import Workspace, read_json, write_json
+from recon.workspace.reading import is_file
 
 FORMAT, VERSION = "recon-cameras", 1
 _MADE_BY = "python scripts/poses.py workspace=..."
@@ -33,12 +35,12 @@ def read(path: Path, *, root: Path) -> Reconstruction:
     """The inverse of `write`. Raises `UserError` when the file is missing or is not ours."""
     reconstruction = decode(read_json(path, made_by=_MADE_BY), root=root, points=None, source=path)
     points_ply = path.with_name("points.ply")
-    return replace(reconstruction, points=read_points(points_ply)) if points_ply.exists() else reconstruction
+    return replace(reconstruction, points=read_points(points_ply)) if is_file(points_ply) else reconstruction
 
 
 def read_reconstruction(workspace: Workspace) -> Reconstruction:
     """The posed capture of a run folder, as the poses stage left it; every later stage starts here."""
-    if not workspace.cameras_json.exists():
+    if not is_file(workspace.cameras_json):
         raise UserError(
             f"{workspace.root}: no poses yet ({workspace.cameras_json.name} is missing). Make them with "
             f"`python scripts/poses.py workspace={workspace.root}`, after capture.source=... or with dataset=..."
@@ -92,7 +94,7 @@ def decode(value: Any, *, root: Path, points: Points | None, source: Path) -> Re
             View(
                 name=view["name"],
                 image=root / view["image"],
-                camera=cameras[view["camera"]],
+                camera=cameras[_place(view["camera"], cameras)],
                 world_from_camera=np.array(view["world_from_camera"], dtype=np.float64),
                 time_s=view["time_s"],
                 mask=root / view["mask"] if view["mask"] else None,
@@ -109,8 +111,15 @@ def decode(value: Any, *, root: Path, points: Points | None, source: Path) -> Re
             world_from_capture=Similarity.from_matrix(np.array(value["world_from_capture"])),
             geo=_decode_geo(value["geo"]) if value.get("geo") else None,
         )
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
         raise UserError(f"{source}: not a valid cameras file ({error!r}). Run the poses stage again.") from error
+
+
+def _place(number: Any, among: Sequence[Any]) -> int:
+    """A place in a list, from 0; `ValueError` for a number that is none, as -1 is in other languages than Python."""
+    if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < len(among):
+        raise ValueError(f"expected one of the {len(among)} cameras, from 0, found {number!r}")
+    return number
 
 
 def _reading(value: dict[str, Any] | None) -> Reading:

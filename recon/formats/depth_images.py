@@ -24,10 +24,12 @@ from numpy.typing import NDArray
 from recon.errors import UserError
 from recon.formats.text_tables import read_rows
 from recon.geometry import View
+from recon.workspace.reading import check_readable, is_file, read_bytes
 
 MILLIMETRE, TUM_UNIT = 1e-3, 1 / 5000
 _FORMATS = (".png", ".npy", ".exr", ".depth")
 _NEAR_IN_TIME_S = 0.02  # a TUM depth image belongs to a picture this near
+_MAX_BYTES = 1 << 29
 _SATURATED = 65535  # how 16-bit sets write "too far"
 Floats = NDArray[np.float32]
 
@@ -80,22 +82,22 @@ def read_depth(file: DepthFile) -> DepthImage:
 
 def _record3d(view: View) -> DepthFile | None:
     path = view.image.with_suffix(".depth")
-    if not path.is_file():
+    if not is_file(path):
         return None
     confidence = path.with_suffix(".conf")
     h, w = view.camera.size_hw
-    return DepthFile(path, 1.0, confidence if confidence.is_file() else None, is_portrait=h > w)
+    return DepthFile(path, 1.0, confidence if is_file(confidence) else None, is_portrait=h > w)
 
 
 def _seven_scenes(view: View) -> DepthFile | None:
     stem, color, _ = view.image.name.rpartition(".color.")
     path = view.image.with_name(f"{stem}.depth.png")
-    return DepthFile(path, MILLIMETRE) if color and path.is_file() else None
+    return DepthFile(path, MILLIMETRE) if color and is_file(path) else None
 
 
 def _tum(view: View) -> DepthFile | None:
     listing = view.image.parent.parent / "depth.txt"
-    if view.time_s is None or not listing.is_file():
+    if view.time_s is None or not is_file(listing):
         return None
     times, paths = _tum_listing(listing)
     nearest = int(np.argmin(np.abs(times - view.time_s)))
@@ -121,9 +123,9 @@ def _beside(view: View) -> DepthFile | None:
     for folder in (view.image.parent, view.image.parent.parent):
         for suffix in _FORMATS:
             path = folder / "depth" / f"{view.image.stem}{suffix}"
-            if path.is_file():
+            if is_file(path):
                 confidence = folder / "confidence" / f"{view.image.stem}.png"
-                return DepthFile(path, MILLIMETRE, confidence if confidence.is_file() else None)
+                return DepthFile(path, MILLIMETRE, confidence if is_file(confidence) else None)
     return None
 
 
@@ -136,6 +138,7 @@ _LAYOUTS: tuple[Callable[[View], DepthFile | None], ...] = (_record3d, _seven_sc
 def _read(file: DepthFile) -> NDArray:
     """The numbers of a depth image as they are."""
     path = file.path
+    check_readable(path, at_most=_MAX_BYTES)
     try:
         if path.suffix == ".npy":
             return np.load(path, allow_pickle=False)
@@ -184,7 +187,7 @@ def _lzfse(path: Path) -> bytes:
             "train.sensor_depth=false"
         ) from error
     try:
-        return liblzfse.decompress(path.read_bytes())
+        return liblzfse.decompress(read_bytes(path, at_most=_MAX_BYTES))
     except liblzfse.error as error:
         raise ValueError(str(error)) from error
 

@@ -11,6 +11,7 @@ from PIL import ExifTags, Image
 from recon.errors import UserError
 from recon.formats.image_files import DAMAGE
 from recon.geometry.geodesy import GpsFix
+from recon.workspace.reading import is_file
 
 _DAMAGE = (*DAMAGE, Image.DecompressionBombError)
 _SIGNS = {"N": 1.0, "S": -1.0, "E": 1.0, "W": -1.0}
@@ -22,13 +23,13 @@ def read_gps(path: Path) -> GpsFix | None:
     Phones write latitude and longitude 0 before their first fix: (0, 0) exactly counts as none. PNG counts as none too:
     no camera writes it, and finding its EXIF would mean decoding every picture of a data set.
     """
+    if not is_file(path):
+        raise UserError(f"{path}: there is no such image file. Check the path.")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of odd metadata elsewhere in the file
         try:
             with Image.open(path, formats=("JPEG", "WEBP", "TIFF")) as image:
                 return parse_gps(image.getexif().get_ifd(ExifTags.IFD.GPSInfo))
-        except FileNotFoundError as error:
-            raise UserError(f"{path}: there is no such image file. Check the path.") from error
         except _DAMAGE:
             return None
 

@@ -12,6 +12,7 @@ import numpy as np
 from recon.errors import UserError
 from recon.geometry import FaceEvidence
 from recon.workspace import replace_file
+from recon.workspace.reading import is_file
 
 
 def write_face_evidence(path: Path, faces: FaceEvidence) -> None:
@@ -23,7 +24,7 @@ def write_face_evidence(path: Path, faces: FaceEvidence) -> None:
 def read_face_evidence(path: Path) -> FaceEvidence:
     """Read faces.npz; `UserError` when it is missing or damaged."""
     made_by = "python scripts/mesh.py workspace=..."
-    if not path.is_file():
+    if not is_file(path):
         raise UserError(f"{path} is missing. Make it with: {made_by}")
     try:
         with np.load(path) as arrays:

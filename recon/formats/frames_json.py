@@ -1,5 +1,6 @@
 """What the poses stage needs of `frames/frames.json`: the kept frames and which of them share a camera."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -89,8 +90,12 @@ def read_frames_json(workspace: Workspace) -> FrameSet:
             is_lens_exact=bool(value.get("is_focal_exact")),
             rig=_rig(file, value.get("rig"), frames),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise UserError(f"{file}: not a frames file ({error!r}). Make it with: {_MADE_BY}") from error
+    for key, values in (("name", [f.name for f in frames]), ("image", frame_set.images)):
+        twice = next((value for value, count in Counter(values).items() if count > 1), None)
+        if twice is not None:
+            raise UserError(f"{file}: two frames have the {key} {twice!r}. Make it with: {_MADE_BY}")
     if len(frames) < MIN_FRAMES:
         raise UserError(
             f"{file}: {len(frames)} frames kept, poses need at least {MIN_FRAMES} (20 or more is usual). "
@@ -103,21 +108,35 @@ def read_frames_json(workspace: Workspace) -> FrameSet:
 
 
 def _frame(frame: dict[str, Any], prior: float | None, folder: Path) -> FrameImage:
-    path = folder / frame["image"]
+    path = folder / _text(frame, "image")
     size_hw = image_size_hw(path) if is_file(path) else (0, 0)
-    focal_px = frame.get("exif_focal_px") or prior
     sensor, rig_frame = str(frame.get("sensor") or ""), str(frame.get("rig_frame") or "")
     return FrameImage(
-        name=str(frame["name"]),
-        image=str(frame["image"]),
-        time_s=frame.get("time_s"),
-        focal_px=focal_px,
+        name=_text(frame, "name"),
+        image=_text(frame, "image"),
+        time_s=_number("time_s", frame.get("time_s"), at_least=-1e9),
+        focal_px=_number("exif_focal_px", frame.get("exif_focal_px") or prior, at_least=1e-3),
         size_hw=size_hw,
-        mask=frame.get("mask"),
+        mask=None if frame.get("mask") is None else _text(frame, "mask"),
         camera=int(frame.get("camera") or 0),
         sensor=sensor,
         rig_frame=rig_frame,
     )
+
+
+def _text(frame: dict[str, Any], key: str) -> str:
+    if not isinstance(frame[key], str) or not frame[key]:
+        raise ValueError(f"{key} must be text, found {frame[key]!r}")
+    return frame[key]
+
+
+def _number(key: str, value: Any, *, at_least: float) -> float | None:
+    """A finite number, or None where there is none."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not at_least <= value <= 1e9:
+        raise ValueError(f"{key} must be a number from {at_least:g} to 1e9, found {str(value)[:40]}")
+    return float(value)
 
 
 def _rig(file: Path, rig: Any, frames: tuple[FrameImage, ...]) -> dict[str, Array] | None:

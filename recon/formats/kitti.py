@@ -22,6 +22,7 @@ from recon.formats.text_tables import Row, read_rows, write_rows
 from recon.formats.video import VIDEO_SUFFIXES
 from recon.geometry.reconstruction import Reconstruction, View
 from recon.geometry.transforms import Array
+from recon.workspace.reading import is_file, is_folder
 
 _FOLDERS = ("image_0", "image_2", "image_1", "image_3", "images", "")  # camera 0 first: the poses are its own
 _Projections = dict[int, tuple[str, Array]]  # camera number -> label for errors, 3x4
@@ -66,13 +67,13 @@ def find_pictures(path: Path, images: str | None) -> Path:
     folder = _home(path)
     if images is not None:
         place = inside(folder / "poses.txt", images)
-        if place.is_dir() or (place.is_file() and place.suffix.lower() in VIDEO_SUFFIXES):
+        if is_folder(place) or (is_file(place) and place.suffix.lower() in VIDEO_SUFFIXES):
             return place
         raise UserError(f"dataset.images={images}: no such folder or video in {folder}.")
     for place in (folder / name for name in _FOLDERS):
-        if place.is_dir() and list_images(place):
+        if is_folder(place) and list_images(place):
             return place
-    videos = sorted(p for p in folder.iterdir() if p.suffix.lower() in VIDEO_SUFFIXES and p.is_file())
+    videos = sorted(p for p in folder.iterdir() if p.suffix.lower() in VIDEO_SUFFIXES and is_file(p))
     if len(videos) == 1:
         return videos[0]
     raise UserError(
@@ -108,14 +109,14 @@ def write(folder: Path, reconstruction: Reconstruction) -> None:
 
 def _home(path: Path) -> Path:
     """The folder of the data set."""
-    return path if path.is_dir() else path.parent
+    return path if is_folder(path) else path.parent
 
 
 def _poses_file(path: Path) -> Path:
-    if path.is_file():
+    if is_file(path):
         return path
     candidates = (path / "poses.txt", path.parent.parent / "poses" / f"{path.name}.txt", path / f"{path.name}.txt")
-    found = next((file for file in candidates if file.is_file()), None)
+    found = next((file for file in candidates if is_file(file)), None)
     if found is None:
         raise UserError(f"{path}: no poses.txt there. Name the file of poses in dataset.path=...")
     return found
@@ -130,7 +131,7 @@ def _pose(row: Row) -> Array:
 def _times(folder: Path, count: int) -> Sequence[float | None]:
     """Seconds of each frame in times.txt; None where there is no such file."""
     file = folder / "times.txt"
-    if not file.is_file():
+    if not is_file(file):
         return [None] * count
     rows = read_rows(file)
     if len(rows) != count:

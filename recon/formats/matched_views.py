@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from recon.errors import UserError
 from recon.geometry import Camera, MatchedView
 from recon.workspace import Workspace, replace_file
+from recon.workspace.reading import is_file
 
 _MADE_BY = "python scripts/match.py workspace=..."
 
@@ -44,7 +45,7 @@ def write_matched_view(folder: Path, view: MatchedView) -> Path:
 def read_matched_view(folder: Path, name: str) -> MatchedView:
     """The matched view of the picture `name`. Raises `UserError` when its file is missing or damaged."""
     path = folder / file_name(name)
-    if not path.exists():
+    if not is_file(path):
         raise UserError(f"{path} is missing. Make it with: {_MADE_BY}")
     try:
         with np.load(path) as arrays:
@@ -66,7 +67,7 @@ def read_matched_view(folder: Path, name: str) -> MatchedView:
 def read_matched_views(workspace: Workspace, names: list[str]) -> Iterator[MatchedView]:
     """The matched views of those pictures (`View.name`) that have one, one at a time; none where the stage did not run."""
     for name in names:
-        if (workspace.matching / file_name(name)).exists():
+        if is_file(workspace.matching / file_name(name)):
             yield read_matched_view(workspace.matching, name)
 
 

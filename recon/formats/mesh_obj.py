@@ -10,7 +10,9 @@ from recon.errors import UserError
 from recon.formats.images import read_image, write_image
 from recon.geometry.mesh import TriangleMesh
 from recon.workspace import replace_file
+from recon.workspace.reading import MAX_MESH_BYTES, check_readable, is_file, read_text
 
+_MOST = 1 << 31  # corners: faces are held in 32 bits
 _DIGITS = 8  # significant, of a position that lies within its object's own size of the origin
 
 
@@ -75,6 +77,7 @@ def read_obj(path: Path) -> TriangleMesh:
     uvs: list[list[float]] = []
     corners: list[tuple[int, int]] = []  # (position, uv or 0), one-based
     texture = None
+    check_readable(path, at_most=MAX_MESH_BYTES)
     try:
         with path.open(encoding="utf-8", errors="strict") as file:
             for line in file:
@@ -99,7 +102,10 @@ def read_obj(path: Path) -> TriangleMesh:
 def _corner(word: str) -> tuple[int, int]:
     position, _, rest = word.partition("/")
     uv = rest.partition("/")[0]
-    return int(position), int(uv) if uv else 0
+    numbers = int(position), int(uv) if uv else 0
+    if max(map(abs, numbers)) > _MOST:
+        raise ValueError(f"a face that names corner {word[:40]}")
+    return numbers
 
 
 def _assemble(
@@ -125,12 +131,12 @@ def _assemble(
 
 def _read_texture(obj: Path, material_name: str) -> np.ndarray | None:
     """The map_Kd picture [h, w, 3] of the material file, or None where it names none."""
-    try:
-        lines = _beside(obj, material_name).read_text(errors="replace").splitlines()
-        words = (line.split(maxsplit=1) for line in lines if line.startswith("map_Kd"))
-        names = [pair[1].strip() for pair in words if len(pair) == 2 and pair[1].strip()]
-    except OSError as error:
-        raise UserError(f"{obj}: cannot read its material {material_name} ({error.strerror}).") from error
+    material = _beside(obj, material_name)
+    if not is_file(material):
+        raise UserError(f"{obj}: its material {material_name} is not beside it. Put it there, or delete the line.")
+    lines = read_text(material).splitlines()
+    words = (line.split(maxsplit=1) for line in lines if line.startswith("map_Kd"))
+    names = [pair[1].strip() for pair in words if len(pair) == 2 and pair[1].strip()]
     return read_image(_beside(obj, names[0]))[..., :3] if names else None
 
 

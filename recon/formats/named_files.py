@@ -87,11 +87,15 @@ def _find_folder(path: Path) -> Path | None:
     """`path` itself, or the folder that it is but for upper and lower case."""
     if is_folder(path):
         return path
-    if path.parent == path:
+    if len(str(path)) > _LONGEST:
         return None
-    parent = _find_folder(path.parent)
-    name = None if parent is None else _entries(parent).get(folded(path.name))
-    return parent / name if parent is not None and name is not None and is_folder(parent / name) else None
+    found = Path(path.anchor)
+    for part in path.parts[bool(path.anchor) :]:
+        name = part if is_folder(found / part) else _entries(found).get(folded(part))
+        if name is None or not is_folder(found / name):
+            return None
+        found /= name
+    return found
 
 
 def _entries(folder: Path) -> dict[str, str]:

@@ -64,7 +64,7 @@ def _say_others(cameras: Path, n_read: int) -> None:
 
 
 def _folders(path: Path) -> tuple[Path, Path]:
-    top = path if path.is_dir() else path.parent
+    top = path if is_folder(path) else path.parent
     for keyframes in (top / "keyframes", top):
         for cameras, images in ((keyframes / c, keyframes / i) for c, i in _FOLDERS):
             if is_folder(images) and any(cameras.glob("*.json")):
@@ -81,7 +81,7 @@ def _view(gathered: Gathering, file: Path, picture: Path) -> View | None:
     fx, fy, cx, cy, width, height = (_number(label, value, key) for key in ("fx", "fy", "cx", "cy", "width", "height"))
     try:
         camera = Camera("PINHOLE", (int(height), int(width)), fx, fy, cx, cy)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise UserError(f"{label}: {error}. Export it again.") from error
     camera, reading = camera_for_image(camera, picture, label)
     return View(file.stem, picture, camera, pose, reading=reading)

@@ -21,7 +21,7 @@ from recon.formats.text_tables import read_rows, write_rows
 from recon.geometry.cameras import Camera
 from recon.geometry.reconstruction import Reconstruction, Split, View
 from recon.geometry.transforms import Array
-from recon.workspace.reading import is_file
+from recon.workspace.reading import is_file, is_folder
 
 _PUBLISHED = Camera("PINHOLE", (480, 640), 585.0, 585.0, 320.0, 240.0)
 _SPLITS: dict[str, Split] = {"TrainSplit.txt": "train", "TestSplit.txt": "test"}
@@ -34,7 +34,7 @@ def read(path: Path, *, intrinsics: Intrinsics | None) -> Reconstruction:
     intrinsics: numbers or a file; None takes a calibration file in `path`, else the published values. Pictures without
     a pose are skipped with one warning. Raises `UserError` naming the file of a pose that is not rigid.
     """
-    folder = path if path.is_dir() else path.parent
+    folder = path if is_folder(path) else path.parent
     pictures = _pictures(folder)
     posed = [picture for picture in pictures if is_file(_pose_file(picture))]
     if not posed:
@@ -108,7 +108,7 @@ def _splits(folder: Path) -> dict[str, Split]:
 
 
 def _number(sequence: str) -> int:
-    match = re.fullmatch(r"(?:sequence|seq-?)0*([0-9]+)", sequence)
+    match = re.fullmatch(r"(?:sequence|seq-?)0*([0-9]{1,9})", sequence)
     if match is None:
-        raise UserError(f"sequence {sequence!r}: expected a name like sequence1 or seq-01.")
+        raise UserError(f"sequence {sequence[:60]!r}: expected a name like sequence1 or seq-01.")
     return int(match[1])

@@ -21,8 +21,8 @@ from recon.formats.given_poses import rigid_matrix, unique_names
 from recon.formats.images import natural_key
 from recon.formats.named_files import find_file, find_picture, inside
 from recon.formats.points_ply import read_points, write_points
-from recon.formats.transforms_lenses import DISTORTION_KEYS, Lenses
-from recon.geometry.cameras import Camera
+from recon.formats.transforms_lenses import Lenses
+from recon.geometry.cameras import MODELS, Camera
 from recon.geometry.reconstruction import Reconstruction, Split, View
 from recon.geometry.transforms import Array, opencv_from_opengl, opengl_from_opencv
 from recon.workspace import write_json
@@ -43,7 +43,7 @@ def read(path: Path, *, images: str | None = None) -> Reconstruction:
     for anything that does not hold: a missing key, a pose with NaN or that is not rigid, a picture outside the folder
     or of another shape than its camera.
     """
-    file = path / "transforms.json" if path.is_dir() else path
+    file = path / "transforms.json" if is_folder(path) else path
     value = load(file)
     frames = value.get("frames")
     if not isinstance(frames, list) or not frames:
@@ -222,7 +222,7 @@ def _model(camera: Camera) -> dict[str, Any]:
 
 def _intrinsics(camera: Camera) -> dict[str, Any]:
     h, w = camera.size_hw
-    keys = DISTORTION_KEYS[camera.model]
+    keys = MODELS[camera.model].coefficients
     return {
         **_model(camera),
         "fl_x": camera.fx,

@@ -1,7 +1,8 @@
 """Shared nouns and pure maths. Torch, numpy, no more.
 
 transforms      rigid and similarity transforms     cameras        intrinsics, distortion
-rays            origin and direction                bounds         boxes, and the contraction of all space
+rays            origin and direction                lines          the point nearest to many lines of sight
+bounds          boxes, and the contraction of all space
 reconstruction  views, points, scale: the hub       mesh           triangles
 matched_view    what matching knows of a view       face_evidence  how each face of a mesh is known
 panorama        directions and views of one         geodesy        places on the Earth
@@ -10,6 +11,7 @@ panorama        directions and views of one         geodesy        places on the
 from recon.geometry.bounds import contract, intersect_box, uncontract
 from recon.geometry.cameras import Camera, pixel_centers
 from recon.geometry.face_evidence import Evidence, FaceEvidence
+from recon.geometry.lines import focus_of, nearest_to_lines
 from recon.geometry.matched_view import Kind, MatchedView
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.rays import Rays, pixel_directions, rays_through_pixels, z_of_directions
@@ -44,10 +46,12 @@ __all__ = [
     "View",
     "align_points",
     "contract",
+    "focus_of",
     "held_out",
     "intersect_box",
     "invert_rigid",
     "look_at",
+    "nearest_to_lines",
     "opencv_from_opengl",
     "opengl_from_opencv",
     "pixel_centers",

@@ -35,6 +35,13 @@ class TriangleMesh:
         a, b, c = (self.vertices[self.faces[:, i]] for i in range(3))
         return np.linalg.norm(np.cross(b - a, c - a), axis=-1) / 2
 
+    @property
+    def face_normals(self) -> NDArray[np.float64]:
+        """Unit normals [f, 3]; zero for a degenerate face."""
+        a, b, c = (self.vertices[self.faces[:, i]] for i in range(3))
+        across = np.cross(b - a, c - a)
+        return across / np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-30)
+
 
 def joined(meshes: Sequence[TriangleMesh]) -> TriangleMesh:
     """Meshes as one, without colours."""

@@ -121,9 +121,12 @@ class Similarity:
 
     @staticmethod
     def from_matrix(matrix: Array) -> "Similarity":
-        """From [4, 4] = [[scale * rotation, translation], [0, 1]]."""
+        """From [4, 4] = [[scale * rotation, translation], [0, 1]]; `ValueError` for any other matrix."""
         matrix = np.asarray(matrix, float)
-        scale = float(np.cbrt(np.linalg.det(matrix[:3, :3])))
+        is_one = matrix.shape == (4, 4) and bool(np.isfinite(matrix).all()) and np.linalg.det(matrix[:3, :3]) > 0
+        scale = float(np.cbrt(np.linalg.det(matrix[:3, :3]))) if is_one else 1.0
+        if not is_one or np.abs(matrix[:3, :3].T @ matrix[:3, :3] / scale**2 - np.eye(3)).max() > 1e-3:
+            raise ValueError("not a similarity: expected 4 x 4, a scaled rotation beside a translation")
         return Similarity(scale, matrix[:3, :3] / scale, matrix[:3, 3])
 
     @property

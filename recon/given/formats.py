@@ -10,6 +10,7 @@ from recon.formats.intrinsics import Intrinsics
 from recon.geometry.reconstruction import Reconstruction
 from recon.given.video_frames import extract_frames
 from recon.workspace import Workspace
+from recon.workspace.reading import is_file, is_folder
 
 
 class Options(NamedTuple):
@@ -29,15 +30,15 @@ class Format(NamedTuple):
 
 
 def _read_colmap(path: Path, options: Options) -> Reconstruction:
-    folder, images = path if path.is_dir() else path.parent, options.images
-    if images is not None and not (folder / images).is_dir():
+    folder, images = path if is_folder(path) else path.parent, options.images
+    if images is not None and not is_folder(folder / images):
         raise UserError(f"dataset.images={images}: no such folder in {folder}.")
     return colmap.read(path, images=folder / images if images is not None else None)
 
 
 def _read_kitti(path: Path, options: Options) -> Reconstruction:
     pictures, times_s = kitti.find_pictures(path, options.images), None
-    if pictures.is_file():  # a video
+    if is_file(pictures):  # a video
         times_s = extract_frames(options.workspace, pictures)
         pictures = options.workspace.frames.resolve()
     return kitti.read(path, pictures=pictures, intrinsics=options.intrinsics, times_s=times_s)

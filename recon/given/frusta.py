@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from recon.geometry import View
+from recon.geometry import View, nearest_to_lines
 from recon.geometry.transforms import Array
 from recon.sfm.pairs import Pair
 
@@ -66,10 +66,8 @@ def typical_depths(poses: Array) -> Array:
     """A guess [n] of how far away each of the poses [n, 4, 4] looks: to where most axes meet, but some baselines at least."""
     centers, forwards = poses[:, :3, 3], poses[:, :3, 2]
     spread = max(float(np.median(np.linalg.norm(centers - np.median(centers, axis=0), axis=1))), 1e-9)
-    across = np.eye(3) - forwards[:, :, None] * forwards[:, None, :]
     middle = (centers + spread * forwards).mean(0)
-    matrix = across.mean(0) + 1e-2 * np.eye(3)  # parallel axes stay finite
-    focus = np.linalg.solve(matrix, (across @ centers[:, :, None])[:, :, 0].mean(0) + 1e-2 * middle)
+    focus = nearest_to_lines(centers, forwards, prior=middle, prior_weight=1e-2)  # parallel axes stay finite
     return np.clip(((focus - centers) * forwards).sum(1), 0.5 * spread, 10 * spread)
 
 

@@ -1,12 +1,11 @@
 """Every frame of a video whose poses are given: into `frames/` of the run folder, frame i of the video as NNNNNi.jpg."""
 
-import time
 from pathlib import Path
 
 from recon.console import say
 from recon.formats.images import write_image
 from recon.formats.video import read_frames
-from recon.workspace import Workspace, fingerprint, is_finished, mark_finished, read_json, replace_folder, write_json
+from recon.workspace import StageRun, Workspace, read_json, write_json
 
 _MADE_BY = "python scripts/poses.py dataset=... workspace=..."
 
@@ -18,13 +17,11 @@ def extract_frames(workspace: Workspace, video: Path) -> list[float]:
     does not decode is an error of the reader that counts them.
     """
     settings = {"source": str(video), "every_frame": True}
-    key = fingerprint(settings, [video])
-    if not is_finished(workspace.frames, key):
-        started = time.perf_counter()
-        with replace_folder(workspace.frames) as folder:
+    run = StageRun(workspace, "frames", workspace.frames, settings=settings, inputs=[video], has_metrics=False)
+    if not run.is_finished:
+        with run as folder:
             records = _write_frames(video, folder)
             write_json(folder / workspace.frames_json.name, {**_SHARED, "source": str(video), "frames": records})
-            mark_finished(folder, key, settings=settings, seconds=time.perf_counter() - started)
         say(f"frames: {len(records)} frames of {video.name} -> {workspace.frames}")
     return [frame["time_s"] for frame in read_json(workspace.frames_json, made_by=_MADE_BY)["frames"]]
 

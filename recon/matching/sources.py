@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 
-from recon.geometry import Reconstruction, View, invert_rigid
+from recon.geometry import Reconstruction, View, focus_of, invert_rigid
 from recon.geometry.transforms import Array
 
 BEST_ANGLE_DEG = 6.0  # between the lines of sight of two pictures: enough parallax, little change of looks
@@ -24,9 +24,8 @@ class SparseScene:
     positions: Array  # [n, 3] world
     seen: tuple[NDArray[np.int64], ...]  # per view, indices of points
 
-    def local(self, index: int, view: View) -> Array:
-        """Positions [k, 3] in the camera frame of the points that view `index` sees, in front of it."""
-        camera_from_world = invert_rigid(view.world_from_camera)
+    def local(self, index: int, camera_from_world: Array) -> Array:
+        """Positions [k, 3] in the camera frame [4, 4] of the points that view `index` sees, in front of it."""
         local = self.positions[self.seen[index]] @ camera_from_world[:3, :3].T + camera_from_world[:3, 3]
         return local[local[:, 2] > 0]
 
@@ -121,16 +120,16 @@ def _angle_worth(degrees: Array) -> Array:
 
 def typical_depth(views: Sequence[View], scene: SparseScene) -> float:
     """Median depth of the points in the views; without points, the distance to what all cameras look at."""
-    depths = np.concatenate([scene.local(i, view)[:, 2] for i, view in enumerate(views)])
+    depths = np.concatenate(_point_depths(views, scene))
     if len(depths) >= MIN_KNOWN:
         return float(np.median(depths))
     poses = np.stack([view.world_from_camera for view in views])
-    return max(float(np.median(np.linalg.norm(poses[:, :3, 3] - _focus(poses), axis=1))), 1e-6)
+    return max(float(np.median(np.linalg.norm(poses[:, :3, 3] - focus_of(poses), axis=1))), 1e-6)
 
 
 def depth_ranges(views: Sequence[View], scene: SparseScene) -> list[tuple[float, float]]:
     """The depths (near, far) that each view is searched between: its points' with room on both sides."""
-    local = [scene.local(i, view)[:, 2] for i, view in enumerate(views)]
+    local = _point_depths(views, scene)
     everything = np.concatenate(local)
     if len(everything) < MIN_KNOWN:
         distance = typical_depth(views, scene)
@@ -143,8 +142,5 @@ def depth_ranges(views: Sequence[View], scene: SparseScene) -> list[tuple[float,
     return ranges
 
 
-def _focus(poses: Array) -> Array:
-    """The point [3] nearest to all optical axes (least squares)."""
-    axes, centers = poses[:, :3, 2], poses[:, :3, 3]
-    across = np.eye(3) - axes[:, :, None] * axes[:, None, :]
-    return np.linalg.lstsq(across.sum(0), np.einsum("nij,nj->i", across, centers), rcond=None)[0]
+def _point_depths(views: Sequence[View], scene: SparseScene) -> list[Array]:
+    return [scene.local(i, invert_rigid(view.world_from_camera))[:, 2] for i, view in enumerate(views)]

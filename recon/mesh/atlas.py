@@ -5,8 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.formats.open3d_import import import_open3d
 from recon.geometry import TriangleMesh
+from recon.surface import Surface
+
+_ROWS = 256  # of the texture, rasterised at once: bounds the memory
 
 
 @dataclass(frozen=True)
@@ -49,19 +51,19 @@ def texel_samples(mesh: TriangleMesh, atlas: Atlas, texture_size: int) -> tuple[
 
     Rasterised by casting rays down on the charts laid out flat: exact barycentrics, no loop over triangles.
     """
-    o3d = import_open3d()
     flat = np.concatenate([atlas.uvs * texture_size, np.zeros((len(atlas.uvs), 1), np.float32)], 1)
-    scene = o3d.t.geometry.RaycastingScene()
-    scene.add_triangles(o3d.core.Tensor(flat.astype(np.float32)), o3d.core.Tensor(atlas.faces.astype(np.uint32)))
-    x, y = np.meshgrid(np.arange(texture_size) + 0.5, texture_size - 0.5 - np.arange(texture_size))
-    rays = np.zeros((texture_size, texture_size, 6), np.float32)
-    rays[..., 0], rays[..., 1], rays[..., 2], rays[..., 5] = x, y, 1, -1
-    hit = scene.cast_rays(o3d.core.Tensor(rays))
-    face = hit["primitive_ids"].numpy().reshape(-1)
-    texels = np.flatnonzero(np.isfinite(hit["t_hit"].numpy().reshape(-1)))
-    face = face[texels].astype(np.int64)
-    barycentric = hit["primitive_uvs"].numpy().reshape(-1, 2)[texels]
-    return samples_on_faces(mesh, face, barycentric), texels
+    charts = Surface(TriangleMesh(flat.astype(np.float64), atlas.faces), origin=np.zeros(3))
+    texels, faces, barycentric = [], [], []
+    for first in range(0, texture_size, _ROWS):
+        rows = np.arange(first, min(first + _ROWS, texture_size))
+        x, y = np.meshgrid(np.arange(texture_size) + 0.5, texture_size - 0.5 - rows)
+        above = np.stack([x, y, np.ones_like(x)], -1).reshape(-1, 3)
+        hits = charts.cast(above, np.broadcast_to([0.0, 0.0, -1.0], above.shape))
+        here = np.flatnonzero(hits.is_hit)
+        texels.append(first * texture_size + here)
+        faces.append(hits.faces[here])
+        barycentric.append(hits.barycentric[here])
+    return samples_on_faces(mesh, np.concatenate(faces), np.concatenate(barycentric)), np.concatenate(texels)
 
 
 def samples_on_faces(mesh: TriangleMesh, faces: NDArray, barycentric: NDArray) -> SurfaceSamples:
@@ -69,14 +71,7 @@ def samples_on_faces(mesh: TriangleMesh, faces: NDArray, barycentric: NDArray) -
     corners = mesh.vertices[mesh.faces[faces]]
     u, v = barycentric[:, :1], barycentric[:, 1:]
     positions = (1 - u - v) * corners[:, 0] + u * corners[:, 1] + v * corners[:, 2]
-    return SurfaceSamples(positions.astype(np.float32), face_normals(mesh)[faces].astype(np.float32), faces)
-
-
-def face_normals(mesh: TriangleMesh) -> NDArray[np.float64]:
-    """Unit normals [f, 3]; zero for a degenerate face."""
-    a, b, c = (mesh.vertices[mesh.faces[:, i]] for i in range(3))
-    across = np.cross(b - a, c - a)
-    return across / np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-30)
+    return SurfaceSamples(positions.astype(np.float32), mesh.face_normals[faces].astype(np.float32), faces)
 
 
 def _flip_v(uvs: NDArray) -> NDArray[np.float32]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from recon.errors import UserError
 from recon.geometry import Reconstruction, TriangleMesh
 from recon.mesh.baselines import fuse_plainly, poisson_of_points
-from recon.mesh.depth_maps import RenderViewFn
+from recon.render.views import RenderViewFn
 from recon.score.comparison import compare_meshes, read_mesh
 from recon.settings import above, between
 from recon.workspace import Workspace

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from recon.geometry import FaceEvidence, TriangleMesh
 from recon.mesh.atlas import SurfaceSamples, samples_on_faces
-from recon.mesh.photos import Photo, Projection, project
+from recon.mesh.photos import PhotoWithDepth, Projection, project
 
 # Of each `Evidence`: invented, filled, seen, plane, matched.
 _COLORS = np.array([[178, 24, 43], [244, 130, 60], [253, 219, 120], [70, 130, 200], [26, 140, 80]])
@@ -23,7 +23,7 @@ def face_centers(mesh: TriangleMesh) -> SurfaceSamples:
 
 
 def face_scores(
-    mesh: TriangleMesh, photos: Sequence[Photo], *, min_cosine: float, tolerance: float
+    mesh: TriangleMesh, photos: Sequence[PhotoWithDepth], *, min_cosine: float, tolerance: float
 ) -> NDArray[np.float32]:
     """[photos, f]: mean of `view_scores` over four places of each face; above 0 where a photo sees any of them."""
     scores = np.zeros((len(photos), len(mesh.faces)), np.float32)
@@ -34,7 +34,7 @@ def face_scores(
 
 
 def view_scores(
-    samples: SurfaceSamples, photos: Sequence[Photo], *, min_cosine: float, tolerance: float
+    samples: SurfaceSamples, photos: Sequence[PhotoWithDepth], *, min_cosine: float, tolerance: float
 ) -> NDArray[np.float32]:
     """[photos, n]: pixels per squared world unit that a photo has of the surface there; 0 where it does not see it."""
     return np.stack(
@@ -46,14 +46,14 @@ def view_scores(
 
 
 def count_views(
-    mesh: TriangleMesh, photos: Sequence[Photo], *, min_cosine: float, tolerance: float
+    mesh: TriangleMesh, photos: Sequence[PhotoWithDepth], *, min_cosine: float, tolerance: float
 ) -> NDArray[np.int64]:
     """How many photos see the middle of each face [f] at an angle of at least `min_cosine`."""
     return (view_scores(face_centers(mesh), photos, min_cosine=min_cosine, tolerance=tolerance) > 0).sum(0)
 
 
 def sample_scores(
-    samples: SurfaceSamples, photo: Photo, projection: Projection, *, min_cosine: float
+    samples: SurfaceSamples, photo: PhotoWithDepth, projection: Projection, *, min_cosine: float
 ) -> NDArray[np.float32]:
     """[n] cosine * (focal / depth)^2 where the photo sees the front of the surface at an angle it can use, else 0."""
     towards = photo.center - samples.positions

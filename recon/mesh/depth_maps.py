@@ -5,9 +5,8 @@ opaque, not at a jump of depth, not seen at a grazing angle, nearer than the sce
 with it (`agreement.py`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,24 +15,9 @@ from recon.console import progress
 from recon.geometry import Camera, Evidence, Reconstruction
 from recon.geometry.transforms import Array
 from recon.mesh.viewpoints import Viewpoint, point_depths
+from recon.render.views import RenderViewFn
 
 MIN_COSINE = 0.08  # between a normal and the direction to the camera; nearer to the ray, a pixel's plane runs along it
-
-
-class Rendering(Protocol):
-    """What this stage uses of a rendered view (`recon.render.views.RenderedView` has it)."""
-
-    @property
-    def opacity(self) -> NDArray[np.float32]: ...  # [h, w]
-
-    @property
-    def depth(self) -> NDArray[np.float32]: ...  # [h, w] along camera z, 0 = nothing
-
-    @property
-    def normal(self) -> NDArray[np.float32]: ...  # [h, w, 3] world, unit, 0 = nothing
-
-
-RenderViewFn = Callable[..., Rendering]  # (camera: Camera, world_from_camera: [4, 4])
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from recon.console import progress
 from recon.geometry import Camera, View, look_at
-from recon.mesh.photos import Photo, color_and_validity
+from recon.mesh.photos import PhotoWithDepth, color_and_validity
 from recon.mesh.picture import MeshPicture, MeshScene
 
 
@@ -46,7 +46,7 @@ def likeness_of_views(
     return Likeness(means[0], covered / max(valid, 1), means[1])
 
 
-def color_behind(photos: Sequence[Photo]) -> NDArray[np.float32]:
+def color_behind(photos: Sequence[PhotoWithDepth]) -> NDArray[np.float32]:
     """Median colour [3] in [0, 1] of the pixels of the training photos that the mesh leaves open: sky, or what is far."""
     found = [np.zeros((0, 3), np.uint8)]
     for photo in photos:

@@ -20,7 +20,7 @@ _DEPTH_SIDE = 640  # pixels of the longer side of the depth maps that tell what 
 
 
 @dataclass(frozen=True)
-class Photo:
+class PhotoWithDepth:
     """One posed picture beside the depth of the mesh in it."""
 
     camera: Camera  # distortion included
@@ -33,7 +33,7 @@ class Photo:
     def center(self) -> Array:
         return self.world_from_camera[:3, 3]
 
-    def with_margin(self, margin_px: int) -> "Photo":
+    def with_margin(self, margin_px: int) -> "PhotoWithDepth":
         """The same photo with near surfaces of its depth map grown by some pixels.
 
         Reconstructed edges lie a few pixels off the pictured ones: without a margin, what is behind an edge is painted
@@ -53,14 +53,14 @@ class Projection:
     is_visible: NDArray[np.bool_]  # [n] inside, valid, and nothing of the mesh in front
 
 
-def load_photos(views: Sequence[View], scene: MeshScene, *, max_side: int) -> list[Photo]:
+def load_photos(views: Sequence[View], scene: MeshScene, *, max_side: int) -> list[PhotoWithDepth]:
     """Read the pictures of some views (at most `max_side` pixels) and cast the mesh's depth in each."""
     photos = []
     with progress("mesh: photos", len(views)) as bar:
         for view in views:
             color, is_valid, camera = color_and_validity(view, max_side=max_side)
             depth = scene.depth(camera.resized(fit_within(camera.size_hw, _DEPTH_SIDE)), view.world_from_camera)
-            photos.append(Photo(camera, view.world_from_camera, color, is_valid, depth))
+            photos.append(PhotoWithDepth(camera, view.world_from_camera, color, is_valid, depth))
             bar.advance()
     return photos
 
@@ -74,7 +74,7 @@ def color_and_validity(view: View, *, max_side: int) -> tuple[NDArray[np.uint8],
     return np.ascontiguousarray(photo.pixels[..., :3]), is_valid, photo.view.camera
 
 
-def project(positions: NDArray, photo: Photo, *, tolerance: float) -> Projection:
+def project(positions: NDArray, photo: PhotoWithDepth, *, tolerance: float) -> Projection:
     """Project positions [n, 3]; `tolerance` (world units, plus 1 % of the depth) is how far behind the mesh's own
     depth a position may lie and still be visible."""
     camera_from_world = invert_rigid(photo.world_from_camera)

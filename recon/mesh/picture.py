@@ -7,10 +7,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from recon.formats.open3d_import import import_open3d
 from recon.geometry import Camera, TriangleMesh, pixel_centers
 from recon.geometry.transforms import Array
-from recon.mesh.atlas import face_normals
+from recon.surface import Surface
 
 _MAX_LAYERS = 8  # back faces looked through, at most
 
@@ -33,26 +32,13 @@ class MeshScene:
 
     def __init__(self, mesh: TriangleMesh) -> None:
         self.mesh = mesh
-        self._normals = face_normals(mesh)
-        # Embree works in float32: keep the numbers small.
-        self._origin = mesh.vertices.mean(0) if len(mesh.vertices) else np.zeros(3)
-        self._o3d = import_open3d()
-        self._scene = self._o3d.t.geometry.RaycastingScene()
-        tensor = self._o3d.core.Tensor
-        local = (mesh.vertices - self._origin).astype(np.float32)
-        self._scene.add_triangles(tensor(local), tensor(mesh.faces.astype(np.uint32)))
-
-    def cast(self, origins: Array, directions: Array) -> tuple[NDArray, NDArray, NDArray]:
-        """First hit of n rays: t [n] in lengths of the direction (inf: none), face [n], barycentrics [n, 2]."""
-        rays = np.concatenate([origins - self._origin, directions], -1).astype(np.float32)
-        hit = self._scene.cast_rays(self._o3d.core.Tensor(np.ascontiguousarray(rays)))
-        face = np.where(np.isfinite(hit["t_hit"].numpy()), hit["primitive_ids"].numpy(), 0).astype(np.int64)
-        return hit["t_hit"].numpy().astype(np.float64), face, hit["primitive_uvs"].numpy()
+        self._normals = mesh.face_normals
+        self.surface = Surface(mesh)
 
     def depth(self, camera: Camera, world_from_camera: Array) -> NDArray[np.float32]:
         """[h, w] along camera z, 0 where nothing is hit."""
         origins, directions = _rays(camera, world_from_camera)
-        t, _, _ = self.cast(origins, directions)
+        t = self.surface.cast(origins, directions).distance
         return np.where(np.isfinite(t), t, 0).reshape(camera.size_hw).astype(np.float32)
 
     def render(
@@ -61,14 +47,16 @@ class MeshScene:
         """Colours by texture, else by vertex colours, else by the angle to the camera. `cull_back` looks through faces
         seen from behind, so that a room shows its inside from outside."""
         origins, directions = _rays(camera, world_from_camera)
-        t, face, barycentric = self.cast(origins, directions)
+        hits = self.surface.cast(origins, directions)
+        t, face, barycentric = hits.distance, hits.faces, hits.barycentric
         for _ in range(_MAX_LAYERS if cull_back else 0):
             behind = np.flatnonzero(np.isfinite(t) & ((self._normals[face] * directions).sum(-1) > 0))
             if not len(behind):
                 break
             start = t[behind] * (1 + 1e-5) + 1e-6
-            onward = self.cast(origins[behind] + start[:, None] * directions[behind], directions[behind])
-            t[behind], face[behind], barycentric[behind] = onward[0] + start, onward[1], onward[2]
+            onward = self.surface.cast(origins[behind] + start[:, None] * directions[behind], directions[behind])
+            t[behind], face[behind] = onward.distance + start, onward.faces
+            barycentric[behind] = onward.barycentric
         hit = np.isfinite(t)
         color = np.full((len(t), 3), background, np.float32)
         color[hit] = self._colors(face[hit], barycentric[hit], directions[hit])

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from recon.formats.open3d_import import import_open3d
 from recon.geometry import TriangleMesh
 from recon.mesh.cleaning import drop_bad_faces
+from recon.surface import Surface
 
 _N_JUDGED = 20_000  # vertices of the full mesh
 
@@ -26,12 +26,5 @@ def simplify(mesh: TriangleMesh, *, max_faces: int) -> TriangleMesh:
 
 def simplification_error(full: TriangleMesh, simple: TriangleMesh, *, quantile: float = 0.95, seed: int = 0) -> float:
     """The distance, in world units, that a share `quantile` of the full mesh's vertices keeps from the simple one."""
-    o3d = import_open3d()
     chosen = np.random.default_rng(seed).choice(len(full.vertices), min(_N_JUDGED, len(full.vertices)), replace=False)
-    middle = simple.vertices.mean(0)
-    scene = o3d.t.geometry.RaycastingScene()
-    scene.add_triangles(
-        o3d.core.Tensor((simple.vertices - middle).astype(np.float32)), o3d.core.Tensor(simple.faces.astype(np.uint32))
-    )
-    query = o3d.core.Tensor((full.vertices[chosen] - middle).astype(np.float32))
-    return float(np.quantile(scene.compute_distance(query).numpy(), quantile))
+    return float(np.quantile(Surface(simple).distance(full.vertices[chosen]), quantile))

@@ -14,17 +14,17 @@ from recon.formats.matched_views import read_matched_views
 from recon.formats.meshes import write_glb, write_obj, write_ply
 from recon.geometry import Reconstruction, TriangleMesh, View
 from recon.mesh import cleaning, coverage
-from recon.mesh.atlas import SurfaceSamples, face_normals, unwrap
-from recon.mesh.depth_maps import RenderViewFn
+from recon.mesh.atlas import SurfaceSamples, unwrap
 from recon.mesh.likeness import color_behind, likeness_of_views, portraits
-from recon.mesh.photos import Photo, load_photos
+from recon.mesh.photos import PhotoWithDepth, load_photos
 from recon.mesh.picture import MeshScene
 from recon.mesh.settings import MeshSettings
-from recon.mesh.surface import Surface, build_surface
-from recon.mesh.texture import ColorFn, Painter, bake, field_paint, make_painter
+from recon.mesh.surface import KnownSurface, build_surface
+from recon.mesh.texture import Painter, SurfaceColorFn, bake, field_paint, make_painter
 from recon.mesh.trusted_depths import trusted_depths
 from recon.mesh.verdict import Verdict, judge_surface
 from recon.mesh.viewpoints import farthest_poses, training_views, typical_distance
+from recon.render.views import RenderViewFn
 from recon.workspace import StageRun, Workspace
 
 
@@ -33,7 +33,7 @@ def build_mesh(
     *,
     reconstruction: Reconstruction,
     render_view_fn: RenderViewFn,
-    color_fn: ColorFn,
+    color_fn: SurfaceColorFn,
     settings: MeshSettings,
 ) -> Path:
     """Mesh what was matched and a field seen through two functions, and write `workspace.mesh` and the metrics section "mesh".
@@ -45,7 +45,7 @@ def build_mesh(
 
     Returns `workspace.mesh`. Raises `UserError` when the field shows no surface that its views agree on.
     """
-    inputs = [workspace.checkpoint, workspace.cameras_json, workspace.points_ply, *reconstruction.files]
+    inputs = [workspace.field_file, workspace.cameras_json, workspace.points_ply, *reconstruction.files]
     run = StageRun(workspace, "mesh", workspace.mesh, settings=settings, inputs=[*inputs, *_matching(workspace)])
     if run.is_finished:
         say("mesh: up to date")
@@ -78,7 +78,9 @@ def _matching(workspace: Workspace) -> list[Path]:
     return [workspace.matching] if workspace.matching.is_dir() else []
 
 
-def _write(folder: Path, surface: Surface, textured: TriangleMesh, colored: TriangleMesh, scene: MeshScene) -> None:
+def _write(
+    folder: Path, surface: KnownSurface, textured: TriangleMesh, colored: TriangleMesh, scene: MeshScene
+) -> None:
     """The mesh in three formats, how its faces are known, and pictures from all sides."""
     write_ply(folder / "mesh.ply", colored)
     write_obj(folder / "mesh.obj", textured)
@@ -90,7 +92,7 @@ def _write(folder: Path, surface: Surface, textured: TriangleMesh, colored: Tria
 
 
 def _measured(
-    surface: Surface, painter: Painter, reconstruction: Reconstruction, settings: MeshSettings
+    surface: KnownSurface, painter: Painter, reconstruction: Reconstruction, settings: MeshSettings
 ) -> dict[str, Any]:
     """Metrics of the surface."""
     mesh, scale = surface.mesh, reconstruction.scale
@@ -130,7 +132,7 @@ def _judged(verdict: Verdict, reconstruction: Reconstruction) -> dict[str, Any]:
 
 
 def _likeness(
-    scene: MeshScene, photos: Sequence[Photo], reconstruction: Reconstruction, settings: MeshSettings
+    scene: MeshScene, photos: Sequence[PhotoWithDepth], reconstruction: Reconstruction, settings: MeshSettings
 ) -> dict[str, Any]:
     """How like the held-out pictures the mesh looks."""
     tests = reconstruction.held_out_views
@@ -148,7 +150,7 @@ def _likeness(
 
 
 def _painter(
-    surface: Surface, views: Sequence[View], color_fn: ColorFn, distance: float, settings: MeshSettings
+    surface: KnownSurface, views: Sequence[View], color_fn: SurfaceColorFn, distance: float, settings: MeshSettings
 ) -> Painter:
     chosen = farthest_poses(
         np.stack([view.world_from_camera for view in views]), settings.texture_photos, distance=distance
@@ -181,4 +183,4 @@ def _vertex_samples(mesh: TriangleMesh) -> SurfaceSamples:
     """One sample per vertex, with the normal of one of its faces."""
     face_of = np.zeros(len(mesh.vertices), np.int64)
     face_of[mesh.faces.reshape(-1)] = np.repeat(np.arange(len(mesh.faces)), 3)
-    return SurfaceSamples(mesh.vertices.astype(np.float32), face_normals(mesh)[face_of].astype(np.float32), face_of)
+    return SurfaceSamples(mesh.vertices.astype(np.float32), mesh.face_normals[face_of].astype(np.float32), face_of)

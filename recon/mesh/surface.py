@@ -19,7 +19,7 @@ from recon.mesh.simplification import simplification_error, simplify
 
 
 @dataclass(frozen=True)
-class Surface:
+class KnownSurface:
     """A mesh and what is known of it."""
 
     mesh: TriangleMesh
@@ -30,7 +30,7 @@ class Surface:
     simplification_error: float  # world units: 95 % of the fused surface lies nearer to the simplified one
 
 
-def build_surface(maps: Sequence[DepthMap], *, far: float, distance: float, settings: MeshSettings) -> Surface:
+def build_surface(maps: Sequence[DepthMap], *, far: float, distance: float, settings: MeshSettings) -> KnownSurface:
     """The surface of some maps; `distance` is that from which the scene is typically seen (world units)."""
     voxel = settings.voxel_size or choose_voxel_size(
         maps,
@@ -57,7 +57,7 @@ def build_surface(maps: Sequence[DepthMap], *, far: float, distance: float, sett
     filled = sum(int(filling.is_filled.sum()) * filling.plane.cell**2 for filling in fillings)
     say(f"mesh: {len(planes)} planes; holes of {filled:.3g} square units in all closed along them")
     on_plane = _on_plane(mesh, planes)
-    return Surface(mesh, faces, planes, on_plane, voxel, simplification_error(full, mesh))
+    return KnownSurface(mesh, faces, planes, on_plane, voxel, simplification_error(full, mesh))
 
 
 def _mended(mesh: TriangleMesh, maps: Sequence[DepthMap], voxel: float, settings: MeshSettings) -> TriangleMesh:

@@ -16,10 +16,10 @@ from recon.console import progress
 from recon.geometry import TriangleMesh
 from recon.mesh.atlas import Atlas, SurfaceSamples, texel_samples
 from recon.mesh.coverage import face_centers, face_scores
-from recon.mesh.photos import Photo, project
+from recon.mesh.photos import PhotoWithDepth, project
 from recon.mesh.picture import sample_image
 
-ColorFn = Callable[[NDArray, NDArray], NDArray]  # (positions [n, 3], unit directions [n, 3]) -> [n, 3] in [0, 1]
+SurfaceColorFn = Callable[[NDArray, NDArray], NDArray]  # (positions [n, 3], unit directions [n, 3]) -> [n, 3] in [0, 1]
 
 _CHUNK = 1 << 18  # samples a call of color_fn
 _MIN_COSINE = 0.05  # a photo at a grazing angle is used where there is none better
@@ -30,10 +30,10 @@ _OUTLIER = 0.15  # difference of colour from the face's median at which a photo'
 class Painter:
     """Everything that decides a sample's colour."""
 
-    photos: Sequence[Photo]
+    photos: Sequence[PhotoWithDepth]
     scores: NDArray[np.float32]  # [photos, faces] how well a photo sees a face, outliers lowered; 0: not at all
     gains: NDArray[np.float32]  # [photos, 3] multiply a photo's colours
-    color_fn: ColorFn
+    color_fn: SurfaceColorFn
     views_per_texel: int
     occlusion_margin_px: int
     tolerance: float  # world units
@@ -57,7 +57,7 @@ class Painter:
         return np.clip(colors, 0, 1)
 
     def _blend(
-        self, photos: Sequence[Photo], scores: NDArray, floors: NDArray, samples: SurfaceSamples
+        self, photos: Sequence[PhotoWithDepth], scores: NDArray, floors: NDArray, samples: SurfaceSamples
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Weighted sum of colours [n, 3] and of weights [n] over photos."""
         total, weights = np.zeros((len(samples), 3), np.float32), np.zeros(len(samples), np.float32)
@@ -77,8 +77,8 @@ class Painter:
 
 def make_painter(
     mesh: TriangleMesh,
-    photos: Sequence[Photo],
-    color_fn: ColorFn,
+    photos: Sequence[PhotoWithDepth],
+    color_fn: SurfaceColorFn,
     *,
     views_per_texel: int,
     occlusion_margin_px: int,
@@ -137,7 +137,7 @@ def agreement_with_median(colors: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.maximum(factors, 1e-4)
 
 
-def ask_field(color_fn: ColorFn, samples: SurfaceSamples, directions: NDArray) -> NDArray[np.float32]:
+def ask_field(color_fn: SurfaceColorFn, samples: SurfaceSamples, directions: NDArray) -> NDArray[np.float32]:
     """The field's colours [n, 3] at samples seen along unit directions [n, 3], with progress."""
     colors = np.zeros((len(samples), 3), np.float32)
     if not len(samples):
@@ -182,7 +182,7 @@ def _subset(samples: SurfaceSamples, index: NDArray) -> SurfaceSamples:
     return SurfaceSamples(samples.positions[index], samples.normals[index], samples.faces[index])
 
 
-def _border(pixels: NDArray, photo: Photo) -> NDArray[np.float32]:
+def _border(pixels: NDArray, photo: PhotoWithDepth) -> NDArray[np.float32]:
     """[n] from 0 at the picture's edge to 1 at a twentieth of its shorter side: photos fade out, lenses shade there."""
     h, w = photo.camera.size_hw
     inside = np.minimum(np.minimum(pixels[:, 0], w - pixels[:, 0]), np.minimum(pixels[:, 1], h - pixels[:, 1]))

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from recon.console import say, warn
 from recon.geometry import MatchedView, Reconstruction
 from recon.mesh.agreement import keep_agreed
-from recon.mesh.depth_maps import DepthMap, RenderViewFn, far_end, render_depth_maps
+from recon.mesh.depth_maps import DepthMap, far_end, render_depth_maps
 from recon.mesh.fusion import no_surface
 from recon.mesh.matched_maps import matched_map
 from recon.mesh.settings import MeshSettings
 from recon.mesh.viewpoints import Viewpoint, choose_viewpoints, farthest_poses, small_pinhole, typical_distance
+from recon.render.views import RenderViewFn
 
 _SILENT = 0.02  # share of a picture that matching must leave open for the field to be asked
 

@@ -8,7 +8,7 @@ views/NAME/depth.json, cameras.json            unit of a depth step, colour rang
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +19,14 @@ from recon.console import progress, say
 from recon.formats import cameras_json
 from recon.formats.images import read_image, write_image
 from recon.formats.video import write_video
-from recon.geometry import Camera, Reconstruction, View
+from recon.geometry import Reconstruction, View
 from recon.novel_views.settings import PATHS, ViewsSettings, check_path
 from recon.render.beside import beside
 from recon.render.path_file import read_path_file
 from recon.render.paths import Path3D, interpolate, orbit, path_camera, spiral
 from recon.render.pictures import depth_picture, depth_range, normal_picture, picture
-from recon.render.views import RenderedView
+from recon.render.views import RenderedView, RenderViewFn
 from recon.workspace import StageRun, Workspace, read_metrics, write_json
-
-RenderViewFn = Callable[[Camera, NDArray[np.float64]], RenderedView]
 
 
 def render_path(
@@ -48,7 +46,7 @@ def render_path(
         f"render {name}",
         folder,
         settings=settings,
-        inputs=[workspace.checkpoint, workspace.cameras_json, *([] if path in PATHS else [Path(path)])],
+        inputs=[workspace.field_file, workspace.cameras_json, *([] if path in PATHS else [Path(path)])],
         also={"path": path},
         section="views",
     )

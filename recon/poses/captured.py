@@ -1,5 +1,6 @@
 """The poses stage for captured frames: structure from motion, aligned with gravity, in metres where scale is known."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -99,8 +100,9 @@ def _to_world(
 
 def _named(captured: Reconstruction, frames: FrameSet, folder: Path) -> Reconstruction:
     """Views with the names and times that capture gave them, in order of capture."""
-    by_image = {view.image: view for view in captured.views}
-    posed = [(by_image[folder / f.image], f) for f in frames.frames if folder / f.image in by_image]
+    by_image = {os.path.abspath(view.image): view for view in captured.views}  # the run folder may be a relative path
+    found = [(by_image.get(os.path.abspath(folder / frame.image)), frame) for frame in frames.frames]
+    posed = [(view, frame) for view, frame in found if view is not None]
     return replace(captured, views=tuple(_as_captured(view, f, folder) for view, f in posed))
 
 

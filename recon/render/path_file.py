@@ -1,6 +1,5 @@
 """Camera paths from files: the JSON that nerfstudio's viewer exports."""
 
-import json
 import math
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from recon.errors import UserError
 from recon.geometry import Camera, opencv_from_opengl, rigid
 from recon.geometry.transforms import Array
 from recon.render.paths import Path3D, fitted
+from recon.workspace.reading import is_file, read_json_value
 
 MAX_FRAMES, MAX_SIDE = 20_000, 8192  # beyond is surely a mistake
 
@@ -21,11 +21,11 @@ def read_path_file(file: Path, *, max_size: int) -> tuple[Path3D, float | None]:
     `camera_path[i].camera_to_world` is 4x4 row-major with OpenGL axes, `fov` the vertical angle in degrees; the picture
     size `render_width` x `render_height` is reduced to `max_size`.
     """
-    if not file.is_file():
+    if not is_file(file):
         raise UserError(f"camera path {file}: no such file. Use path=interpolate, orbit, spiral or an existing .json.")
     try:
-        value = json.loads(file.read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        value = read_json_value(file)
+    except ValueError as error:
         raise UserError(f"camera path {file}: not valid JSON ({error}). Export it again from the viewer.") from error
     try:
         return _parse_path(value, max_size)

@@ -18,6 +18,7 @@ from recon.geometry import (
     rotation_from_wxyz,
     wxyz_from_rotation,
 )
+from recon.geometry.lines import across_lines, nearest_to_lines
 from recon.geometry.transforms import Array
 
 Path3D = list[tuple[Camera, Array]]
@@ -145,7 +146,7 @@ def _same_sign(wxyz: Array) -> Array:
 
 def _focus(reconstruction: Reconstruction, centers: Array, forward: Array, frame: Array) -> tuple[Array, int]:
     """The point the optical axes meet, and whether cameras look at it (+1) or away from it (-1). Upright frame."""
-    across = np.eye(3) - forward[:, :, None] * forward[:, None, :]  # projects onto the plane across each axis
+    across = across_lines(forward)
     if np.linalg.eigvalsh(across.mean(0))[0] < 0.01:  # axes parallel within about 6 degrees: depth comes from points
         distance = _median_depth(reconstruction)
         if distance is None:
@@ -153,8 +154,7 @@ def _focus(reconstruction: Reconstruction, centers: Array, forward: Array, frame
         return centers.mean(0) + forward.mean(0) * distance, 1
     weights = np.ones(len(centers))
     for _ in range(20):  # iteratively reweighted: the point with the least sum of distances to the axes
-        normal = (across * weights[:, None, None]).sum(0)
-        focus = np.linalg.solve(normal, (weights[:, None] * (across @ centers[:, :, None])[..., 0]).sum(0))
+        focus = nearest_to_lines(centers, forward, weights=weights)
         distances = np.linalg.norm((across @ (focus - centers)[:, :, None])[..., 0], axis=1)
         weights = 1 / np.maximum(distances, 1e-3 * max(float(np.median(distances)), 1e-9))
         weights /= weights.sum()

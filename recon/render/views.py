@@ -1,9 +1,13 @@
 """A rendered view: what the radiance field shows from one camera."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+
+from recon.geometry import Camera
+from recon.geometry.transforms import Array
 
 Image = NDArray[np.float32]
 
@@ -24,3 +28,6 @@ class RenderedView:
     def exposed(self, gain: Image) -> "RenderedView":
         """As a camera with this gain [3] of each channel shows it."""
         return replace(self, color=(self.color * gain).clip(0, 1).astype(np.float32))
+
+
+RenderViewFn = Callable[[Camera, Array], RenderedView]  # of a camera and its world_from_camera [4, 4]

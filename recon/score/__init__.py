@@ -5,7 +5,7 @@ metrics        PSNR, SSIM, MS-SSIM, FLIP, LPIPS     ssim, flip   two of them    
 truth          `score_against_truth`: poses and mesh against a truth.json
 truth_surface  distances between surfaces: accuracy, completeness, F-score, normals
 truth_floor    how flat the floor is
-truth_probes   points on meshes, nearest places, first hits
+seen_points    what cameras see of the exact mesh
 comparison     our mesh beside other programs' meshes
 """
 

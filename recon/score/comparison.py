@@ -10,6 +10,7 @@ from recon.formats.meshes import read_obj, read_ply
 from recon.geometry import TriangleMesh
 from recon.score.truth import judge
 from recon.workspace import Workspace, write_metrics
+from recon.workspace.reading import is_file
 
 _READERS = {".ply": read_ply, ".obj": read_obj}
 _COLUMNS = (
@@ -43,7 +44,7 @@ def compare_meshes(
 
 def read_mesh(path: Path) -> TriangleMesh:
     """A mesh file of any program, in the run's world: PLY or OBJ."""
-    if not path.is_file():
+    if not is_file(path):
         raise UserError(f"{path}: there is no such mesh. Name a .ply or .obj made from this run's poses.")
     if path.suffix.lower() not in _READERS:
         raise UserError(f"{path}: expected a .ply or .obj mesh, found {path.suffix or 'no suffix'}. Convert it first.")

@@ -20,9 +20,10 @@ from recon.formats import cameras_json
 from recon.formats.meshes import read_ply
 from recon.geometry import Camera, Reconstruction, Similarity, TriangleMesh, View, align_points
 from recon.geometry.transforms import Array
-from recon.score.truth_probes import seen_points
+from recon.score.seen_points import seen_points
 from recon.score.truth_surface import score_surface
 from recon.workspace import Workspace, read_json, write_metrics
+from recon.workspace.reading import is_file
 
 STRAIGHT_PATH = (
     0.01  # second over first deviation of the camera centres under which their roll is left to the rotations
@@ -106,7 +107,7 @@ def score_against_truth(
         **_camera_scores(run.reconstruction, run.views, run.truth, run.frames, run.truth_from_world),
     }
     mesh_path = workspace.mesh / "mesh.ply"
-    if run.truth.mesh is not None and mesh_path.exists():
+    if run.truth.mesh is not None and is_file(mesh_path):
         mesh = read_ply(mesh_path)
         metrics |= run.surface_scores(mesh, max_distance_m=max_distance_m, n_samples=n_samples, seed=seed)[0]
     write_metrics(workspace, "truth", metrics)
@@ -119,7 +120,7 @@ def score_against_truth(
 
 def read_truth(path: Path) -> Truth:
     """Read a truth.json and the mesh it names; `UserError` for anything that is not whole."""
-    if not path.is_file():
+    if not is_file(path):
         raise UserError(f"{path}: there is no such truth file. Name a truth.json with truth=..., or leave it null.")
     value = read_json(path, made_by="python scripts/make_sample.py")
     try:
@@ -130,7 +131,7 @@ def read_truth(path: Path) -> Truth:
         fx, fy, cx, cy = (float(value["intrinsics"][name]) for name in ("fx", "fy", "cx", "cy"))
         camera = Camera("PINHOLE", (h, w), fx, fy, cx, cy)
         mesh_name = value.get("mesh")
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise UserError(
             f"{path}: not a truth file ({error!r}). Expected the layout of data/sample/truth.json."
         ) from error

@@ -23,7 +23,7 @@ from recon.errors import UserError
 from recon.geometry import TriangleMesh
 from recon.geometry.transforms import Array
 from recon.score.truth_floor import floor_scores
-from recon.score.truth_probes import face_normals, nearest, sample_surface
+from recon.surface import Surface, sample_surface
 
 THRESHOLDS_M = (0.02, 0.05, 0.10, 0.20)
 MARGIN_M = 0.25  # our surface farther than this outside the exact mesh's box is sky or a neighbour's house: not scored
@@ -48,19 +48,20 @@ def score_surface(
     scores = {"outside_fraction": float(1 - is_inside.mean()) if len(points) else 1.0, "seen_points": len(seen)}
     if not is_inside.any():
         return {f"f_score_{_cm(t)}": 0.0 for t in THRESHOLDS_M} | scores
-    there, back = nearest(exact, points[is_inside]), nearest(ours, seen)
+    asked = Surface(exact)
+    there, back, seen_there = asked.nearest(points[is_inside]), Surface(ours).nearest(seen), asked.nearest(seen)
     for threshold in THRESHOLDS_M:
-        scores |= _f_score(there.distances, back.distances, threshold)
-    normals = np.abs((face_normals(ours)[faces[is_inside]] * face_normals(exact)[there.faces]).sum(1))
-    normals_back = np.abs((face_normals(ours)[back.faces] * face_normals(exact)[nearest(exact, seen).faces]).sum(1))
+        scores |= _f_score(there.distance, back.distance, threshold)
+    normals = np.abs((ours.face_normals[faces[is_inside]] * exact.face_normals[there.faces]).sum(1))
+    normals_back = np.abs((ours.face_normals[back.faces] * exact.face_normals[seen_there.faces]).sum(1))
     return scores | {
-        "accuracy_m": float(there.distances.mean()),
-        "accuracy_median_m": float(np.median(there.distances)),
-        "completeness_m": float(back.distances.mean()),
-        "completeness_median_m": float(np.median(back.distances)),
+        "accuracy_m": float(there.distance.mean()),
+        "accuracy_median_m": float(np.median(there.distance)),
+        "completeness_m": float(back.distance.mean()),
+        "completeness_median_m": float(np.median(back.distance)),
         "normal_consistency": float(normals.mean() + normals_back.mean()) / 2,
-        "largest_wrong_patch_m2": largest_wrong_patch(ours, exact),
-        **floor_scores(ours, exact, seen, centers),
+        "largest_wrong_patch_m2": largest_wrong_patch(ours, asked),
+        **floor_scores(ours, asked, seen, centers),
     }
 
 
@@ -75,10 +76,10 @@ def _cm(threshold_m: float) -> str:
     return f"{100 * threshold_m:.0f}cm"
 
 
-def largest_wrong_patch(ours: TriangleMesh, exact: TriangleMesh) -> float:
+def largest_wrong_patch(ours: TriangleMesh, exact: Surface) -> float:
     """Area, in square metres, of the largest connected patch of our faces whose middles lie beyond `WRONG_M`."""
     middles = ours.vertices[ours.faces].mean(1)
-    wrong = np.flatnonzero(nearest(exact, middles).distances > WRONG_M)
+    wrong = np.flatnonzero(exact.nearest(middles).distance > WRONG_M)
     if not len(wrong):
         return 0.0
     corners = ours.faces[wrong]

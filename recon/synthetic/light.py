@@ -8,15 +8,13 @@ Light adds up linearly and textures are display values, so a texture is multipli
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.formats.open3d_import import import_open3d
 from recon.geometry.transforms import Array
-from recon.synthetic.renderer import Image, TexturedWorld, raycasting_scene
+from recon.synthetic.renderer import Image, TexturedWorld
 from recon.synthetic.surfaces import Surface, assemble, texture_size
 
 LIFT_M = 0.004  # rays start this far off the surface: above float32 error, below the size of any part
@@ -61,14 +59,13 @@ def lit_world(
 
 def _light(world: TexturedWorld, positions: Array, normals: Array, daylight: Daylight) -> Image:
     """Light [n, 3] that falls on points [n, 3] with unit normals [n, 3]."""
-    scene = raycasting_scene(world.mesh)
     starts = positions + LIFT_M * normals
     sun = np.asarray(daylight.sun_direction) / np.linalg.norm(daylight.sun_direction)
     sun_rays = _disc_directions(daylight.n_sun_rays, np.deg2rad(daylight.sun_radius_deg))
     sky_rays = _cosine_directions(daylight.n_sky_rays)
-    sun_seen = _visible_fraction(scene, starts, np.broadcast_to(sun, starts.shape), sun_rays)
+    sun_seen = _visible_fraction(world, starts, np.broadcast_to(sun, starts.shape), sun_rays)
     direct = sun_seen * np.clip(normals @ sun, 0, None)
-    open_sky = _visible_fraction(scene, starts, normals, sky_rays)
+    open_sky = _visible_fraction(world, starts, normals, sky_rays)
     terms = (
         (direct, daylight.sun_color),
         (open_sky, daylight.sky_color),
@@ -77,17 +74,16 @@ def _light(world: TexturedWorld, positions: Array, normals: Array, daylight: Day
     return sum(amount[:, None] * np.asarray(color) for amount, color in terms).astype(np.float32)
 
 
-def _visible_fraction(scene: Any, starts: Array, axes: Array, rays: Array) -> NDArray[np.float64]:
+def _visible_fraction(world: TexturedWorld, starts: Array, axes: Array, rays: Array) -> NDArray[np.float64]:
     """Per point [n] the fraction of `rays` [k, 3] (about +z, turned onto each axis [n, 3]) that hit nothing."""
-    o3d = import_open3d()
     fractions = np.empty(len(starts))
     step = max(1, RAYS_PER_BATCH // len(rays))
     for begin in range(0, len(starts), step):
         part = slice(begin, begin + step)
         turned = np.einsum("nij,kj->nki", _frames(axes[part]), rays)
         from_points = np.broadcast_to(starts[part, None], turned.shape)
-        batch = np.concatenate([from_points, turned], -1).astype(np.float32)
-        fractions[part] = 1 - scene.test_occlusions(o3d.core.Tensor(batch)).numpy().mean(-1)
+        blocked = world.surface.is_blocked(from_points.reshape(-1, 3), turned.reshape(-1, 3))
+        fractions[part] = 1 - blocked.reshape(-1, len(rays)).mean(-1)
     return fractions
 
 

@@ -11,16 +11,15 @@ field or a mesh is scored against is geometry and texture, not a reflection mode
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from recon.formats.open3d_import import import_open3d
 from recon.geometry import Camera, TriangleMesh, pixel_centers
 from recon.geometry.transforms import Array
+from recon.surface import Hits, Surface
 
 Image = NDArray[np.float32]
 
@@ -51,24 +50,13 @@ class TexturedWorld:
         return TriangleMesh(self.vertices, self.faces)
 
     @cached_property
-    def scene(self) -> Any:
-        """Open3D ray-casting scene of the faces."""
-        return raycasting_scene(self.mesh)
+    def surface(self) -> Surface:
+        """The faces, to ask; the world stands at its origin."""
+        return Surface(self.mesh, origin=np.zeros(3))
 
     @cached_property
     def mipmaps(self) -> "MipMaps":
         return MipMaps.of(self.textures)
-
-
-def raycasting_scene(mesh: TriangleMesh) -> Any:
-    """An Open3D `RaycastingScene` whose primitive ids are the face indices of `mesh`."""
-    o3d = import_open3d()
-    scene = o3d.t.geometry.RaycastingScene()
-    scene.add_triangles(
-        o3d.core.Tensor(np.ascontiguousarray(mesh.vertices, np.float32)),
-        o3d.core.Tensor(np.ascontiguousarray(mesh.faces, np.uint32)),
-    )
-    return scene
 
 
 def render(
@@ -92,11 +80,11 @@ def render_color(world: TexturedWorld, camera: Camera, world_from_camera: Array,
     directions = _directions(fine, world_from_camera)
     hits = _cast(world, world_from_camera[:3, 3], directions)
     color = _sky(world, directions)
-    is_hit = np.isfinite(hits["t_hit"])
-    face = hits["primitive_ids"][is_hit].astype(np.int64)
-    uv = _interpolate(world.uvs[world.faces[face]], hits["primitive_uvs"][is_hit])
-    cosine = np.abs((hits["primitive_normals"][is_hit] * directions[is_hit]).sum(-1))
-    footprint = hits["t_hit"][is_hit] / fine.fx / np.sqrt(np.maximum(cosine, 0.05))
+    is_hit = hits.is_hit
+    face = hits.faces[is_hit]
+    uv = _interpolate(world.uvs[world.faces[face]], hits.barycentric[is_hit])
+    cosine = np.abs((hits.normals[is_hit].astype(np.float32) * directions[is_hit]).sum(-1))
+    footprint = hits.distance[is_hit].astype(np.float32) / fine.fx / np.sqrt(np.maximum(cosine, 0.05))
     level = np.log2(footprint / world.texel_m) + _level_dither((h * n, w * n), n)[is_hit]
     color[is_hit] = world.mipmaps.sample(world.face_textures[face], uv, np.rint(level).astype(np.int64))
     return color.reshape(h, n, w, n, 3).mean((1, 3), dtype=np.float32)
@@ -105,7 +93,7 @@ def render_color(world: TexturedWorld, camera: Camera, world_from_camera: Array,
 def render_depth(world: TexturedWorld, camera: Camera, world_from_camera: Array) -> Image:
     """Exact depth [h, w] along camera z at the pixel centres; 0 where nothing is hit."""
     directions = _directions(camera, world_from_camera)
-    distance = _cast(world, world_from_camera[:3, 3], directions)["t_hit"]
+    distance = _cast(world, world_from_camera[:3, 3], directions).distance.astype(np.float32)
     depth = distance * (directions @ world_from_camera[:3, 2].astype(np.float32))
     return np.where(np.isfinite(distance), depth, 0).astype(np.float32).reshape(camera.size_hw)
 
@@ -116,11 +104,8 @@ def _directions(camera: Camera, world_from_camera: Array) -> Image:
     return (in_camera @ torch.from_numpy(world_from_camera[:3, :3].T.astype(np.float32))).numpy()
 
 
-def _cast(world: TexturedWorld, origin: Array, directions: Image) -> dict[str, NDArray]:
-    o3d = import_open3d()
-    rays = np.concatenate([np.broadcast_to(origin.astype(np.float32), directions.shape), directions], -1)
-    hits = world.scene.cast_rays(o3d.core.Tensor(rays))
-    return {name: hits[name].numpy() for name in ("t_hit", "primitive_ids", "primitive_uvs", "primitive_normals")}
+def _cast(world: TexturedWorld, origin: Array, directions: Image) -> Hits:
+    return world.surface.cast(np.broadcast_to(origin, directions.shape), directions)
 
 
 def _sky(world: TexturedWorld, directions: Image) -> Image:

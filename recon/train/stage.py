@@ -59,7 +59,7 @@ def train_field(
     key = fingerprint(made_by, inputs)
     limits = (settings.quality, settings.max_steps, settings.max_seconds)
     run = StageRun(workspace, "train", workspace.field, settings=made_by, inputs=inputs, also=limits, is_kept=True)
-    if run.is_finished and workspace.checkpoint.exists():
+    if run.is_finished and workspace.field_file.exists():
         say("train: up to date")
         return workspace.field
     with run:

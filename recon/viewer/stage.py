@@ -16,11 +16,9 @@ from recon.errors import UserError
 from recon.formats.mesh_ply import read_ply
 from recon.geometry import Camera, Reconstruction, rigid, rotation_from_wxyz, wxyz_from_rotation
 from recon.render.pictures import depth_picture, depth_range, normal_picture, picture
-from recon.render.views import RenderedView
+from recon.render.views import RenderedView, RenderViewFn
 from recon.viewer.settings import ViewSettings
 from recon.workspace import Workspace
-
-RenderViewFn = Callable[[Camera, NDArray[np.float64]], RenderedView]
 
 BUDGET_S = 0.25  # a coarse picture may take so long; its size adapts to the machine
 MIN_SIZE, START_SIZE, REFINE = 32, 96, 2.0  # pixels of the longer side; finer by this factor while nobody moves

@@ -62,6 +62,10 @@ class Workspace:
         return self.field / "checkpoint.pt"
 
     @property
+    def field_file(self) -> Path:
+        return self.field / "field.pt"
+
+    @property
     def held_out(self) -> Path:
         return self.root / "held_out"
 

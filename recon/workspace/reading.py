@@ -16,6 +16,7 @@ from recon.errors import UserError
 
 MAX_TEXT_BYTES = 1 << 30  # COLMAP's images.txt of ten thousand pictures has a third of this
 MAX_JSON_BYTES = 1 << 28
+MAX_MESH_BYTES = 1 << 32  # a hundred million triangles
 _MARKS = {  # longest first: the mark of UTF-32 begins like that of UTF-16
     codecs.BOM_UTF32_LE: "utf-32",
     codecs.BOM_UTF32_BE: "utf-32",
@@ -43,17 +44,20 @@ def is_folder(path: Path | str) -> bool:
 
 def read_bytes(path: Path, *, at_most: int) -> bytes:
     """The bytes of a regular file; `UserError` where there is none, or a larger one than anything of its kind has."""
-    if not is_file(path):
-        raise UserError(f"{path}: there is no such file. Check the path.")
+    check_readable(path, at_most=at_most)
     try:
-        size = path.stat().st_size
-        if size > at_most:
-            raise UserError(
-                f"{path}: has {size / 1e9:.1f} GB; at most {at_most / 1e9:.1f} are read. Is it the right file?"
-            )
         return path.read_bytes()
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}). Check its permissions and the disk.") from error
+
+
+def check_readable(path: Path, *, at_most: int) -> None:
+    """`UserError` where there is no regular file, or a larger one than anything of its kind has."""
+    if not is_file(path):
+        raise UserError(f"{path}: there is no such file. Check the path.")
+    size = os.stat(path).st_size
+    if size > at_most:
+        raise UserError(f"{path}: has {size / 1e9:.1f} GB; at most {at_most / 1e9:.1f} are read. Is it the right file?")
 
 
 def read_text(path: Path, *, at_most: int = MAX_TEXT_BYTES) -> str:

@@ -8,8 +8,8 @@ from recon.export.building import Slab, find_building
 from recon.export.collision_mesh import clean_mesh
 from recon.export.planes import find_planes
 from recon.export.rectangles import Rectangle, rectangles_over
-from recon.export.surface import Surface
 from recon.geometry.mesh import TriangleMesh
+from recon.surface import Surface
 
 TOLERANCE = 0.02
 

@@ -4,9 +4,9 @@ import numpy as np
 import trimesh
 from rooms import TABLE_TOP, TABLE_XY, room
 
-from recon.export.surface import Surface
 from recon.export.trials.drop_test import DropResult, judge, plan_starts
 from recon.geometry.mesh import TriangleMesh
+from recon.surface import Surface
 
 RADIUS = 0.05
 

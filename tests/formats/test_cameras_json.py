@@ -83,3 +83,42 @@ def test_cut_off_points_are_errors(tmp_path: Path, keep: int) -> None:
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(UserError, match="PLY"):
         read_points(path)
+
+
+WRONG = {
+    "camera -1": ("views", 0, "camera", -1),
+    "camera true": ("views", 0, "camera", True),
+    "camera text": ("views", 0, "camera", "0"),
+    "name null": ("views", 1, "name", None),
+    "name a number": ("views", 1, "name", 5),
+    "size of three": ("cameras", 0, "size_hw", [24, 36, 3]),
+    "size of half pixels": ("cameras", 0, "size_hw", [24.5, 36]),
+    "size infinite": ("cameras", 0, "size_hw", [float("inf"), 36]),
+    "scale nan": ("scale", "metres_per_unit", float("nan")),
+    "scale 0": ("scale", "metres_per_unit", 0),
+    "scale -1": ("scale", "metres_per_unit", -1.0),
+    "scale 1e300": ("scale", "metres_per_unit", 1e300),
+    "scale text": ("scale", "metres_per_unit", "1"),
+    "error nan": ("scale", "relative_error", float("nan")),
+    "capture of zeros": ("world_from_capture", [[0.0] * 4] * 4),
+    "capture mirrored": ("world_from_capture", np.diag([-1.0, -1, -1, 1]).tolist()),
+    "capture sheared": ("world_from_capture", [[1.0, 1, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]),
+    "capture nan": ("world_from_capture", 0, 0, float("nan")),
+    "geo empty": ("geo", {"latitude_deg": "x", "enu_from_world": [[0] * 4] * 4}),
+    "pose of 400 digits": ("views", 0, "world_from_camera", 0, 3, 10**400),
+}
+
+
+@pytest.mark.parametrize("change", WRONG.values(), ids=WRONG)
+def test_one_wrong_value_is_one_line(tmp_path: Path, change: tuple) -> None:
+    *path, last, value = change
+    written = cameras_json.encode(posed(tmp_path), root=tmp_path)
+    place = json.loads(json.dumps(written))
+    top = place
+    for key in path:
+        place = place[key]
+    place[last] = value
+    (tmp_path / "cameras.json").write_text(json.dumps(top))
+    with pytest.raises(UserError, match=r"cameras\.json") as refused:
+        cameras_json.read(tmp_path / "cameras.json", root=tmp_path)
+    assert "\n" not in str(refused.value)

@@ -153,3 +153,13 @@ def test_no_model_and_no_pictures(tmp_path: Path) -> None:
     (tmp_path / "images").rename(tmp_path / "photographs")
     with pytest.raises(UserError, match=r"dataset\.images"):
         colmap.read(tmp_path, images=None)
+
+
+def test_a_model_that_poses_nothing(tmp_path: Path) -> None:
+    colmap.write(tmp_path, capture(tmp_path), images=tmp_path / "images")
+    (tmp_path / "cameras.txt").write_text("1 PINHOLE 36 24 40 41 17.7 12.3\n")
+    for name in ("images.bin", "cameras.bin"):
+        (tmp_path / name).unlink()
+    (tmp_path / "images.txt").write_text("# nothing here\n" * 4)
+    with pytest.raises(UserError, match="poses no picture"):
+        colmap.read(tmp_path, images=None)

@@ -107,6 +107,8 @@ def test_missing_parts_say_what_to_give(tmp_path: Path) -> None:
         read(tmp_path)
     with pytest.raises(UserError, match=r"dataset\.images=image_9"):
         read(tmp_path, "image_9")
+    with pytest.raises(UserError, match=r"dataset\.images=xxx"):
+        read(tmp_path, "x" * 300)
     with pytest.raises(UserError, match="leads out"):
         read(tmp_path, "../image_0")
 

@@ -85,6 +85,9 @@ def test_what_is_missing_and_what_cannot_be_written(tmp_path: Path) -> None:
         seven_scenes.read(tmp_path, intrinsics=None)
     written = made(tmp_path)
     seven_scenes.write(tmp_path, written)
+    (tmp_path / "TestSplit.txt").write_text("sequence" + "1" * 5000)
+    with pytest.raises(UserError, match="expected a name like"):
+        seven_scenes.read(tmp_path, intrinsics=None)
     (tmp_path / "TestSplit.txt").write_text("the second\n")
     with pytest.raises(UserError, match="'the'"):
         seven_scenes.read(tmp_path, intrinsics=None)

@@ -9,7 +9,6 @@ import trimesh
 from recon.errors import UserError
 from recon.geometry import Camera, Points, TriangleMesh, look_at
 from recon.mesh.agreement import keep_agreed
-from recon.mesh.atlas import face_normals
 from recon.mesh.baselines import fuse_plainly, poisson_of_points
 from recon.mesh.cleaning import drop_contradicted, watertight_fraction
 from recon.mesh.depth_maps import at_jump, far_end, render_depth_maps
@@ -50,7 +49,7 @@ def test_sphere_is_closed_outward_and_within_a_fraction_of_a_voxel(worlds, captu
     assert np.abs(radius - 1).mean() < 0.3 * voxel
     assert np.abs(radius - 1).max() < 2 * voxel
     assert watertight_fraction(mesh) > 0.99
-    assert ((face_normals(mesh) * mesh.vertices[mesh.faces[:, 0]]).sum(1) > 0).mean() > 0.999
+    assert ((mesh.face_normals * mesh.vertices[mesh.faces[:, 0]]).sum(1) > 0).mean() > 0.999
     directions = np.random.default_rng(0).normal(size=(500, 3))  # completeness: every direction has a vertex near
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     nearest = np.linalg.norm(directions[:, None] - mesh.vertices[None, ::3], axis=-1).min(1)

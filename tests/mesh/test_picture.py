@@ -10,6 +10,7 @@ from recon.mesh.atlas import texel_samples, unwrap
 from recon.mesh.likeness import color_behind, likeness_of_views
 from recon.mesh.photos import load_photos
 from recon.mesh.picture import sample_image, sample_texture
+from recon.surface import Surface
 
 UP = np.array([0.0, 0.0, 1.0])
 
@@ -65,7 +66,7 @@ def test_atlas_keeps_faces_in_order_and_texels_lie_on_the_surface():
     assert atlas.uvs.max() <= 1
     samples, texels = texel_samples(mesh, atlas, 128)
     assert len(np.unique(texels)) == len(texels) > 0.3 * 128 * 128
-    distance = MeshScene(mesh)._scene.compute_distance(MeshScene(mesh)._o3d.core.Tensor(samples.positions)).numpy()
+    distance = Surface(mesh).distance(samples.positions)
     assert distance.max() < 1e-5
     assert np.bincount(samples.faces, minlength=len(mesh.faces)).min() >= 1
 

@@ -13,9 +13,10 @@ from recon.formats import cameras_json
 from recon.formats.meshes import write_ply
 from recon.geometry import Camera, Reconstruction, Scale, Similarity, TriangleMesh, View, look_at
 from recon.score.comparison import compare_meshes, read_mesh, table
+from recon.score.seen_points import seen_points
 from recon.score.truth import align_cameras, read_truth, rotation_angles_deg, score_against_truth
-from recon.score.truth_probes import nearest, sample_surface, seen_points
 from recon.score.truth_surface import largest_wrong_patch, score_surface
+from recon.surface import Surface, sample_surface
 from recon.synthetic.surfaces import box, rectangle
 from recon.workspace import Workspace, read_metrics, write_json
 
@@ -175,7 +176,7 @@ def test_what_lies_outside_the_truth_is_counted_but_not_scored() -> None:
 def test_wrong_patches_are_measured_where_they_hang_together() -> None:
     a, b = floor(1.0, length=1.0), floor(2.0, length=0.5)
     both = TriangleMesh(np.concatenate([a.vertices, b.vertices]), np.concatenate([a.faces, b.faces + 4]))
-    assert largest_wrong_patch(both, floor(0.0)) == pytest.approx(3.0)
+    assert largest_wrong_patch(both, Surface(floor(0.0))) == pytest.approx(3.0)
 
 
 def test_seen_points_lie_on_the_mesh_in_front_of_everything() -> None:
@@ -183,7 +184,7 @@ def test_seen_points_lie_on_the_mesh_in_front_of_everything() -> None:
     mesh = room()
     pose = look_at(np.array([-1.8, 0.1, 0.7]), np.array([0.3, 0.1, 0.4]), UP)
     seen = seen_points(mesh, CAMERA, pose[None], max_distance_m=9.0, n_points=100_000, seed=0)
-    assert len(seen) > 300 and nearest(mesh, seen).distances.max() < 1e-5
+    assert len(seen) > 300 and Surface(mesh).nearest(seen).distance.max() < 1e-5
     assert not (np.abs(seen[:, 0] - 0.7) < 1e-3).any()
     near = seen_points(mesh, CAMERA, pose[None], max_distance_m=1.9, n_points=40, seed=0)
     assert len(near) == 40 and np.linalg.norm(near - pose[:3, 3], axis=-1).max() < 1.9

@@ -13,7 +13,7 @@ from recon.errors import UserError
 from recon.formats.meshes import read_ply
 from recon.formats.video import read_frames, read_video_info
 from recon.geometry import Camera, look_at, pixel_centers
-from recon.score.truth_probes import nearest
+from recon.surface import Surface
 from recon.synthetic.courtyard import LENGTH_M, WALL_M, WIDTH_M, courtyard
 from recon.synthetic.film import PLACES, make_capture
 from recon.synthetic.furnished_room import furnished_room
@@ -149,7 +149,7 @@ def test_the_walk_closes_its_loop_inside_the_walls_and_moves_smoothly() -> None:
 def test_the_camera_never_enters_a_thing(place: str) -> None:
     world = PLACES[place].world_fn(seed=7, texel_m=0.02)
     poses = walk_poses(PLACES[place].walk, np.arange(150) / 15, duration_s=10.0, rng=np.random.default_rng(7))
-    clearance = nearest(world.mesh, poses[:, :3, 3]).distances
+    clearance = Surface(world.mesh).nearest(poses[:, :3, 3]).distance
     assert clearance.min() > 0.25
 
 

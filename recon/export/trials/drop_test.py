@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from recon.export.surface import Array, Surface
 from recon.geometry.mesh import TriangleMesh
+from recon.geometry.transforms import Array
+from recon.surface import Surface
 
 _DOWN = np.array([0.0, 0.0, -1.0])
 _LEVEL = 0.5  # cosine: on steeper faces a sphere slides for metres and tells little

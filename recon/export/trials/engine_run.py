@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from recon.export.place import CONVEX, STATIC
-from recon.export.surface import Array
+from recon.geometry.transforms import Array
 
 _TIMEOUT_S = 900
 _PROGRAMS = Path(__file__).parent / "engines"

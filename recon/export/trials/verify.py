@@ -9,7 +9,6 @@ import numpy as np
 from recon.console import say, warn
 from recon.errors import UserError
 from recon.export.place import CONVEX, FILLED, VISUAL
-from recon.export.surface import Array, Surface
 from recon.export.trials.checkers import ABSENT, PASS, UNUSABLE, check_files, same_size
 from recon.export.trials.drive import drive
 from recon.export.trials.drop_test import DropResult, judge, plan_starts
@@ -17,6 +16,8 @@ from recon.export.trials.engine_run import TRIALS, Trial, is_installed, run_prog
 from recon.export.trials.rays import compare_rays
 from recon.formats.mesh_obj import read_obj
 from recon.geometry.mesh import TriangleMesh, joined
+from recon.geometry.transforms import Array
+from recon.surface import Surface
 from recon.workspace import read_json
 
 _HOW = "python scripts/export.py"

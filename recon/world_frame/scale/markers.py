@@ -17,6 +17,7 @@ from scipy.spatial.transform import Rotation
 from recon.console import progress
 from recon.errors import UserError
 from recon.formats.photos import read_pixels
+from recon.geometry.lines import nearest_to_lines
 from recon.geometry.reconstruction import Reconstruction, View
 from recon.geometry.transforms import Array
 from recon.workspace.reading import is_file
@@ -112,7 +113,7 @@ def fit_square(marker: int, sightings: Sequence[Sighting], *, position_error: fl
     angles = np.degrees(np.arccos(np.clip(world[:, 0] @ world[:, 0].T, -1, 1)))
     if angles.max() < _MIN_ANGLE_DEG:
         return f"{marker}: seen from one direction only ({angles.max():.1f} degrees apart)"
-    corners = _meet(poses[:, :3, 3], world)
+    corners = nearest_to_lines(poses[:, :3, 3], world.swapaxes(0, 1))
     start = _square_through(corners)
     seen = rays[..., :2] / rays[..., 2:]
     focal = np.array([sighting.view.camera.fx for sighting in sightings])
@@ -214,13 +215,6 @@ def _nothing_found(settings: ScaleSettings, name: str, refused: Sequence[object]
 def _camera_rays(sighting: Sighting) -> Array:
     """Unit directions [4, 3] in the camera frame."""
     return sighting.view.camera.unproject(torch.from_numpy(sighting.corners)).numpy()
-
-
-def _meet(centers: Array, rays: Array) -> Array:
-    """Corners [4, 3] nearest to their rays [n, 4, 3] from `centers` [n, 3]."""
-    across = np.eye(3) - rays[..., :, None] * rays[..., None, :]  # [n, 4, 3, 3]
-    sums = across.sum(0)
-    return np.linalg.solve(sums, (across @ centers[:, None, :, None]).sum(0))[..., 0]
 
 
 def _square_through(corners: Array) -> Array:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from recon.errors import UserError
+from recon.geometry.lines import nearest_to_lines
 from recon.geometry.reconstruction import Reconstruction, View
 from recon.geometry.transforms import Array
 
@@ -79,8 +80,7 @@ def triangulate(picks: Sequence[Pick], *, pixel_error_px: float) -> PickedPoint:
             f"scale.pixels: the rays from {names} are parallel to {angles.max():.2f} degrees ({_MIN_ANGLE_DEG:g} are "
             "needed), so the depth is unknown. Pick the point in frames taken from farther apart."
         )
-    across = np.eye(3) - rays[:, :, None] * rays[:, None, :]
-    position = np.linalg.solve(across.sum(0), (across @ centers[:, :, None]).sum(0))[:, 0]
+    position = nearest_to_lines(centers, rays)
     if (((position - centers) * rays).sum(1) <= 0).any():
         raise UserError(f"scale.pixels: the rays from {names} meet behind a camera: is it the same point in each?")
     for _ in range(10):
