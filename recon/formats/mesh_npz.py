@@ -8,6 +8,7 @@ faces     [f, 3] int32                     texture  the bytes of a PNG; absent w
 import io
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import imageio.v3 as iio
 import numpy as np
@@ -23,7 +24,7 @@ _DAMAGE = (ValueError, KeyError, EOFError, OSError, AssertionError, MemoryError,
 
 def write_npz(path: Path, mesh: TriangleMesh) -> None:
     """Write a mesh, atomically; `read_npz` gives it back to the last bit."""
-    arrays = {"vertices": mesh.vertices.astype(np.float64), "faces": mesh.faces.astype(np.int32)}
+    arrays: dict[str, Any] = {"vertices": mesh.vertices.astype(np.float64), "faces": mesh.faces.astype(np.int32)}
     if mesh.uvs is not None and mesh.texture is not None:
         png = iio.imwrite("<bytes>", mesh.texture, plugin="pillow", extension=".png", compress_level=4)
         arrays |= {"uvs": mesh.uvs.astype(np.float32), "texture": np.frombuffer(png, np.uint8)}
