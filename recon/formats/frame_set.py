@@ -1,5 +1,6 @@
 """The kept frames of a capture as structure from motion needs them, and which of them share a camera."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -85,6 +86,10 @@ def read_frame_set(workspace: Workspace) -> FrameSet:
         is_lens_exact=capture.exact_focal_px is not None,
         rig=_rig(file, capture.rig, frames),
     )
+    for key, values in (("name", [f.name for f in frames]), ("image", frame_set.images)):
+        twice = next((value for value, count in Counter(values).items() if count > 1), None)
+        if twice is not None:
+            raise UserError(f"{file}: two frames have the {key} {twice!r}. Make it with: {MADE_BY}")
     if len(frames) < MIN_FRAMES:
         raise UserError(
             f"{file}: {len(frames)} frames kept, poses need at least {MIN_FRAMES} (20 or more is usual). "

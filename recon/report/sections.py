@@ -14,6 +14,7 @@ from recon.errors import UserError
 from recon.formats import cameras_json
 from recon.formats.frames_json import FrameRecord, read_capture
 from recon.formats.images import read_image
+from recon.formats.masks import read_mask
 from recon.render.pictures import GAP
 from recon.report.charts import bars, line_chart
 from recon.report.page import figure, image, table, text, tiles
@@ -21,6 +22,7 @@ from recon.workspace import Workspace, read_json, read_metrics, stage_warnings
 from recon.workspace.reading import is_file, read_text
 
 MAX_FRAMES, MAX_HELD_OUT, PATH_FRAMES = 60, 8, 4  # pictures shown: keeps the page at a few MB
+MASKS_LOOKED_AT = 20
 HELD_OUT_PANELS = 4  # photo, render, error, depth: see recon.score.stage.comparison
 
 
@@ -90,7 +92,8 @@ def frames(workspace: Workspace) -> str | None:
     chart = bars(sharpness, [frame.kept for frame in records], "sharpness of each frame") if any(sharpness) else ""
     sheet = _contact_sheet((f.name, workspace.frames / Path(f.image or "").name) for f in spread(kept, MAX_FRAMES))
     shown = figure(chart, "sharpness of each frame in order; kept ones in colour") if chart else ""
-    return f"<p>{escape(summary + dropped)}.</p>{shown}<br>{sheet}"
+    masks = [workspace.frames / frame.mask for frame in kept if frame.mask is not None]
+    return f"<p>{escape(summary + dropped)}.{_masks(masks)}</p>{shown}<br>{sheet}"
 
 
 def _moments(frames: Sequence[FrameRecord]) -> int:
@@ -104,7 +107,18 @@ def _given_photos(workspace: Workspace) -> str | None:
         return None
     views = cameras_json.read_reconstruction(workspace).views
     sheet = _contact_sheet((view.name, view.image) for view in spread(views, MAX_FRAMES))
-    return f"<p>{len(views)} photos with given poses.</p>{sheet}"
+    masks = [view.mask for view in views if view.mask is not None]
+    return f"<p>{len(views)} photos with given poses.{_masks(masks)}</p>{sheet}"
+
+
+def _masks(files: Sequence[Path]) -> str:
+    """A sentence: how many pictures have masks, and what share of their pixels counts."""
+    if not files:
+        return ""
+    shares = [float(read_mask(file).mean()) for file in spread(files, MASKS_LOOKED_AT) if is_file(file)]
+    mean = f"{np.mean(shares):.0%} of their pixels count" if shares else "their files are gone"
+    least = f", {min(shares):.0%} of the one that hides most" if len(shares) > 1 else ""
+    return f" {len(files)} of them have masks: {mean}{least}."
 
 
 def _contact_sheet(named: Iterable[tuple[str, Path]]) -> str:

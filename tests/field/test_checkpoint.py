@@ -73,7 +73,7 @@ SHAPE = FieldShape(2, 2, 8, 4, 16, width=16, is_contracted=False, has_sky=True)
 def parts() -> dict[str, Any]:
     """What `save_field` writes."""
     placed = {"scene_from_world": torch.eye(4, dtype=torch.float64), "n_cascades": 2}
-    scene = {**placed, "near": 0.1, "near_scale": 0.2, "has_alpha": False}
+    scene = {**placed, "near": 0.1, "near_scale": 0.2, "pixel_side": 0.002, "has_alpha": False}
     model = {
         "shape": dict(vars(SHAPE)),
         "scene": scene,

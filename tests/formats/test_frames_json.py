@@ -65,6 +65,15 @@ def test_what_is_written_is_read(tmp_path: Path, n_cameras: int) -> None:
     assert again.read_bytes() == workspace.frames_json.read_bytes()
 
 
+@pytest.mark.parametrize("key", ["name", "image"])
+def test_no_two_frames_are_one(workspace: Workspace, key: str) -> None:
+    read = json.loads(workspace.frames_json.read_text())
+    read["frames"][3][key] = read["frames"][1][key]
+    workspace.frames_json.write_text(json.dumps(read))
+    with pytest.raises(UserError, match=f"two frames have the {key}"):
+        read_frame_set(workspace)
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [
