@@ -119,6 +119,9 @@ def _numbers(collision: Collision, length_scale: float) -> dict[str, Any]:
     return {
         "n_parts": len(collision.parts),
         "collision_faces": len(collision.static.faces),
+        "parts_proud_p95_mm": 1000 * collision.fidelity.proud_p95 / length_scale,
+        "parts_proud_p99_mm": 1000 * collision.fidelity.proud_p99 / length_scale,
+        "parts_bare_p99_mm": 1000 * collision.fidelity.bare_p99 / length_scale,
         "filled_area_m2": float(collision.filled.face_areas.sum()) / length_scale**2,
         "loads": {},
     }
