@@ -7,11 +7,13 @@ processor; elsewhere one library for every processor of the kind.
 
 import os
 import platform
+import shutil
 from glob import glob
 from pathlib import Path
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 
 NATIVE = "recon/kernels/native"
 CPU = f"{NATIVE}/cpu.cpp"
@@ -66,4 +68,16 @@ class BuildLibraries(build_ext):
             self.build_temp = folder
 
 
-setup(ext_modules=libraries(), cmdclass={"build_ext": BuildLibraries})
+class BuildWithSettings(build_py):
+    """Puts conf/ into the package, where an installed `recon` looks for it (recon/command/stage_command.py)."""
+
+    def run(self) -> None:
+        super().run()
+        if self.editable_mode:  # the checkout's own is used
+            return
+        target = Path(self.build_lib, "recon", "conf")
+        shutil.rmtree(target, ignore_errors=True)  # of an earlier build
+        shutil.copytree("conf", target)
+
+
+setup(ext_modules=libraries(), cmdclass={"build_ext": BuildLibraries, "build_py": BuildWithSettings})

@@ -6,7 +6,7 @@ from recon.capture import capture_frames
 from recon.configuration import Settings
 from recon.console import in_turn
 from recon.export import export_world
-from recon.field.trained import load_trained_field
+from recon.field.field_file import load_trained_field
 from recon.formats.cameras_json import read_reconstruction
 from recon.matching import match_views
 from recon.mesh import build_mesh
@@ -23,7 +23,8 @@ from recon.workspace import Workspace
 
 def run(workspace: Workspace, settings: Settings) -> None:
     """From a capture, or from given poses, to a verified world and its report."""
-    for stage in in_turn((pose, match, train, evaluate, render, mesh, export, score, report)):
+    frames = (capture,) if settings.dataset.format == "capture" else ()
+    for stage in in_turn((*frames, pose, match, train, evaluate, render, mesh, export, score, report)):
         stage(workspace, settings)
 
 
@@ -34,11 +35,8 @@ def capture(workspace: Workspace, settings: Settings) -> None:
 
 def pose(workspace: Workspace, settings: Settings) -> None:
     """frames/, or a data set with poses -> poses/, and the page about them, also when there are none."""
-    is_capture = settings.dataset.format == "capture"
-    if is_capture:
-        capture(workspace, settings)
     with poses_reported(workspace):
-        if is_capture:
+        if settings.dataset.format == "capture":
             pose_frames(
                 workspace,
                 settings=settings.poses,
@@ -55,6 +53,13 @@ def pose(workspace: Workspace, settings: Settings) -> None:
                 seed=settings.seed,
                 threads=settings.threads,
             )
+
+
+def capture_and_pose(workspace: Workspace, settings: Settings) -> None:
+    """Video, photos, or a data set with poses -> poses/."""
+    if settings.dataset.format == "capture":
+        capture(workspace, settings)
+    pose(workspace, settings)
 
 
 def match(workspace: Workspace, settings: Settings) -> None:
@@ -79,6 +84,13 @@ def train(workspace: Workspace, settings: Settings) -> None:
         device=settings.device,
         backend=settings.backend,
     )
+
+
+def pose_and_train(workspace: Workspace, settings: Settings) -> None:
+    """poses/, which a data set with poses still has to make, and its pictures -> field/."""
+    if settings.dataset.format != "capture":
+        pose(workspace, settings)
+    train(workspace, settings)
 
 
 def evaluate(workspace: Workspace, settings: Settings) -> None:

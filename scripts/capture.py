@@ -3,9 +3,7 @@
 python scripts/capture.py capture.source=walk.mp4 workspace=runs/walk
 """
 
-from command import command
-
-from recon import pipeline
+from command import run
 
 if __name__ == "__main__":
-    command(pipeline.capture)()
+    run("capture")

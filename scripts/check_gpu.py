@@ -80,8 +80,8 @@ def quality(data: Path, seconds: float, device: str) -> dict[str, Any]:
     """Train on a data set of Blender's form; PSNR over all its held-out views."""
     import yaml
 
+    from recon.field.field_file import load_trained_field
     from recon.field.settings import HashGridSettings
-    from recon.field.trained import load_trained_field
     from recon.formats import blender, cameras_json
     from recon.formats.photos import read_photo
     from recon.geometry import held_out

@@ -6,36 +6,7 @@
 Then: python scripts/run.py capture.source=walk.mp4 workspace=runs/walk scale.marker_m=0.16
 """
 
-import argparse
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from recon.console import say
-from recon.errors import UserError
-from recon.world_frame.scale.marker_dictionaries import DICTIONARIES
-from recon.world_frame.scale.marker_page import PAPERS_MM, write_marker_page
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("output", type=Path, help="file to write, .pdf or .png")
-    parser.add_argument("--dictionary", default="4x4_50", help=f"one of {', '.join(DICTIONARIES)}")
-    parser.add_argument("--id", type=int, default=0, help="of the marker; two sheets in one scene need two ids")
-    parser.add_argument("--side-mm", type=float, default=160.0, help="of the black square")
-    parser.add_argument("--paper", default="a4", help=f"one of {', '.join(PAPERS_MM)}")
-    parser.add_argument("--dpi", type=int, default=300)
-    given = parser.parse_args()
-    path = write_marker_page(
-        given.output, given.dictionary, given.id, side_mm=given.side_mm, paper=given.paper, dpi=given.dpi
-    )
-    say(f"wrote {path}: print it at 100 %, measure the black square and set scale.marker_m to its side in metres")
-
+from command import run
 
 if __name__ == "__main__":
-    try:
-        main()
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    run("make_marker")

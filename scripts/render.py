@@ -3,9 +3,7 @@
 python scripts/render.py workspace=runs/walk path=orbit
 """
 
-from command import command
-
-from recon import pipeline
+from command import run
 
 if __name__ == "__main__":
-    command(pipeline.render)()
+    run("render")

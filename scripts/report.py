@@ -3,9 +3,7 @@
 python scripts/report.py workspace=runs/walk
 """
 
-from command import command
-
-from recon import pipeline
+from command import run
 
 if __name__ == "__main__":
-    command(pipeline.report)()
+    run("report")

@@ -3,9 +3,7 @@
 python scripts/score.py workspace=runs/walk truth=data/sample/truth.json 'compare.others=[dense_mesh.ply]'
 """
 
-from command import command
-
-from recon import pipeline
+from command import run
 
 if __name__ == "__main__":
-    command(pipeline.compare)()
+    run("score")

@@ -4,9 +4,9 @@
 #   bash scripts/setup.sh            PYTHON=/path/to/python3.11 bash scripts/setup.sh
 #   bash scripts/setup.sh simulators        also the physics engines and checkers that exported worlds are tried in
 #
-# System packages (Debian names): python3-venv; libgl1 libegl1 libx11-6 (open3d links to them). Installed when root,
-# named otherwise. A C++ compiler (g++) is optional: with one, the native kernels are built too. To save gigabytes of CUDA on a
-# machine without a GPU, set PIP_EXTRA_INDEX_URL to the index of CPU builds that the install page of PyTorch names.
+# System packages (Debian names): python3-venv; libgl1 libegl1 libx11-6 (open3d links to them); g++ (for the native kernels,
+# which are the speed on a CPU: without it all works, slower). Installed when root, named otherwise. To save gigabytes of CUDA on
+# a machine without a GPU, set PIP_EXTRA_INDEX_URL to the index of CPU builds that the install page of PyTorch names.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -75,7 +75,7 @@ missing_libraries() { # Debian packages of the shared libraries that open3d link
 
 simulators() { # engines and checkers of exported worlds that come as wheels; others, for Debian, are named
     echo "set-up: installing simulators and checkers (about 1 GB)"
-    pip_install -e '.[dev,simulators]'
+    pip_install -e '.[dev,usd,viewer,simulators]'
     # Without their dependencies: Drake's name a proprietary solver, SAPIEN's an OpenCV that overwrites ours.
     pip_install --no-deps drake sapien
     pip_install lxml transforms3d
@@ -113,13 +113,16 @@ libraries=$(missing_libraries)
 # shellcheck disable=SC2086
 [ -z "$libraries" ] || apt_install "open3d needs shared libraries that are missing" $libraries
 
-[ -n "$(compiler)" ] || echo "set-up: no C++ compiler, so the native kernels are left out and training is slower" \
-    "(apt-get install g++, then run this again)"
+if [ -z "$(compiler)" ] && ! { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null &&
+    (apt_install "the native kernels, the speed of training on a CPU, need a C++ compiler" g++); }; then
+    echo "set-up: no C++ compiler, so the native kernels are left out and training is slower" \
+        "(apt-get install g++, then run this again)"
+fi
 echo "set-up: installing Python packages into .venv with $("$python" --version) (about 2 GB; log: .venv/pip.log)"
 : >.venv/pip.log
-pip_install -e '.[dev]'
+pip_install -e '.[dev,usd,viewer]'
 .venv/bin/python -c 'from recon.formats.open3d_import import import_open3d as i; i(); import cv2, mujoco, pycolmap, torch' ||
     fail "the packages are installed but do not import (above). On Debian: apt-get install libgl1 libegl1 libx11-6"
-echo "$key" >"$stamp"
+fingerprint >"$stamp" # anew: the compiler may have come just now
 echo "set-up: done in $SECONDS s"
 [ -z "$what" ] || simulators

@@ -4,18 +4,7 @@ python scripts/train.py workspace=runs/walk train.quality=draft
 python scripts/train.py dataset=blender dataset.path=lego workspace=runs/lego train.max_seconds=300
 """
 
-from command import command
-
-from recon import pipeline
-from recon.configuration import Settings
-from recon.workspace import Workspace
-
-
-def train(workspace: Workspace, settings: Settings) -> None:
-    if settings.dataset.format != "capture":
-        pipeline.pose(workspace, settings)
-    pipeline.train(workspace, settings)
-
+from command import run
 
 if __name__ == "__main__":
-    command(train)()
+    run("train")

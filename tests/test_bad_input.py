@@ -262,9 +262,9 @@ class Payload:
 
 @pytest.mark.parametrize("name", ["evaluate", "render", "mesh"])
 @pytest.mark.parametrize("kind", ["another version", "not a dictionary", "cut", "text", "program"])
-def test_checkpoint(run_script: Run, tmp_path: Path, workspace: Path, name: str, kind: str) -> None:
+def test_field_file(run_script: Run, tmp_path: Path, workspace: Path, name: str, kind: str) -> None:
     (workspace / "field").mkdir(parents=True)
-    checkpoint, ran = workspace / "field/checkpoint.pt", tmp_path / "ran"
+    checkpoint, ran = workspace / "field/field.pt", tmp_path / "ran"
     torch.save({"version": 99, "key": "x", "payload": Payload(ran) if kind == "program" else 0}, checkpoint)
     if kind == "not a dictionary":
         torch.save([1, 2], checkpoint)

@@ -10,17 +10,33 @@ from typing import Any
 
 import pytest
 
+from recon.command.main import OTHERS, STAGES, main
+
 ROOT = Path(__file__).resolve().parent.parent
-HYDRA = sorted(
-    path.stem for path in (ROOT / "scripts").glob("*.py") if "from command import command" in path.read_text()
-)
+HYDRA = sorted(STAGES)
 PLAIN = ["bench", "check_gpu", "make_marker", "make_sample", "summary"]
-PARTS = ["command", "plain_paths"]  # what scripts share
+PARTS = ["command"]  # what scripts share
 LATER_STAGES = sorted({"evaluate", "export", "mesh", "render", "train"} & set(HYDRA))
 
 
 def test_every_script_is_tested() -> None:
     assert {path.stem for path in (ROOT / "scripts").glob("*.py")} == {*HYDRA, *PLAIN, *PARTS}
+
+
+def test_the_program_runs_every_command(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: Any) -> None:
+    """`recon NAME ...` is scripts/NAME.py: its help names each, mistakes are one line, the arguments arrive."""
+    monkeypatch.setattr(sys, "argv", ["recon"])
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    told = capsys.readouterr().out
+    assert ended.value.code == 0 and all(f"\n  {name} " in told for name in (*STAGES, *OTHERS))
+    with pytest.raises(SystemExit) as ended:
+        main(["mash", "workspace=x"])
+    said = capsys.readouterr().err
+    assert ended.value.code == 2 and said.startswith("error: mash: no command.") and said.count("\n") == 1
+    with pytest.raises(SystemExit) as ended:
+        main(["mesh", f"workspace={tmp_path / 'it (1)'}"])
+    assert ended.value.code == 2 and "it (1)/field/field.pt is missing" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", [*HYDRA, *PLAIN])

@@ -8,6 +8,7 @@ from typing import Any
 
 import recon
 from recon.export.place import STATIC_GLB, VISUAL_GLB
+from recon.export.settings import ExportSettings
 from recon.export.units import Lengths
 from recon.formats.cameras_json import encode_geo
 from recon.geometry.reconstruction import Reconstruction
@@ -42,15 +43,13 @@ class Manifest:
 
 
 def make_manifest(
+    settings: ExportSettings,
     *,
-    name: str,
-    license: str | None,
     reconstruction: Reconstruction,
     lengths: Lengths,
     origin: Array,
     collision: dict[str, Any],
     ground: dict[str, Any] | None,
-    friction: float,
     skipped: dict[str, str],
     seen_fraction: float | None,
 ) -> Manifest:
@@ -64,8 +63,8 @@ def make_manifest(
             "format": FORMAT,
             "version": VERSION,
             "generator": f"recon {recon.__version__}",
-            "name": name,
-            "license": license,
+            "name": settings.name,
+            "license": settings.license,
             "units": "metre" if lengths.is_metric else "unknown (read as metre)",
             "up_axis": "z",
             "up_axis_of": {VISUAL_GLB: "y", STATIC_GLB: "y"},
@@ -77,7 +76,7 @@ def make_manifest(
             "origin_in_world": {"position": origin.tolist(), "why": "numbers near zero keep their millimetres"},
             "world_from_capture": reconstruction.world_from_capture.matrix.tolist(),
             "seen_fraction": seen_fraction,
-            "friction": friction,
+            "friction": settings.friction,
             "gravity": [0, 0, -9.81],
             "collision": collision,
             "ground": ground,

@@ -19,7 +19,7 @@ from recon.errors import UserError
 from recon.workspace import replace_file
 from recon.workspace.reading import is_file
 
-VERSION = 5
+VERSION = 6
 _DIGEST = "digest"
 _DAMAGE = (KeyError, TypeError, ValueError, IndexError, AttributeError, AssertionError, RuntimeError, OSError, EOFError)
 

@@ -1,5 +1,6 @@
 """How bright, and how tinted, each picture is beside the field that all of them taught: automatic exposure and white balance."""
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,27 +8,41 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from recon.geometry import Camera, View
+
+Lens = tuple[int, int, float]  # height and width of the picture, focal length, pixels
+
+
+def lens_of(camera: Camera) -> Lens:
+    """What tells the cameras of one capture apart."""
+    return (*camera.size_hw, camera.fx)
+
 
 @dataclass(frozen=True)
 class Exposures:
     """One gain for each colour channel of each training picture; their logarithms are zero in the mean over the pictures.
 
     A picture shows gain * colour of the field. A picture that taught nothing takes its neighbours' in capture order, which is
-    the order of names: nothing of a held-out picture is looked at.
+    the order of names, among those of its own camera: nothing of a held-out picture is looked at.
     """
 
     names: tuple[str, ...]  # in order
+    lenses: tuple[Lens, ...]  # [n] which camera took each
     log_gains: NDArray[np.float32]  # [n, 3]
 
     def __post_init__(self) -> None:
         assert self.log_gains.shape == (len(self.names), 3) and list(self.names) == sorted(self.names)
+        assert len(self.lenses) == len(self.names)
 
-    def gain(self, name: str) -> NDArray[np.float32]:
-        """The gain [3] of the picture `name`; of a picture between two training pictures the mean of theirs (of logarithms)."""
-        at = int(np.searchsorted(np.array(self.names), name))
-        if at < len(self.names) and self.names[at] == name:
+    def gain(self, view: View) -> NDArray[np.float32]:
+        """The gain [3] of a picture; of one between two training pictures of its camera the mean of theirs (of logarithms)."""
+        at = bisect_left(self.names, view.name)
+        if at < len(self.names) and self.names[at] == view.name:
             return np.exp(self.log_gains[at])
-        neighbours = [i for i in (at - 1, at) if 0 <= i < len(self.names)]
+        own = [i for i, lens in enumerate(self.lenses) if lens == lens_of(view.camera)]
+        among = own or list(range(len(self.names)))  # with a camera for each picture, all are neighbours
+        after = bisect_left(among, at)
+        neighbours = among[max(after - 1, 0) : after + 1]
         mean = self.log_gains[neighbours].mean(0) if neighbours else np.zeros(3)
         return np.exp(mean).astype(np.float32)
 
@@ -38,11 +53,12 @@ class Exposures:
 
     def plain(self) -> dict[str, Any]:
         """For checkpoints; `Exposures.of` is the inverse."""
-        return {"names": list(self.names), "log_gains": torch.from_numpy(self.log_gains)}
+        lenses = [list(lens) for lens in self.lenses]
+        return {"names": list(self.names), "lenses": lenses, "log_gains": torch.from_numpy(self.log_gains)}
 
     @staticmethod
     def of(plain: dict[str, Any]) -> "Exposures":
-        return Exposures(tuple(plain["names"]), plain["log_gains"].numpy())
+        return Exposures(tuple(plain["names"]), tuple(map(tuple, plain["lenses"])), plain["log_gains"].numpy())
 
 
-NO_EXPOSURES = Exposures((), np.zeros((0, 3), np.float32))
+NO_EXPOSURES = Exposures((), (), np.zeros((0, 3), np.float32))

@@ -80,6 +80,9 @@ class RadianceField(Field):
         assert self.sky is not None, "this field has no sky"
         return torch.sigmoid(kernels.spherical_harmonics(directions) @ self.sky)
 
+    def decayed(self) -> tuple[nn.Parameter]:
+        return (self.table,)
+
     def fused(self) -> HashGridKernels | None:
         """The back end's kernels where it has them for the device of the parameters."""
         backend = kernels.fused(self.table.device)

@@ -1,28 +1,24 @@
 """A trained field, ready to be looked at: pictures from any camera, colours at any point, in world units."""
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from recon import kernels
 from recon.console import say
 from recon.errors import UserError
-from recon.field.checkpoint import believed, load_checkpoint
 from recon.field.exposure import NO_EXPOSURES, Exposures
 from recon.field.interface import Field
-from recon.field.kinds import empty_field
-from recon.geometry import Camera, Rays, Similarity, pixel_directions
+from recon.geometry import Camera, Rays, pixel_directions
 from recon.geometry.transforms import Array
 from recon.kernels import OccupancyLayout, StepLattice
 from recon.pixels import Scene
 from recon.render.normals import normals_of_depth
 from recon.render.views import RenderedView
 from recon.render.volume import RenderedRays, render_rays_fast, render_rays_fused, sample_rays
-from recon.workspace import Workspace
 
 RAYS_PER_BLOCK = 1 << 13  # bounds memory: the reference looks at every lattice step of these together
 RAYS_PER_BLOCK_FUSED = 1 << 18  # many keep all threads, and a GPU, busy
@@ -101,50 +97,6 @@ class TrainedField:
             for p, d in zip(inside.split(1 << 15), towards.split(1 << 15), strict=True)
         ]
         return torch.cat(blocks).float().cpu().numpy() if blocks else np.zeros((0, 3))
-
-
-def describe(trained: TrainedField) -> dict[str, Any]:
-    """The plain values that, with the parameters, make the trained field again."""
-    scene = trained.scene
-    return {
-        "kind": trained.field.kind,
-        "shape": asdict(trained.field.shape),
-        "scene": {**vars(scene), "scene_from_world": torch.from_numpy(scene.scene_from_world.matrix)},
-        "lattice": asdict(trained.lattice),
-        "background": trained.background,
-        "exposures": trained.exposures.plain(),
-    }
-
-
-def load_trained_field(workspace: Workspace, *, device: str, backend: str) -> TrainedField:
-    """The trained field of a run folder; `UserError` when there is none yet."""
-    chosen = choose_device(device)
-    kernels.use(backend, chosen)
-    state = load_checkpoint(workspace.checkpoint)
-    with believed(workspace.checkpoint):
-        return revive(state["model"], state["training"], chosen)
-
-
-def revive(model: dict[str, Any], training: dict[str, Any], device: torch.device) -> TrainedField:
-    """Rebuild a trained field from what `describe` and `Training.state` gave; `ValueError` for values that are none."""
-    field = empty_field(model["kind"], model["shape"])
-    field.load_state_dict(training["field"])
-    matrix = model["scene"]["scene_from_world"].numpy()
-    scene = Scene(**{**model["scene"], "scene_from_world": Similarity.from_matrix(matrix)})
-    occupied = training["occupancy"]["occupied"]
-    side = occupied.shape[-1]
-    if occupied.dtype != torch.bool or tuple(occupied.shape) != (scene.n_cascades, side, side, side):
-        raise ValueError(f"occupied cells are {occupied.dtype} {list(occupied.shape)} in {scene.n_cascades} cascades")
-    if model["background"] not in ("white", "black", "sky"):
-        raise ValueError(f"background {model['background']!r}")
-    return TrainedField(
-        field.to(device).eval(),
-        scene,
-        occupied.to(device),
-        StepLattice(**model["lattice"]),
-        model["background"],
-        Exposures.of(model["exposures"]),
-    )
 
 
 def choose_device(name: str) -> torch.device:

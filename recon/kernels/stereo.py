@@ -44,13 +44,17 @@ class StereoView:
             padded[:-1, :-1] | padded[:-1, 1:] << 8 | padded[1:, :-1] << 16 | padded[1:, 1:] << 24
         )
 
-    @cached_property
     def rays(self) -> Floats:
         """[h, w, 3]: (u, v, 1) of every pixel."""
         fx, fy, cx, cy = self.intrinsics
         h, w = self.grey.shape
         y, x = np.mgrid[:h, :w].astype(np.float32) + np.float32(0.5)
         return np.stack([(x - cx) / fx, (y - cy) / fy, np.ones((h, w))], -1).astype(np.float32)
+
+    def depth(self, planes: Floats) -> Floats:
+        """[h, w] along camera z of planes [h, w, 3]; 0 where one lies behind."""
+        inverse = np.einsum("hwc,hwc->hw", planes, self.rays())
+        return np.where(inverse > 1e-9, 1 / np.maximum(inverse, 1e-9), 0).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -62,15 +66,12 @@ class Hypotheses:
     chosen: NDArray[np.uint16]  # [h, w]: bit k set = judged by source k
 
     @staticmethod
-    def of(planes: Floats) -> "Hypotheses":
+    def of(planes: Floats, chosen: NDArray[np.uint16] | None = None) -> "Hypotheses":
+        """Planes whose costs are not known yet, and nothing chosen unless given."""
         shape = planes.shape[:2]
         planes = np.ascontiguousarray(planes, np.float32)
-        return Hypotheses(planes, np.full(shape, np.inf, np.float32), np.zeros(shape, np.uint16))
-
-    def depth(self, rays: Floats) -> Floats:
-        """[h, w] along camera z; 0 where the plane lies behind."""
-        inverse = np.einsum("hwc,hwc->hw", self.planes, rays)
-        return np.where(inverse > 1e-9, 1 / np.maximum(inverse, 1e-9), 0).astype(np.float32)
+        chosen = np.zeros(shape, np.uint16) if chosen is None else np.ascontiguousarray(chosen)
+        return Hypotheses(planes, np.full(shape, np.inf, np.float32), chosen)
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ class StereoSettings:
     n_best: int = 3  # sources a pixel is judged by
     geometric_weight: float = 0.2
     geometric_cap: float = 3.0  # pixels
+    choose: bool = True  # `stereo_costs` chooses sources anew; else it takes those chosen before
     explore: bool = True  # every hypothesis in all sources; else in the chosen ones
     n_far: int = 4  # hypotheses from strips, 0 to 4
     n_refinements: int = 3
@@ -91,44 +93,45 @@ class StereoSettings:
 
 
 def stereo_costs(
-    views: Sequence[StereoView],
-    hypotheses: Sequence[Hypotheses],
-    sources: NDArray[np.int32],  # [n_views, <= 16] indices of views, -1: none
+    view: StereoView,
+    state: Hypotheses,
+    sources: Sequence[StereoView],  # at most 16
     settings: StereoSettings,
     *,
-    depths: Sequence[Floats] | None = None,  # each [h, w]: depths of the last pass, for geometric consistency
+    depths: Sequence[Floats] | None = None,  # [h, w] of each source, of the last pass: for geometric consistency
 ) -> None:
     """Cost of every plane as it is, over the `n_best` sources that like it best; they become the chosen ones."""
-    _native().costs(views, hypotheses, sources, settings, depths)
+    _native().costs(view, state, sources, settings, depths)
 
 
 def stereo_sweep(
-    views: Sequence[StereoView],
-    hypotheses: Sequence[Hypotheses],
-    sources: NDArray[np.int32],
+    view: StereoView,
+    state: Hypotheses,
+    sources: Sequence[StereoView],
     settings: StereoSettings,
     *,
     depths: Sequence[Floats] | None = None,
     seed: int = 0,
 ) -> int:
     """One sweep: every pixel tries its neighbours' planes and small changes of its own. Returns the hypotheses tried."""
-    return _native().sweep(views, hypotheses, sources, settings, depths, seed)
+    return _native().sweep(view, state, sources, settings, depths, seed)
 
 
 def stereo_agreement(
-    views: Sequence[StereoView],
-    depths: Sequence[Floats],
-    sources: NDArray[np.int32],
+    view: StereoView,
+    depth: Floats,  # [h, w], 0 unknown
+    sources: Sequence[StereoView],
+    depths: Sequence[Floats],  # of the sources
     *,
     pixels: float,
     relative: float,
-) -> list[tuple[NDArray[np.uint8], NDArray[np.uint8], Floats]]:
-    """Per view, maps [h, w]: how many sources agree with its depth, how many look through it, and their mean depth.
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], Floats]:
+    """Maps [h, w]: how many sources agree with a depth, how many look through it, and the mean of it and those that agree.
 
     A source agrees when its own depth sends the pixel back within `pixels` and `relative` of the depth; it looks through
     when its depth lies behind by more than four times `relative`.
     """
-    return _native().agreement(views, depths, sources, pixels, relative)
+    return _native().agreement(view, depth, sources, depths, pixels, relative)
 
 
 def _native():  # type: ignore[no-untyped-def]

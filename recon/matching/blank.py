@@ -4,8 +4,9 @@ The choice is made at a small size for all pixels at once (`recon.kernels.planes
 kept where other views do not look through it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -17,6 +18,7 @@ from recon.kernels.planes import LabelSettings, LabelView, ScenePlane, label_pla
 from recon.kernels.stereo import Floats, StereoView, stereo_agreement
 from recon.matching.confirm import Confirmed
 from recon.matching.pictures import Picture
+from recon.matching.shelf import Shelf
 
 LABEL_SIZE = 160  # pixels of the longest side on which planes are chosen
 COLOR_SIGMA = 8.0  # grey levels: how unlike a pixel may be to the coarse pixel whose plane it takes
@@ -45,16 +47,20 @@ def fill_blank(
     closed: Sequence[NDArray[np.bool_]],  # [h, w] of each picture: no plane may be there
     planes: Sequence[ScenePlane],
     neighbours: NDArray[np.int32],
+    scratch: Path,
     settings: LabelSettings,
-) -> list[PlaneDepths]:
+) -> Iterator[PlaneDepths]:
     """The planes of the pixels that are not confirmed."""
     small = [_label_view(*args) for args in zip(pictures, views, confirmed, closed, strict=True)]
-    labelled = label_planes(small, planes, neighbours, settings)
-    chosen = [
-        _on_planes(p, c, k, planes, *found)
-        for p, c, k, found in zip(pictures, confirmed, closed, labelled, strict=True)
-    ]
-    return _kept(views, confirmed, chosen, neighbours)
+    every = zip(pictures, confirmed, closed, label_planes(small, planes, neighbours, settings), strict=True)
+    chosen = Shelf.of(scratch / "planes", (_on_planes(p, known, no, planes, *found) for p, known, no, found in every))
+    pairs = zip(confirmed, chosen, strict=True)
+    depths = Shelf.of(scratch / "with_planes", (np.where(k.is_confirmed, k.depth, c.depth) for k, c in pairs))
+    for i, (view, plane) in enumerate(zip(views, chosen, strict=True)):
+        near = [int(j) for j in neighbours[i] if j >= 0]
+        yield _kept(view, plane, depths[i], [views[j] for j in near], [depths[j] for j in near])
+    chosen.clear()
+    depths.clear()
 
 
 def _label_view(picture: Picture, view: StereoView, known: Confirmed, closed: NDArray[np.bool_]) -> LabelView:
@@ -138,24 +144,10 @@ def _enlarged(picture: Picture, labels: NDArray[np.int16], margins: Floats) -> t
 
 
 def _kept(
-    views: Sequence[StereoView],
-    confirmed: Sequence[Confirmed],
-    chosen: Sequence[PlaneDepths],
-    neighbours: NDArray[np.int32],
-) -> list[PlaneDepths]:
-    """Those that no more views look through than agree with."""
-    depths = [np.where(k.is_confirmed, k.depth, c.depth) for k, c in zip(confirmed, chosen, strict=True)]
-    counted = stereo_agreement(views, depths, neighbours, pixels=4.0, relative=0.02)
-    kept = []
-    for plane, (agreeing, through, _) in zip(chosen, counted, strict=True):
-        keep = (plane.depth > 0) & (agreeing >= 1) & (through <= agreeing)
-        kept.append(
-            PlaneDepths(
-                np.where(keep, plane.depth, 0).astype(np.float32),
-                np.where(keep[..., None], plane.normal, 0).astype(np.float32),
-                np.where(keep, np.maximum(plane.confidence * agreeing / (agreeing + through + 1.0), 0.02), 0).astype(
-                    np.float32
-                ),
-            )
-        )
-    return kept
+    view: StereoView, plane: PlaneDepths, depth: Floats, others: Sequence[StereoView], depths: Sequence[Floats]
+) -> PlaneDepths:
+    """Where no more views look through than agree."""
+    agreeing, through, _ = stereo_agreement(view, depth, others, depths, pixels=4.0, relative=0.02)
+    keep = (plane.depth > 0) & (agreeing >= 1) & (through <= agreeing)
+    confidence = np.maximum(plane.confidence * agreeing / (agreeing + through + 1.0), 0.02)
+    return PlaneDepths(plane.depth * keep, plane.normal * keep[..., None], (confidence * keep).astype(np.float32))

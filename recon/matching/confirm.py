@@ -1,18 +1,21 @@
 """Which matched depths to believe: those that other views, matched on their own, arrive at too."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.kernels.stereo import Floats, stereo_agreement
+from recon.geometry.transforms import Array
+from recon.kernels.stereo import Floats, Hypotheses, stereo_agreement
 from recon.matching.passes import Matches
 from recon.matching.pictures import Picture
+from recon.matching.settings import MatchingSettings
 
 BLANK_REACH = 2  # pixels round a pixel in which something must show
 BLANK_RANGE = 10  # grey levels between the darkest and the brightest there, after a blur of one pixel, else it is blank
+OWN_RANGE = 8  # the same among a pixel and its eight neighbours, without a blur
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,7 @@ class Confirmed:
     """Maps [h, w] of one picture; what is not confirmed is 0."""
 
     depth: Floats  # mean of this view's and of the views' that agree
-    planes: Floats  # [h, w, 3]: q of recon.kernels.stereo, through `depth`
+    normal: NDArray[np.float16]  # [h, w, 3] world, unit, towards the camera
     confidence: Floats  # in [0, 1]
 
     @property
@@ -30,50 +33,48 @@ class Confirmed:
     def without(self, mask: NDArray[np.bool_]) -> "Confirmed":
         """Nothing confirmed where the mask is True."""
         keep = ~mask
-        return Confirmed(self.depth * keep, self.planes * keep[..., None], self.confidence * keep)
-
-    def normals(self, picture: Picture) -> Floats:
-        """Unit normals [h, w, 3] in the world, towards the camera; 0 where nothing is confirmed."""
-        length = np.linalg.norm(self.planes, axis=-1, keepdims=True)
-        rotation = picture.world_from_camera[:3, :3].astype(np.float32)
-        return (-(self.planes / np.maximum(length, 1e-12)) @ rotation.T).astype(np.float32)
+        return Confirmed(self.depth * keep, self.normal * keep[..., None], self.confidence * keep)
 
 
 def confirm(
-    matches: Matches,
-    pictures: Sequence[Picture],
-    neighbours: NDArray[np.int32],
-    *,
-    min_agreeing: int,
-    agreement_px: float,
-    agreement: float,
-    max_cost: float,
-) -> list[Confirmed]:
+    matches: Matches, pictures: Sequence[Picture], neighbours: NDArray[np.int32], settings: MatchingSettings
+) -> Iterator[Confirmed]:
     """Keep a depth that costs at most `max_cost`, on which `min_agreeing` neighbours agree, where there is something to see.
 
     A blank pixel beside an edge matches by the edge, which may stand far before it: views agree on the mistake.
     """
-    depths = matches.depths()
-    counted = stereo_agreement(matches.views, depths, neighbours, pixels=agreement_px, relative=agreement)
-    found = []
-    for picture, state, depth, (agreeing, _, mean) in zip(pictures, matches.hypotheses, depths, counted, strict=True):
-        keep = (agreeing >= min_agreeing) & (state.costs <= max_cost) & picture.is_valid & ~is_blank(picture)
-        keep &= depth > 0
-        # sharper pictures, more views: both make an accident less likely
-        confidence = (1 - 0.5 ** (agreeing / min_agreeing)) * (1 - 0.5 * state.costs / max_cost)
-        scale = np.where(keep, depth / np.maximum(mean, 1e-9), 0)  # q . ray = 1 / depth
-        found.append(
-            Confirmed(
-                depth=np.where(keep, mean, 0).astype(np.float32),
-                planes=(state.planes * scale[..., None]).astype(np.float32),
-                confidence=np.where(keep, np.clip(confidence, 0, 1), 0).astype(np.float32),
-            )
+    for i, (picture, view, state) in enumerate(zip(pictures, matches.views, matches.hypotheses, strict=True)):
+        near, depth = [int(j) for j in neighbours[i] if j >= 0], matches.depths[i]
+        others, depths = [matches.views[j] for j in near], [matches.depths[j] for j in near]
+        agreeing, _, mean = stereo_agreement(
+            view, depth, others, depths, pixels=settings.agreement_px, relative=settings.agreement
         )
-    return found
+        keep = (agreeing >= settings.min_agreeing) & (state.costs <= settings.max_cost)
+        keep &= (depth > 0) & picture.is_valid & ~is_blank(picture)
+        # sharper pictures, more views: both make an accident less likely
+        confidence = (1 - 0.5 ** (agreeing / settings.min_agreeing)) * (1 - 0.5 * state.costs / settings.max_cost)
+        yield Confirmed(
+            depth=np.where(keep, mean, 0).astype(np.float32),
+            normal=_normals(state, picture.world_from_camera) * keep[..., None],
+            confidence=np.where(keep, np.clip(confidence, 0, 1), 0).astype(np.float32),
+        )
+
+
+def _normals(state: Hypotheses, world_from_camera: Array) -> NDArray[np.float16]:
+    """[h, w, 3] in the world, towards the camera."""
+    towards = -state.planes / np.maximum(np.linalg.norm(state.planes, axis=-1, keepdims=True), 1e-12)
+    return (towards @ world_from_camera[:3, :3].T.astype(np.float32)).astype(np.float16)
 
 
 def is_blank(picture: Picture) -> NDArray[np.bool_]:
-    """[h, w]: nothing to see within BLANK_REACH of the pixel."""
-    grey = cv2.GaussianBlur(picture.grey, (0, 0), 1.0)
-    kernel = np.ones((2 * BLANK_REACH + 1,) * 2, np.uint8)
-    return cv2.dilate(grey, kernel).astype(np.int16) - cv2.erode(grey, kernel) < BLANK_RANGE
+    """[h, w]: nothing to see within BLANK_REACH of the pixel, or nothing at the pixel itself.
+
+    Beside an edge a pixel's own neighbours are alike while its window shows the edge.
+    """
+    smooth = np.asarray(cv2.GaussianBlur(picture.grey, (0, 0), 1.0), np.uint8)
+    return (_range(smooth, BLANK_REACH) < BLANK_RANGE) | (_range(picture.grey, 1) < OWN_RANGE)
+
+
+def _range(grey: NDArray[np.uint8], reach: int) -> NDArray[np.int16]:
+    kernel = np.ones((2 * reach + 1,) * 2, np.uint8)
+    return np.asarray(cv2.dilate(grey, kernel).astype(np.int16) - cv2.erode(grey, kernel), np.int16)

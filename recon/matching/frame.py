@@ -18,7 +18,8 @@ ROUNDS = 4
 TILTED_VOXELS, TURNED_VOXELS = (
     400,
     120,
-)  # that a plane must have at no right angle to the first direction; at one, but along no axis
+)  # that a plane along no axis must have: at no right angle to the first direction; at one
+FILLED = 0.45  # of the thickness: matter along no axis that spreads more fills all of it (0.58) and is no plane
 
 
 def upright(pieces: Sequence[Piece], thickness: float) -> list[Piece]:
@@ -32,12 +33,22 @@ def upright(pieces: Sequence[Piece], thickness: float) -> list[Piece]:
         axis = _axis_of(normal, frame)
         if axis is not None:
             drawn.append((axis, matter))
+        elif _spread(normal, matter) > FILLED * thickness:
+            continue
         elif abs(normal @ frame[0]) < limit and matter.weights.sum() >= TURNED_VOXELS:
             level = normal - (normal @ frame[0]) * frame[0]
             drawn.append((level / np.linalg.norm(level), matter))
         elif matter.weights.sum() >= TILTED_VOXELS:
             drawn.append((normal, matter))
     return drawn
+
+
+def _spread(normal: Array, matter: Voxels) -> float:
+    """Root mean square distance of a plane's matter from it."""
+    offsets = matter.positions @ normal
+    return float(
+        np.sqrt(np.average((offsets - np.average(offsets, weights=matter.weights)) ** 2, weights=matter.weights))
+    )
 
 
 def main_frame(normals: Sequence[Array]) -> Array:

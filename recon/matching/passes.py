@@ -1,7 +1,8 @@
 """From pictures and sparse points to a depth and a plane in every pixel: the passes over the pyramid."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -11,6 +12,7 @@ from scipy.spatial import cKDTree
 from recon.console import Bar
 from recon.kernels.stereo import Floats, Hypotheses, StereoSettings, StereoView, stereo_costs, stereo_sweep
 from recon.matching.pictures import Picture, pyramid_sizes
+from recon.matching.shelf import Shelf
 from recon.matching.sources import SparseScene
 
 SMALLEST = 150  # pixels of the longest side, at least, on the first level
@@ -27,27 +29,47 @@ class Pass:
     settings: StereoSettings
 
 
-# Measured on the sample: a fourth exploring sweep, or exploring in the geometric ones, costs a third more for 1 % of pixels.
+# Measured on the sample: a fourth exploring sweep, or exploring in the geometric ones, costs a third more for 1 % of pixels; so
+# does a second sweep at the full size. Choosing sources anew there, or refining twice, finds nothing more.
 FIRST = StereoSettings(geometric_weight=0.0)
 FIRST_LEVEL = [*[Pass(False, FIRST)] * 3, *[Pass(True, StereoSettings(explore=False))] * 2]
-LATER = StereoSettings(explore=False, n_far=0, n_refinements=2, depth_spread=0.01, normal_spread=0.2)
-LATER_LEVELS = [Pass(True, LATER)] * 2
+SECOND = StereoSettings(explore=False, n_far=0, n_refinements=2, depth_spread=0.01, normal_spread=0.2)
+SECOND_LEVEL = [Pass(True, SECOND), Pass(True, replace(SECOND, choose=False))]
+LATER_LEVELS = [Pass(True, replace(SECOND, choose=False, n_refinements=1))]
 
 
 @dataclass(frozen=True)
 class Matches:
-    """The state after the last pass, for each picture."""
+    """The state after a pass, an entry a picture."""
 
-    views: list[StereoView]
-    hypotheses: list[Hypotheses]
+    views: Shelf[StereoView]
+    hypotheses: Shelf[Hypotheses]
+    depths: Shelf[Floats]  # of the hypotheses' planes
 
-    def depths(self) -> list[Floats]:
-        return [h.depth(view.rays) for view, h in zip(self.views, self.hypotheses, strict=True)]
+    @staticmethod
+    def at(views: Shelf[StereoView], folder: Path) -> "Matches":
+        """Nothing yet; `folder` is for what comes."""
+        return Matches(views, Shelf(folder / "hypotheses", cache_bytes=0), Shelf(folder / "depths"))
+
+    def put(self, state: Hypotheses) -> None:
+        """The hypotheses of the next picture."""
+        self.hypotheses.put(state)
+        self.depths.put(self.views[len(self.depths)].depth(state.planes))
+
+    def clear(self) -> None:
+        """Free the space of all but the views."""
+        self.hypotheses.clear()
+        self.depths.clear()
 
 
-def n_passes(pictures: Sequence[Picture]) -> int:
-    """How many sweeps `match_pictures` makes."""
-    return len(FIRST_LEVEL) + (len(pyramid_sizes(pictures, smallest=SMALLEST)) - 1) * len(LATER_LEVELS)
+def n_sweeps(pictures: Sequence[Picture]) -> int:
+    """How many sweeps over one picture `match_pictures` makes."""
+    n_levels = len(pyramid_sizes([p.camera.size_hw for p in pictures], smallest=SMALLEST))
+    return len(pictures) * sum(len(_passes(level)) for level in range(n_levels))
+
+
+def _passes(level: int) -> list[Pass]:
+    return [FIRST_LEVEL, SECOND_LEVEL, LATER_LEVELS][min(level, 2)]
 
 
 def match_pictures(
@@ -55,6 +77,7 @@ def match_pictures(
     scene: SparseScene,
     sources: NDArray[np.int32],
     ranges: Sequence[tuple[float, float]],
+    scratch: Path,
     *,
     seed: int,
     bar: Bar | None = None,
@@ -62,49 +85,68 @@ def match_pictures(
     """Coarse to fine: the first level starts near the sparse points, each later one where the level before ended."""
     matches: Matches | None = None
     turn = 0
-    for sizes in pyramid_sizes(pictures, smallest=SMALLEST):
-        small = [p if p.camera.size_hw == size else p.resized(size) for p, size in zip(pictures, sizes, strict=True)]
-        views = [p.stereo_view(*limits) for p, limits in zip(small, ranges, strict=True)]
-        if matches is None:
-            planes = [_start(i, p, view, scene, seed) for i, (p, view) in enumerate(zip(small, views, strict=True))]
-        else:
-            planes = [_enlarged(h.planes, size) for h, size in zip(matches.hypotheses, sizes, strict=True)]
-        passes = FIRST_LEVEL if matches is None else LATER_LEVELS
-        matches = Matches(views, [Hypotheses.of(p) for p in planes])
-        for step in passes:
-            depths = matches.depths() if step.is_geometric else None
-            stereo_costs(views, matches.hypotheses, sources, step.settings, depths=depths)
-            stereo_sweep(views, matches.hypotheses, sources, step.settings, depths=depths, seed=seed + turn)
+    for level, sizes in enumerate(pyramid_sizes([p.camera.size_hw for p in pictures], smallest=SMALLEST)):
+        folder = scratch / f"level{level}"
+        small = (p.resized(size) for p, size in zip(pictures, sizes, strict=True))
+        views = Shelf.of(folder / "views", (p.stereo_view(*limits) for p, limits in zip(small, ranges, strict=True)))
+        begun = Matches.at(views, folder / "start")
+        for i, size in enumerate(sizes):
+            begun.put(_start(i, views[i], scene, seed) if matches is None else _enlarged(matches.hypotheses[i], size))
+        if matches is not None:
+            matches.clear()
+            matches.views.clear()
+        matches = begun
+        for step in _passes(level):
+            matches = _swept(matches, sources, step, folder / f"pass{turn}", seed=seed + turn, bar=bar)
             turn += 1
-            if bar is not None:
-                bar.advance()
     assert matches is not None
     return matches
 
 
-def _enlarged(planes: Floats, size_hw: tuple[int, int]) -> Floats:
+def _swept(
+    before: Matches, sources: NDArray[np.int32], step: Pass, folder: Path, *, seed: int, bar: Bar | None
+) -> Matches:
+    """One pass over all pictures; takes the place of `before`."""
+    after = Matches.at(before.views, folder)
+    for i, view in enumerate(before.views):
+        near = [int(j) for j in sources[i] if j >= 0]
+        others = [before.views[j] for j in near]
+        depths = [before.depths[j] for j in near] if step.is_geometric else None
+        state = before.hypotheses[i]
+        stereo_costs(view, state, others, step.settings, depths=depths)
+        stereo_sweep(view, state, others, step.settings, depths=depths, seed=977 * seed + i)
+        after.put(state)
+        if bar is not None:
+            bar.advance()
+    before.clear()
+    return after
+
+
+def _enlarged(state: Hypotheses, size_hw: tuple[int, int]) -> Hypotheses:
     """Planes do not depend on the resolution: the nearest pixel's."""
-    return np.asarray(cv2.resize(planes, size_hw[::-1], interpolation=cv2.INTER_NEAREST))
+    planes = cv2.resize(state.planes, size_hw[::-1], interpolation=cv2.INTER_NEAREST)
+    chosen = cv2.resize(state.chosen, size_hw[::-1], interpolation=cv2.INTER_NEAREST)
+    return Hypotheses.of(np.asarray(planes, np.float32), np.asarray(chosen, np.uint16))
 
 
-def _start(index: int, picture: Picture, view: StereoView, scene: SparseScene, seed: int) -> Floats:
-    """Planes [h, w, 3] near the sparse points, facing anywhere."""
+def _start(index: int, view: StereoView, scene: SparseScene, seed: int) -> Hypotheses:
+    """Planes near the sparse points, facing anywhere."""
     rng = np.random.default_rng((seed, index))
-    h, w = picture.camera.size_hw
+    h, w = view.grey.shape
     inverse = rng.uniform(1 / view.far, 1 / view.near, h * w)
-    local = scene.local(index, picture.view)
+    local = scene.local(index, view.camera_from_world)
     if len(local) >= START_NEIGHBOURS:
-        camera = picture.camera
-        plane = local[:, :2] / local[:, 2:] * (camera.fx, camera.fy) + (camera.cx, camera.cy)
+        fx, fy, cx, cy = view.intrinsics
+        plane = local[:, :2] / local[:, 2:] * (fx, fy) + (cx, cy)
         y, x = np.mgrid[:h, :w] + 0.5
         _, near = cKDTree(plane).query(np.stack([x.ravel(), y.ravel()], -1), START_NEIGHBOURS)
         picked = near[np.arange(h * w), rng.integers(START_NEIGHBOURS, size=h * w)]
         guess = (1 + START_SPREAD * rng.standard_normal(h * w)) / local[picked, 2]
         guess = np.clip(guess, 1 / view.far, 1 / view.near)
         inverse = np.where(rng.random(h * w) < START_ANYWHERE, inverse, guess)
-    rays = view.rays.reshape(-1, 3).astype(np.float64)
+    rays = view.rays().reshape(-1, 3).astype(np.float64)
     normals = rays / np.linalg.norm(rays, axis=1, keepdims=True) + rng.uniform(-1, 1, (h * w, 3))
     facing = (normals * rays).sum(1)
     normals = np.where((np.abs(facing) < 0.1)[:, None], rays, normals)
     planes = normals * (inverse / (normals * rays).sum(1))[:, None]
-    return planes.reshape(h, w, 3).astype(np.float32)
+    return Hypotheses.of(planes.reshape(h, w, 3).astype(np.float32))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -35,6 +36,8 @@ class Picture:
 
     def resized(self, size_hw: tuple[int, int]) -> "Picture":
         """The same, smaller: each pixel the mean of its area, valid where all of it is."""
+        if size_hw == self.camera.size_hw:
+            return self
         h, w = size_hw
         color = np.asarray(cv2.resize(self.color, (w, h), interpolation=cv2.INTER_AREA), np.uint8)
         valid = cv2.resize(self.is_valid.astype(np.float32), (w, h), interpolation=cv2.INTER_AREA) > 0.99
@@ -60,19 +63,26 @@ def read_picture(view: View, max_size: int | None) -> Picture:
     color = np.rint(255 * photo.over(0.0)).astype(np.uint8) if photo.alpha is not None else photo.pixels[..., :3]
     if camera.model == "PINHOLE":
         return Picture(photo.view, camera, np.ascontiguousarray(color), valid)
-    pinhole = camera.pinhole()
-    seen_at = camera.project(pinhole.unproject(pixel_centers(pinhole.size_hw))).to(torch.float32).numpy() - 0.5
-    x, y = np.moveaxis(np.nan_to_num(seen_at, nan=-9), -1, 0)
+    x, y = _straightening(camera)
     inside = cv2.remap(valid.astype(np.uint8), x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT)
     straight = cv2.remap(np.ascontiguousarray(color), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return Picture(photo.view, pinhole, np.asarray(straight, np.uint8), np.asarray(inside) > 0)
+    return Picture(photo.view, camera.pinhole(), np.asarray(straight, np.uint8), np.asarray(inside) > 0)
 
 
-def pyramid_sizes(pictures: Sequence[Picture], *, smallest: int) -> list[list[tuple[int, int]]]:
-    """Sizes (h, w) of every picture at each level, the smallest first: halved while the longest side stays >= `smallest`."""
-    longest = max(max(picture.camera.size_hw) for picture in pictures)
+@lru_cache(maxsize=2)
+def _straightening(camera: Camera) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Where in the photo, x and y [h, w], each pixel of the pinhole is seen; -9 nowhere. The same for a camera's pictures."""
+    pinhole = camera.pinhole()
+    seen_at = camera.project(pinhole.unproject(pixel_centers(pinhole.size_hw))).to(torch.float32).numpy() - 0.5
+    seen_at = np.nan_to_num(seen_at, nan=-9)
+    return np.ascontiguousarray(seen_at[..., 0]), np.ascontiguousarray(seen_at[..., 1])
+
+
+def pyramid_sizes(sizes_hw: Sequence[tuple[int, int]], *, smallest: int) -> list[list[tuple[int, int]]]:
+    """Of pictures' sizes, those at each level, the smallest first: halved while the longest side stays >= `smallest`."""
+    longest = max(max(size) for size in sizes_hw)
     n_levels = 1 + max(0, int(np.log2(longest / smallest)))
     return [
-        [tuple(max(2, round(side / 2**level)) for side in picture.camera.size_hw) for picture in pictures]  # type: ignore[misc]
+        [(max(2, round(h / 2**level)), max(2, round(w / 2**level))) for h, w in sizes_hw]
         for level in reversed(range(n_levels))
     ]

@@ -18,9 +18,8 @@ _KINDS = {  # RGB
 }
 
 
-def contact_sheet(shown: Sequence[tuple[NDArray[np.uint8], MatchedView]]) -> NDArray[np.uint8]:
-    """One row a view (its colour picture [h, w, 3] and what is known of it): photo, depth, normals, kind."""
-    rows = [np.concatenate([_small(picture) for picture in _row(color, view)], 1) for color, view in shown]
+def contact_sheet(rows: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """The rows of `sheet_row` below each other."""
     widest = max(row.shape[1] for row in rows)
     return np.concatenate([np.pad(row, ((0, 4), (0, widest - row.shape[1]), (0, 0))) for row in rows], 0)
 
@@ -30,7 +29,8 @@ def spread(n: int, n_rows: int = N_ROWS) -> list[int]:
     return sorted(set(np.linspace(0, n - 1, min(n, n_rows)).round().astype(int).tolist()))
 
 
-def _row(color: NDArray[np.uint8], view: MatchedView) -> list[NDArray[np.uint8]]:
+def sheet_row(color: NDArray[np.uint8], view: MatchedView) -> NDArray[np.uint8]:
+    """A view's picture [h, w, 3] and what is known of it, side by side: photo, depth, normals, kind."""
     known = view.has_depth
     inverse = np.where(known, 1 / np.where(known, view.depth, 1), 0)
     low, high = np.percentile(inverse[known], [1, 99]) if known.any() else (0.0, 1.0)
@@ -41,7 +41,8 @@ def _row(color: NDArray[np.uint8], view: MatchedView) -> list[NDArray[np.uint8]]
     for kind, paint in _KINDS.items():
         kinds[view.kind == kind] = paint
     shown = [np.asarray(depth, np.uint8), normal]
-    return [color, *(np.where(known[..., None], picture, 40).astype(np.uint8) for picture in shown), kinds]
+    columns = [color, *(np.where(known[..., None], picture, 40).astype(np.uint8) for picture in shown), kinds]
+    return np.concatenate([_small(picture) for picture in columns], 1)
 
 
 def _small(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

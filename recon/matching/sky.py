@@ -7,8 +7,9 @@ above; what is closed all round, as a patch of paint on a wall is, must have the
 Indoors nothing passes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from recon.geometry import invert_rigid
 from recon.matching.confirm import Confirmed
 from recon.matching.pictures import Picture
+from recon.matching.shelf import Shelf
 
 Mask = NDArray[np.bool_]
 
@@ -41,45 +43,82 @@ class _Regions:
     numbers: list[int]
 
 
+@dataclass(frozen=True)
+class _Part:
+    """A connected region that may be sky."""
+
+    color: NDArray[np.float64]  # [3], the median
+    is_open: bool  # cut off by the picture's border at its highest place
+
+
 def find_sky(
-    pictures: Sequence[Picture], confirmed: Sequence[Confirmed], neighbours: NDArray[np.int32], *, is_up_aligned: bool
-) -> list[Mask]:
+    pictures: Sequence[Picture],
+    confirmed: Sequence[Confirmed],
+    neighbours: NDArray[np.int32],
+    scratch: Path,
+    *,
+    is_up_aligned: bool,
+) -> Iterator[Mask]:
     """Masks [h, w], True where the sky is."""
-    regions = [_regions(p, known, is_up_aligned) for p, known in zip(pictures, confirmed, strict=True)]
-    accepted = []
-    for i, picture in enumerate(pictures):
-        near = [int(j) for j in neighbours[i, :N_NEIGHBOURS] if j >= 0]
-        labels = regions[i].labels
-        hits = _hits(picture, labels > 0, [(pictures[j], confirmed[j]) for j in near])
-        same, seen = _same_directions(
-            picture, labels > 0, [(pictures[j], regions[j].labels > 0, confirmed[j]) for j in near]
+    every = zip(pictures, confirmed, strict=True)
+    regions = Shelf.of(scratch / "regions", (_regions(p, known, is_up_aligned) for p, known in every))
+    masks = Shelf.of(
+        scratch / "accepted", (_accepted(i, pictures, confirmed, regions, neighbours) for i in range(len(pictures)))
+    )
+    parts = [_parts(picture, mask, is_up_aligned) for picture, mask in zip(pictures, masks, strict=True)]
+    open_colors = np.array([part.color for some in parts for part in some if part.is_open]).reshape(-1, 3)
+    for picture, known, mask, some in zip(pictures, confirmed, masks, parts, strict=True):
+        kept = mask & ~_closed_of_other_color(mask, some, open_colors)
+        yield _grown(kept, picture, known)
+    regions.clear()
+    masks.clear()
+
+
+def _accepted(
+    index: int,
+    pictures: Sequence[Picture],
+    confirmed: Sequence[Confirmed],
+    regions: Sequence[_Regions],
+    neighbours: NDArray[np.int32],
+) -> Mask:
+    """The candidates of one picture that neither other views' matter nor their looks speak against."""
+    labels = regions[index].labels
+    is_sky = np.zeros(labels.shape, bool)
+    if not regions[index].numbers:
+        return is_sky
+    near = [int(j) for j in neighbours[index, :N_NEIGHBOURS] if j >= 0]
+    others = [(pictures[j], regions[j].labels > 0, confirmed[j]) for j in near]
+    hits = _hits(pictures[index], labels > 0, [(picture, known) for picture, _, known in others])
+    same, seen = _same_directions(pictures[index], labels > 0, others)
+    for number in regions[index].numbers:
+        here = labels == number
+        n_seen = int(seen[here].sum())
+        agrees = n_seen == 0 or same[here].sum() >= MIN_SAME * n_seen
+        if hits[here].sum() * PROBE**2 <= MAX_HITS * here.sum() and agrees:
+            is_sky |= here
+    return is_sky
+
+
+def _parts(picture: Picture, mask: Mask, is_up_aligned: bool) -> list[_Part]:
+    """The connected regions of a mask, in the order of `cv2.connectedComponents`."""
+    n, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
+    if n == 1:
+        return []
+    height = _directions(picture)[..., 2] if is_up_aligned else -np.mgrid[: mask.shape[0], : mask.shape[1]][0]
+    regions = (labels == k for k in range(1, n))
+    return [_Part(np.median(picture.color[region], axis=0), _is_open(region, height)) for region in regions]
+
+
+def _closed_of_other_color(mask: Mask, parts: Sequence[_Part], open_colors: NDArray[np.float64]) -> Mask:
+    """The closed regions of a mask whose colour no open region of any picture has; none where none is open anywhere."""
+    _, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
+    is_other = [False]
+    for part in parts:
+        is_known = (
+            part.is_open or not len(open_colors) or np.abs(open_colors - part.color).max(1).min() <= MAX_COLOR_OFF
         )
-        is_sky = np.zeros(labels.shape, bool)
-        for number in regions[i].numbers:
-            here = labels == number
-            n_seen = int(seen[here].sum())
-            agrees = n_seen == 0 or same[here].sum() >= MIN_SAME * n_seen
-            if hits[here].sum() * PROBE**2 <= MAX_HITS * here.sum() and agrees:
-                is_sky |= here
-        accepted.append(is_sky)
-    masks = _of_open_color(pictures, accepted, is_up_aligned)
-    return [_grown(mask, p, known) for mask, p, known in zip(masks, pictures, confirmed, strict=True)]
-
-
-def _of_open_color(pictures: Sequence[Picture], masks: Sequence[Mask], is_up_aligned: bool) -> list[Mask]:
-    """`masks` without closed regions whose colour no open region has; all of them where none is open in any picture."""
-    parts = []  # (picture, region [h, w], its colour, whether it is open)
-    for i, (picture, mask) in enumerate(zip(pictures, masks, strict=True)):
-        n, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
-        height = _directions(picture)[..., 2] if is_up_aligned else -np.mgrid[: mask.shape[0], : mask.shape[1]][0]
-        for region in (labels == k for k in range(1, n)):
-            parts.append((i, region, np.median(picture.color[region], axis=0), _is_open(region, height)))
-    open_colors = np.array([color for *_, color, is_open in parts if is_open]).reshape(-1, 3)
-    kept = [np.zeros_like(mask) for mask in masks]
-    for i, region, color, is_open in parts:
-        if is_open or not len(open_colors) or np.abs(open_colors - color).max(1).min() <= MAX_COLOR_OFF:
-            kept[i] |= region
-    return kept
+        is_other.append(not is_known)
+    return np.array(is_other)[labels]
 
 
 def _is_open(region: Mask, height: NDArray[np.float64]) -> bool:

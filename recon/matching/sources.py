@@ -24,9 +24,8 @@ class SparseScene:
     positions: Array  # [n, 3] world
     seen: tuple[NDArray[np.int64], ...]  # per view, indices of points
 
-    def local(self, index: int, view: View) -> Array:
-        """Positions [k, 3] in the camera frame of the points that view `index` sees, in front of it."""
-        camera_from_world = invert_rigid(view.world_from_camera)
+    def local(self, index: int, camera_from_world: Array) -> Array:
+        """Positions [k, 3] in the camera frame [4, 4] of the points that view `index` sees, in front of it."""
         local = self.positions[self.seen[index]] @ camera_from_world[:3, :3].T + camera_from_world[:3, 3]
         return local[local[:, 2] > 0]
 
@@ -121,7 +120,7 @@ def _angle_worth(degrees: Array) -> Array:
 
 def typical_depth(views: Sequence[View], scene: SparseScene) -> float:
     """Median depth of the points in the views; without points, the distance to what all cameras look at."""
-    depths = np.concatenate([scene.local(i, view)[:, 2] for i, view in enumerate(views)])
+    depths = np.concatenate(_point_depths(views, scene))
     if len(depths) >= MIN_KNOWN:
         return float(np.median(depths))
     poses = np.stack([view.world_from_camera for view in views])
@@ -130,7 +129,7 @@ def typical_depth(views: Sequence[View], scene: SparseScene) -> float:
 
 def depth_ranges(views: Sequence[View], scene: SparseScene) -> list[tuple[float, float]]:
     """The depths (near, far) that each view is searched between: its points' with room on both sides."""
-    local = [scene.local(i, view)[:, 2] for i, view in enumerate(views)]
+    local = _point_depths(views, scene)
     everything = np.concatenate(local)
     if len(everything) < MIN_KNOWN:
         distance = typical_depth(views, scene)
@@ -141,3 +140,7 @@ def depth_ranges(views: Sequence[View], scene: SparseScene) -> list[tuple[float,
         near, far = np.percentile(depths, [1, 99]) if len(depths) >= MIN_KNOWN else (near_all, far_all)
         ranges.append((0.5 * float(min(near, 2 * near_all)), 2.0 * float(max(far, 0.5 * far_all))))
     return ranges
+
+
+def _point_depths(views: Sequence[View], scene: SparseScene) -> list[Array]:
+    return [scene.local(i, invert_rigid(view.world_from_camera))[:, 2] for i, view in enumerate(views)]

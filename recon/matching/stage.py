@@ -1,8 +1,9 @@
 """The matching stage: poses/ and the training pictures -> matching/, depth and normal of every pixel that is sure enough."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -16,11 +17,13 @@ from recon.geometry import Kind, MatchedView, Reconstruction, View
 from recon.kernels.planes import LabelSettings
 from recon.matching.blank import PlaneDepths, fill_blank
 from recon.matching.confirm import Confirmed, confirm
-from recon.matching.passes import match_pictures, n_passes
+from recon.matching.openings import opened, sight_lines
+from recon.matching.passes import match_pictures, n_sweeps
 from recon.matching.pictures import Picture, read_picture
 from recon.matching.scene_planes import THICKNESS, VOXEL, find_planes
 from recon.matching.settings import MatchingSettings
-from recon.matching.sheet import contact_sheet, spread
+from recon.matching.sheet import contact_sheet, sheet_row, spread
+from recon.matching.shelf import Shelf
 from recon.matching.sky import find_sky
 from recon.matching.sources import choose_sources, depth_ranges, sparse_scene, typical_depth
 from recon.matching.voxels import oriented_voxels
@@ -28,6 +31,7 @@ from recon.workspace import StageRun, Workspace, write_json
 
 MAX_SOURCES = 16  # pictures asked about a plane
 SKY_CONFIDENCE = 0.9
+FAR = 50.0  # typical depths: where lines of sight into the sky end
 MIN_VIEWS = 4  # fewer pictures cannot confirm each other
 
 
@@ -50,14 +54,17 @@ def match_views(
     if run.is_finished:
         say("matching: up to date")
         return workspace.matching
-    with run as folder:
-        pictures = [read_picture(view, settings.max_size) for view in views]
-        matched = _match(pictures, reconstruction, model, settings, seed)
-        shares = [_write(folder, picture, known) for picture, known in zip(pictures, matched, strict=True)]
-        chosen = spread(len(pictures))
-        write_image(folder / "matching.png", contact_sheet([(pictures[i].color, matched[i]) for i in chosen]))
+    with run as folder, TemporaryDirectory(dir=folder, prefix="scratch") as scratch:
+        work = Path(scratch)
+        pictures = Shelf.of(work / "pictures", (read_picture(view, settings.max_size) for view in views))
+        shown, shares, chosen = [], [], spread(len(views))
+        for i, known in enumerate(_match(pictures, reconstruction, model, settings, seed, work)):
+            shares.append(_write(folder, pictures[i], known))
+            if i in chosen:
+                shown.append(sheet_row(pictures[i].color, known))
+        write_image(folder / "matching.png", contact_sheet(shown))
         totals = {key: float(np.mean([share[key] for share in shares])) for key in shares[0]}
-        names = [picture.view.name for picture in pictures]
+        names = [view.name for view in views]
         write_json(
             folder / "matching.json",
             {"views": dict(zip(names, shares, strict=True)), **totals, "kinds": {k.name.lower(): int(k) for k in Kind}},
@@ -86,43 +93,56 @@ def _why_not(views: Sequence[View], settings: MatchingSettings) -> str | None:
 
 
 def _match(
-    pictures: list[Picture], reconstruction: Reconstruction, model: Path, settings: MatchingSettings, seed: int
-) -> list[MatchedView]:
-    views = [picture.view for picture in pictures]
+    pictures: Sequence[Picture],
+    reconstruction: Reconstruction,
+    model: Path,
+    settings: MatchingSettings,
+    seed: int,
+    scratch: Path,
+) -> Iterator[MatchedView]:
+    """In the order of `pictures`; `scratch` holds what does not fit into memory."""
+    views = training_views(reconstruction)
     scene = sparse_scene(reconstruction, views, model)
     sources = choose_sources(views, scene, settings.sources)
-    with progress("matching", n_passes(pictures)) as bar:
-        matches = match_pictures(pictures, scene, sources, depth_ranges(views, scene), seed=seed, bar=bar)
+    with progress("matching", n_sweeps(pictures)) as bar:
+        matches = match_pictures(pictures, scene, sources, depth_ranges(views, scene), scratch, seed=seed, bar=bar)
     neighbours = choose_sources(views, scene, settings.neighbours)
-    confirmed = confirm(
-        matches,
-        pictures,
-        neighbours,
-        min_agreeing=settings.min_agreeing,
-        agreement_px=settings.agreement_px,
-        agreement=settings.agreement,
-        max_cost=settings.max_cost,
-    )
-    skies = [np.zeros(picture.camera.size_hw, bool) for picture in pictures]
-    if settings.sky:
-        skies = find_sky(pictures, confirmed, neighbours, is_up_aligned=reconstruction.is_up_aligned)
-        confirmed = [known.without(sky) for known, sky in zip(confirmed, skies, strict=True)]
-    filled = [PlaneDepths.nothing(picture.camera.size_hw) for picture in pictures]
+    confirmed = Shelf.of(scratch / "confirmed", confirm(matches, pictures, neighbours, settings))
+    matches.clear()
+    skies = Shelf.of(scratch / "sky", _skies(pictures, confirmed, neighbours, scratch, settings, reconstruction))
+    on_ground = (known.without(sky) for known, sky in zip(confirmed, skies, strict=True))
+    confirmed = Shelf.of(scratch / "below_sky", on_ground)
+    filled: Iterator[PlaneDepths] = (PlaneDepths.nothing(picture.camera.size_hw) for picture in pictures)
     if settings.planes:
         depth = typical_depth(views, scene)
         centers = np.stack([view.world_from_camera[:3, 3] for view in views])
         voxels = oriented_voxels(pictures, confirmed, VOXEL * depth)
         planes = find_planes(voxels, centers, typical_depth=depth, seed=seed)
+        lines = list(sight_lines(pictures, confirmed, skies, far=FAR * depth))
+        planes = opened(planes, lines, THICKNESS * depth)
         asked = choose_sources(views, scene, MAX_SOURCES)
-        settings_of_labels = LabelSettings(shell_margin=2 * THICKNESS * depth)
-        filled = fill_blank(pictures, matches.views, confirmed, skies, planes, asked, settings_of_labels)
-    return [_matched_view(*known) for known in zip(pictures, confirmed, filled, skies, strict=True)]
+        of_labels = LabelSettings(shell_margin=2 * THICKNESS * depth)
+        filled = fill_blank(pictures, matches.views, confirmed, skies, planes, asked, scratch, of_labels)
+    yield from map(_matched_view, pictures, confirmed, filled, skies)
+
+
+def _skies(
+    pictures: Sequence[Picture],
+    confirmed: Sequence[Confirmed],
+    neighbours: NDArray[np.int32],
+    scratch: Path,
+    settings: MatchingSettings,
+    reconstruction: Reconstruction,
+) -> Iterator[NDArray[np.bool_]]:
+    if settings.sky:
+        return find_sky(pictures, confirmed, neighbours, scratch, is_up_aligned=reconstruction.is_up_aligned)
+    return (np.zeros(picture.camera.size_hw, bool) for picture in pictures)
 
 
 def _matched_view(picture: Picture, known: Confirmed, plane: PlaneDepths, sky: NDArray[np.bool_]) -> MatchedView:
     is_plane = plane.depth > 0
     kind = np.select([known.is_confirmed, is_plane, sky], [Kind.MATCHED, Kind.PLANE, Kind.SKY], Kind.UNKNOWN)
-    normal = np.where(is_plane[..., None], plane.normal, known.normals(picture))
+    normal = np.where(is_plane[..., None], plane.normal, known.normal)
     confidence = np.select([known.is_confirmed, is_plane, sky], [known.confidence, plane.confidence, SKY_CONFIDENCE], 0)
     return MatchedView(
         name=picture.view.name,

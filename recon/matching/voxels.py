@@ -28,27 +28,38 @@ class Voxels:
 
 def oriented_voxels(pictures: Sequence[Picture], confirmed: Sequence[Confirmed], side: float) -> Voxels:
     """Mean position and normal of the confirmed pixels in every voxel of `side` that several of them fall into."""
-    points, normals = [], []
+    parts, n_merged = [_merged(np.zeros((0, 3), np.int32), np.zeros((0, 6)), np.zeros(0))], 0
     for picture, known in zip(pictures, confirmed, strict=True):
-        step = max(1, max(picture.camera.size_hw) // 200)
-        at = np.zeros_like(known.is_confirmed)
-        at[::step, ::step] = known.is_confirmed[::step, ::step]
-        y, x = np.nonzero(at)
-        camera, pose = picture.camera, picture.world_from_camera
-        rays = np.stack([(x + 0.5 - camera.cx) / camera.fx, (y + 0.5 - camera.cy) / camera.fy, np.ones(len(x))], -1)
-        points.append(rays * known.depth[at][:, None] @ pose[:3, :3].T + pose[:3, 3])
-        q = known.planes[at].astype(np.float64)
-        normals.append(-q / np.linalg.norm(q, axis=-1, keepdims=True) @ pose[:3, :3].T)
-    position, normal = np.concatenate(points), np.concatenate(normals)
-    if not len(position):
-        return Voxels(position, normal, np.zeros(0))
-    cells = np.floor((position - position.min(0)) / side).astype(np.int64)
-    size = cells.max(0) + 1
-    key = (cells[:, 0] * size[1] + cells[:, 1]) * size[2] + cells[:, 2]
-    _, owner, counts = np.unique(key, return_inverse=True, return_counts=True)
-    sums = [np.bincount(owner, column) for column in (*position.T, *normal.T)]
-    mean = np.stack(sums, -1) / counts[:, None]
+        position, normal = _oriented_points(picture, known)
+        here = np.floor(position / side).astype(np.int32)
+        parts.append(_merged(here, np.concatenate([position, normal], -1), np.ones(len(here))))
+        if sum(len(counts) for *_, counts in parts) > 2 * n_merged:
+            parts = [_merged(*map(np.concatenate, zip(*parts, strict=True)))]
+            n_merged = len(parts[0][2])
+    _, sums, counts = _merged(*map(np.concatenate, zip(*parts, strict=True)))
+    mean = sums / np.maximum(counts, 1)[:, None]
     length = np.linalg.norm(mean[:, 3:], axis=-1)
     keep = (counts >= 3) & (length > 0.6)  # a voxel whose normals scatter says nothing of planes
     weights = np.minimum(counts / 12, 1)
     return Voxels(mean[keep, :3], mean[keep, 3:] / length[keep, None], weights[keep])
+
+
+def _oriented_points(picture: Picture, known: Confirmed) -> tuple[Array, Array]:
+    """World positions and normals [n, 3] of a share of the confirmed pixels."""
+    step = max(1, max(picture.camera.size_hw) // 200)
+    y, x = (step * i for i in np.nonzero(known.depth[::step, ::step]))
+    camera, pose = picture.camera, picture.world_from_camera
+    rays = np.stack([(x + 0.5 - camera.cx) / camera.fx, (y + 0.5 - camera.cy) / camera.fy, np.ones(len(x))], -1)
+    position = rays * known.depth[y, x][:, None] @ pose[:3, :3].T + pose[:3, 3]
+    return position, known.normal[y, x].astype(np.float64)
+
+
+def _merged(cells: NDArray[np.int32], sums: Array, counts: Array) -> tuple[NDArray[np.int32], Array, Array]:
+    """One row a cell."""
+    order = np.lexsort(cells.T)
+    cells, sums, counts = cells[order], sums[order], counts[order]
+    is_first = np.concatenate([np.ones(min(len(cells), 1), bool), (np.diff(cells, axis=0) != 0).any(1)])
+    starts = np.flatnonzero(is_first)
+    if not len(starts):
+        return cells, sums, counts
+    return cells[starts], np.add.reduceat(sums, starts), np.add.reduceat(counts, starts)

@@ -1,5 +1,6 @@
 """The poses stage for captured frames: structure from motion, aligned with gravity, in metres where scale is known."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +13,7 @@ from recon.console import say, warn
 from recon.doctor import examine, failure_told
 from recon.errors import UserError
 from recon.formats import cameras_json, colmap
-from recon.formats.frames_json import FrameImage, FrameSet, read_frames_json
+from recon.formats.frame_set import FrameImage, FrameSet, read_frame_set
 from recon.geometry.reconstruction import Reconstruction, View
 from recon.geometry.transforms import Similarity
 from recon.poses.exchange import write_exchange
@@ -36,7 +37,7 @@ def pose_frames(
     `poses_failed.json` holds what was found.
     """
     workspace.poses_failed.unlink(missing_ok=True)
-    frames = read_frames_json(workspace)
+    frames = read_frame_set(workspace)
     if frames.is_lens_exact and settings.camera_model != "auto":
         raise UserError(
             f"poses.camera_model={settings.camera_model}: the frames are views cut from panoramas, exact pinholes without "
@@ -99,8 +100,9 @@ def _to_world(
 
 def _named(captured: Reconstruction, frames: FrameSet, folder: Path) -> Reconstruction:
     """Views with the names and times that capture gave them, in order of capture."""
-    by_image = {view.image: view for view in captured.views}
-    posed = [(by_image[folder / f.image], f) for f in frames.frames if folder / f.image in by_image]
+    by_image = {os.path.abspath(view.image): view for view in captured.views}  # the run folder may be a relative path
+    found = [(by_image.get(os.path.abspath(folder / frame.image)), frame) for frame in frames.frames]
+    posed = [(view, frame) for view, frame in found if view is not None]
     return replace(captured, views=tuple(_as_captured(view, f, folder) for view, f in posed))
 
 

@@ -25,7 +25,7 @@ from recon.score.settings import EvaluateSettings
 from recon.score.ssim import n_scales
 from recon.workspace import StageRun, Workspace, read_metrics
 
-GainFn = Callable[[str], NDArray[np.float32]]  # of the picture with this name: [3]
+GainFn = Callable[[View], NDArray[np.float32]]  # exposure [3] of a picture
 BACKGROUNDS = {"white": 1.0, "black": 0.0, "sky": None, "none": None}  # sky: learned by the field
 
 
@@ -51,7 +51,7 @@ def evaluate_field(
     """Score the held-out views; the section "eval" of metrics.json is returned.
 
     `background` is what photos with transparency are composited on: "white" or "black"; "none" where no photo has any.
-    `gain_fn` gives the exposure [3] of the picture with this name, without a look at it: that of its neighbours in time.
+    `gain_fn` gives the exposure [3] of a picture without a look at it: that of its neighbours in time.
     """
     if background not in BACKGROUNDS:
         raise UserError(f"background {background!r}: expected one of {', '.join(BACKGROUNDS)}.")
@@ -64,7 +64,7 @@ def evaluate_field(
         "evaluate",
         workspace.held_out,
         settings=settings,
-        inputs=[workspace.checkpoint, workspace.cameras_json, *Reconstruction(tuple(views)).files],
+        inputs=[workspace.field_file, workspace.cameras_json, *Reconstruction(tuple(views)).files],
         also={"background": background, "views": [view.name for view in views]},
         section="eval",
     )
@@ -78,7 +78,7 @@ def evaluate_field(
             per_image[view.name] = scores
             bar.advance(note=f"PSNR {_text(scores['psnr'])} dB")
         metrics = _summary(per_image, _size_hw(views[-1], settings.scale), len(candidates), background)
-        is_gained = any((gain_fn(view.name) != 1).any() for view in views)
+        is_gained = any((gain_fn(view) != 1).any() for view in views)
         metrics["exposure"] = "neighbours in time" if is_gained else "none"
         metrics["seconds"] = round(run.seconds, 2)
         run.metrics = metrics
@@ -122,7 +122,7 @@ def _photo_and_render(
     view: View, render_view_fn: RenderViewFn, gain_fn: GainFn, background: str, scale: float
 ) -> Shown:
     photo = read_photo(view, _size_hw(view, scale))
-    rendered = render_view_fn(photo.view.camera, view.world_from_camera).exposed(gain_fn(view.name))
+    rendered = render_view_fn(photo.view.camera, view.world_from_camera).exposed(gain_fn(view))
     return Shown(view, photo_colors(photo, background), photo.mask, rendered)
 
 

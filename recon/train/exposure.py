@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from recon.field.checkpoint import like
-from recon.field.exposure import Exposures
+from recon.field.exposure import Exposures, lens_of
+from recon.geometry import View
 from recon.train.optimizer import SparseAdam
 
 RATE = 0.05  # of the field's learning rate: a gain may move by a fifth in 400 steps
@@ -23,9 +24,9 @@ PULL = 1e-3  # times the squared log gain, beside the colour loss of the picture
 class ExposureLearner:
     """Log gains [n_photos, 3] and their optimiser."""
 
-    def __init__(self, names: Sequence[str], device: torch.device) -> None:
-        self._names = tuple(names)
-        self._log_gains = nn.Parameter(torch.zeros(len(names), 3, device=device))
+    def __init__(self, views: Sequence[View], device: torch.device) -> None:
+        self._views = tuple(views)
+        self._log_gains = nn.Parameter(torch.zeros(len(views), 3, device=device))
         self._optimizer = SparseAdam([self._log_gains], betas=(0.9, 0.99), epsilon=1e-15)
 
     def evened(self, colors: Tensor, photos: Tensor) -> Tensor:
@@ -37,9 +38,9 @@ class ExposureLearner:
     ) -> None:
         """One step from rendered and evened colours [n, 3] of rays of photos [n]."""
         slope = ((rendered - evened) / huber_delta).clamp(-1, 1) * evened
-        count = torch.bincount(photos, minlength=len(self._names)).clamp_min(1)[:, None]
+        count = torch.bincount(photos, minlength=len(self._views)).clamp_min(1)[:, None]
         mean = torch.zeros_like(self._log_gains).index_add(0, photos, slope) / count
-        seen = torch.zeros(len(self._names), 1, device=mean.device).index_fill(0, photos, 1.0)
+        seen = torch.zeros(len(self._views), 1, device=mean.device).index_fill(0, photos, 1.0)
         assert self._log_gains.grad is not None
         self._log_gains.grad.add_(mean + seen * 2 * PULL * self._log_gains.detach())
         self._optimizer.step(RATE * learning_rate)
@@ -47,9 +48,10 @@ class ExposureLearner:
 
     def exposures(self) -> Exposures:
         """What was learned, in the order of names."""
-        order = sorted(range(len(self._names)), key=lambda i: self._names[i])
+        order = sorted(range(len(self._views)), key=lambda i: self._views[i].name)
+        views = [self._views[i] for i in order]
         gains = self._log_gains.detach().cpu().numpy()[order].astype(np.float32)
-        return Exposures(tuple(self._names[i] for i in order), gains)
+        return Exposures(tuple(v.name for v in views), tuple(lens_of(v.camera) for v in views), gains)
 
     def state(self) -> dict[str, Any]:
         """What the next step depends on, for checkpoints."""

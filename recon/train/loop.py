@@ -11,7 +11,8 @@ import torch
 from recon.console import Bar, progress, say
 from recon.field.checkpoint import save_checkpoint
 from recon.field.exposure import NO_EXPOSURES
-from recon.field.trained import TrainedField, describe
+from recon.field.field_file import save_field
+from recon.field.trained import TrainedField
 from recon.formats.photos import Photo
 from recon.pixels import PixelSampler
 from recon.score.metrics import psnr
@@ -92,12 +93,12 @@ class Run:
     def save(self) -> None:
         state = {
             "key": self.key,
-            "model": describe(self._trained()),
             "training": self.training.state(),
             "curve": vars(self.curve),
             "totals": vars(self.totals),
         }
         save_checkpoint(self.workspace.checkpoint, state)
+        save_field(self.workspace.field_file, self._trained())
         write_json(self.workspace.field / "curve.json", vars(self.curve))
 
     def _trained(self) -> TrainedField:
@@ -143,7 +144,7 @@ class Run:
         trained, scores = self._trained(), []
         for photo in self.preview_photos:
             rendered = trained.render(photo.view.camera, photo.view.world_from_camera)
-            rendered = rendered.exposed(trained.exposures.gain(photo.view.name))
+            rendered = rendered.exposed(trained.exposures.gain(photo.view))
             truth = photo.over(1.0)
             scores.append(psnr(truth, rendered.color))
             monitor.held_out(self.training.step, photo.view.name, photo=truth, rendered=rendered)

@@ -62,6 +62,10 @@ class Workspace:
         return self.field / "checkpoint.pt"
 
     @property
+    def field_file(self) -> Path:
+        return self.field / "field.pt"
+
+    @property
     def held_out(self) -> Path:
         return self.root / "held_out"
 
@@ -76,6 +80,10 @@ class Workspace:
     @property
     def mesh(self) -> Path:
         return self.root / "mesh"
+
+    @property
+    def mesh_npz(self) -> Path:
+        return self.mesh / "mesh.npz"
 
     @property
     def world(self) -> Path:

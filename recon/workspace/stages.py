@@ -30,7 +30,7 @@ STAGE_MARK = "stage.json"
 class StageRun:
     """The context in which a stage works.
 
-        run = StageRun(workspace, "mesh", workspace.mesh, settings=settings, inputs=[workspace.checkpoint])
+        run = StageRun(workspace, "mesh", workspace.mesh, settings=settings, inputs=[workspace.field_file])
         if run.is_finished:
             say("mesh: up to date")
             return
@@ -168,5 +168,11 @@ def mark_finished(folder: Path, key: str, *, settings: Any, seconds: float) -> N
 
 def stage_warnings(workspace: Workspace) -> dict[str, list[str]]:
     """Warnings of every finished stage, by folder name."""
-    marks = sorted(workspace.root.glob(f"*/{STAGE_MARK}"))
-    return {mark.parent.name: read_json(mark, made_by="python scripts/run.py").get("warnings", []) for mark in marks}
+    found = {}
+    for mark in sorted(workspace.root.glob(f"*/{STAGE_MARK}")):
+        try:
+            warnings = read_json(mark, made_by="python scripts/run.py").get("warnings")
+        except UserError:  # damaged: the stage will run again
+            warnings = None
+        found[mark.parent.name] = [str(warning) for warning in warnings] if isinstance(warnings, list) else []
+    return found

@@ -9,10 +9,11 @@ import torch
 
 from recon.errors import UserError
 from recon.field import FieldShape, RadianceField
-from recon.field.checkpoint import VERSION, believed, load_checkpoint, save_checkpoint
-from recon.field.trained import revive
+from recon.field.checkpoint import VERSION, load_checkpoint, save_checkpoint
+from recon.field.field_file import load_trained_field, save_field
 from recon.kernels import OccupancyLayout, native
 from recon.render.occupancy import Occupancy
+from recon.workspace import Workspace
 
 
 def state() -> dict[str, Any]:
@@ -69,47 +70,72 @@ def test_what_is_no_checkpoint_is_said_to_be_none(tmp_path: Path, content: Any, 
 SHAPE = FieldShape(2, 2, 8, 4, 16, width=16, is_contracted=False, has_sky=True)
 
 
-def parts() -> tuple[dict[str, Any], dict[str, Any]]:
+def parts() -> dict[str, Any]:
+    """What `save_field` writes."""
     placed = {"scene_from_world": torch.eye(4, dtype=torch.float64), "n_cascades": 2}
-    scene = {**placed, "near": 0.1, "near_scale": 0.2, "has_alpha": False}
+    scene = {**placed, "near": 0.1, "near_scale": 0.2, "pixel_side": 0.002, "has_alpha": False}
     model = {
         "shape": dict(vars(SHAPE)),
         "scene": scene,
         "lattice": {"step": 0.01, "growth": 0.005},
         "background": "sky",
         "kind": "hash_grid",
-        "exposures": {"names": [], "log_gains": torch.zeros(0, 3)},
+        "exposures": {"names": [], "lenses": [], "log_gains": torch.zeros(0, 3)},
     }
-    return model, {
-        "field": RadianceField(SHAPE).state_dict(),
-        "occupancy": {"occupied": torch.ones(2, 8, 8, 8, dtype=torch.bool)},
-    }
+    cells = {"shape": [2, 8, 8, 8], "bits": torch.full((128,), 255, dtype=torch.uint8)}
+    return {"model": model, "parameters": RadianceField(SHAPE).state_dict(), "occupied": cells}
 
 
-WRONG: dict[str, Callable[[dict[str, Any], dict[str, Any]], Any]] = {
-    "occupancy of another shape": lambda m, t: t["occupancy"].update(occupied=torch.ones(2, 8, 8, 4, dtype=torch.bool)),
-    "other cascades": lambda m, t: t["occupancy"].update(occupied=torch.ones(1, 8, 8, 8, dtype=torch.bool)),
-    "occupancy of numbers": lambda m, t: t["occupancy"].update(occupied=torch.ones(2, 8, 8, 8)),
-    "no occupancy": lambda m, t: t.pop("occupancy"),
-    "occupancy a list": lambda m, t: t.update(occupancy=[1]),
-    "a key more": lambda m, t: m["shape"].update(colour=3),
-    "a table of another size": lambda m, t: m["shape"].update(log2_table_size=9),
-    "words for numbers": lambda m, t: m["shape"].update(n_levels="two"),
-    "a background of its own": lambda m, t: m.update(background="plaid"),
-    "no scene": lambda m, t: m.update(scene=None),
+WRONG: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "occupancy of another shape": lambda s: s["occupied"].update(shape=[2, 8, 8, 4]),
+    "occupancy of a shape that is none": lambda s: s["occupied"].update(shape=[2, 8, 64]),
+    "other cascades": lambda s: s["occupied"].update(shape=[1, 8, 8, 16]),
+    "occupancy of numbers": lambda s: s["occupied"].update(bits=torch.ones(128)),
+    "no occupancy": lambda s: s.pop("occupied"),
+    "occupancy a list": lambda s: s.update(occupied=[1]),
+    "a key more": lambda s: s["model"]["shape"].update(colour=3),
+    "a table of another size": lambda s: s["model"]["shape"].update(log2_table_size=9),
+    "words for numbers": lambda s: s["model"]["shape"].update(n_levels="two"),
+    "a background of its own": lambda s: s["model"].update(background="plaid"),
+    "no scene": lambda s: s["model"].update(scene=None),
+    "parameters that are no tensors": lambda s: s.update(parameters={"table": 3}),
 }
 
 
-def test_parts_that_fit_make_a_field() -> None:
-    assert revive(*parts(), torch.device("cpu")).layout.shape == (2, 8, 8, 8)
+def write_parts(root: Path, state: dict[str, Any]) -> Workspace:
+    workspace = Workspace(root)
+    workspace.field.mkdir()
+    save_checkpoint(workspace.field_file, state)
+    return workspace
+
+
+def test_a_field_file_gives_the_field_back(tmp_path: Path) -> None:
+    """In half precision, which is within 2^-11 of each parameter; the cells exactly; written again, the same bytes."""
+    trained = load_trained_field(write_parts(tmp_path, parts()), device="cpu", backend="reference")
+    assert trained.layout.shape == (2, 8, 8, 8) and bool(trained.occupied.all())
+    field = trained.field
+    with torch.no_grad():
+        for i, parameter in enumerate(field.parameters()):  # small and large ones, some too large for half precision
+            parameter.normal_(std=10.0 ** (3 * i - 4))
+    trained.occupied[1, 3, :, ::3] = False
+    save_field(tmp_path / "field/field.pt", trained)
+    read = load_trained_field(Workspace(tmp_path), device="cpu", backend="reference")
+    assert torch.equal(read.occupied, trained.occupied) and not read.occupied.all()
+    for name, value in trained.field.state_dict().items():
+        torch.testing.assert_close(read.field.state_dict()[name], value, rtol=2**-11, atol=2**-25)
+    assert read.scene.scene_from_world.matrix.tolist() == trained.scene.scene_from_world.matrix.tolist()
+    before = (tmp_path / "field/field.pt").read_bytes()
+    save_field(tmp_path / "field/field.pt", read)
+    assert (tmp_path / "field/field.pt").read_bytes() == before
 
 
 @pytest.mark.parametrize("what", WRONG)
-def test_parts_that_do_not_fit_are_one_error(what: str) -> None:
-    model, training = parts()
-    WRONG[what](model, training)
-    with pytest.raises(UserError, match="not a checkpoint of recon"), believed(Path("c.pt")):
-        revive(model, training, torch.device("cpu"))
+def test_parts_that_do_not_fit_are_one_error(what: str, tmp_path: Path) -> None:
+    state = parts()
+    WRONG[what](state)
+    workspace = write_parts(tmp_path, state)
+    with pytest.raises(UserError, match="not a checkpoint of recon"):
+        load_trained_field(workspace, device="cpu", backend="reference")
 
 
 def test_an_occupancy_takes_only_its_own_grid() -> None:

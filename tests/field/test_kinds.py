@@ -9,9 +9,9 @@ import torch
 from recon import kernels, pipeline
 from recon.configuration import Settings
 from recon.errors import UserError
+from recon.field.field_file import load_trained_field
 from recon.field.hash_grid import FieldShape, RadianceField
 from recon.field.kinds import KINDS, empty_field
-from recon.field.trained import load_trained_field
 from recon.formats import cameras_json
 from recon.formats.meshes import read_ply
 from recon.settings import read_settings

@@ -87,6 +87,19 @@ def test_of_few_views_three_are_held_out_where_that_leaves_enough() -> None:
     assert counts == {1: 1, 3: 1, 8: 1, 9: 2, 10: 3, 11: 3, 16: 3, 17: 3, 24: 3, 40: 5}
 
 
+def test_of_two_cameras_that_take_turns_both_are_judged() -> None:
+    tall = Camera("PINHOLE", (70, 48), 60.0, 61.0, 24.0, 35.0)
+    views = [View(f"v{i:02d}", Path("x.png"), tall if i % 2 else CAMERA, np.eye(4)) for i in range(40)]
+    out = [view for view, is_out in zip(views, held_out(views), strict=True) if is_out]
+    assert [view.name for view in out] == ["v00", "v09", "v16", "v25", "v32"]
+    assert sum(view.camera == tall for view in out) == 2
+
+
+def test_a_camera_for_each_view_changes_nothing() -> None:
+    views = [View(f"v{i:02d}", Path("x.png"), CAMERA.resized((96 + 2 * i, 140)), np.eye(4)) for i in range(20)]
+    assert [i for i, is_out in enumerate(held_out(views)) if is_out] == [0, 8, 16]
+
+
 def test_a_split_of_the_data_set_wins() -> None:
     views = [
         View(f"v{i}", Path("x.png"), CAMERA, np.eye(4), split="test" if i in (2, 3) else "train") for i in range(9)

@@ -50,6 +50,33 @@ def everywhere(plane: np.ndarray, view: StereoView) -> np.ndarray:
     return np.broadcast_to(plane, (*view.grey.shape, 3)).astype(np.float32)
 
 
+def costs_of_all(
+    views: list[StereoView],
+    states: list[Hypotheses],
+    settings: StereoSettings,
+    depths: list[np.ndarray] | None = None,
+) -> None:
+    for i, (view, state) in enumerate(zip(views, states, strict=True)):
+        used = [s for s in SOURCES[i] if s >= 0]
+        there = None if depths is None else [depths[s] for s in used]
+        stereo_costs(view, state, [views[s] for s in used], settings, depths=there)
+
+
+def sweep_all(
+    views: list[StereoView],
+    states: list[Hypotheses],
+    settings: StereoSettings,
+    depths: list[np.ndarray] | None = None,
+    seed: int = 0,
+) -> int:
+    n = 0
+    for i, (view, state) in enumerate(zip(views, states, strict=True)):
+        used = [s for s in SOURCES[i] if s >= 0]
+        there = None if depths is None else [depths[s] for s in used]
+        n += stereo_sweep(view, state, [views[s] for s in used], settings, depths=there, seed=977 * seed + i)
+    return n
+
+
 SOURCES = np.array([[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, -1]], np.int32)
 
 
@@ -61,8 +88,8 @@ def test_costs_are_the_references(size_hw: tuple[int, int], is_geometric: bool) 
     settings = StereoSettings(n_best=2, spacing=1 + is_geometric)
     shaken = [everywhere(q, view) * rng.uniform(0.8, 1.2, (*size_hw, 1)) for q, view in zip(exact, views, strict=True)]
     hypotheses = [Hypotheses.of(planes.astype(np.float32)) for planes in shaken]
-    depths = [h.depth(v.rays) * 1.01 for h, v in zip(hypotheses, views, strict=True)] if is_geometric else None
-    stereo_costs(views, hypotheses, SOURCES, settings, depths=depths)
+    depths = [v.depth(h.planes) * 1.01 for h, v in zip(hypotheses, views, strict=True)] if is_geometric else None
+    costs_of_all(views, hypotheses, settings, depths)
     for i, (view, state) in enumerate(zip(views, hypotheses, strict=True)):
         used = [s for s in SOURCES[i] if s >= 0]
         for x, y in [(0, 0), (size_hw[1] - 1, 3), (9, 14), (20, 8)]:
@@ -79,8 +106,8 @@ def test_the_exact_plane_costs_next_to_nothing_and_others_more() -> None:
     views, exact = wall_views()
     states = [Hypotheses.of(everywhere(q, view)) for q, view in zip(exact, views, strict=True)]
     wrong = [Hypotheses.of(everywhere(1.6 * q, view)) for q, view in zip(exact, views, strict=True)]
-    stereo_costs(views, states, SOURCES, StereoSettings(n_best=2))
-    stereo_costs(views, wrong, SOURCES, StereoSettings(n_best=2))
+    costs_of_all(views, states, StereoSettings(n_best=2))
+    costs_of_all(views, wrong, StereoSettings(n_best=2))
     middle = (slice(8, 22), slice(10, 30))
     assert np.median(states[0].costs[middle]) < 0.03
     assert np.median(wrong[0].costs[middle]) > 0.3
@@ -91,24 +118,35 @@ def test_sweeps_find_the_wall_from_chance_and_views_agree_on_it() -> None:
     rng = np.random.default_rng(2)
     states = [Hypotheses.of(everywhere(np.array([0, 0, 1.0]), v) * rng.uniform(0.12, 0.9, (60, 81, 1))) for v in views]
     for turn in range(8):
-        depths = [s.depth(v.rays) for s, v in zip(states, views, strict=True)] if turn > 4 else None
-        stereo_costs(views, states, SOURCES, StereoSettings(n_best=2), depths=depths)
-        assert stereo_sweep(views, states, SOURCES, StereoSettings(n_best=2), depths=depths, seed=turn) > 30_000
-    depths = [s.depth(v.rays) for s, v in zip(states, views, strict=True)]
-    true = 1 / (views[0].rays @ exact[0].astype(np.float32))
+        depths = [v.depth(s.planes) for s, v in zip(states, views, strict=True)] if turn > 4 else None
+        costs_of_all(views, states, StereoSettings(n_best=2), depths)
+        assert sweep_all(views, states, StereoSettings(n_best=2), depths, seed=turn) > 30_000
+    depths = [v.depth(s.planes) for s, v in zip(states, views, strict=True)]
+    true = 1 / (views[0].rays() @ exact[0].astype(np.float32))
     error = np.abs(depths[0] / true - 1)[8:-8, 8:-8]
     assert np.median(error) < 0.004 and (error < 0.02).mean() > 0.9
-    agreeing, through, mean = stereo_agreement(views, depths, SOURCES, pixels=1.0, relative=0.01)[0]
+    agreeing, through, mean = stereo_agreement(views[0], depths[0], views[1:], depths[1:], pixels=1.0, relative=0.01)
     assert (agreeing[10:-10, 15:-15] >= 2).mean() > 0.8
     assert through[10:-10, 15:-15].mean() < 0.3
     np.testing.assert_allclose(mean, depths[0], rtol=0.01)
 
 
+def test_sources_chosen_before_are_kept_where_they_are_not_chosen_anew() -> None:
+    views, exact = wall_views()
+    state = Hypotheses.of(everywhere(1.1 * exact[0], views[0]))
+    state.chosen[:] = 0b011
+    stereo_costs(views[0], state, views[1:], StereoSettings(n_best=2, choose=False))
+    assert (state.chosen == 0b011).all()
+    pair = Hypotheses.of(state.planes)
+    stereo_costs(views[0], pair, views[1:3], StereoSettings(n_best=2))
+    np.testing.assert_allclose(state.costs, pair.costs, rtol=1e-5)
+
+
 def test_a_depth_in_front_of_the_wall_is_looked_through() -> None:
     views, exact = wall_views()
-    depths = [(1 / (v.rays @ q.astype(np.float32))).astype(np.float32) for v, q in zip(views, exact, strict=True)]
+    depths = [(1 / (v.rays() @ q.astype(np.float32))).astype(np.float32) for v, q in zip(views, exact, strict=True)]
     depths[0] = 0.8 * depths[0]
-    agreeing, through, _ = stereo_agreement(views, depths, SOURCES, pixels=1.0, relative=0.01)[0]
+    agreeing, through, _ = stereo_agreement(views[0], depths[0], views[1:], depths[1:], pixels=1.0, relative=0.01)
     assert (through[10:20, 10:30] >= 2).all() and (agreeing == 0).all()
 
 
@@ -117,9 +155,9 @@ def test_threads_do_not_change_a_sweep() -> None:
     for n_threads in (1, 3):
         views, exact = wall_views()
         states = [Hypotheses.of(1.1 * everywhere(q, view)) for q, view in zip(exact, views, strict=True)]
-        stereo_costs(views, states, SOURCES, StereoSettings())
         torch.set_num_threads(n_threads)
-        stereo_sweep(views, states, SOURCES, StereoSettings(explore=False), seed=3)
+        costs_of_all(views, states, StereoSettings())
+        sweep_all(views, states, StereoSettings(explore=False), seed=3)
         results.append(np.concatenate([s.planes for s in states], 0))
     torch.set_num_threads(before)
     np.testing.assert_array_equal(*results)

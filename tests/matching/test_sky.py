@@ -1,6 +1,7 @@
 """The sky of a yard without a roof is found, indoors nothing is."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,8 +25,8 @@ def yard(n: int = 6) -> tuple[list[Picture], list[Confirmed], list[np.ndarray]]:
         depth = render_depth(world, camera, pose)
         view = View(name=f"v{i}", image=__file__, camera=camera, world_from_camera=pose)  # type: ignore[arg-type]
         pictures.append(Picture(view, camera, color, np.ones(camera.size_hw, bool)))
-        planes = np.zeros((*camera.size_hw, 3), np.float32)
-        confirmed.append(Confirmed(depth, planes, (depth > 0).astype(np.float32)))
+        normal = np.zeros((*camera.size_hw, 3), np.float16)
+        confirmed.append(Confirmed(depth, normal, (depth > 0).astype(np.float32)))
         skies.append(depth == 0)
     return pictures, confirmed, skies
 
@@ -34,37 +35,38 @@ NEIGHBOURS = np.array([[j for j in range(6) if j != i] for i in range(6)], np.in
 
 
 @pytest.mark.parametrize("is_up_aligned", [True, False])
-def test_the_sky_is_found_up_to_its_rim(is_up_aligned: bool) -> None:
+def test_the_sky_is_found_up_to_its_rim(is_up_aligned: bool, tmp_path: Path) -> None:
     pictures, confirmed, skies = yard()
-    found = find_sky(pictures, confirmed, NEIGHBOURS, is_up_aligned=is_up_aligned)
+    found = list(find_sky(pictures, confirmed, NEIGHBOURS, tmp_path, is_up_aligned=is_up_aligned))
     sky, mask = np.stack(skies), np.stack(found)
     assert 0.1 < sky.mean() < 0.7
     assert (mask & sky).sum() > 0.85 * sky.sum()
     assert (mask & ~sky).sum() < 0.01 * mask.sum()
 
 
-def test_white_and_grey_rooms_have_no_sky() -> None:
+def test_white_and_grey_rooms_have_no_sky(tmp_path: Path) -> None:
     pictures, confirmed, _ = yard()
-    for color in ((205, 203, 198), (150, 150, 150), (232, 226, 215)):
+    for i, color in enumerate([(205, 203, 198), (150, 150, 150), (232, 226, 215)]):
         painted = [replace(p, color=np.full_like(p.color, color)) for p in pictures]
-        masks = find_sky(painted, [k.without(k.is_confirmed) for k in confirmed], NEIGHBOURS, is_up_aligned=True)
+        unknown = [k.without(k.is_confirmed) for k in confirmed]
+        masks = find_sky(painted, unknown, NEIGHBOURS, tmp_path / str(i), is_up_aligned=True)
         assert not any(mask.any() for mask in masks)
 
 
-def test_blue_things_that_are_matched_or_stand_below_the_horizon_are_no_sky() -> None:
+def test_blue_things_that_are_matched_or_stand_below_the_horizon_are_no_sky(tmp_path: Path) -> None:
     pictures, confirmed, _ = yard()
     blue = [replace(p, color=np.full_like(p.color, (120, 160, 220))) for p in pictures]
     everywhere = [
-        Confirmed(np.ones_like(k.depth), np.ones_like(k.planes), np.ones_like(k.confidence)) for k in confirmed
+        Confirmed(np.ones_like(k.depth), np.ones_like(k.normal), np.ones_like(k.confidence)) for k in confirmed
     ]
-    assert not any(mask.any() for mask in find_sky(blue, everywhere, NEIGHBOURS, is_up_aligned=True))
+    assert not any(mask.any() for mask in find_sky(blue, everywhere, NEIGHBOURS, tmp_path / "blue", is_up_aligned=True))
     down = look_at(np.array([0.0, 0, 1.5]), np.array([0.0, 0.5, 0.0]), UP)
     below = [replace(p, view=replace(p.view, world_from_camera=down)) for p in blue]
     nothing = [k.without(k.is_confirmed) for k in confirmed]
-    assert not any(mask.any() for mask in find_sky(below, nothing, NEIGHBOURS, is_up_aligned=True))
+    assert not any(mask.any() for mask in find_sky(below, nothing, NEIGHBOURS, tmp_path / "below", is_up_aligned=True))
 
 
-def test_a_patch_of_blue_paint_on_a_wall_is_no_sky() -> None:
+def test_a_patch_of_blue_paint_on_a_wall_is_no_sky(tmp_path: Path) -> None:
     pictures, confirmed, skies = yard()
     painted, known, patches = [], [], []
     for picture, here in zip(pictures, confirmed, strict=True):
@@ -78,7 +80,7 @@ def test_a_patch_of_blue_paint_on_a_wall_is_no_sky() -> None:
         )
         known.append(here.without(patch))
         patches.append(patch)
-    found = find_sky(painted, known, NEIGHBOURS, is_up_aligned=True)
+    found = list(find_sky(painted, known, NEIGHBOURS, tmp_path, is_up_aligned=True))
     sky, patch, mask = (np.stack(masks) for masks in (skies, patches, found))
     assert patch.sum() > 200
     assert (mask & sky).sum() > 0.85 * sky.sum()

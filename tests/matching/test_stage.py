@@ -1,6 +1,7 @@
 """The whole stage on a textured room with exact truth: depth, files, numbers, reruns, what is left out."""
 
 import json
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import yaml
 from recon import kernels
 from recon.formats.matched_views import read_matched_views
 from recon.geometry import Kind, held_out
-from recon.matching import match_views
+from recon.matching import match_views, shelf
 from recon.matching.settings import MatchingSettings
 from recon.settings import read_settings
 from recon.synthetic.renderer import render_depth
@@ -80,3 +81,19 @@ def test_where_it_is_off_or_hopeless_one_line_says_so_and_nothing_stale_stays(tm
     assert match_views(workspace, reconstruction=few, settings=settings(), seed=0) is None
     said = capsys.readouterr().out
     assert "matching.enabled=false" in said and "3 training pictures" in said
+
+
+@pytest.mark.slow
+def test_memory_of_matching_does_not_grow_with_the_number_of_pictures(tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr(shelf, "CACHE_BYTES", 300_000)
+    size_hw, peaks, counts = (96, 128), [], []
+    for n in (9, 25):
+        reconstruction = room_reconstruction(tmp_path / f"photos{n}", n, size_hw=size_hw)
+        counts.append(len(reconstruction.training_views))
+        tracemalloc.start()
+        workspace, without = Workspace(tmp_path / str(n)), settings(planes=False)
+        match_views(workspace, reconstruction=reconstruction, settings=without, seed=0)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    bytes_a_pixel = (peaks[1] - peaks[0]) / (counts[1] - counts[0]) / (size_hw[0] * size_hw[1])
+    assert bytes_a_pixel < 3, "of each further picture; with everything in memory it was 130"

@@ -1,6 +1,7 @@
 """The poses stage on a room with exact truth, and on captures that cannot be posed."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ def camera_error(workspace: Workspace, truth: list[np.ndarray]) -> float:
 
 @pytest.fixture(scope="module")
 def posed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, list[np.ndarray]]:
-    workspace = Workspace(tmp_path_factory.mktemp("room"))
+    workspace = Workspace(Path(os.path.relpath(tmp_path_factory.mktemp("room"))))  # as people name it
     poses = room.walk(10)
     room.film(workspace, poses, room.camera())
     distance = float(np.linalg.norm(poses[0][:3, 3] - poses[-1][:3, 3]))

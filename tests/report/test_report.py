@@ -12,7 +12,7 @@ from recon.formats.images import write_image
 from recon.geometry import Camera, Points, Reconstruction, Scale, View
 from recon.report import write_report
 from recon.report.sections import split_panels, spread
-from recon.workspace import Workspace, mark_finished, write_json, write_metrics
+from recon.workspace import Workspace, mark_finished, read_json, read_metrics, write_json, write_metrics
 
 VOID = {"meta", "img", "br", "link", "input", "hr", "path", "circle", "rect", "line"}
 
@@ -99,7 +99,7 @@ def test_nothing_run(tmp_path):
 
 def test_everything_run(tmp_path):
     page, tags = parsed(full_run(tmp_path))
-    assert "not run" not in page and "Against the truth" in tags.titles
+    assert "not run" not in page and "left out" not in page and "Against the truth" in tags.titles
     for expected in ("11 of 12 frames kept", "21.00 dB", "mujoco", "20 mm", "careful", "pybullet", "0.5 m"):
         assert expected in page, expected
     assert page.count("<svg") == 1 + 2 + 2  # sharpness, two maps, two charts
@@ -125,11 +125,66 @@ def test_given_poses_show_their_photos(tmp_path):
     assert "11 photos with given poses" in parsed(workspace)[0]
 
 
+def test_masks_are_told_with_the_share_that_counts(tmp_path):
+    workspace = full_run(tmp_path)
+    records = read_json(workspace.frames_json, made_by="")["frames"]
+    (workspace.frames / "masks").mkdir()
+    for i, record in enumerate(records[:11]):
+        counts = np.full((40, 52), 255, np.uint8)
+        counts[: 20 if i == 3 else 10] = 0
+        write_image(workspace.frames / f"masks/{record['name']}.png", counts)
+        record["mask"] = f"masks/{record['name']}.png"
+    write_json(workspace.frames_json, {"frames": records})
+    assert "11 of them have masks: 73% of their pixels count, 50% of the one that hides most." in parsed(workspace)[0]
+    workspace.frames_json.unlink()
+    assert "have masks" not in parsed(workspace)[0]
+
+
 def test_a_broken_picture_is_left_out(tmp_path):
     workspace = full_run(tmp_path)
     (workspace.frames / "003.png").write_bytes(b"no picture")
     (workspace.mesh / "mesh_0.png").write_bytes(b"")
     parsed(workspace)
+
+
+FOREIGN = (b"[]", b"5", b"null", b"", b"[" * 100_000, b'{"a": ' + b"1" * 5000 + b"}", b'{"a": "\xff"}')
+WRONG = {"numbers": 5, "lists": [1, None], "nulls": None, "texts": "x", "objects": {"a": [{}]}}
+KEYS = (
+    "eval",
+    "poses",
+    "mesh",
+    "world",
+    "views",
+    "frames",
+    "warnings",
+    "steps",
+    "loss",
+    "seconds",
+    "attempts",
+    "advice",
+)
+PLACES = ("metrics.json", "frames/frames.json", "field/curve.json", "mesh/stage.json", "poses/report.json")
+
+
+@pytest.mark.parametrize("place", [*PLACES, "poses/cameras.json", "poses/doctor.json"])
+def test_a_part_whose_files_were_changed_is_left_out_and_said(tmp_path, place, capsys):
+    workspace = full_run(tmp_path)
+    for content in FOREIGN:
+        (tmp_path / place).write_bytes(content)
+        parsed(workspace)
+    for value in WRONG.values():
+        doctor = {"format": "recon-doctor", "version": 1} if place.endswith("doctor.json") else {}
+        write_json(tmp_path / place, {**doctor, **dict.fromkeys(KEYS, value)})
+        _, tags = parsed(workspace)
+        assert "Held-out views" in tags.titles and "Settings" in tags.titles
+    capsys.readouterr()
+
+
+def test_a_section_that_is_none_does_not_stop_a_stage(tmp_path):
+    workspace = full_run(tmp_path)
+    workspace.metrics_json.write_text('{"eval": 5, "stages": [1], "mesh": {"faces": 3}}')
+    write_metrics(workspace, "world", {"loads": {}})
+    assert read_metrics(workspace) == {"mesh": {"faces": 3}, "world": {"loads": {}}}
 
 
 def test_size_stays_bounded(tmp_path):

@@ -46,7 +46,7 @@ def capture(folder, n=17, *, noise=0.0, alpha=None, mask=None):
     return Reconstruction(tuple(views))
 
 
-def no_gain(name):
+def no_gain(view):
     return np.ones(3, np.float32)
 
 
@@ -126,7 +126,7 @@ def test_transparency_is_composited_on_the_stated_background(tmp_path):
 
 def test_renders_are_exposed_as_the_pictures_were(tmp_path):
     plain = run(tmp_path / "a", capture(tmp_path))
-    darker = run(tmp_path / "b", capture(tmp_path), gain_fn=lambda name: np.array([0.8, 0.8, 0.9], np.float32))
+    darker = run(tmp_path / "b", capture(tmp_path), gain_fn=lambda view: np.array([0.8, 0.8, 0.9], np.float32))
     assert plain["exposure"] == "none" and darker["exposure"] == "neighbours in time"
     assert darker["psnr"] < plain["psnr"] - 10
 

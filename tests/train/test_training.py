@@ -8,8 +8,8 @@ import torch
 from recon import kernels
 from recon.errors import UserError
 from recon.field.checkpoint import load_checkpoint
+from recon.field.field_file import load_trained_field
 from recon.field.settings import HashGridSettings
-from recon.field.trained import load_trained_field
 from recon.formats import cameras_json
 from recon.geometry import Reconstruction
 from recon.train import train_field
@@ -52,7 +52,7 @@ def settings(**changes: object) -> dict:
         "hash_grid",
         n_levels=4,
         log2_table_size_open=13,
-        finest_resolution_open=128,
+        cells_per_pixel=0.1,
         width=32,
         occupancy_resolution=64,
     )
@@ -105,9 +105,15 @@ def test_finished_training_is_not_repeated_and_a_larger_budget_goes_on(
 ) -> None:
     workspace = train(tmp_path, room, max_steps=6)
     before = workspace.checkpoint.read_bytes()
+    assert workspace.field_file.stat().st_size < 0.25 * len(before)  # half precision, and no moments
     train(tmp_path, room, max_steps=6)
     assert "up to date" in capsys.readouterr().out
     assert workspace.checkpoint.read_bytes() == before
+    small = workspace.field_file.read_bytes()
+    workspace.field_file.unlink()  # as a run folder of an older version lacks it
+    train(tmp_path, room, max_steps=6)
+    assert workspace.field_file.read_bytes() == small
+    assert "going on from step 6" in capsys.readouterr().out
     train(tmp_path, room, max_steps=9)
     assert "going on from step 6" in capsys.readouterr().out
     assert load_checkpoint(workspace.checkpoint)["training"]["step"] == 9
@@ -140,10 +146,11 @@ def test_checkpoints_that_are_not_ours_are_refused(tmp_path: Path, room: Reconst
     with pytest.raises(UserError, match="Train first"):
         load_trained_field(workspace, device="cpu", backend="reference")
     workspace.field.mkdir(parents=True)
-    workspace.checkpoint.write_bytes(b"not a checkpoint")
+    workspace.field_file.write_bytes(b"not a checkpoint")
     with pytest.raises(UserError, match="is not a checkpoint of recon"):
         load_trained_field(workspace, device="cpu", backend="reference")
-    torch.save({"version": 99}, workspace.checkpoint)
+    for file in (workspace.field_file, workspace.checkpoint):
+        torch.save({"version": 99}, file)
     with pytest.raises(UserError, match="found 99"):
         load_trained_field(workspace, device="cpu", backend="reference")
     cameras_json.write(workspace.cameras_json, room, root=tmp_path)

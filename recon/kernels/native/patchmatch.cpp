@@ -2,11 +2,12 @@
 //
 // A hypothesis of a pixel is q = n / d, the plane q . X = 1 in the camera frame, so that 1 / z = q . (u, v, 1) with
 // u = (x - cx) / fx: propagation is copying q, and the homography to a source is linear in it. Four neighbouring pixels
-// packed in 32 bits make a bilinear read one gather. A view is swept by one thread; every random number is a hash of pixel
-// and sweep, so results do not depend on the number of threads.
+// packed in 32 bits make a bilinear read one gather. Pixels of one colour of the checkerboard read only those of the other,
+// and every random number is a hash of pixel and sweep: rows go to all threads, and results do not depend on their number.
 #include "patchmatch.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <utility>
 #include <vector>
@@ -27,6 +28,8 @@ constexpr int kMaxSources = 16;
 constexpr float kWorst = 1.2f;       // of one source: worse than no correlation, for what lies outside its picture
 constexpr float kImpossible = 9.0f;  // of a plane that no camera could see
 constexpr float kMinCosine = 0.08f;
+constexpr float kSame = 1e-3f;  // relative change of inverse depth: the same plane, as far as the pictures can tell
+constexpr int kBand = 8;  // rows that a thread takes at a time
 
 struct Random {
   uint32_t state;
@@ -85,6 +88,15 @@ inline Floats floats(Ints v) { return __builtin_convertvector(v, Floats); }
 inline Floats floats(Unsigned v) { return floats((Ints)v); }
 inline Ints truncated(Floats v) { return __builtin_convertvector(v, Ints); }
 
+inline Floats reciprocal(Floats z) {  // relative error below 1e-7
+#if defined(__AVX512F__)
+  const Floats guess = (Floats)_mm512_rcp14_ps((__m512)z);
+  return guess * (2.0f - z * guess);
+#else
+  return 1.0f / z;
+#endif
+}
+
 inline bool any(Ints v) {
 #if defined(__AVX512F__)
   return _mm512_test_epi32_mask((__m512i)v, (__m512i)v) != 0;
@@ -110,7 +122,7 @@ struct Source {
 
 class Matcher {
  public:
-  Matcher(const recon_stereo_args& args, int view) : args_(args), view_(args.views[view]), id_(view) {
+  explicit Matcher(const recon_stereo_args& args) : args_(args), view_(args.views[0]) {
     const int reach[6] = {-5, -3, -1, 1, 3, 5};
     int k = 0;
     for (int y : reach)
@@ -123,33 +135,41 @@ class Matcher {
     for (k = 0; k < kSamples; ++k)
       nearness_[k] = std::exp(-(across_[k] * across_[k] + down_[k] * down_[k]) / (2 * spatial * spatial));
     for (int i = 0; i < 256; ++i) likeness_[i] = std::exp(-static_cast<float>(i) / args.color_sigma);
-    for (int i = 0; i < args.n_sources; ++i) {
-      const int s = args.sources[view * args.n_sources + i];
-      if (s >= 0) sources_.push_back(source(args.views[s]));
-    }
+    for (int i = 1; i <= args.n_sources; ++i) sources_.push_back(source(args.views[i]));
   }
 
-  void all_costs() {
-    for (int y = 0; y < view_.h; ++y)
+  void all_costs() const {
+    by_rows([&](int y) {
       for (int x = 0; x < view_.w; ++x) {
         const int i = y * view_.w + x;
         const Patch patch = patch_at(x, y);
-        uint16_t chosen = 0;
-        view_.costs[i] = cost_of_all(patch, plane(i), &chosen);
-        view_.chosen[i] = chosen;
+        uint16_t& chosen = view_.chosen[i];
+        view_.costs[i] = args_.choose || !chosen ? cost_of_all(patch, plane(i), &chosen)
+                                                 : cost_of_chosen(patch, plane(i), chosen, kImpossible);
       }
+    });
   }
 
-  int64_t sweep() {
-    n_tried_ = 0;
+  int64_t sweep() const {
     if (sources_.empty()) return 0;
+    std::atomic<int64_t> n_tried{0};
     for (int color = 0; color < 2; ++color)
-      for (int y = 0; y < view_.h; ++y)
-        for (int x = (y + color) & 1; x < view_.w; x += 2) visit(x, y);
-    return n_tried_;
+      by_rows([&](int y) {
+        int64_t n = 0;
+        for (int x = (y + color) & 1; x < view_.w; x += 2) n += visit(x, y);
+        n_tried += n;
+      });
+    return n_tried;
   }
 
  private:
+  template <class Row>
+  void by_rows(const Row& row) const {
+    parallel((view_.h + kBand - 1) / kBand, [&](int band, int) {
+      for (int y = band * kBand; y < std::min((band + 1) * kBand, view_.h); ++y) row(y);
+    });
+  }
+
   Source source(const recon_stereo_view& view) const {
     Source s{&view, {}, {}, relative(view, view_)};
     const Pose there = relative(view_, view);
@@ -172,25 +192,25 @@ class Matcher {
     Patch patch;
     patch.u = (static_cast<float>(x) + 0.5f - view_.cx) / view_.fx;
     patch.v = (static_cast<float>(y) + 0.5f - view_.cy) / view_.fy;
-    float weights[kSamples], values[kSamples], sum = 0, mean = 0;
-    const int middle = grey(x, y);
-    for (int k = 0; k < kSamples; ++k) {
-      const int xx = x + static_cast<int>(across_[k]), yy = y + static_cast<int>(down_[k]);
-      const bool inside = xx >= 0 && yy >= 0 && xx < view_.w && yy < view_.h;
-      const int value = inside ? grey(xx, yy) : 0;
-      weights[k] = inside ? likeness_[std::abs(value - middle)] * nearness_[k] : 0;
-      values[k] = static_cast<float>(value);
-      sum += weights[k];
-      mean += weights[k] * values[k];
+    const Floats middle = splat(static_cast<float>(grey(x, y))), zero{};
+    Floats total{}, weighted{};
+    for (int k = 0; k < kVectors; ++k) {
+      const Ints xx = x + truncated(load(across_ + k * kLanes)), yy = y + truncated(load(down_ + k * kLanes));
+      const Ints inside = (xx >= 0) & (yy >= 0) & (xx < view_.w) & (yy < view_.h);
+      const Floats value = floats(gather(view_.quads, (yy * view_.w + xx) & inside) & 255u);
+      const Ints unlike = truncated(maximum(value - middle, middle - value));
+      const Floats likeness = (Floats)gather(reinterpret_cast<const uint32_t*>(likeness_), unlike);
+      const Floats weight = inside ? likeness * load(nearness_ + k * kLanes) : zero;
+      patch.weights[k] = weight, patch.values[k] = value;
+      total += weight, weighted += weight * value;
     }
-    mean /= sum;
-    patch.variance = 0;
-    for (int k = 0; k < kSamples; ++k) {
-      weights[k] /= sum;
-      values[k] = (values[k] - mean);
-      patch.variance += weights[k] * values[k] * values[k];
+    const float scale = 1 / sum(total), mean = sum(weighted) * scale;
+    Floats squares{};
+    for (int k = 0; k < kVectors; ++k) {
+      patch.weights[k] *= scale, patch.values[k] -= mean;
+      squares += patch.weights[k] * patch.values[k] * patch.values[k];
     }
-    for (int k = 0; k < kVectors; ++k) patch.weights[k] = load(weights + k * kLanes), patch.values[k] = load(values + k * kLanes);
+    patch.variance = sum(squares);
     return patch;
   }
 
@@ -221,7 +241,7 @@ class Matcher {
     for (int k = 0; k < kVectors; ++k) {
       const Floats dx = load(across_ + k * kLanes), dy = load(down_ + k * kLanes), w = patch.weights[k];
       const Floats z = base[2] + right[2] * dx + down[2] * dy;
-      const Floats per_z = 1.0f / z;
+      const Floats per_z = reciprocal(z);
       Floats x = (base[0] + right[0] * dx + down[0] * dy) * per_z - 0.5f;
       Floats y = (base[1] + right[1] * dx + down[1] * dy) * per_z - 0.5f;
       outside |= ((x < zero) | (x > x_end) | (y < zero) | (y > y_end) | (z <= zero)) & (w > zero);
@@ -262,10 +282,10 @@ class Matcher {
   }
 
   // Mean over the n_best sources that like the plane best; they become the chosen ones.
-  float cost_of_all(const Patch& patch, const Plane& q, uint16_t* chosen) {
+  float cost_of_all(const Patch& patch, const Plane& q, uint16_t* chosen) const {
     float inverse_depth;
+    *chosen = 0;
     if (sources_.empty() || !is_possible(patch, q, &inverse_depth)) return kImpossible;
-    ++n_tried_;
     const int n = static_cast<int>(sources_.size()), n_best = std::min(args_.n_best, n);
     std::pair<float, int> costs[kMaxSources];
     for (int i = 0; i < n; ++i) costs[i] = {source_cost(sources_[i], patch, q, inverse_depth), i};
@@ -278,10 +298,9 @@ class Matcher {
   }
 
   // Mean over the chosen sources; stops as soon as it must exceed `least`.
-  float cost_of_chosen(const Patch& patch, const Plane& q, uint16_t chosen, float least) {
+  float cost_of_chosen(const Patch& patch, const Plane& q, uint16_t chosen, float least) const {
     float inverse_depth;
     if (!is_possible(patch, q, &inverse_depth)) return kImpossible;
-    ++n_tried_;
     const float n = static_cast<float>(__builtin_popcount(chosen)), limit = least * n;
     float total = 0;
     for (unsigned bits = chosen; bits; bits &= bits - 1) {
@@ -300,16 +319,19 @@ class Matcher {
     return {n[0] * scale, n[1] * scale, n[2] * scale};
   }
 
-  void visit(int x, int y) {
+  // Returns the number of hypotheses tried.
+  int visit(int x, int y) const {
     const int w = view_.w, h = view_.h, i = y * w + x;
     const Patch patch = patch_at(x, y);
     Plane best = plane(i);
     float least = view_.costs[i];
     uint16_t chosen = view_.chosen[i];
+    int n_tried = 0;
     auto attempt = [&](const Plane& q) {
       const float iz = best.inverse_depth(patch.u, patch.v);
       const float change = std::fabs(q.inverse_depth(patch.u, patch.v) - iz) + 0.03f * (std::fabs(q.x - best.x) + std::fabs(q.y - best.y));
-      if (change < 3e-4f * iz) return;  // the same plane, as far as the pictures can tell
+      if (change < kSame * iz) return;
+      ++n_tried;
       uint16_t theirs = chosen;
       const float cost = args_.explore || !chosen ? cost_of_all(patch, q, &theirs) : cost_of_chosen(patch, q, chosen, least);
       if (cost < least) least = cost, best = q, chosen = theirs;
@@ -328,7 +350,7 @@ class Matcher {
       }
       if (found >= 0) attempt(plane(found));
     }
-    Random random(args_.seed * 977u + static_cast<uint32_t>(id_), static_cast<uint32_t>(i));
+    Random random(args_.seed, static_cast<uint32_t>(i));
     for (int k = 0; k < args_.n_refinements; ++k) {
       const float iz = best.inverse_depth(patch.u, patch.v);
       const float reach = std::exp2(-6.0f * random.unit());  // 1/64 to 1 of the spreads
@@ -339,21 +361,20 @@ class Matcher {
     view_.costs[i] = least;
     view_.chosen[i] = chosen;
     view_.planes[3 * i] = best.x, view_.planes[3 * i + 1] = best.y, view_.planes[3 * i + 2] = best.z;
+    return n_tried;
   }
 
   const recon_stereo_args& args_;
   const recon_stereo_view& view_;
-  const int id_;
   float across_[kSamples], down_[kSamples], nearness_[kSamples], likeness_[256];
   std::vector<Source> sources_;
-  int64_t n_tried_ = 0;
 };
 
-// What the source says of each depth of the view: adds to the three maps.
-void count_agreement(const recon_stereo_view& view, const recon_stereo_view& source, float pixels, float relative_error,
-                     uint8_t* agreeing, uint8_t* through, float* sum) {
+// What the source says of the depths of some rows of the view: adds to the three maps.
+void count_agreement(const recon_stereo_view& view, const recon_stereo_view& source, int begin, int end, float pixels,
+                     float relative_error, uint8_t* agreeing, uint8_t* through, float* sum) {
   const Pose there = relative(view, source), back = relative(source, view);
-  for (int y = 0; y < view.h; ++y)
+  for (int y = begin; y < end; ++y)
     for (int x = 0; x < view.w; ++x) {
       const int i = y * view.w + x;
       const float z = view.depth[i];
@@ -385,30 +406,21 @@ void count_agreement(const recon_stereo_view& view, const recon_stereo_view& sou
 
 using namespace recon;
 
-void recon_stereo_costs(const recon_stereo_args* args) {
-  parallel(args->n_views, [&](int view, int) { Matcher(*args, view).all_costs(); });
-}
+void recon_stereo_costs(const recon_stereo_args* args) { Matcher(*args).all_costs(); }
 
-int64_t recon_stereo_sweep(const recon_stereo_args* args) {
-  std::vector<int64_t> tried(args->n_views);
-  parallel(args->n_views, [&](int view, int) { tried[view] = Matcher(*args, view).sweep(); });
-  int64_t total = 0;
-  for (int64_t n : tried) total += n;
-  return total;
-}
+int64_t recon_stereo_sweep(const recon_stereo_args* args) { return Matcher(*args).sweep(); }
 
-void recon_stereo_agreement(const recon_stereo_args* args, float pixels, float relative_error, uint8_t* const* agreeing,
-                            uint8_t* const* through, float* const* mean_depth) {
-  parallel(args->n_views, [&](int v, int) {
-    const recon_stereo_view& view = args->views[v];
-    const int area = view.h * view.w;
-    std::fill(agreeing[v], agreeing[v] + area, uint8_t{0});
-    std::fill(through[v], through[v] + area, uint8_t{0});
-    std::copy(view.depth, view.depth + area, mean_depth[v]);
-    for (int i = 0; i < args->n_sources; ++i) {
-      const int s = args->sources[v * args->n_sources + i];
-      if (s >= 0) count_agreement(view, args->views[s], pixels, relative_error, agreeing[v], through[v], mean_depth[v]);
-    }
-    for (int i = 0; i < area; ++i) mean_depth[v][i] /= 1 + agreeing[v][i];
+void recon_stereo_agreement(const recon_stereo_args* args, float pixels, float relative_error, uint8_t* agreeing, uint8_t* through,
+                            float* mean_depth) {
+  const recon_stereo_view& view = args->views[0];
+  const int area = view.h * view.w;
+  std::fill(agreeing, agreeing + area, uint8_t{0});
+  std::fill(through, through + area, uint8_t{0});
+  std::copy(view.depth, view.depth + area, mean_depth);
+  parallel((view.h + kBand - 1) / kBand, [&](int band, int) {
+    const int begin = band * kBand, end = std::min(begin + kBand, view.h);
+    for (int i = 1; i <= args->n_sources; ++i)
+      count_agreement(view, args->views[i], begin, end, pixels, relative_error, agreeing, through, mean_depth);
   });
+  for (int i = 0; i < area; ++i) mean_depth[i] /= static_cast<float>(1 + agreeing[i]);
 }

@@ -18,24 +18,24 @@ struct recon_stereo_view {
 };
 
 struct recon_stereo_args {
-  int32_t n_views, n_sources;       // n_sources <= 16
-  const recon_stereo_view* views;
-  const int32_t* sources;           // [n_views, n_sources] indices of views, -1: none
+  int32_t n_sources;                // <= 16
+  const recon_stereo_view* views;   // [1 + n_sources]: the view that is worked on, then its sources
   int32_t spacing;                  // the window reaches 5 times this
   float color_sigma, noise;         // grey levels; grey levels squared
   int32_t n_best;                   // sources that count
   float geometric_weight, geometric_cap;
+  int32_t choose;                   // 1: recon_stereo_costs chooses the sources of each pixel, 0: it takes the chosen ones
   int32_t explore;                  // 1: every hypothesis is tried in all sources, 0: in the chosen ones
   int32_t n_far, n_refinements;     // hypotheses from strips (0 or 4) and by chance, a visit
   float depth_spread, normal_spread;
   uint32_t seed;
 };
 
-// Costs of the planes as they are; chooses the sources of each pixel.
+// Costs of the view's planes as they are.
 RECON_API void recon_stereo_costs(const recon_stereo_args* args);
 // One sweep over both colours of the checkerboard. Returns the number of hypotheses tried.
 RECON_API int64_t recon_stereo_sweep(const recon_stereo_args* args);
-// How many of the sources agree with each depth (returning within `pixels` and `relative`), how many look through it, and the
-// mean of those that agree: [h, w] arrays of each view; depths are views[i].depth.
-RECON_API void recon_stereo_agreement(const recon_stereo_args* args, float pixels, float relative, uint8_t* const* agreeing,
-                                      uint8_t* const* through, float* const* mean_depth);
+// How many of the sources agree with each depth of the view (returning within `pixels` and `relative`), how many look through
+// it, and the mean of those that agree and itself: maps [h, w]; depths are views[i].depth.
+RECON_API void recon_stereo_agreement(const recon_stereo_args* args, float pixels, float relative, uint8_t* agreeing,
+                                      uint8_t* through, float* mean_depth);

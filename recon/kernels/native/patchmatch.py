@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from recon.kernels.native import library as lib
 from recon.kernels.stereo import Floats, Hypotheses, StereoSettings, StereoView
 
+MAX_SOURCES = 16
 Agreement = tuple[NDArray[np.uint8], NDArray[np.uint8], Floats]
 
 
@@ -27,14 +28,13 @@ class _View(ctypes.Structure):
 
 class _Arguments(ctypes.Structure):
     _fields_ = (
-        *((name, c_int32) for name in ("n_views", "n_sources")),
+        ("n_sources", c_int32),
         ("views", POINTER(_View)),
-        ("sources", c_void_p),
         ("spacing", c_int32),
         *((name, c_float) for name in ("color_sigma", "noise")),
         ("n_best", c_int32),
         *((name, c_float) for name in ("geometric_weight", "geometric_cap")),
-        *((name, c_int32) for name in ("explore", "n_far", "n_refinements")),
+        *((name, c_int32) for name in ("choose", "explore", "n_far", "n_refinements")),
         *((name, c_float) for name in ("depth_spread", "normal_spread")),
         ("seed", c_uint32),
     )
@@ -52,79 +52,77 @@ def _library() -> ctypes.CDLL:
 
 
 def costs(
-    views: Sequence[StereoView],
-    hypotheses: Sequence[Hypotheses],
-    sources: NDArray[np.int32],
+    view: StereoView,
+    state: Hypotheses,
+    sources: Sequence[StereoView],
     settings: StereoSettings,
     depths: Sequence[Floats] | None,
 ) -> None:
-    arguments, _keep = _arguments(views, hypotheses, sources, settings, depths)
+    arguments, _keep = _arguments(view, state, None, sources, settings, depths)
     _library().recon_stereo_costs(ctypes.byref(arguments))
 
 
 def sweep(
-    views: Sequence[StereoView],
-    hypotheses: Sequence[Hypotheses],
-    sources: NDArray[np.int32],
+    view: StereoView,
+    state: Hypotheses,
+    sources: Sequence[StereoView],
     settings: StereoSettings,
     depths: Sequence[Floats] | None,
     seed: int,
 ) -> int:
-    arguments, _keep = _arguments(views, hypotheses, sources, settings, depths, seed=seed)
+    arguments, _keep = _arguments(view, state, None, sources, settings, depths, seed=seed)
     return int(_library().recon_stereo_sweep(ctypes.byref(arguments)))
 
 
 def agreement(
-    views: Sequence[StereoView],
+    view: StereoView,
+    depth: Floats,
+    sources: Sequence[StereoView],
     depths: Sequence[Floats],
-    sources: NDArray[np.int32],
     pixels: float,
     relative: float,
-) -> list[Agreement]:
-    arguments, _keep = _arguments(views, None, sources, StereoSettings(), depths)
-    shapes = [view.grey.shape for view in views]
-    counts = [(np.empty(shape, np.uint8), np.empty(shape, np.uint8), np.empty(shape, np.float32)) for shape in shapes]
-    pointers = [(c_void_p * len(views))(*(maps[k].ctypes.data for maps in counts)) for k in range(3)]
-    _library().recon_stereo_agreement(ctypes.byref(arguments), pixels, relative, *pointers)
+) -> Agreement:
+    arguments, _keep = _arguments(view, None, depth, sources, StereoSettings(), depths)
+    shape = view.grey.shape
+    counts = (np.empty(shape, np.uint8), np.empty(shape, np.uint8), np.empty(shape, np.float32))
+    _library().recon_stereo_agreement(ctypes.byref(arguments), pixels, relative, *(a.ctypes.data for a in counts))
     return counts
 
 
 def _arguments(
-    views: Sequence[StereoView],
-    hypotheses: Sequence[Hypotheses] | None,
-    sources: NDArray[np.int32],
+    view: StereoView,
+    state: Hypotheses | None,
+    depth: Floats | None,
+    sources: Sequence[StereoView],
     settings: StereoSettings,
     depths: Sequence[Floats] | None,
     *,
     seed: int = 0,
 ) -> tuple[_Arguments, object]:
     """The struct, and what it points into (keep it until the call returns)."""
-    assert sources.shape[0] == len(views) and sources.shape[1] <= 16 and sources.max(initial=-1) < len(views)
-    sources = np.ascontiguousarray(sources, np.int32)
-    depths = None if depths is None else [np.ascontiguousarray(depth, np.float32) for depth in depths]
-    structs = (_View * len(views))()
-    for i, view in enumerate(views):
-        state = None if hypotheses is None else hypotheses[i]
-        structs[i] = _view(view, state, None if depths is None else depths[i])
+    assert len(sources) <= MAX_SOURCES and (depths is None or len(depths) == len(sources))
+    maps = [depth, *([None] * len(sources) if depths is None else depths)]
+    maps = [None if a is None else np.ascontiguousarray(a, np.float32) for a in maps]
+    states = [state, *[None] * len(sources)]
+    structs = (_View * len(maps))(*map(_view, [view, *sources], states, maps))
     arguments = _Arguments(
-        len(views),
-        sources.shape[1],
+        len(sources),
         structs,
-        sources.ctypes.data,
         settings.spacing,
         settings.color_sigma,
         settings.noise,
         settings.n_best,
         settings.geometric_weight,
         settings.geometric_cap,
+        int(settings.choose),
         int(settings.explore),
         settings.n_far,
         settings.n_refinements,
         settings.depth_spread,
         settings.normal_spread,
-        seed,
+        seed % 2**32,
     )
-    return arguments, (structs, sources, depths, hypotheses)
+    return arguments, (structs, maps, state)
 
 
 def _view(view: StereoView, state: Hypotheses | None, depth: Floats | None) -> _View:

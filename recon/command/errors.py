@@ -1,0 +1,46 @@
+"""How a program ends: a user's mistake in one line with exit code 2, Ctrl-C with 130, a bug with its traceback."""
+
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+
+from recon.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[2]  # of the checkout, or what an installed wheel lies in
+IS_CHECKOUT = (ROOT / "scripts" / "command.py").is_file()
+_SCRIPT = re.compile(r"python scripts/(\w+)\.py")
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """A user's mistake ends the program with one line and exit code 2, Ctrl-C with 130; a bug keeps its traceback."""
+    try:
+        yield
+    except UserError as error:
+        fail(str(error))
+    except KeyboardInterrupt:
+        print("\nStopped. Finished stages are kept: run the same command again to go on.", file=sys.stderr)
+        sys.exit(130)
+
+
+def fail(message: str) -> None:
+    """End with this line. Commands that it names are spelled as this installation has them: scripts/ is not in a wheel."""
+    told = message if IS_CHECKOUT else _SCRIPT.sub(r"recon \1", message)
+    print(f"error: {told}", file=sys.stderr)
+    sys.exit(2)
+
+
+def be_quiet_when_interrupted() -> None:
+    """Ctrl-C while everything is still being imported is no bug."""
+    hook = sys.excepthook
+
+    def quiet(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            print("\nStopped.", file=sys.stderr)
+        else:
+            hook(kind, error, trace)
+
+    sys.excepthook = quiet

@@ -1,0 +1,85 @@
+"""Where cameras look through the planes of a scene: a plane goes on as far as nobody sees what lies behind it.
+
+Blank pixels say nothing themselves. But every line of sight to something confirmed, and every one into the sky, crosses planes on
+its way, and is free there: so a table ends at its edges, a wall at its window, and a plane that scattered matter made up
+shrinks to nothing.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recon.geometry.transforms import Array
+from recon.kernels.planes import ScenePlane
+from recon.matching.confirm import Confirmed
+from recon.matching.pictures import Picture
+
+LINES = 2500  # of a picture, to confirmed depths and into the sky
+MIN_CONFIDENCE = 0.6  # of the depths that count
+BEHIND = 3.0  # thicknesses that a line must end behind a plane to have gone through
+MIN_THROUGH = 3  # pictures that look through a cell
+OPEN = 10.0  # the distance to known matter in such a cell
+MAX_OPEN = 0.5  # share of its own matter that a plane may be looked through
+
+
+@dataclass(frozen=True)
+class SightLines:
+    """From one camera to what it is sure to see."""
+
+    center: Array  # [3]
+    ends: Array  # [n, 3]; those into the sky end far away
+
+
+def sight_lines(
+    pictures: Sequence[Picture],
+    confirmed: Sequence[Confirmed],
+    skies: Sequence[NDArray[np.bool_]],
+    *,
+    far: float,
+) -> Iterator[SightLines]:
+    """Of each picture, on a grid of its pixels."""
+    for picture, known, sky in zip(pictures, confirmed, skies, strict=True):
+        step = max(1, round((sky.size / (4 * LINES)) ** 0.5))
+        grid = (slice(step // 2, None, step),) * 2
+        depth = np.where(sky[grid], far, np.where(known.confidence[grid] > MIN_CONFIDENCE, known.depth[grid], 0))
+        y, x = np.nonzero(depth)
+        camera, pose = picture.camera, picture.world_from_camera
+        plane = (
+            (step * x + step // 2 + 0.5 - camera.cx) / camera.fx,
+            (step * y + step // 2 + 0.5 - camera.cy) / camera.fy,
+        )
+        rays = np.stack([*plane, np.ones(len(x))], -1)
+        yield SightLines(pose[:3, 3], rays * depth[y, x][:, None] @ pose[:3, :3].T + pose[:3, 3])
+
+
+def opened(planes: Sequence[ScenePlane], lines: Sequence[SightLines], thickness: float) -> list[ScenePlane]:
+    """The planes with what is looked through marked; those that are looked through where they are known are left out."""
+    kept = []
+    for plane in planes:
+        through, on = np.zeros(plane.distances.shape, np.int32), np.zeros(plane.distances.shape, np.int32)
+        for line in lines:
+            _count(plane, line, thickness, through, on)
+        is_open = (through >= MIN_THROUGH) & (through > 2 * on)
+        is_known = plane.distances == 0
+        if is_open[is_known].mean() <= MAX_OPEN:
+            kept.append(replace(plane, distances=np.where(is_open, np.float32(OPEN), plane.distances)))
+    return kept
+
+
+def _count(
+    plane: ScenePlane, lines: SightLines, thickness: float, through: NDArray[np.int32], on: NDArray[np.int32]
+) -> None:
+    """Adds one to each cell that this picture looks through, or sees something on."""
+    before = float(plane.normal @ lines.center) - plane.offset
+    after = lines.ends @ plane.normal - plane.offset
+    is_on = np.abs(after) < thickness
+    goes_through = (after * before < 0) & (np.abs(after) > BEHIND * thickness) & (abs(before) > thickness)
+    share = np.where(goes_through, before / np.where(goes_through, before - after, 1), 1)
+    points = lines.center + share[:, None] * (lines.ends - lines.center)
+    cells = np.stack([points @ plane.along - plane.low[1], points @ plane.across - plane.low[0]], -1) / plane.cell
+    inside = ((cells >= 0) & (cells < plane.distances.shape)).all(-1)
+    for counts, chosen in ((through, goes_through), (on, is_on)):
+        at = np.unique(cells[chosen & inside].astype(np.int64), axis=0)
+        counts[at[:, 0], at[:, 1]] += 1

@@ -1,0 +1,55 @@
+"""A plane ends where cameras look through it: a table at its edges, a wall at its window, and what is none everywhere."""
+
+import numpy as np
+
+from recon.kernels.planes import ScenePlane
+from recon.matching.openings import OPEN, SightLines, opened
+
+UP = np.array([0.0, 0.0, 1.0])
+THICKNESS = 0.03
+
+
+def table(known: slice = slice(4, 6)) -> ScenePlane:
+    """The plane z = 0.7 over 10 x 10 cells of 0.2 m round the origin, with matter in some of its middle."""
+    distances = np.full((10, 10), 0.5, np.float32)
+    distances[known, known] = 0
+    across, along = np.array([1.0, 0, 0]), np.array([0.0, 1, 0])
+    return ScenePlane(UP, 0.7, across, along, np.array([-1.0, -1.0]), 0.2, False, distances)
+
+
+def looks(at: np.ndarray, n: int = 5) -> list[SightLines]:
+    """Cameras in a ring above the table that see points."""
+    angles = 2 * np.pi * np.arange(n) / n
+    return [SightLines(np.array([2 * np.cos(a), 2 * np.sin(a), 1.9]), at) for a in angles]
+
+
+def grid(height: float, low: float, high: float) -> np.ndarray:
+    x, y = np.meshgrid(np.linspace(low, high, 120), np.linspace(low, high, 120))
+    return np.stack([x.ravel(), y.ravel(), np.full(x.size, height)], -1)
+
+
+def test_a_table_is_open_where_cameras_see_the_floor_and_nowhere_else() -> None:
+    floor = grid(0.0, -4.0, 4.0)
+    top = grid(0.7, -0.59, 0.59)
+    lines = looks(top)
+    for i, look in enumerate(lines):  # of the floor, what the table does not hide
+        share = (1.9 - 0.7) / 1.9
+        crossing = look.center[:2] + share * (floor[:, :2] - look.center[:2])
+        lines[i] = SightLines(look.center, np.concatenate([top, floor[(np.abs(crossing) > 0.6).any(-1)]]))
+    (seen,) = opened([table()], lines, THICKNESS)
+    is_open = seen.distances == OPEN
+    assert not is_open[2:8, 2:8].any()
+    outer = np.ones((10, 10), bool)
+    outer[2:8, 2:8] = False
+    assert is_open[outer].mean() > 0.9
+
+
+def test_two_pictures_or_what_ends_on_the_plane_open_nothing() -> None:
+    (few,) = opened([table()], looks(grid(0.0, -4, 4), 2), THICKNESS)
+    assert not (few.distances == OPEN).any()
+    (on,) = opened([table()], looks(grid(0.68, -1, 1)), THICKNESS)
+    assert not (on.distances == OPEN).any()
+
+
+def test_a_plane_that_is_looked_through_where_it_is_known_is_none() -> None:
+    assert opened([table()], looks(grid(0.0, -4, 4)), THICKNESS) == []
