@@ -87,7 +87,7 @@ def read_depth(file: DepthFile) -> DepthImage:
 def _as_filmed(view: View) -> View:
     """The view with the photo that its picture in a capture's `frames/` was made of; any other view as it is."""
     listing = view.image.parent / "frames.json"
-    original = _originals(listing).get(view.image.name) if listing.is_file() else None
+    original = _originals(listing).get(view.image.name) if is_file(listing) else None
     return view if original is None else replace(view, image=original)
 
 

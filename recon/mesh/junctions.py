@@ -56,8 +56,10 @@ def sharpen(volume: TsdfVolume, planes: Sequence[PlanePatch], *, width: float, m
     found = [junction for a, b in combinations(planes, 2) if (junction := _junction(a, b, width)) is not None]
     found = [_confirmed(junction, volume, width, min_weight) for junction in found]
     distance, weight = (a.reshape(len(volume.blocks), -1) for a in (volume.distance, volume.weight))
-    near = np.flatnonzero(np.any([_may_touch(volume, junction, width) for junction in found], axis=0)) if found else []
-    for part in np.array_split(near, max(1, len(near) // 2000)) if len(near) else []:
+    touched = np.zeros(len(volume.blocks), bool)
+    for junction in found:
+        touched |= _may_touch(volume, junction, width)
+    for part in _parts(touched):
         positions = _positions(volume, part)
         hollow, edge = np.full(len(positions), np.inf), np.full(len(positions), -np.inf)
         for junction in found:
@@ -76,8 +78,7 @@ def _confirmed(junction: _Junction, volume: TsdfVolume, width: float, min_weight
     """The junction without the stretches at which it would change too much of what was fused."""
     n = len(junction.forms)
     changed, every = np.zeros(n), np.zeros(n)
-    near = np.flatnonzero(_may_touch(volume, junction, width))
-    for part in np.array_split(near, max(1, len(near) // 2000)) if len(near) else []:
+    for part in _parts(_may_touch(volume, junction, width)):
         stretch, forms, height = junction.at(_positions(volume, part), width)
         says, fused = height / volume.truncation, volume.distance[part].reshape(-1)
         counts = (forms > 0) & (np.abs(says) > _SURE) & (says >= -1) & (volume.weight[part].reshape(-1) >= min_weight)
@@ -85,6 +86,12 @@ def _confirmed(junction: _Junction, volume: TsdfVolume, width: float, min_weight
         changed += np.bincount(stretch[counts], (says * fused < 0)[counts], n)
     share = changed / np.maximum(every, 1)
     return replace(junction, forms=np.where(share <= _MOST_CHANGED, junction.forms, 0).astype(np.uint8))
+
+
+def _parts(touched: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
+    """The numbers of the blocks marked [n], a few at a time."""
+    near = np.flatnonzero(touched)
+    return np.array_split(near, -(-len(near) // 2000)) if len(near) else []
 
 
 def _positions(volume: TsdfVolume, blocks: NDArray[np.int64]) -> Array:
@@ -122,7 +129,7 @@ def _junction(a: PlanePatch, b: PlanePatch, width: float) -> _Junction | None:
 
 def _sides(stretch: NDArray[np.int64], is_front: NDArray[np.bool_], n: int) -> Array:
     """Share [n] of the cells round each stretch of a line that lie in front of the other plane; NaN where there are none."""
-    every, front = (_round(np.bincount(stretch, of, n)) for of in (np.ones(len(stretch)), is_front))
+    every, front = (_round(np.bincount(stretch, of, n).astype(np.float64)) for of in (np.ones(len(stretch)), is_front))
     return np.where(every > 0.5, front / np.maximum(every, 1), np.nan)
 
 
@@ -133,6 +140,6 @@ def _round(values: Array) -> Array:
 
 def _may_touch(volume: TsdfVolume, junction: _Junction, width: float) -> NDArray[np.bool_]:
     """Blocks [n] that may hold a voxel of the junction."""
-    middles = (volume.blocks + 0.5) * BLOCK * volume.voxel
+    middles = (volume.blocks.astype(np.float64) + 0.5) * BLOCK * volume.voxel
     reach = width + 0.87 * BLOCK * volume.voxel
     return (np.abs(junction.a.heights(middles)) < reach) & (np.abs(junction.b.heights(middles)) < reach)
