@@ -57,7 +57,7 @@ def make_collision(
 ) -> Collision:
     """Collision geometry of a visual mesh in package units; `length_scale` package units stand for a metre.
 
-    Raises `UserError` for a mesh without any surface of the tolerance's size.
+    Raises `UserError` for a mesh without any surface of the tolerance's size, or of nothing but crumbs.
     """
     tolerance, thickness = settings.tolerance_m * length_scale, settings.wall_thickness_m * length_scale
     clean = clean_mesh(mesh, smallest=tolerance)
@@ -77,6 +77,11 @@ def make_collision(
     built = tuple(part for slab in slabs for part in slab.parts)
     hulls, reached = _hulls_of_rest(clean, is_left, built, surface, tolerance, thickness, settings.max_parts)
     parts = built + tuple(Part(f"rest_{i:04d}", hull) for i, hull in enumerate(hulls))
+    if not parts:
+        raise UserError(
+            f"the mesh is crumbs: no piece of its surface is worth a collision part (tolerance {tolerance:.3g}). "
+            "Train longer, or lower export.tolerance_m, then run: python scripts/mesh.py"
+        )
     labels = label_faces(clean, slabs, tolerance=tolerance) if is_up_known else None
     if labels is not None:
         parts = _named(parts, surface, labels, tolerance)
