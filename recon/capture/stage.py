@@ -12,14 +12,15 @@ from recon.capture.mask_function import MaskFn, load_mask_fn
 from recon.capture.masks import write_masks
 from recon.capture.panorama import WHOLE_QUALITY, count_panoramas, cut_views, find_projection
 from recon.capture.photos import capture_photos
-from recon.capture.records import MIN_VIEWS, Capture, count_reasons
+from recon.capture.records import MIN_VIEWS, count_reasons
 from recon.capture.settings import CaptureSettings
 from recon.capture.source import source_kind
 from recon.capture.survey import photo_folders
 from recon.capture.video import capture_video
 from recon.console import say, warn
 from recon.errors import UserError
-from recon.workspace import StageRun, Workspace, write_json
+from recon.formats.frames_json import Capture, write_frames_json
+from recon.workspace import StageRun, Workspace
 from recon.workspace.reading import is_file, is_folder
 
 _BLACK = 0.002  # mean linear light: a night street with a few lamps has more
@@ -54,7 +55,7 @@ def capture_frames(workspace: Workspace, *, settings: CaptureSettings) -> Path:
             capture = _capture(source, kind, folder, settings, function)
         _report(capture)
         _warn_of_gaps(capture)
-        write_json(folder / workspace.frames_json.name, capture.as_json())
+        write_frames_json(folder / workspace.frames_json.name, capture)
         run.metrics = _metrics(capture, run.seconds)
     return workspace.frames
 

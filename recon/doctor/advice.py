@@ -10,7 +10,7 @@ import numpy as np
 from recon.doctor.coverage import Coverage, one_sided
 from recon.doctor.findings import Findings
 from recon.doctor.stretches import Stretch
-from recon.formats.frames_json import FrameImage
+from recon.formats.frame_set import FrameImage
 
 Severity = Literal["problem", "hint", "good"]
 

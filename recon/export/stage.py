@@ -20,7 +20,8 @@ from recon.export.trials.verify import verify_world
 from recon.export.units import in_package_units, lengths_of
 from recon.formats import cameras_json
 from recon.formats.mesh_glb import write_glb
-from recon.formats.mesh_obj import read_obj, write_obj, write_obj_objects
+from recon.formats.mesh_npz import read_npz
+from recon.formats.mesh_obj import write_obj, write_obj_objects
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.reconstruction import Reconstruction
 from recon.surface import Surface
@@ -45,7 +46,7 @@ def export_world(workspace: Workspace, *, reconstruction: Reconstruction, settin
     if run.is_finished:
         say("export: up to date")
         return workspace.world
-    mesh, reconstruction, origin = in_package_units(_read_mesh(workspace.mesh / "mesh.obj"), reconstruction)
+    mesh, reconstruction, origin = in_package_units(_read_mesh(workspace.mesh_npz), reconstruction)
     lengths = lengths_of(mesh, reconstruction, assumed_diagonal=settings.assumed_diagonal_m)
     with run as folder:
         collision = make_collision(mesh, settings, length_scale=lengths.scale, is_up_known=reconstruction.is_up_aligned)
@@ -86,9 +87,7 @@ def export_world(workspace: Workspace, *, reconstruction: Reconstruction, settin
 
 
 def _read_mesh(source: Path) -> TriangleMesh:
-    if not source.exists():
-        raise UserError(f"{source} is missing. Make it with: python scripts/mesh.py")
-    mesh = read_obj(source)
+    mesh = read_npz(source)
     if not np.ptp(mesh.vertices, axis=0).any():
         raise UserError(f"{source}: all of its points are one. Train longer, then run: python scripts/mesh.py")
     return mesh
