@@ -12,5 +12,11 @@ T = TypeVar("T")
 
 
 def default_settings(cls: type[T], group: str, choice: str = "default", **changes: Any) -> T:
+    return read_settings(cls, group, {**read_choice(group, choice), **changes})
+
+
+def read_choice(group: str, choice: str) -> dict[str, Any]:
+    """The keys of conf/GROUP/CHOICE.yaml, those of the files that its `defaults` name included, as Hydra composes them."""
     values = yaml.safe_load((CONF / group / f"{choice}.yaml").read_text())
-    return read_settings(cls, group, {**values, **changes})
+    bases = [base.removesuffix("@_here_") for base in values.pop("defaults", []) if base != "_self_"]
+    return {key: value for base in bases for key, value in read_choice(group, base).items()} | values

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
@@ -17,6 +16,7 @@ from recon.configuration import Settings
 from recon.field.kinds import KINDS
 from recon.settings import read_settings
 from recon.workspace import Workspace
+from tests.default_settings import read_choice
 
 ROOT = Path(__file__).resolve().parent.parent
 CHOICES = sorted(p.relative_to(ROOT / "conf").with_suffix("") for p in (ROOT / "conf").glob("*/*.yaml"))
@@ -44,8 +44,7 @@ def test_every_group_configures_a_stage() -> None:
 
 @pytest.mark.parametrize("choice", [c for c in CHOICES if c.parent.name in EXPECTED], ids=str)
 def test_a_choice_holds_exactly_the_settings_of_its_stage(choice: Path) -> None:
-    settings = yaml.safe_load((ROOT / "conf" / choice).with_suffix(".yaml").read_text())
-    assert set(settings) == EXPECTED[choice.parent.name]
+    assert set(read_choice(choice.parent.name, choice.name)) == EXPECTED[choice.parent.name]
 
 
 @pytest.mark.parametrize("choice", [c for c in CHOICES if c.parent.name != "view"], ids=str)

@@ -8,6 +8,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from recon.command.plain_paths import quoted_paths
+from recon.errors import UserError
 
 NAMES = [
     "walk (1).mp4", "walk,2.mp4", "a=b.mp4", "K\u00fcche \u2013 \u00e4.mp4", "it's here.mp4", "scan #3 100%.mp4", "[draft] {x}.mp4",
@@ -37,6 +38,14 @@ def test_what_a_person_quoted_and_what_is_no_path_stays() -> None:
     ]
     assert quoted_paths(given) == given
     assert quoted_paths(["-m", "capture.source=a,b"]) == ["-m", "capture.source=a,b"]
+
+
+@pytest.mark.parametrize("argument", ["walk.mp4", "photos/", "/tmp", "my film (1).MOV"])
+def test_a_path_alone_is_told_where_it_belongs(argument: str) -> None:
+    with pytest.raises(UserError, match=r"capture\.source="):
+        quoted_paths(["train.max_steps=3", argument])
+    given = ["--cfg", "job", "--config-dir", argument, "~scale", "--help"]
+    assert quoted_paths(given) == given
 
 
 def test_a_script_takes_such_a_name(tmp_path: Path, run_script: Callable[..., object]) -> None:

@@ -172,7 +172,7 @@ def compare_optimizer(device: torch.device, sizes: Sizes) -> Iterator[Compared]:
 
     def both() -> Tensor:
         own = [tensor.clone() for tensor in (parameters, gradients, mean, square)]
-        kernels.adam_step(*own, learning_rate=0.01, betas=(0.9, 0.99), epsilon=1e-15, step=3)
+        kernels.adam_step(*own, learning_rate=0.01, betas=(0.9, 0.99), epsilon=1e-15, step=3, decay=0.01)
         return torch.cat(own)
 
     yield Compared("Adam", error(*on_both(device, both)), SINGLE)

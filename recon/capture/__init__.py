@@ -20,7 +20,7 @@ records         what `frames.json` says
 """
 
 from recon.capture.keyframes import FrameScore, choose_keyframes
-from recon.capture.records import Capture, FrameRecord
 from recon.capture.stage import capture_frames
+from recon.formats.frames_json import Capture, FrameRecord
 
 __all__ = ["Capture", "FrameRecord", "FrameScore", "capture_frames", "choose_keyframes"]

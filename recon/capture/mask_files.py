@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.capture.records import FrameRecord
 from recon.console import warn
 from recon.errors import UserError
+from recon.formats.frames_json import FrameRecord
 from recon.formats.image_files import IMAGE_SUFFIXES
 from recon.workspace.reading import is_file, is_folder
 

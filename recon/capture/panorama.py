@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from recon.capture.keyframes import Spacing
 from recon.capture.masks import save_mask
-from recon.capture.records import Capture, FrameRecord
 from recon.capture.survey import list_photos
 from recon.console import progress
 from recon.errors import UserError
+from recon.formats.frames_json import Capture, FrameRecord
 from recon.formats.image_files import read_header
 from recon.formats.images import read_image, write_image
 from recon.formats.masks import read_mask

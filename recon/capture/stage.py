@@ -5,21 +5,25 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from recon.capture.mask_files import mask_folder
 from recon.capture.mask_function import MaskFn, load_mask_fn
 from recon.capture.masks import write_masks
 from recon.capture.panorama import WHOLE_QUALITY, count_panoramas, cut_views, find_projection
 from recon.capture.photos import capture_photos
-from recon.capture.records import MIN_VIEWS, Capture, count_reasons
+from recon.capture.records import MIN_VIEWS, count_reasons
 from recon.capture.settings import CaptureSettings
 from recon.capture.source import source_kind
 from recon.capture.survey import photo_folders
 from recon.capture.video import capture_video
 from recon.console import say, warn
 from recon.errors import UserError
-from recon.workspace import StageRun, Workspace, write_json
+from recon.formats.frames_json import Capture, write_frames_json
+from recon.workspace import StageRun, Workspace
 from recon.workspace.reading import is_file, is_folder
 
+_BLACK = 0.002  # mean linear light: a night street with a few lamps has more
 _LITTLE_OVERLAP = 0.6  # with less, hardly a third is shared with the next but one, and matching needs such pairs
 
 
@@ -51,7 +55,7 @@ def capture_frames(workspace: Workspace, *, settings: CaptureSettings) -> Path:
             capture = _capture(source, kind, folder, settings, function)
         _report(capture)
         _warn_of_gaps(capture)
-        write_json(folder / workspace.frames_json.name, capture.as_json())
+        write_frames_json(folder / workspace.frames_json.name, capture)
         run.metrics = _metrics(capture, run.seconds)
     return workspace.frames
 
@@ -109,6 +113,12 @@ def _check_enough(capture: Capture) -> None:
         return
     noun = "frames" if capture.kind == "video" else "photos"
     dropped = f" ({count_reasons(capture.frames)})" if n_kept < n_read else ""
+    light = float(np.median([frame.exposure for frame in capture.frames])) if capture.frames else 0.5
+    if not _BLACK < light < 1 - _BLACK and any(frame.reason != "damaged" for frame in capture.frames):
+        raise UserError(
+            f"capture.source={capture.source}: the {noun} are {'black' if light <= _BLACK else 'white'} all over, or nearly so. "
+            "Look at them in a viewer: was the lens covered, or did the export go wrong?"
+        )
     raise UserError(
         f"capture.source={capture.source}: only {n_kept} of {n_read} {noun} show different views{dropped}; at least "
         f"{MIN_VIEWS} are needed, 20 or more are better. Move the camera sideways around the scene while filming."

@@ -19,10 +19,10 @@ from recon.capture.mask_function import MaskFn
 from recon.capture.masks import write_masks
 from recon.capture.motion import Motion, MotionMeter
 from recon.capture.notes import exposure_of, note_frames
-from recon.capture.records import Capture, FrameRecord
 from recon.capture.sharpness import measure_sharpness
 from recon.console import progress as progress_bar
 from recon.console import warn
+from recon.formats.frames_json import Capture, FrameRecord
 from recon.formats.images import fit_within
 from recon.formats.masks import read_mask
 from recon.formats.video import decode_frames, read_video_info

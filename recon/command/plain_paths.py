@@ -4,6 +4,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from recon.errors import UserError
+
 _PATH_KEYS = ("capture.source", "dataset.path", "dataset.images", "dataset.intrinsics", "workspace", "truth", "path")
 _OVERRIDE = re.compile(r"(\+{0,2})([A-Za-z_][\w.]*)=(.*)", re.DOTALL)
 _SAFE = re.compile(r"[A-Za-z0-9_./:-]*")
@@ -19,6 +21,12 @@ def quoted_paths(arguments: Sequence[str]) -> list[str]:
     """
     if any(flag in arguments for flag in _MULTIRUN):  # there a comma parts the values of a sweep
         return list(arguments)
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        if _OVERRIDE.fullmatch(argument) is None and not before.startswith("-") and _is_path(argument):
+            raise UserError(
+                f"{argument}: settings are given as key=value. A film or photos: capture.source={argument} workspace=runs/NAME; "
+                "a data set with poses: dataset=transforms dataset.path=... (or colmap, ...)"
+            )
     return [_quoted(argument) for argument in arguments]
 
 
@@ -36,6 +44,11 @@ def _quoted(argument: str) -> str:
     escaped = re.sub(r"(\\*)('|$)", lambda m: 2 * m[1] + ("\\'" if m[2] else ""), value)
     escaped = re.sub(r"(\\*)\$\{", lambda m: 2 * m[1] + "\\${", escaped)
     return f"{prefix}{key}='{escaped}'"
+
+
+def _is_path(argument: str) -> bool:
+    """Whether an argument without a key is a file or folder, or looks like one that is missing."""
+    return not argument.startswith(("-", "~")) and ("/" in argument or _exists(argument) or bool(Path(argument).suffix))
 
 
 def _exists(value: str) -> bool:

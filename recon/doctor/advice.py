@@ -10,7 +10,7 @@ import numpy as np
 from recon.doctor.coverage import Coverage, one_sided
 from recon.doctor.findings import Findings
 from recon.doctor.stretches import Stretch
-from recon.formats.frames_json import FrameImage
+from recon.formats.frame_set import FrameImage
 
 Severity = Literal["problem", "hint", "good"]
 
@@ -18,6 +18,7 @@ _LOOSE_DEG = 4.0  # median angle between rays: twice what the stage refuses, hal
 _COARSE_PX = 2.0  # median reprojection error; 0.3 to 1 is usual
 _JUMP_STOPS = 0.4  # seen as a step in the colours of whatever is made of the frames
 _LONG_CHAIN = 6  # links from the first to the last frame, from which on small errors add up to a bend
+_FEW_FRAMES = 10
 _NAMED = 4  # photos or moments named in a sentence
 
 
@@ -150,6 +151,11 @@ def _photos(names: Sequence[str]) -> str:
 def _whole(findings: Findings, frames: Sequence[FrameImage], coverage: Coverage | None, unit: str) -> Iterator[str]:
     model, links = findings.model, findings.links
     angle, error = float(np.median(model.angles_deg)), float(np.nanmedian(model.error_px))
+    if len(frames) < _FEW_FRAMES:
+        yield (
+            f"only {len(frames)} pictures: what few of them show keeps no sure depth, and a held-out picture is missed. 20 or more "
+            "from different places are better."
+        )
     if angle < _LOOSE_DEG:
         yield (
             f"little parallax (rays to a point meet at {angle:.1f} degrees in the median; 8 and more is usual), so depth "

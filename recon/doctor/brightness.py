@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recon.doctor.matching import Floats, Matching
-from recon.formats.frames_json import FrameSet
+from recon.formats.frame_set import FrameSet
 from recon.workspace.reading import is_file
 
 _ENOUGH = 15  # matched features, fewer give no honest median

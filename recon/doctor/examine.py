@@ -22,7 +22,8 @@ from recon.doctor.matching import Floats, read_matching
 from recon.doctor.model import largest_model, read_model
 from recon.doctor.stretches import effects_of_frames, find_stretches
 from recon.errors import UserError
-from recon.formats.frames_json import FrameImage, FrameSet
+from recon.formats.frame_set import FrameImage, FrameSet
+from recon.formats.frames_json import read_capture
 from recon.sfm.structure import ATTEMPTS, DATABASE
 from recon.workspace import Workspace, read_json, write_json
 
@@ -109,8 +110,7 @@ def _findings(
 
 def _sharpness(workspace: Workspace, frames: FrameSet) -> Floats:
     """As the capture stage measured it [n]; NaN where it did not."""
-    records = read_json(workspace.frames_json, made_by="python scripts/capture.py")["frames"]
-    by_name = {record["name"]: record.get("sharpness") for record in records}
+    by_name = {frame.name: frame.sharpness for frame in read_capture(workspace).frames}
     return np.array([by_name.get(frame.name) for frame in frames.frames], np.float64)
 
 

@@ -5,13 +5,11 @@ explains where one of them has no pose. Frames are *linked* from `LINK` on. A *c
 those after it.
 """
 
-from collections import deque
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 import scipy.sparse.csgraph
-from numpy.typing import NDArray
 
 from recon.doctor.matching import Floats, Ints, Matching
 from recon.doctor.model import Model
@@ -92,14 +90,6 @@ def _returns(weights: Ints) -> tuple[tuple[int, int], ...]:
 
 
 def _hops(weights: Ints, start: int, end: int) -> int:
-    """Links on the shortest way between two frames of one part, by breadth-first search."""
-    linked: NDArray[np.bool_] = weights >= LINK
-    distance = {start: 0}
-    queue = deque([start])
-    while queue:
-        here = queue.popleft()
-        for there in np.flatnonzero(linked[here]).tolist():
-            if there not in distance:
-                distance[there] = distance[here] + 1
-                queue.append(there)
-    return distance[end]
+    """Links on the shortest way between two frames of one part."""
+    away = scipy.sparse.csgraph.shortest_path(weights >= LINK, directed=False, unweighted=True, indices=start)
+    return int(away[end])

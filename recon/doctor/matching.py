@@ -7,7 +7,7 @@ import numpy as np
 import pycolmap
 from numpy.typing import NDArray
 
-from recon.formats.frames_json import FrameSet
+from recon.formats.frame_set import FrameSet
 from recon.sfm.diagnosis import NO_PARALLAX
 
 Ints = NDArray[np.int64]

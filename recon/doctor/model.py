@@ -9,7 +9,7 @@ import scipy.sparse
 from numpy.typing import NDArray
 
 from recon.doctor.matching import Floats, Ints
-from recon.formats.frames_json import MIN_FRAMES, FrameSet
+from recon.formats.frame_set import MIN_FRAMES, FrameSet
 
 GRID = 8  # the picture is cut into GRID x GRID cells; the share of cells with a point is the picture covered
 

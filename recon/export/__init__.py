@@ -2,11 +2,13 @@
 
 stage           the stage: `export_world`           settings  conf/export
 units           metres and origin of the package    place     what every scene file describes, and names of files
-planes          flat regions of a mesh              plan_view, polygons   a plane as a grid and as outlines
-building        floors, walls, tops as boxes and prisms
+planes          flat regions of a mesh              plan_view, rectangles a plane as a grid of cells, and those as boxes
+building        floors, walls, tops as boxes
 convex_parts    the rest as convex parts            hulls, merging        what a hull may do, and joining hulls
-collision_mesh  cleaned, and simplified within a measured bound
+covering        which parts are needed, and how well they keep to the surface
+collision_mesh  cleaned, faired, and simplified within a measured bound
 collision       all collision geometry of a place
+labels          floor, wall, ceiling, furniture, object: what each face is
 ground          the ground as a height field
 scenes/         MJCF, URDF, SDF, USD, Habitat       manifest, license, preview   what else a package holds
 trials/         `verify_world`: load it in each engine, drop spheres, drive, compare with ray casts, check the files

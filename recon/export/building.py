@@ -1,4 +1,4 @@
-"""Floors, walls, ceilings and tops as boxes and prisms: the building before the clutter.
+"""Floors, walls, ceilings and tops as boxes: the building before the clutter.
 
 Each flat region becomes a slab: the outline of its surface with small holes closed and large ones (doors, windows) kept,
 extruded away from free space. Floors are continued under furniture and over everything that was not seen, but not where a
@@ -12,11 +12,10 @@ import cv2
 import numpy as np
 from scipy import ndimage
 
-from recon.export.hulls import hull_of
 from recon.export.place import Box, Part
 from recon.export.plan_view import PlanView
 from recon.export.planes import FlatRegion, find_planes
-from recon.export.polygons import convex_cover
+from recon.export.rectangles import rectangles_over
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.transforms import Array
 from recon.surface import Surface
@@ -26,7 +25,9 @@ _FLOOR_SHARE = 0.25  # a floor is the lowest level that has this share of the la
 _FLOOR_THICKNESS = 5.0  # in wall thicknesses: nothing is beneath that it could hide, and fast bodies stop
 _HOLE = 15.0  # tolerances: smaller holes of a wall or a top are gaps of the scan, larger ones are openings
 _OPENING_AREA = 600.0  # squared tolerances: a lower level seen through less is clutter below the floor
+_CLOSE = 2.5  # tolerances: bays of an outline narrower than twice this are ragged, not shape
 _LEAST_AREA = 200.0  # squared tolerances: flat regions that are worth a slab
+_LEAST_BOX = 100.0  # squared tolerances that a box of a slab adds to those before it
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,17 @@ class Slab:
         rows, columns, is_on = self.view.cells(points)
         within = (height <= tolerance) & (height >= -self.thickness - tolerance)
         return (within & is_on & self.solid[rows, columns]).all(1)
+
+    def shown(self, *, tolerance: float) -> list[TriangleMesh]:
+        """Its parts as far as anybody sees them: what a floor has below its surface is nobody's business."""
+        if self.kind != "floor":
+            return [part.mesh for part in self.parts]
+        heights = [self.view.plane.height(part.mesh.vertices) for part in self.parts]
+        lift = [np.maximum(height, -tolerance) - height for height in heights]
+        return [
+            TriangleMesh(part.mesh.vertices + up[:, None] * self.view.plane.normal, part.mesh.faces)
+            for part, up in zip(self.parts, lift, strict=True)
+        ]
 
     def filled_surface(self) -> TriangleMesh:
         """The part of the slab's surface that nobody saw, in strips of cells; empty where all was seen."""
@@ -116,7 +128,7 @@ def _slab(
     thickness: float,
 ) -> Slab:
     triangles = mesh.vertices[mesh.faces[region.faces]]
-    view = PlanView.around(region.plane, triangles.reshape(-1, 3), cell=tolerance / 2, margin=2 * tolerance)
+    view = PlanView.around(region.plane, triangles.reshape(-1, 3), cell=tolerance / 2, margin=2 * _CLOSE * tolerance)
     seen = view.drawn(triangles)
     if kind == "floor":
         solid = _continued(view, seen, surface, tolerance=tolerance)
@@ -124,13 +136,14 @@ def _slab(
     else:
         solid = _mended(seen, view.cell, tolerance=tolerance)
         depth = _depth(surface, triangles, region.plane.normal, tolerance=tolerance, thickness=thickness)
-    parts, covered = _extruded(view, solid, depth, name, tolerance=tolerance)
+    allowed = _allowed(view, solid, surface, tolerance=tolerance)
+    parts, covered = _extruded(view, solid, allowed, depth, name, tolerance=tolerance)
     return Slab(kind, view, seen, covered, depth, parts)
 
 
 def _mended(seen: np.ndarray, cell: float, *, tolerance: float) -> np.ndarray:
     """Cracks and small holes closed, specks gone."""
-    reach = max(1, round(tolerance / cell))
+    reach = max(1, round(_CLOSE * tolerance / cell))
     ball = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     closed = cv2.morphologyEx(seen.astype(np.uint8), cv2.MORPH_CLOSE, ball).astype(bool)
     holes, n = ndimage.label(~closed)
@@ -175,40 +188,25 @@ def _depth(surface: Surface, triangles: Array, normal: Array, *, tolerance: floa
     return float(np.clip(np.quantile(room, 0.1), tolerance / 2, thickness))
 
 
+def _allowed(view: PlanView, solid: np.ndarray, surface: Surface, *, tolerance: float) -> np.ndarray:
+    """Where a slab may be: no further than the tolerance beside its surface, and where something before it hides it."""
+    allowed = np.asarray(ndimage.distance_transform_edt(~solid) * view.cell <= tolerance)
+    beside = ~allowed
+    allowed[beside] = surface.encloses(view.world(view.centres(beside), tolerance))
+    return allowed
+
+
 def _extruded(
-    view: PlanView, solid: np.ndarray, depth: float, name: str, *, tolerance: float
+    view: PlanView, solid: np.ndarray, allowed: np.ndarray, depth: float, name: str, *, tolerance: float
 ) -> tuple[tuple[Part, ...], np.ndarray]:
-    """Boxes where a piece of the outline is a rectangle to within the tolerance, convex prisms elsewhere; and their cells."""
+    """A slab as boxes behind its surface, and the cells that they cover."""
     parts: list[Part] = []
-    covered = np.zeros(view.shape, np.uint8)
-    overhang, least = tolerance / view.cell, _LEAST_AREA / 4 * (tolerance / view.cell) ** 2
-    for ring in convex_cover(solid, overhang=overhang, least=least):
-        shape = np.zeros(view.shape, np.uint8)
-        cv2.fillConvexPoly(shape, np.round(ring).astype(np.int32), 1)
-        covered |= shape
-        box = _as_box(view, solid & shape.astype(bool), depth, tolerance=tolerance)
-        mesh = _prism(view, view.low + view.cell * ring, depth) if box is None else box.mesh()
-        parts.append(Part(f"{name}_{len(parts):02d}", mesh, box))
-    return tuple(parts), covered.astype(bool)
-
-
-def _as_box(view: PlanView, mask: np.ndarray, depth: float, *, tolerance: float) -> Box | None:
-    """The smallest rectangle of a mask as a box, unless it covers more than the tolerance beside it."""
-    (u, v), (width, height), angle = cv2.minAreaRect(view.centres(mask).astype(np.float32))
-    corners = (cv2.boxPoints(((u, v), (width, height), angle)) - view.low) / view.cell
-    rectangle = np.zeros(view.shape, np.uint8)
-    cv2.fillConvexPoly(rectangle, np.round(corners).astype(np.int32), 1)
-    away = ndimage.distance_transform_edt(~mask) * view.cell
-    if away[rectangle.astype(bool)].max() > tolerance:
-        return None
-    turn = np.deg2rad(angle)
-    first = np.cos(turn) * view.axes[0] + np.sin(turn) * view.axes[1]
-    rotation = np.stack([first, np.cross(view.plane.normal, first), view.plane.normal], -1)
-    half_size = np.array([max(width, view.cell), max(height, view.cell), depth]) / 2
-    return Box(view.world(np.array([u, v]), -depth / 2), rotation, half_size)
-
-
-def _prism(view: PlanView, ring: Array, depth: float) -> TriangleMesh:
-    prism = hull_of(np.concatenate([view.world(ring), view.world(ring, -depth)]))
-    assert prism is not None, "a slab has thickness"
-    return prism
+    covered = np.zeros(view.shape, bool)
+    rotation = np.stack([*view.axes, view.plane.normal], -1)
+    for rectangle in rectangles_over(solid, allowed, least=_LEAST_BOX * (tolerance / view.cell) ** 2):
+        covered[rectangle.cells] = True
+        low = view.low + view.cell * (np.array([rectangle.column, rectangle.row]) - 0.5)
+        high = view.low + view.cell * (np.array([rectangle.end_column, rectangle.end_row]) - 0.5)
+        box = Box(view.world((low + high) / 2, -depth / 2), rotation, np.array([*(high - low), depth]) / 2)
+        parts.append(Part(f"{name}_{len(parts):02d}", box.mesh(), box))
+    return tuple(parts), covered

@@ -1,6 +1,6 @@
 """Collision geometry of a package: the building as slabs, the rest as convex parts, and both in one concave mesh."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -8,12 +8,16 @@ import numpy as np
 from recon.console import warn
 from recon.errors import UserError
 from recon.export.building import Slab, find_building
-from recon.export.collision_mesh import clean_mesh, simplified
+from recon.export.collision_mesh import clean_mesh, faired, simplified
 from recon.export.convex_parts import decompose
+from recon.export.covering import Fidelity, fidelity, needed, points_over
+from recon.export.labels import LABELS, label_faces
 from recon.export.place import CONVEX, FILLED, STATIC, Part
 from recon.export.settings import ExportSettings
 from recon.geometry.mesh import TriangleMesh, joined
 from recon.surface import Surface
+
+_LEAST_GAIN = 12  # squared tolerances of surface that a part must add to those before it
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,8 @@ class Collision:
     asked_tolerance: float
     tolerance: float
     deviation: float
+    fidelity: Fidelity
+    labels: np.ndarray | None  # [f] of the visual mesh, numbers into `LABELS`; None where nobody knows what is up
 
     def as_dict(self) -> dict[str, Any]:
         """The manifest's entry."""
@@ -39,6 +45,7 @@ class Collision:
             "n_parts": len(self.parts),
             "asked_tolerance": self.asked_tolerance,
             "tolerance": self.tolerance,
+            "fidelity": vars(self.fidelity),
             "slabs": {kind: kinds.count(kind) for kind in sorted(set(kinds))},
             "filled": FILLED if len(self.filled.faces) else None,
             "filled_area": float(self.filled.face_areas.sum()),
@@ -50,7 +57,7 @@ def make_collision(
 ) -> Collision:
     """Collision geometry of a visual mesh in package units; `length_scale` package units stand for a metre.
 
-    Raises `UserError` for a mesh without any surface of the tolerance's size.
+    Raises `UserError` for a mesh without any surface of the tolerance's size, or of nothing but crumbs.
     """
     tolerance, thickness = settings.tolerance_m * length_scale, settings.wall_thickness_m * length_scale
     clean = clean_mesh(mesh, smallest=tolerance)
@@ -67,23 +74,70 @@ def make_collision(
     rest = simplified(
         TriangleMesh(clean.vertices, clean.faces[is_left]), deviation=tolerance / 2, max_faces=settings.collision_faces
     )
-    hulls, reached = decompose(rest, surface, tolerance=tolerance, thickness=thickness, max_parts=settings.max_parts)
+    built = tuple(part for slab in slabs for part in slab.parts)
+    hulls, reached = _hulls_of_rest(clean, is_left, built, surface, tolerance, thickness, settings.max_parts)
+    parts = built + tuple(Part(f"rest_{i:04d}", hull) for i, hull in enumerate(hulls))
+    if not parts:
+        raise UserError(
+            f"the mesh is crumbs: no piece of its surface is worth a collision part (tolerance {tolerance:.3g}). "
+            "Train longer, or lower export.tolerance_m, then run: python scripts/mesh.py"
+        )
+    labels = label_faces(clean, slabs, tolerance=tolerance) if is_up_known else None
+    if labels is not None:
+        parts = _named(parts, surface, labels, tolerance)
     if reached > 1.01 * tolerance:
         warn(
             f"collision parts keep to {reached:.3f} of the surface instead of {tolerance:.3f}: the scene "
             "needs more of them. Raise export.max_parts for finer contact."
         )
-    built = tuple(part for slab in slabs for part in slab.parts)
     static = joined([part.mesh for part in built] + [rest])
+    shown = [part for slab in slabs for part in slab.shown(tolerance=tolerance)]
     return Collision(
         static,
-        built + tuple(Part(f"rest_{i:04d}", hull) for i, hull in enumerate(hulls)),
+        parts,
         tuple(slabs),
         joined([slab.filled_surface() for slab in slabs if slab.kind == "floor"]),
         tolerance,
         reached,
         deviation(static, clean),
+        fidelity(shown + hulls, clean, surface, tolerance=tolerance),
+        None if labels is None else labels[surface.nearest(_middles(mesh)).faces],
     )
+
+
+def _middles(mesh: TriangleMesh) -> np.ndarray:
+    """The middle of every face, also of one that has none."""
+    return np.nan_to_num(mesh.vertices[mesh.faces].mean(1))
+
+
+def _named(
+    parts: tuple[Part, ...], surface: Surface, labels: np.ndarray, tolerance: float, *, voters: int = 64
+) -> tuple[Part, ...]:
+    """Parts named after what most of the surface at their skin is: wall_0003, furniture_0041."""
+    named = []
+    for number, part in enumerate(parts):
+        nearest = surface.nearest(points_over(part.mesh, apart=tolerance / 4, at_most=voters))
+        at_skin = nearest.distance <= max(tolerance, float(np.quantile(nearest.distance, 0.25)))
+        label = LABELS[np.bincount(labels[nearest.faces[at_skin]]).argmax()]
+        named.append(replace(part, name=f"{label}_{number:04d}"))
+    return tuple(named)
+
+
+def _hulls_of_rest(
+    clean: TriangleMesh,
+    is_left: np.ndarray,
+    built: tuple[Part, ...],
+    surface: Surface,
+    tolerance: float,
+    thickness: float,
+    max_parts: int,
+) -> tuple[list[TriangleMesh], float]:
+    """Convex parts of the faces that no slab explains, only those that are needed; and the tolerance that they hold."""
+    rest = TriangleMesh(clean.vertices, clean.faces[is_left])
+    fair = TriangleMesh(faired(clean, bound=tolerance / 2).vertices, rest.faces)
+    hulls, reached = decompose(fair, surface, tolerance=tolerance, thickness=thickness, max_parts=max_parts)
+    points = points_over(rest, apart=tolerance, at_most=200_000)
+    return needed(hulls, [part.mesh for part in built], points, gap=tolerance, least=_LEAST_GAIN), reached
 
 
 def deviation(static: TriangleMesh, clean: TriangleMesh, *, at_most: int = 200_000) -> float:

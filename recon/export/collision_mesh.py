@@ -1,6 +1,7 @@
 """The concave collision mesh: the visual surface, cleaned and simplified within a bound that is then measured."""
 
 import numpy as np
+from scipy import sparse
 
 from recon.formats.open3d_import import import_open3d
 from recon.geometry.mesh import TriangleMesh
@@ -73,3 +74,21 @@ def _probe_points(mesh: TriangleMesh, *, at_most: int = 200_000) -> np.ndarray:
 def _deviation(candidate: TriangleMesh, points: np.ndarray) -> float:
     """Distance that 99.9 % of the original points keep: single spikes of a scan may go."""
     return float(np.quantile(Surface(candidate).distance(points), 0.999))
+
+
+def faired(mesh: TriangleMesh, *, bound: float, rounds: int = 10) -> TriangleMesh:
+    """The mesh with every vertex drawn to the middle of its neighbours, by no more than `bound`.
+
+    The noise of a scan is bumps that each want a convex part of their own; half a tolerance of fairing takes most away.
+    """
+    edges = mesh.faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
+    pairs = np.concatenate([edges, edges[:, ::-1]])
+    adjacent = sparse.coo_matrix((np.ones(len(pairs)), pairs.T), (len(mesh.vertices),) * 2).tocsr()
+    adjacent.data[:] = 1
+    count = np.maximum(np.asarray(adjacent.sum(1)), 1)
+    moved = mesh.vertices
+    for _ in range(rounds):
+        offset = (moved + adjacent @ moved / count) / 2 - mesh.vertices
+        length = np.linalg.norm(offset, axis=1, keepdims=True)
+        moved = mesh.vertices + offset * np.minimum(1, bound / np.maximum(length, 1e-12))
+    return TriangleMesh(moved, mesh.faces)

@@ -1,12 +1,15 @@
 """A scanned surface as convex parts that agree with it to a tolerance, for engines that collide with convex hulls.
 
 Volumetric decomposers (V-HACD, CoACD) look at solids: of a room they make blobs that lift its floor. A scan is a *surface*
-with holes, free space on the side its faces point to. So every triangle becomes a thin prism, extruded away from the free
-side. Connected prisms are halved until the convex hull of each half keeps the limits (`hulls`), then neighbouring hulls are
-joined again for as long as the hull of both does (`merging`). Halving finds large parts in few steps; joining mends its cuts.
+with holes, free space on the side its faces point to. Connected faces are halved until the convex hull of each half, with
+its copy a little behind it, keeps the limits (`hulls`); then neighbouring hulls are joined again for as long as the hull of
+both does (`merging`). Halving finds large parts in few steps; joining mends its cuts. A flat cluster becomes a slab, one
+that is bent round a body (a barrel, a crate) becomes the body: what matter shuts in is nobody's free space.
 
-The prisms contain every triangle, so a part can stand proud by the tolerance and never lies below the surface.
+The parts contain every triangle: they stand proud by the tolerance at most, and never lie below the surface.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
@@ -36,10 +39,10 @@ def decompose(
         return [], tolerance
     limits = Limits(tolerance, thickness)
     strays = Strays(surface, limits, np.random.default_rng(seed))
-    prisms = _prisms(mesh, surface, limits)
     pairs = shared_edges(mesh.faces)
+    sheet = _Sheet(mesh.vertices[mesh.faces], mesh.face_normals, mesh.face_areas, _depths(mesh, surface, limits), pairs)
     with progress("convex parts", None) as bar:
-        first, clusters, hulls = _fewest_steps(mesh, prisms, pairs, strays, at_most=_BEFORE_JOINING * max_parts)
+        first, clusters, hulls = _fewest_steps(sheet, strays, at_most=_BEFORE_JOINING * max_parts)
         owner = np.full(len(mesh.faces), -1)
         for number, faces in enumerate(clusters):
             owner[faces] = number
@@ -56,54 +59,61 @@ def decompose(
     return parts, looser * tolerance
 
 
-def _prisms(mesh: TriangleMesh, surface: Surface, limits: Limits) -> Array:
-    """The corners [f, 6, 3] of every triangle and of its copy behind it."""
-    corners = mesh.vertices[mesh.faces]
-    behind = corners - _depths(mesh, surface, limits)[..., None] * mesh.face_normals[:, None]
-    return np.concatenate([corners, behind], 1)
+@dataclass(frozen=True)
+class _Sheet:
+    """What clusters of faces are cut from: corners [f, 3, 3], unit normals [f, 3], areas [f], room behind [f], shared edges."""
+
+    corners: Array
+    normals: Array
+    areas: Array
+    depths: Array
+    pairs: np.ndarray
+
+    def hull(self, faces: np.ndarray) -> TriangleMesh | None:
+        """The hull of a cluster and of its copy behind it: along its mean normal, so not at all where it encloses a body."""
+        weights = self.areas[faces] / max(float(self.areas[faces].sum()), 1e-300)
+        back = float(np.quantile(self.depths[faces], 0.1)) * (weights @ self.normals[faces])
+        points = self.corners[faces].reshape(-1, 3)
+        return hull_of(np.concatenate([points, points - back]))
 
 
 def _depths(mesh: TriangleMesh, surface: Surface, limits: Limits) -> Array:
-    """How far each corner [f, 3] may be extruded: to the far side of a thin board, at most `thickness`.
+    """How far behind each face [f] there is room: to the far side of a thin board, at most `thickness`.
 
     The least depth, half a tolerance, keeps sheets from being too thin to stop a moving body.
     """
-    corners = mesh.vertices[mesh.faces]
-    inset = 0.9 * corners + 0.1 * corners.mean(1, keepdims=True)  # off the edge, where a ray would graze the next face
-    inwards = np.broadcast_to(-mesh.face_normals[:, None], inset.shape).reshape(-1, 3)
+    normals = mesh.face_normals
     start = 0.02 * limits.tolerance
-    hits = surface.cast(inset.reshape(-1, 3) + start * inwards, inwards)
-    leaves_solid = (hits.normals * inwards).sum(1) > 0
+    hits = surface.cast(mesh.vertices[mesh.faces].mean(1) - start * normals, -normals)
+    leaves_solid = (hits.normals * normals).sum(1) < 0
     # A face met from its front means free space lies between (a one-sided table top above a floor): keep to half of it.
     room = np.where(leaves_solid, 1.0, 0.5) * (hits.distance + start)
-    return np.clip(room, limits.tolerance / 2, limits.thickness).reshape(-1, 3)
+    return np.clip(room, limits.tolerance / 2, limits.thickness)
 
 
-def _fewest_steps(
-    mesh: TriangleMesh, prisms: Array, pairs: np.ndarray, strays: Strays, *, at_most: int
-) -> tuple[int, list[np.ndarray], list[TriangleMesh]]:
+def _fewest_steps(sheet: _Sheet, strays: Strays, *, at_most: int) -> tuple[int, list[np.ndarray], list[TriangleMesh]]:
     """The first step of looser limits whose halving ends with `at_most` clusters (the last, if none does), and its outcome.
 
     A surface that is rough beyond the tolerance falls into single prisms; joining those would take minutes and end looser.
     """
     for step in range(_STEPS):
-        halved = _halved(mesh, prisms, pairs, strays, looser=1.5**step, at_most=at_most)
+        halved = _halved(sheet, strays, looser=1.5**step, at_most=at_most)
         if halved is not None:
             return step, *halved
-    halved = _halved(mesh, prisms, pairs, strays, looser=1.5**_STEPS, at_most=len(mesh.faces))
+    halved = _halved(sheet, strays, looser=1.5**_STEPS, at_most=len(sheet.areas))
     assert halved is not None, "there are no more clusters than faces"
     return _STEPS, *halved
 
 
 def _halved(
-    mesh: TriangleMesh, prisms: Array, pairs: np.ndarray, strays: Strays, *, looser: float, at_most: int
+    sheet: _Sheet, strays: Strays, *, looser: float, at_most: int
 ) -> tuple[list[np.ndarray], list[TriangleMesh]] | None:
     """Clusters of faces whose hulls keep `looser` limits, and the hulls; single prisms are taken as they are.
 
     None as soon as there are more than `at_most`.
     """
-    centres, normals, areas = prisms[:, :3].mean(1), mesh.face_normals, mesh.face_areas
-    graph = sparse.coo_matrix((np.ones(len(pairs)), pairs.T), (len(mesh.faces),) * 2)
+    centres, normals, areas = sheet.corners.mean(1), sheet.normals, sheet.areas
+    graph = sparse.coo_matrix((np.ones(len(sheet.pairs)), sheet.pairs.T), (len(areas),) * 2)
     piece = sparse.csgraph.connected_components(graph, directed=False)[1]
     open_clusters = np.split(np.argsort(piece, kind="stable"), np.cumsum(np.bincount(piece))[:-1])
     clusters: list[np.ndarray] = []
@@ -111,10 +121,16 @@ def _halved(
     while open_clusters:
         if len(clusters) + len(open_clusters) > at_most:
             return None
-        tried = [(faces, hull_of(prisms[faces].reshape(-1, 3))) for faces in open_clusters]
+        corners = [sheet.corners[faces].reshape(-1, 3) for faces in open_clusters]
+        is_one = np.array([len(faces) == 1 for faces in open_clusters])
+        crossing = ~is_one & (strays.excess_of_chords([(points, points) for points in corners]) > looser)
+        parted, whole = (
+            [c for c, x in zip(open_clusters, crossing, strict=True) if x == side] for side in (True, False)
+        )
+        tried = [(faces, sheet.hull(faces)) for faces in whole]
         found = [(faces, hull) for faces, hull in tried if hull is not None]
         excess = strays.excess([hull for _, hull in found], looser=looser)
-        open_clusters = []
+        open_clusters = [half for faces in parted for half in _two(faces, centres[faces], normals[faces], areas[faces])]
         for (faces, hull), strayed in zip(found, excess, strict=True):
             if strayed <= looser or len(faces) == 1:
                 clusters.append(faces)

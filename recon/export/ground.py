@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import imageio.v3 as iio
 import numpy as np
-from PIL import Image
 from scipy import ndimage
 
 from recon.geometry.mesh import TriangleMesh
@@ -81,7 +81,7 @@ def write_ground(folder: Path, ground: Ground) -> dict[str, Any]:
     step = max((high - low) / 65534, 1e-9)
     levels = np.where(known, 1 + np.round((np.nan_to_num(ground.heights) - low) / step), 0).astype(np.uint16)
     np.save(folder / "ground.npy", ground.heights.astype(np.float32))
-    Image.fromarray(np.flipud(levels)).save(folder / "ground.png")
+    iio.imwrite(folder / "ground.png", np.flipud(levels), plugin="pillow")
     return {
         "npy": "ground.npy",
         "png": "ground.png",

@@ -1,7 +1,7 @@
 """Convex hulls beside a scanned surface, and how far they stray from it.
 
-A hull may stand into free space by `tolerance`, and reach behind the surface by `thickness`. Both are checked on points
-spread over the hull, against the whole surface: hulls may overlap each other and real surface freely.
+A hull may stand into free space by `tolerance`, reach behind the surface by `thickness`, and fill what matter shuts in. This
+is checked on points spread over the hull, against the whole surface: hulls may overlap each other and real surface freely.
 """
 
 from dataclasses import dataclass
@@ -12,6 +12,8 @@ from scipy.spatial import ConvexHull, QhullError
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.transforms import Array
 from recon.surface import Surface
+
+_SPARED = 0.02  # of a hull's points, which may stray twice as far: single bumps of a scan
 
 
 @dataclass(frozen=True)
@@ -87,5 +89,10 @@ class Strays:
         towards = ((nearest.positions - points) * nearest.normals).sum(1)
         is_behind = towards > 0.5 * nearest.distance
         limit = np.where(is_behind, 1.1 * self._limits.thickness + self._limits.tolerance, self._limits.tolerance)
-        starts = np.cumsum([0] + [len(group) for group in groups[:-1]])
-        return np.asarray(np.maximum.reduceat(nearest.distance / limit, starts))
+        excess = nearest.distance / limit
+        beyond = np.flatnonzero(excess > 1)
+        excess[beyond[self._surface.encloses(points[beyond])]] = 1.0
+        ends = np.cumsum([len(group) for group in groups])
+        ranked = excess[np.lexsort((excess, np.repeat(np.arange(len(groups)), [len(group) for group in groups])))]
+        spared = np.array([int(_SPARED * len(group)) for group in groups])
+        return np.maximum(ranked[ends - 1 - spared], ranked[ends - 1] / 2)

@@ -8,6 +8,7 @@ from typing import Any
 
 import recon
 from recon.export.place import STATIC_GLB, VISUAL_GLB
+from recon.export.settings import ExportSettings
 from recon.export.units import Lengths
 from recon.formats.cameras_json import encode_geo
 from recon.geometry.reconstruction import Reconstruction
@@ -42,15 +43,14 @@ class Manifest:
 
 
 def make_manifest(
+    settings: ExportSettings,
     *,
-    name: str,
-    license: str | None,
     reconstruction: Reconstruction,
     lengths: Lengths,
     origin: Array,
     collision: dict[str, Any],
     ground: dict[str, Any] | None,
-    friction: float,
+    labels: dict[str, Any] | None,
     skipped: dict[str, str],
     seen_fraction: float | None,
 ) -> Manifest:
@@ -64,8 +64,8 @@ def make_manifest(
             "format": FORMAT,
             "version": VERSION,
             "generator": f"recon {recon.__version__}",
-            "name": name,
-            "license": license,
+            "name": settings.name,
+            "license": settings.license,
             "units": "metre" if lengths.is_metric else "unknown (read as metre)",
             "up_axis": "z",
             "up_axis_of": {VISUAL_GLB: "y", STATIC_GLB: "y"},
@@ -77,10 +77,11 @@ def make_manifest(
             "origin_in_world": {"position": origin.tolist(), "why": "numbers near zero keep their millimetres"},
             "world_from_capture": reconstruction.world_from_capture.matrix.tolist(),
             "seen_fraction": seen_fraction,
-            "friction": friction,
+            "friction": settings.friction,
             "gravity": [0, 0, -9.81],
             "collision": collision,
             "ground": ground,
+            "labels": labels,
             "skipped": skipped,
             "warnings": warnings,
         }
@@ -132,6 +133,8 @@ renamed; nothing in it names a path outside. In the lines below `world/` is this
 - `assets/convex.obj`: {parts} convex parts, an object each, within {tolerance} of the visual surface; the same parts one by
   one in `assets/parts/` (those that are boxes stand in the scene files only)
 - `assets/static.obj`, `assets/static.glb`: one concave mesh, for engines that take a static one
+- `assets/labels.npy`: what each face of `visual.obj` is (floor, ground, wall, ceiling, furniture, object), a number a face;
+  names and colours in `manifest.json`. Convex parts are named after theirs, and `scene.usd` has a labelled subset for each
 - `ground.npy`, `ground.png` (when the scene has a ground): height field; layout in `manifest.json`
 - `cameras.json`: where the capture's cameras stood
 - `verification.json`: which engines loaded this folder, and where dropped spheres came to rest

@@ -4,8 +4,8 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
+from recon.formats.images import write_image
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.transforms import look_at
 from recon.surface import Surface
@@ -16,7 +16,7 @@ def write_preview(path: Path, mesh: TriangleMesh, *, made_already: Path) -> None
     if made_already.exists():
         shutil.copyfile(made_already, path)
         return
-    Image.fromarray(draw(mesh, size_hw=(480, 640))).save(path)
+    write_image(path, draw(mesh, size_hw=(480, 640)))
 
 
 def draw(mesh: TriangleMesh, *, size_hw: tuple[int, int]) -> np.ndarray:

@@ -9,9 +9,10 @@ from recon.console import say
 from recon.errors import UserError
 from recon.export.collision import Collision, make_collision
 from recon.export.ground import find_ground, write_ground
+from recon.export.labels import LABELS, PALETTE
 from recon.export.license import write_license
 from recon.export.manifest import make_manifest, write_changelog, write_readme
-from recon.export.place import CONVEX, FILLED, STATIC, STATIC_GLB, VISUAL, VISUAL_GLB, Place
+from recon.export.place import CONVEX, FILLED, LABEL_FILE, STATIC, STATIC_GLB, VISUAL, VISUAL_GLB, Place
 from recon.export.preview import write_preview
 from recon.export.scenes import write_scenes
 from recon.export.settings import ExportSettings
@@ -19,7 +20,8 @@ from recon.export.trials.verify import verify_world
 from recon.export.units import in_package_units, lengths_of
 from recon.formats import cameras_json
 from recon.formats.mesh_glb import write_glb
-from recon.formats.mesh_obj import read_obj, write_obj, write_obj_objects
+from recon.formats.mesh_npz import read_npz
+from recon.formats.mesh_obj import write_obj, write_obj_objects
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.reconstruction import Reconstruction
 from recon.surface import Surface
@@ -44,25 +46,32 @@ def export_world(workspace: Workspace, *, reconstruction: Reconstruction, settin
     if run.is_finished:
         say("export: up to date")
         return workspace.world
-    mesh, reconstruction, origin = in_package_units(_read_mesh(workspace.mesh / "mesh.obj"), reconstruction)
+    mesh, reconstruction, origin = in_package_units(_read_mesh(workspace.mesh_npz), reconstruction)
     lengths = lengths_of(mesh, reconstruction, assumed_diagonal=settings.assumed_diagonal_m)
     with run as folder:
         collision = make_collision(mesh, settings, length_scale=lengths.scale, is_up_known=reconstruction.is_up_aligned)
-        place = Place(settings.name, mesh, collision.static, collision.parts, settings.friction, reconstruction)
+        place = Place(
+            settings.name,
+            mesh,
+            collision.static,
+            collision.parts,
+            settings.friction,
+            reconstruction,
+            collision.labels,
+        )
         _write_assets(folder, place, collision.filled)
         skipped = write_scenes(folder, place)
         write_json(folder / "cameras.json", _portable_cameras(reconstruction, workspace))
         write_preview(folder / f"{settings.name}.png", mesh, made_already=workspace.mesh / "mesh_0.png")
         write_license(folder / "LICENSE", license=settings.license, holder=settings.license_holder)
         manifest = make_manifest(
-            name=settings.name,
-            license=settings.license,
+            settings,
             reconstruction=reconstruction,
             lengths=lengths,
             origin=origin,
             collision=collision.as_dict(),
+            labels=_label_entry(place),
             ground=_write_ground(folder, place, cell=settings.ground_cell_m * lengths.scale),
-            friction=settings.friction,
             skipped=skipped,
             seen_fraction=read_metrics(workspace).get("mesh", {}).get("seen_fraction"),
         )
@@ -78,9 +87,7 @@ def export_world(workspace: Workspace, *, reconstruction: Reconstruction, settin
 
 
 def _read_mesh(source: Path) -> TriangleMesh:
-    if not source.exists():
-        raise UserError(f"{source} is missing. Make it with: python scripts/mesh.py")
-    mesh = read_obj(source)
+    mesh = read_npz(source)
     if not np.ptp(mesh.vertices, axis=0).any():
         raise UserError(f"{source}: all of its points are one. Train longer, then run: python scripts/mesh.py")
     return mesh
@@ -95,10 +102,25 @@ def _write_assets(folder: Path, place: Place, filled: TriangleMesh) -> None:
     write_glb(folder / STATIC_GLB, place.static)
     if len(filled.faces):
         write_obj(folder / FILLED, filled)
+    if place.labels is not None:
+        np.save(folder / LABEL_FILE, place.labels)
     write_obj_objects(folder / CONVEX, {part.name: part.mesh for part in place.parts})
     for part in place.parts:
         if part.box is None:
             write_obj(folder / part.file, part.mesh)
+
+
+def _label_entry(place: Place) -> dict[str, Any] | None:
+    """The manifest's: names by number, colours for pictures, and the area of each in square package units."""
+    if place.labels is None:
+        return None
+    areas = np.bincount(place.labels, place.visual.face_areas, len(LABELS))
+    return {
+        "file": LABEL_FILE,
+        "names": list(LABELS),
+        "palette": {name: list(colour) for name, colour in PALETTE.items()},
+        "area": dict(zip(LABELS, areas.round(4).tolist(), strict=True)),
+    }
 
 
 def _write_ground(folder: Path, place: Place, *, cell: float) -> dict[str, Any] | None:
@@ -122,6 +144,9 @@ def _numbers(collision: Collision, length_scale: float) -> dict[str, Any]:
     return {
         "n_parts": len(collision.parts),
         "collision_faces": len(collision.static.faces),
+        "parts_proud_p95_mm": 1000 * collision.fidelity.proud_p95 / length_scale,
+        "parts_proud_p99_mm": 1000 * collision.fidelity.proud_p99 / length_scale,
+        "parts_bare_p99_mm": 1000 * collision.fidelity.bare_p99 / length_scale,
         "filled_area_m2": float(collision.filled.face_areas.sum()) / length_scale**2,
         "loads": {},
     }

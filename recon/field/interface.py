@@ -3,6 +3,7 @@
 To add one: a module with a `Field` and the settings that make it, a file in conf/field, a line in `recon.field.kinds`.
 """
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from torch import Tensor, nn
@@ -46,6 +47,10 @@ class Field(nn.Module):
         """Colours [n, 3] of what lies behind everything, along unit directions [n, 3]; only asked of fields with a sky."""
         raise NotImplementedError
 
+    def decayed(self) -> Sequence[nn.Parameter]:
+        """The parameters that a weight decay pulls towards zero, so that they say no more than the pictures ask for."""
+        return ()
+
     def fused(self) -> FieldKernels | None:
         """This field's kernels in the back end in force, on the device where it lies; None: it has none there."""
         return None
@@ -64,8 +69,8 @@ class FieldSettings(Protocol):
         """Cells an axis of each cascade, a multiple of 64."""
         ...
 
-    def make(self, *, is_open: bool, has_sky: bool) -> Field:
-        """An untrained field. `is_open`: for a scene without bounds."""
+    def make(self, *, is_open: bool, has_sky: bool, pixel_side: float) -> Field:
+        """An untrained field. `is_open`: for a scene without bounds; `pixel_side`: of a pixel on the content, scene units."""
         ...
 
     def lattice(self, *, is_open: bool) -> StepLattice:

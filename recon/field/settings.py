@@ -8,6 +8,8 @@ from recon.field.hash_grid import FieldShape, RadianceField
 from recon.kernels import StepLattice
 from recon.settings import above, between
 
+SIDE, SIDE_FOLDED = 2.0, 4.0  # of what the hash grid covers, scene units: the unit cube, all space folded
+FINEST = 16384  # cells an axis
 OCCUPANCY_MULTIPLE = 64  # cells an axis: the occupancy grid is first judged on coarser cells
 
 
@@ -21,8 +23,7 @@ class HashGridSettings:
     log2_table_size: Annotated[int, between(4, 28)]
     log2_table_size_open: Annotated[int, between(4, 28)]
     base_resolution: Annotated[int, between(1, 65536)]
-    finest_resolution: Annotated[int, between(1, 1_000_000)]
-    finest_resolution_open: Annotated[int, between(1, 1_000_000)]
+    cells_per_pixel: Annotated[float, between(0.01, 100)]
     width: Annotated[int, between(1, 1024)]
     occupancy_resolution: Annotated[int, between(64, 1024)]
     steps_across: Annotated[int, between(8, 65536)]
@@ -34,24 +35,21 @@ class HashGridSettings:
             raise UserError(
                 f"field.occupancy_resolution={self.occupancy_resolution}: expected a multiple of {OCCUPANCY_MULTIPLE}"
             )
-        for name in ("finest_resolution", "finest_resolution_open"):
-            if getattr(self, name) < self.base_resolution:
-                raise UserError(
-                    f"field.{name}={getattr(self, name)}: expected at least field.base_resolution={self.base_resolution}"
-                )
 
-    def make(self, *, is_open: bool, has_sky: bool) -> RadianceField:
-        """An untrained field. `is_open`: for a scene without bounds."""
-        return RadianceField(self.shape(is_open=is_open, has_sky=has_sky))
+    def make(self, *, is_open: bool, has_sky: bool, pixel_side: float) -> RadianceField:
+        """An untrained field. `is_open`: for a scene without bounds; `pixel_side`: of a pixel on the content, scene units."""
+        return RadianceField(self.shape(is_open=is_open, has_sky=has_sky, pixel_side=pixel_side))
 
-    def shape(self, *, is_open: bool, has_sky: bool) -> FieldShape:
-        """The field for a scene without (`is_open`) or with bounds."""
+    def shape(self, *, is_open: bool, has_sky: bool, pixel_side: float) -> FieldShape:
+        """The field for a scene without (`is_open`) or with bounds, as fine as its pictures show the content."""
+        side = SIDE_FOLDED if is_open else SIDE
+        finest = round(self.cells_per_pixel * side / pixel_side)
         return FieldShape(
             n_levels=self.n_levels,
             n_features=self.n_features,
             log2_table_size=self.log2_table_size_open if is_open else self.log2_table_size,
             base_resolution=self.base_resolution,
-            finest_resolution=self.finest_resolution_open if is_open else self.finest_resolution,
+            finest_resolution=min(max(finest, self.base_resolution), FINEST),
             width=self.width,
             is_contracted=is_open,
             has_sky=has_sky,

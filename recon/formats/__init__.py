@@ -8,7 +8,7 @@ depth_images        depth that came with the pictures
 photos              the picture of a posed view with its mask, checked against its camera
 video               mp4, mov, mkv, webm, avi in; H.264 mp4 out
 high_dynamic_range  HLG and PQ video frames to ordinary sRGB; interlaced: half pictures to whole ones
-frames_json         our own list of kept frames, as the poses need it
+frames_json         our own list of frames, kept and dropped     frame_set   the kept ones, as the poses need them
 cameras_json        our own posed-capture file
 matched_views       what matching between pictures knows of each
 transforms_json     instant-ngp and nerfstudio captures; transforms_lenses: their lenses

@@ -19,7 +19,7 @@ from recon.formats.gathering import Gathering, LostPoseError
 from recon.formats.given_poses import camera_for_image, unique_names
 from recon.formats.images import natural_key
 from recon.formats.named_files import find_file, find_picture
-from recon.geometry.cameras import Camera
+from recon.geometry.cameras import MODELS, Camera
 from recon.geometry.reconstruction import Points, Reconstruction, View
 from recon.geometry.transforms import Array, invert_rigid, rigid, rotation_from_wxyz, wxyz_from_rotation
 from recon.workspace import replace_file
@@ -36,18 +36,22 @@ class _Model:
     coefficients: int  # how many of our model's leading coefficients it has
 
 
+def _own(name: str) -> _Model:
+    model = MODELS[name]
+    return _Model(model.colmap_id, 2, name, len(model.coefficients))
+
+
 _MODELS = {
     "SIMPLE_PINHOLE": _Model(0, 1, "PINHOLE", 0),
-    "PINHOLE": _Model(1, 2, "PINHOLE", 0),
+    "PINHOLE": _own("PINHOLE"),
     "SIMPLE_RADIAL": _Model(2, 1, "OPENCV", 1),
     "RADIAL": _Model(3, 1, "OPENCV", 2),
-    "OPENCV": _Model(4, 2, "OPENCV", 4),
-    "OPENCV_FISHEYE": _Model(5, 2, "OPENCV_FISHEYE", 4),
+    "OPENCV": _own("OPENCV"),
+    "OPENCV_FISHEYE": _own("OPENCV_FISHEYE"),
     "SIMPLE_RADIAL_FISHEYE": _Model(8, 1, "OPENCV_FISHEYE", 1),
     "RADIAL_FISHEYE": _Model(9, 1, "OPENCV_FISHEYE", 2),
 }
 _NAMES = {model.id: name for name, model in _MODELS.items()}
-_N_OURS = {"PINHOLE": 0, "OPENCV": 4, "OPENCV_FISHEYE": 4}
 _MODEL_FOLDERS = ("", "sparse/0", "sparse", "colmap/sparse/0", "colmap/sparse", "colmap", "0")
 _IMAGE_FOLDERS = ("images", "../images", "../../images", "../../../images", "../../frames", "")
 _MAX_BYTES = 1 << 34
@@ -215,7 +219,7 @@ def _camera(file: Path, name: str, width: int, height: int, numbers: Sequence[fl
     focal = numbers[: model.n_focal]
     cx, cy = numbers[model.n_focal : model.n_focal + 2]
     given = numbers[model.n_focal + 2 :]
-    coefficients = (*given, *(0.0,) * (_N_OURS[model.ours] - len(given)))
+    coefficients = (*given, *(0.0,) * (len(MODELS[model.ours].coefficients) - len(given)))
     try:
         return Camera(model.ours, (height, width), focal[0], focal[-1], cx, cy, coefficients)
     except ValueError as error:
@@ -316,7 +320,7 @@ def _finite_points(positions: list, colors: list) -> Points:
 def _camera_record(camera: Camera, camera_id: int) -> bytes:
     h, w = camera.size_hw
     numbers = [camera.fx, camera.fy, camera.cx, camera.cy, *camera.distortion]
-    return struct.pack(f"<IiQQ{len(numbers)}d", camera_id, _MODELS[camera.model].id, w, h, *numbers)
+    return struct.pack(f"<IiQQ{len(numbers)}d", camera_id, MODELS[camera.model].colmap_id, w, h, *numbers)
 
 
 # ---- text ----------------------------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ from recon.formats.images import natural_key
 from recon.formats.intrinsics import Intrinsics, camera_of, read_intrinsics
 from recon.formats.named_files import find_picture, inside
 from recon.formats.text_tables import finite
-from recon.geometry.cameras import N_DISTORTION, Camera
+from recon.geometry.cameras import MODELS, Camera
 from recon.geometry.reconstruction import Reconstruction, Split, View
 from recon.geometry.transforms import Array, rigid, rotation_from_wxyz, wxyz_from_rotation
 from recon.workspace import replace_file
@@ -40,11 +40,10 @@ _CENTER = (("x", "y", "z"), ("r03", "r13", "r23"))
 _QUATERNION = ("qw", "qx", "qy", "qz")
 _ROTATION = tuple(f"r{i}{j}" for i in range(3) for j in range(3))
 _LAST_ROW = ("r30", "r31", "r32", "r33")
-_COEFFICIENTS = {"OPENCV": ("k1", "k2", "p1", "p2"), "OPENCV_FISHEYE": ("k1", "k2", "k3", "k4"), "PINHOLE": ()}
 _KNOWN = {
     *("image", "model", "fx", "fy", "cx", "cy", "time", "split", "mask"),
     *(*_CENTER[0], *_CENTER[1], *_QUATERNION, *_ROTATION, *_LAST_ROW),
-    *(name for names in _COEFFICIENTS.values() for name in names),
+    *(name for model in MODELS.values() for name in model.coefficients),
 }
 _LOST = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
 _ZERO = re.compile(r"[+-]?0*\.?0*(e[+-]?[0-9]+)?", re.IGNORECASE)
@@ -137,7 +136,7 @@ def write(file: Path, reconstruction: Reconstruction) -> None:
         cells |= zip(_CENTER[0], map(float, pose[:3, 3]), strict=True)
         cells |= zip(_QUATERNION, map(float, wxyz_from_rotation(pose[:3, :3])), strict=True)
         cells |= {"fx": camera.fx, "fy": camera.fy, "cx": camera.cx, "cy": camera.cy}
-        cells |= zip(_COEFFICIENTS[camera.model], camera.distortion, strict=True)
+        cells |= zip(MODELS[camera.model].coefficients, camera.distortion, strict=True)
         cells |= {"time": view.time_s, "split": view.split, "mask": view.mask and relative_to(view.mask, file.parent)}
         table.writerow(cells)
     with replace_file(file) as temporary:
@@ -244,12 +243,12 @@ def _camera(row: _Row, image: Path, shared: tuple[float, ...] | None) -> Camera:
                 f"{row.label}, column fx: no focal length; give the column, or dataset.intrinsics=[fx,fy,cx,cy]."
             )
         return camera_of(shared, (h, w), row.label)
-    model = row.choice("model", tuple(N_DISTORTION)) or _model_by_coefficients(row)
+    model = row.choice("model", tuple(MODELS)) or _model_by_coefficients(row)
     fx = row.number("fx")
     fy, cx, cy = (
         row.number(name) if name in row else value for name, value in (("fy", fx), ("cx", w / 2), ("cy", h / 2))
     )
-    distortion = tuple(row.number(name) if name in row else 0.0 for name in _COEFFICIENTS[model])
+    distortion = tuple(row.number(name) if name in row else 0.0 for name in MODELS[model].coefficients)
     try:
         return Camera(model, (h, w), fx, fy, cx, cy, distortion)
     except ValueError as error:

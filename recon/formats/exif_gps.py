@@ -9,7 +9,7 @@ import numpy as np
 from PIL import ExifTags, Image
 
 from recon.errors import UserError
-from recon.formats.image_files import DAMAGE
+from recon.formats.image_files import DAMAGE, has_heif
 from recon.geometry.geodesy import GpsFix
 from recon.workspace.reading import is_file
 
@@ -28,7 +28,7 @@ def read_gps(path: Path) -> GpsFix | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of odd metadata elsewhere in the file
         try:
-            with Image.open(path, formats=("JPEG", "WEBP", "TIFF")) as image:
+            with Image.open(path, formats=("JPEG", "WEBP", "TIFF", *(("HEIF",) if has_heif() else ()))) as image:
                 return parse_gps(image.getexif().get_ifd(ExifTags.IFD.GPSInfo))
         except _DAMAGE:
             return None

@@ -1,151 +1,165 @@
-"""What the poses stage needs of `frames/frames.json`: the kept frames and which of them share a camera."""
+"""`frames/frames.json`: the source of a capture, its camera, and every frame with its fate. One noun, one reader, one writer."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from recon.errors import UserError
-from recon.formats.given_poses import rigid_matrix
-from recon.formats.image_files import image_size_hw
-from recon.geometry.transforms import Array
-from recon.workspace import Workspace, read_json
-from recon.workspace.reading import is_file
+from recon.geometry.geodesy import GpsFix
+from recon.workspace import Workspace, read_json, write_json
 
-_MADE_BY = "python scripts/capture.py capture.source=VIDEO_OR_FOLDER workspace=..."
-MIN_FRAMES = 3  # two views give no redundancy to tell a right model from a wrong one
+MADE_BY = "python scripts/capture.py capture.source=VIDEO_OR_FOLDER workspace=..."
 
 
 @dataclass(frozen=True)
-class FrameImage:
-    """One kept frame."""
+class FrameRecord:
+    """One frame or photo of the source."""
 
-    name: str
-    image: str  # path relative to the frames folder
-    time_s: float | None
-    focal_px: float | None  # prior from EXIF or the capture's settings
-    size_hw: tuple[int, int]
-    mask: str | None = None  # path relative to the frames folder, white where the picture counts
-    camera: int = 0  # which camera took it: frames of one share a lens
-    sensor: str = ""  # which camera of the rig took it
-    rig_frame: str = ""  # the moment of the rig
+    name: str  # unique; the order of names is the order of capture
+    image: str | None  # file name in frames/, None when dropped
+    source_index: int  # of the video frame, or of the photo in natural name order
+    source_name: str | None  # file name of the photo
+    time_s: float | None  # since the first frame of the video
+    sharpness: float | None  # None: not measured
+    kept: bool
+    reason: str | None  # why dropped
+    exposure: float | None  # mean linear light, 0 to 1; None: not measured
+    notes: tuple[str, ...] = ()  # "exposure jump", "blur run": see `recon.capture.notes`
+    parallax: float | None = None  # of kept video frames: since the kept one before, fraction of the longest side
+    overlap: float | None = None  # likewise, share of the picture
+    mask: str | None = None  # file in frames/, white where the picture counts
+    camera: int | None = (
+        None  # number of the camera that took it: photos of one share a lens; in the file where there are several
+    )
+    exif_focal_px: float | None = None  # of its camera, in the written size; in the file only where there are several
+    rotated_by_orientation: int | None = None  # EXIF code used instead of the photo's own, see `recon.capture.photos`
+    sensor: str | None = None  # which camera of the rig took it, see `recon.capture.panorama`
+    rig_frame: str | None = None  # the moment of the rig: frames of one share a pose of the rig
+    gps: GpsFix | None = None  # EXIF position of the photo
 
 
 @dataclass(frozen=True)
-class FrameSet:
-    """The kept frames in order of capture."""
+class Capture:
+    """Everything the capture stage found out. `focal_prior_px` is in pixels of `size_hw`, the size written."""
 
-    kind: str  # "video": neighbours overlap; "photos": any order
-    frames: tuple[FrameImage, ...]
-    is_camera_shared: bool
-    is_lens_exact: bool = False  # a pinhole whose focal length is known, principal point at the centre
-    is_focal_known: bool = False  # the focal lengths are measured, and are not estimated
-    rig: Mapping[str, Array] | None = None  # rig_from_camera [4, 4] of each sensor, where frames are taken by a rig
+    source: Path
+    kind: Literal["video", "photos"]
+    size_hw: tuple[int, int]  # written; where there are several cameras, that of the one of most photos
+    shared_camera: bool  # all images come from one camera with one focal length
+    frames: tuple[FrameRecord, ...]  # kept and dropped, in order of capture
+    fps: float | None = None
+    duration_s: float | None = None
+    given_prior_px: float | None = None  # as a file says it, which leaves out the focal lengths it was the median of
+    exact_focal_px: float | None = None  # of a pinhole that needs no calibration, principal point at the centre
+    rig: Mapping[str, list[list[float]]] | None = None  # rig_from_camera, 4x4 rigid, of each sensor
 
     @property
-    def images(self) -> list[str]:
-        return [frame.image for frame in self.frames]
+    def kept(self) -> list[FrameRecord]:
+        return [frame for frame in self.frames if frame.kept]
 
-    def with_focal(self, focal_px: float) -> "FrameSet":
-        """The same frames, taken with a measured focal length (pixels of the frames)."""
-        frames = tuple(replace(frame, focal_px=focal_px) for frame in self.frames)
-        return replace(self, frames=frames, is_focal_known=True)
-
-    def camera_groups(self) -> list[tuple[FrameImage, ...]]:
-        """Frames that share one camera: all of a video; photos of one device, zoom and size; else each its own.
-
-        COLMAP wants a camera for each sensor of a rig, even where their lenses are the same.
-        """
-        if not self.is_camera_shared:
-            return [(frame,) for frame in self.frames]
-        groups: dict[tuple, list[FrameImage]] = {}
-        for frame in self.frames:
-            lens = (frame.camera, frame.size_hw, frame.focal_px and round(frame.focal_px, 1), frame.sensor)
-            groups.setdefault(lens, []).append(frame)
-        return [tuple(group) for group in groups.values()]
-
-    def moments(self) -> list[list[int]]:
-        """Places of the frames of each moment of the rig, in order of capture."""
-        places: dict[str, list[int]] = {}
-        for i, frame in enumerate(self.frames):
-            places.setdefault(frame.rig_frame, []).append(i)
-        return list(places.values())
+    @property
+    def focal_prior_px(self) -> float | None:
+        if self.exact_focal_px is not None or self.given_prior_px is not None:
+            return self.exact_focal_px or self.given_prior_px
+        focals = [frame.exif_focal_px for frame in self.kept if frame.exif_focal_px is not None]
+        return float(np.median(focals)) if focals and self.shared_camera else None
 
 
-def read_frames_json(workspace: Workspace) -> FrameSet:
-    """The kept frames of the run folder. Raises `UserError` when there are fewer than three or one is missing."""
+def write_frames_json(path: Path, capture: Capture) -> None:
+    """Write frames.json, atomically; `read_capture` gives the capture back."""
+    value = {
+        "source": str(capture.source),
+        "kind": capture.kind,
+        "size_hw": list(capture.size_hw),
+        "shared_camera": capture.shared_camera,
+        "focal_prior_px": capture.focal_prior_px,
+        "is_focal_exact": capture.exact_focal_px is not None,
+        "rig": capture.rig,
+        "fps": capture.fps,
+        "duration_s": capture.duration_s,
+        "frames": [_encoded(frame, capture) for frame in capture.frames],
+    }
+    write_json(path, value)
+
+
+def read_capture(workspace: Workspace) -> Capture:
+    """The capture of the run folder; what a frame of an older file does not say is None. `UserError` for any other file."""
     file = workspace.frames_json
-    value = read_json(file, made_by=_MADE_BY)
+    value = read_json(file, made_by=MADE_BY)
     try:
-        kept = [frame for frame in value["frames"] if frame["kept"]]
-        prior = value.get("focal_prior_px")
-        frames = tuple(_frame(frame, prior, workspace.frames) for frame in kept)
-        frame_set = FrameSet(
-            kind=str(value["kind"]),
-            frames=frames,
-            is_camera_shared=bool(value["shared_camera"]) or any("camera" in frame for frame in kept),
-            is_lens_exact=bool(value.get("is_focal_exact")),
-            rig=_rig(file, value.get("rig"), frames),
+        prior, rig = _number(value, "focal_prior_px", at_least=1e-3), value.get("rig")
+        size = value.get("size_hw") or (0, 0)
+        return Capture(
+            source=Path(str(value.get("source"))),
+            kind="photos" if value.get("kind") == "photos" else "video",
+            size_hw=(int(size[0]), int(size[1])),
+            shared_camera=bool(value.get("shared_camera")),
+            frames=tuple(_decoded(frame) for frame in value["frames"]),
+            fps=_number(value, "fps"),
+            duration_s=_number(value, "duration_s"),
+            given_prior_px=prior,
+            exact_focal_px=prior if value.get("is_focal_exact") else None,
+            rig=None if rig is None else dict(rig),
         )
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise UserError(f"{file}: not a frames file ({error!r}). Make it with: {_MADE_BY}") from error
-    if len(frames) < MIN_FRAMES:
-        raise UserError(
-            f"{file}: {len(frames)} frames kept, poses need at least {MIN_FRAMES} (20 or more is usual). "
-            "Film longer, add photos, or raise capture.target_count."
-        )
-    missing = _missing(workspace.frames, [*frame_set.images, *(f.mask for f in frames if f.mask)])
-    if missing:
-        raise UserError(f"{workspace.frames}: {missing[0]} and {len(missing) - 1} more are missing. Run capture again.")
-    return frame_set
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
+        raise UserError(f"{file}: not a frames file ({error!r}). Make it with: {MADE_BY}") from error
 
 
-def _frame(frame: dict[str, Any], prior: float | None, folder: Path) -> FrameImage:
-    path = folder / _text(frame, "image")
-    size_hw = image_size_hw(path) if is_file(path) else (0, 0)
-    sensor, rig_frame = str(frame.get("sensor") or ""), str(frame.get("rig_frame") or "")
-    return FrameImage(
-        name=_text(frame, "name"),
-        image=_text(frame, "image"),
-        time_s=_number("time_s", frame.get("time_s"), at_least=-1e9),
-        focal_px=_number("exif_focal_px", frame.get("exif_focal_px") or prior, at_least=1e-3),
-        size_hw=size_hw,
-        mask=None if frame.get("mask") is None else _text(frame, "mask"),
-        camera=int(frame.get("camera") or 0),
-        sensor=sensor,
-        rig_frame=rig_frame,
+def _encoded(frame: FrameRecord, capture: Capture) -> dict[str, Any]:
+    """Of one camera, the prior at the top stands for all: whole-millimetre EXIF values differ by rounding only."""
+    if not capture.shared_camera:
+        return asdict(replace(frame, camera=frame.camera or 0))
+    return {key: value for key, value in asdict(replace(frame, exif_focal_px=None)).items() if key != "camera"}
+
+
+def _decoded(value: Mapping[str, Any]) -> FrameRecord:
+    """One frame; `ValueError` or `KeyError` naming what is wrong with it."""
+    name, image = _text(value, "name"), _text(value, "image")
+    if name is None or (value["kept"] and image is None):
+        raise ValueError("a frame has no name, or is kept and has no image")
+    return FrameRecord(
+        name=name,
+        image=image,
+        source_index=_whole(value, "source_index") or 0,
+        source_name=_text(value, "source_name"),
+        time_s=_number(value, "time_s"),
+        sharpness=_number(value, "sharpness"),
+        kept=bool(value["kept"]),
+        reason=_text(value, "reason"),
+        exposure=_number(value, "exposure"),
+        notes=tuple(map(str, value.get("notes") or ())),
+        parallax=_number(value, "parallax"),
+        overlap=_number(value, "overlap"),
+        mask=_text(value, "mask"),
+        camera=_whole(value, "camera"),
+        exif_focal_px=_number(value, "exif_focal_px", at_least=1e-3),
+        rotated_by_orientation=_whole(value, "rotated_by_orientation"),
+        sensor=_text(value, "sensor"),
+        rig_frame=_text(value, "rig_frame"),
+        gps=None if value.get("gps") is None else GpsFix(**value["gps"]),
     )
 
 
-def _text(frame: dict[str, Any], key: str) -> str:
-    if not isinstance(frame[key], str) or not frame[key]:
-        raise ValueError(f"{key} must be text, found {frame[key]!r}")
-    return frame[key]
+def _text(value: Mapping[str, Any], key: str) -> str | None:
+    found = value.get(key)
+    if found is not None and (not isinstance(found, str) or not found):
+        raise ValueError(f"{key} must be text, found {str(found)[:40]!r}")
+    return found
 
 
-def _number(key: str, value: Any, *, at_least: float) -> float | None:
+def _number(value: Mapping[str, Any], key: str, *, at_least: float = -1e9) -> float | None:
     """A finite number, or None where there is none."""
-    if value is None:
+    found = value.get(key)
+    if found is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not at_least <= value <= 1e9:
-        raise ValueError(f"{key} must be a number from {at_least:g} to 1e9, found {str(value)[:40]}")
-    return float(value)
+    if isinstance(found, bool) or not isinstance(found, (int, float)) or not at_least <= found <= 1e9:
+        raise ValueError(f"{key} must be a number from {at_least:g} to 1e9, found {str(found)[:40]}")
+    return float(found)
 
 
-def _rig(file: Path, rig: Any, frames: tuple[FrameImage, ...]) -> dict[str, Array] | None:
-    """The checked poses of the sensors that took frames."""
-    if rig is None:
-        return None
-    used = {frame.sensor for frame in frames}
-    unknown = sorted(used - set(rig))
-    if unknown or not all(frame.rig_frame for frame in frames):
-        what = f"the sensor {unknown[0]!r} is not in its rig" if unknown else "a frame names no moment of its rig"
-        raise UserError(f"{file}: {what}. Make it with: {_MADE_BY}")
-    poses = {str(name): np.array(pose, dtype=np.float64) for name, pose in rig.items() if name in used}
-    return {name: rigid_matrix(pose, f"{file}: rig: {name}") for name, pose in poses.items()}
-
-
-def _missing(folder: Path, files: Iterable[str]) -> list[str]:
-    return [file for file in files if not is_file(folder / file)]
+def _whole(value: Mapping[str, Any], key: str) -> int | None:
+    found = _number(value, key)
+    return None if found is None else int(found)

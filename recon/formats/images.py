@@ -2,12 +2,16 @@
 
 Pixels come out as a person sees them: the EXIF orientation is applied, deep channels are brought to 8 bits, palettes, grey
 and CMYK become RGB, and a picture with transparency keeps it as a fourth, straight (not premultiplied) channel.
+
+imageio writes the pictures. Reading wants more of Pillow than imageio passes on: smaller drafts of large JPEGs, palettes and deep
+channels, what is wrong with a damaged file.
 """
 
 import re
 from pathlib import Path
 from typing import Any
 
+import imageio.v3 as iio
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -60,9 +64,9 @@ def write_image(path: Path, image: NDArray[np.uint8], *, quality: int = 95) -> N
     suffix = path.suffix.lower()
     if suffix in (".jpg", ".jpeg"):
         # 4:4:4: at half chroma resolution thin coloured edges bleed, and the field would learn the bleeding.
-        Image.fromarray(image).save(path, "JPEG", quality=quality, subsampling=0, optimize=True)
+        iio.imwrite(path, image, plugin="pillow", extension=".jpg", quality=quality, subsampling=0, optimize=True)
     elif suffix == ".png":
-        Image.fromarray(image).save(path, "PNG", compress_level=4)
+        iio.imwrite(path, image, plugin="pillow", extension=".png", compress_level=4)
     else:
         raise ValueError(f"{path.name}: images are written as .jpg or .png")
 

@@ -47,12 +47,6 @@ def read(path: Path, *, images: str | None) -> Reconstruction:
     return Reconstruction(tuple(views))
 
 
-def read_bounds(path: Path) -> Array:
-    """Nearest and farthest depth of the scene in each view whose row is whole [n, 2], world units."""
-    table = _load(path)[1]
-    return table[np.isfinite(table).all(1), 15:]
-
-
 def _load(path: Path) -> tuple[Path, Array]:
     """The path of the table and the table [n, 17]."""
     file = path / "poses_bounds.npy" if is_folder(path) else path

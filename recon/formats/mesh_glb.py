@@ -9,9 +9,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import imageio.v3 as iio
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from recon.geometry.mesh import TriangleMesh
 from recon.workspace import replace_file
@@ -55,7 +55,7 @@ def write_glb(path: Path, mesh: TriangleMesh) -> None:
     }
     if mesh.texture is not None:
         picture = io.BytesIO()
-        Image.fromarray(mesh.texture).save(picture, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
+        iio.imwrite(picture, mesh.texture, plugin="pillow", extension=".jpg", quality=_JPEG_QUALITY, subsampling=0)
         document["images"] = [{"bufferView": body.add_bytes(picture.getvalue()), "mimeType": "image/jpeg"}]
         document["samplers"] = [{"magFilter": 9729, "minFilter": 9987, "wrapS": 33071, "wrapT": 33071}]
         document["textures"] = [{"source": 0, "sampler": 0}]

@@ -21,8 +21,8 @@ from recon.formats.given_poses import rigid_matrix, unique_names
 from recon.formats.images import natural_key
 from recon.formats.named_files import find_file, find_picture, inside
 from recon.formats.points_ply import read_points, write_points
-from recon.formats.transforms_lenses import DISTORTION_KEYS, Lenses
-from recon.geometry.cameras import Camera
+from recon.formats.transforms_lenses import Lenses
+from recon.geometry.cameras import MODELS, Camera
 from recon.geometry.reconstruction import Reconstruction, Split, View
 from recon.geometry.transforms import Array, opencv_from_opengl, opengl_from_opencv
 from recon.workspace import write_json
@@ -222,7 +222,7 @@ def _model(camera: Camera) -> dict[str, Any]:
 
 def _intrinsics(camera: Camera) -> dict[str, Any]:
     h, w = camera.size_hw
-    keys = DISTORTION_KEYS[camera.model]
+    keys = MODELS[camera.model].coefficients
     return {
         **_model(camera),
         "fl_x": camera.fx,

@@ -14,10 +14,9 @@ from recon.console import say, warn
 from recon.errors import UserError
 from recon.formats.given_poses import camera_for_image, posed_size_hw
 from recon.formats.intrinsics import without_k3
-from recon.geometry.cameras import N_DISTORTION, Camera
+from recon.geometry.cameras import MODELS, Camera
 from recon.geometry.reconstruction import Reading
 
-DISTORTION_KEYS = {"PINHOLE": (), "OPENCV": ("k1", "k2", "p1", "p2"), "OPENCV_FISHEYE": ("k1", "k2", "k3", "k4")}
 # instant-ngp's lenses that we have no model for, by the key that it knows them by.
 _OTHER_LENSES = {"ftheta_p0": "FTHETA", "latlong": "LATLONG", "equirectangular": "EQUIRECTANGULAR"}
 # Other names. nerfstudio bends the rays of a PINHOLE too where the file has coefficients.
@@ -164,12 +163,12 @@ def _distortion(label: str, value: Mapping[str, Any]) -> tuple[str, tuple[float,
             f"{label}: panoramas with given poses are not read; expected perspective or fisheye pictures. Let the poses be "
             "found: capture.source=FOLDER_OF_PANORAMAS capture.projection=equirectangular, or export cube views."
         )
-    if name not in N_DISTORTION:
+    if name not in MODELS:
         raise UserError(
-            f"{label}: camera model {name!r} is not read; expected one of {', '.join(N_DISTORTION)}. Undistort the "
+            f"{label}: camera model {name!r} is not read; expected one of {', '.join(MODELS)}. Undistort the "
             "pictures, or export with one of these models."
         )
-    coefficients = tuple(number(label, value, key) if key in value else 0.0 for key in DISTORTION_KEYS[name])
+    coefficients = tuple(number(label, value, key) if key in value else 0.0 for key in MODELS[name].coefficients)
     if name == "OPENCV" and "k4" in value and number(label, value, "k4") != 0:
         raise UserError(
             f"{label}: a fourth radial coefficient (k4) is read of fisheyes only; expected camera_model OPENCV_FISHEYE. "

@@ -2,6 +2,8 @@
 
 Frames come out upright (the display matrix that phones write is applied), with square pixels, as sRGB-like RGB whatever
 the depth and colour space of the file, with the exact time stamps of the container. One pass, one frame in memory.
+
+PyAV itself, as imageio's plugin for it passes on no display matrix, no damage, and when writing neither quality nor colour tags.
 """
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence

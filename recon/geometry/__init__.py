@@ -1,4 +1,4 @@
-"""Shared nouns and pure maths. Torch, numpy, no more.
+"""Shared nouns and pure maths. Torch, numpy, scipy, no more.
 
 transforms      rigid and similarity transforms     cameras        intrinsics, distortion
 rays            origin and direction                lines          the point nearest to many lines of sight

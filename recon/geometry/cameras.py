@@ -28,9 +28,9 @@ class Camera:
     distortion: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.model not in _DISTORT:
-            raise ValueError(f"camera model {self.model!r}: expected one of {', '.join(_DISTORT)}")
-        expected = N_DISTORTION[self.model]
+        if self.model not in MODELS:
+            raise ValueError(f"camera model {self.model!r}: expected one of {', '.join(MODELS)}")
+        expected = len(MODELS[self.model].coefficients)
         if len(self.distortion) != expected:
             raise ValueError(f"{self.model} takes {expected} distortion coefficients, found {len(self.distortion)}")
         if len(self.size_hw) != 2 or not all(float(side).is_integer() for side in self.size_hw):
@@ -43,7 +43,7 @@ class Camera:
         """Pixels [.., 2] of points [.., 3] in the camera frame. Points with z <= 0 give NaN."""
         z = points[..., 2:]
         plane = torch.where(z > 0, points[..., :2] / z, torch.nan)
-        plane = _DISTORT[self.model](plane, self.distortion)
+        plane = MODELS[self.model].distort(plane, self.distortion)
         return plane * plane.new_tensor([self.fx, self.fy]) + plane.new_tensor([self.cx, self.cy])
 
     def unproject(self, pixels: Tensor) -> Tensor:
@@ -76,7 +76,7 @@ def directions_of_plane(model: str, plane: Tensor, distortion: Sequence[float | 
     if model == "OPENCV_FISHEYE":
         return _fisheye_directions(plane, distortion)
     if model != "PINHOLE":
-        plane = _undistort(plane, distortion, _DISTORT[model])
+        plane = _undistort(plane, distortion, MODELS[model].distort)
     return torch.nn.functional.normalize(torch.cat([plane, torch.ones_like(plane[..., :1])], -1), dim=-1)
 
 
@@ -146,9 +146,17 @@ def _undistort(plane: Tensor, coefficients: Sequence[float | Tensor], distort: C
     return guess.to(plane.dtype)
 
 
-_DISTORT: dict[str, Callable[[Tensor, Sequence[float | Tensor]], Tensor]] = {
-    "PINHOLE": _distort_none,
-    "OPENCV": _distort_opencv,
-    "OPENCV_FISHEYE": _distort_fisheye,
+@dataclass(frozen=True)
+class CameraModel:
+    """One model of lenses; formats ask here for the names and the order of its coefficients."""
+
+    coefficients: tuple[str, ...]  # names, in the order of `Camera.distortion`
+    colmap_id: int
+    distort: Callable[[Tensor, Sequence[float | Tensor]], Tensor]  # image-plane points [.., 2], coefficients -> [.., 2]
+
+
+MODELS = {
+    "PINHOLE": CameraModel((), 1, _distort_none),
+    "OPENCV": CameraModel(("k1", "k2", "p1", "p2"), 4, _distort_opencv),
+    "OPENCV_FISHEYE": CameraModel(("k1", "k2", "k3", "k4"), 5, _distort_fisheye),
 }
-N_DISTORTION = {"PINHOLE": 0, "OPENCV": 4, "OPENCV_FISHEYE": 4}

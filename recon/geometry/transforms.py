@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 Array = NDArray[np.float64]
 
@@ -44,29 +45,13 @@ def rigid(rotation: Array, translation: Array) -> Array:
 
 def rotation_from_wxyz(wxyz: Array) -> Array:
     """Rotation matrices [.., 3, 3] of quaternions [.., 4] (wxyz, any non-zero length)."""
-    w, x, y, z = np.moveaxis(np.asarray(wxyz, float) / np.linalg.norm(wxyz, axis=-1, keepdims=True), -1, 0)
-    rows = [
-        [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-    ]
-    return np.stack([np.stack(row, -1) for row in rows], -2)
+    xyzw = np.roll(np.asarray(wxyz, float), -1, axis=-1)
+    return Rotation.from_quat(xyzw.reshape(-1, 4)).as_matrix().reshape(*xyzw.shape[:-1], 3, 3)
 
 
 def wxyz_from_rotation(rotation: Array) -> Array:
-    """Unit quaternion [4] (wxyz, w >= 0) of a rotation [3, 3]: the eigenvector of Bar-Itzhack (2000), any angle."""
-    m = np.asarray(rotation, float)
-    k = np.array(
-        [
-            [m[0, 0] - m[1, 1] - m[2, 2], m[1, 0] + m[0, 1], m[2, 0] + m[0, 2], m[2, 1] - m[1, 2]],
-            [m[1, 0] + m[0, 1], m[1, 1] - m[0, 0] - m[2, 2], m[2, 1] + m[1, 2], m[0, 2] - m[2, 0]],
-            [m[2, 0] + m[0, 2], m[2, 1] + m[1, 2], m[2, 2] - m[0, 0] - m[1, 1], m[1, 0] - m[0, 1]],
-            [m[2, 1] - m[1, 2], m[0, 2] - m[2, 0], m[1, 0] - m[0, 1], m[0, 0] + m[1, 1] + m[2, 2]],
-        ]
-    )
-    x, y, z, w = np.linalg.eigh(k / 3.0)[1][:, -1]
-    wxyz = np.array([w, x, y, z])
-    return wxyz if w >= 0 else -wxyz
+    """Unit quaternion [4] (wxyz, w >= 0) of a rotation [3, 3]."""
+    return np.roll(Rotation.from_matrix(rotation).as_quat(canonical=True), 1)
 
 
 def rotation_between(a: Array, b: Array) -> Array:

@@ -11,7 +11,7 @@ import numpy as np
 import pycolmap
 from numpy.typing import NDArray
 
-from recon.formats.frames_json import FrameImage, FrameSet
+from recon.formats.frame_set import FrameImage, FrameSet
 from recon.geometry import Camera, View, invert_rigid
 from recon.given.pictures import lay_out
 from recon.sfm.features import extract, feature_settings

@@ -1,14 +1,12 @@
 """Every frame of a video whose poses are given: into `frames/` of the run folder, frame i of the video as NNNNNi.jpg."""
 
-import time
 from pathlib import Path
 
 from recon.console import say
+from recon.formats.frames_json import Capture, FrameRecord, read_capture, write_frames_json
 from recon.formats.images import write_image
 from recon.formats.video import read_frames
-from recon.workspace import Workspace, fingerprint, is_finished, mark_finished, read_json, replace_folder, write_json
-
-_MADE_BY = "python scripts/poses.py dataset=... workspace=..."
+from recon.workspace import StageRun, Workspace
 
 
 def extract_frames(workspace: Workspace, video: Path) -> list[float]:
@@ -18,26 +16,33 @@ def extract_frames(workspace: Workspace, video: Path) -> list[float]:
     does not decode is an error of the reader that counts them.
     """
     settings = {"source": str(video), "every_frame": True}
-    key = fingerprint(settings, [video])
-    if not is_finished(workspace.frames, key):
-        started = time.perf_counter()
-        with replace_folder(workspace.frames) as folder:
-            records = _write_frames(video, folder)
-            write_json(folder / workspace.frames_json.name, {**_SHARED, "source": str(video), "frames": records})
-            mark_finished(folder, key, settings=settings, seconds=time.perf_counter() - started)
-        say(f"frames: {len(records)} frames of {video.name} -> {workspace.frames}")
-    return [frame["time_s"] for frame in read_json(workspace.frames_json, made_by=_MADE_BY)["frames"]]
+    run = StageRun(workspace, "frames", workspace.frames, settings=settings, inputs=[video], has_metrics=False)
+    if not run.is_finished:
+        with run as folder:
+            capture = _write_frames(video, folder)
+            write_frames_json(folder / workspace.frames_json.name, capture)
+        say(f"frames: {len(capture.frames)} frames of {video.name} -> {workspace.frames}")
+    return [frame.time_s or 0.0 for frame in read_capture(workspace).frames]
 
 
-_SHARED = {"kind": "video", "shared_camera": True, "focal_prior_px": None}
-
-
-def _write_frames(video: Path, folder: Path) -> list[dict[str, object]]:
-    """One record a frame, as the capture stage writes them."""
-    records = []
+def _write_frames(video: Path, folder: Path) -> Capture:
+    """Every frame, written; none is judged by its sharpness or exposure."""
+    records, size_hw = [], (0, 0)
     for frame in read_frames(video):
         name = f"{frame.source_index:05d}"
         write_image(folder / f"{name}.jpg", frame.image)
-        record = {"name": name, "image": f"{name}.jpg", "source_index": frame.source_index, "time_s": frame.time_s}
-        records.append({**record, "sharpness": None, "kept": True, "reason": None})
-    return records
+        size_hw = frame.image.shape[:2]
+        records.append(
+            FrameRecord(
+                name=name,
+                image=f"{name}.jpg",
+                source_index=frame.source_index,
+                source_name=None,
+                time_s=frame.time_s,
+                sharpness=None,
+                kept=True,
+                reason=None,
+                exposure=None,
+            )
+        )
+    return Capture(source=video, kind="video", size_hw=size_hw, shared_camera=True, frames=tuple(records))

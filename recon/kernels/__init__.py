@@ -200,9 +200,11 @@ def adam_step(
     betas: tuple[float, float],
     epsilon: float,
     step: int,
+    decay: float,
 ) -> None:
     """One Adam step (Kingma and Ba 2015, algorithm 1) in place on [rows, columns] tensors; `step` counts from 1.
 
+    Values lose the share `decay` first (Loshchilov and Hutter 2019, algorithm 2, line 12: learning rate times weight decay).
     Rows whose gradient is zero throughout keep their value and moments. Gradients are zero afterwards.
     """
     _check("parameters", parameters, (None, None))
@@ -210,7 +212,7 @@ def adam_step(
         _check(name, value, tuple(parameters.shape))
     tensors = (parameters, gradients, mean, square)
     backend = _backend(*tensors) if all(t.is_contiguous() for t in tensors) else reference
-    backend.adam_step(*tensors, learning_rate=learning_rate, betas=betas, epsilon=epsilon, step=step)
+    backend.adam_step(*tensors, learning_rate=learning_rate, betas=betas, epsilon=epsilon, step=step, decay=decay)
 
 
 def _check(name: str, value: Tensor, shape: tuple[int | None, ...], dtype: torch.dtype | None = None) -> None:

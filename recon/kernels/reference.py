@@ -200,13 +200,13 @@ def adam_step(
     betas: tuple[float, float],
     epsilon: float,
     step: int,
+    decay: float,
 ) -> None:
     touched = (gradients != 0).any(1).nonzero()[:, 0]
     g = gradients[touched]
     m = mean[touched].mul_(betas[0]).add_(g, alpha=1 - betas[0])
     s = square[touched].mul_(betas[1]).addcmul_(g, g, value=1 - betas[1])
     mean[touched], square[touched] = m, s
-    parameters[touched] -= (
-        learning_rate * (m / (1 - betas[0] ** step)) / ((s / (1 - betas[1] ** step)).sqrt() + epsilon)
-    )
+    change = learning_rate * (m / (1 - betas[0] ** step)) / ((s / (1 - betas[1] ** step)).sqrt() + epsilon)
+    parameters[touched] = (1 - decay) * parameters[touched] - change
     gradients[touched] = 0

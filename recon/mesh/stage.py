@@ -11,7 +11,7 @@ from recon.console import say, warn
 from recon.formats.face_evidence import write_face_evidence
 from recon.formats.images import write_image
 from recon.formats.matched_views import read_matched_views
-from recon.formats.meshes import write_glb, write_obj, write_ply
+from recon.formats.meshes import write_glb, write_npz, write_obj, write_ply
 from recon.geometry import Reconstruction, TriangleMesh, View
 from recon.mesh import cleaning, coverage
 from recon.mesh.atlas import SurfaceSamples, unwrap
@@ -47,7 +47,7 @@ def build_mesh(
     """
     inputs = [workspace.field_file, workspace.cameras_json, workspace.points_ply, *reconstruction.files]
     run = StageRun(workspace, "mesh", workspace.mesh, settings=settings, inputs=[*inputs, *_matching(workspace)])
-    if run.is_finished:
+    if run.is_finished and (workspace.mesh_npz).exists():
         say("mesh: up to date")
         return workspace.mesh
     with run as folder:
@@ -81,7 +81,8 @@ def _matching(workspace: Workspace) -> list[Path]:
 def _write(
     folder: Path, surface: KnownSurface, textured: TriangleMesh, colored: TriangleMesh, scene: MeshScene
 ) -> None:
-    """The mesh in three formats, how its faces are known, and pictures from all sides."""
+    """The mesh exactly and in three formats, how its faces are known, and pictures from all sides."""
+    write_npz(folder / "mesh.npz", textured)
     write_ply(folder / "mesh.ply", colored)
     write_obj(folder / "mesh.obj", textured)
     write_glb(folder / "mesh.glb", textured)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import imageio.v3 as iio
 import numpy as np
 from numpy.typing import NDArray
 
@@ -124,8 +125,6 @@ def _render(folder: Path, stops: Path3D, render_view_fn: RenderViewFn) -> list[P
 
 def _write_depth(folder: Path, raw: list[Path], reconstruction: Reconstruction) -> dict[str, Any]:
     """Raw depth as 16-bit PNGs, and depth.json that says what a step is."""
-    from PIL import Image
-
     samples = [_sample(file) for file in raw]
     near, far = depth_range(samples)
     reach = max((float(np.percentile(s, 99.5)) for s in samples if s.size), default=1.0)
@@ -133,7 +132,7 @@ def _write_depth(folder: Path, raw: list[Path], reconstruction: Reconstruction) 
     step = nice_step(reach * (metres or 1.0))
     for file in raw:
         steps = np.clip(np.load(file, allow_pickle=False) * (metres or 1.0) / step + 0.5, 0, 65535).astype(np.uint16)
-        Image.fromarray(steps).save(file.with_suffix(".png"))
+        iio.imwrite(file.with_suffix(".png"), steps, plugin="pillow")
     info = {
         "depth": "along camera z, at half of the transmittance; 0: nothing was hit; 65535: that far or farther",
         "unit": "metre" if metres else "scene unit (scale unknown)",

@@ -17,6 +17,7 @@ class Outline:
 
     view: View  # its camera is that of `is_visible`
     is_visible: NDArray[np.bool_] | None
+    block: int = 1  # pixels of the photo along the side of one of these
 
 
 def outline_of(photo: Photo) -> Outline:
@@ -30,4 +31,4 @@ def outline_of(photo: Photo) -> Outline:
     rows, columns = padded.shape[0] // block, padded.shape[1] // block
     small = np.asarray(padded.reshape(rows, block, columns, block).any((1, 3)))
     camera = replace(photo.view.camera, size_hw=padded.shape).resized((rows, columns))
-    return Outline(replace(photo.view, camera=camera), small)
+    return Outline(replace(photo.view, camera=camera), small, block)

@@ -32,6 +32,7 @@ class Scene:
     n_cascades: int  # 1: everything lies in the unit cube
     near: float  # scene units; nothing is nearer to a camera
     near_scale: float  # scene units; gradients are dampened nearer than this
+    pixel_side: float  # scene units; of a pixel of the training pictures, at the median, on the content
     has_alpha: bool  # photos have silhouettes: the background is known to be empty
 
     @property
@@ -48,20 +49,26 @@ def normalize_scene(reconstruction: Reconstruction, outlines: Sequence[Outline])
         center, half = (low + high) / 2, float((high - low).max()) / 2 * 1.05
         distances = np.linalg.norm(poses[:, :3, 3] - center, axis=1)
         near = max(float(distances.min()) - 1.8 * half, 0.05 * half)
-        return Scene(_cube(center, half), 1, near / half, 0.0, True)
+        pixel_side = float(np.median(distances)) / half / _focal(outlines)
+        return Scene(_cube(center, half), 1, near / half, 0.0, pixel_side, True)
     if reconstruction.points is not None and len(reconstruction.points.positions) >= 100:
         points = reconstruction.points.positions
         depths = np.concatenate([_depths_in_view(outline.view, points) for outline in outlines])
         if len(depths):
-            return _scene_of_points(poses[:, :3, 3], points, depths)
+            return _scene_of_points(poses[:, :3, 3], points, depths, _focal(outlines))
         warn(
             f"none of the {len(points)} sparse points lies in a training picture: the extent of the scene is taken from the "
             "cameras alone. Points or cameras are wrong: check their axes, unit and focal length."
         )
-    return _scene_of_cameras(poses, focus)
+    return _scene_of_cameras(poses, focus, _focal(outlines))
 
 
-def _scene_of_points(centers: Array, points: Array, depths: Array) -> Scene:
+def _focal(outlines: Sequence[Outline]) -> float:
+    """Of the training pictures, pixels, at the median."""
+    return float(np.median([outline.view.camera.fx * outline.block for outline in outlines]))
+
+
+def _scene_of_points(centers: Array, points: Array, depths: Array, focal: float) -> Scene:
     """The unit cube holds the cameras and nine tenths of the points; cascades reach the far ones.
 
     centers: of the cameras [n, 3]; depths: of points in the pictures that show them.
@@ -74,16 +81,16 @@ def _scene_of_points(centers: Array, points: Array, depths: Array) -> Scene:
     nearest, typical = float(np.quantile(depths, 0.001)) / half, float(np.median(depths)) / half
     near = float(np.clip(_NEAR * nearest, 0.01 * typical, 0.2 * typical))
     near_scale = float(np.clip(_NEAR_SCALE * nearest, 0.1 * typical, 0.6 * typical))
-    return Scene(_cube(center, half), n_cascades, near, near_scale, False)
+    return Scene(_cube(center, half), n_cascades, near, near_scale, typical / focal, False)
 
 
-def _scene_of_cameras(poses: Array, focus: Array) -> Scene:
+def _scene_of_cameras(poses: Array, focus: Array, focal: float) -> Scene:
     """No points: the unit cube holds the cameras and what they look at, as seen from its middle."""
     centers = poses[:, :3, 3]
     low, high = np.minimum(centers.min(0), focus), np.maximum(centers.max(0), focus)
     center, half = (low + high) / 2, max(float((high - low).max()) / 2, 1e-6) * 1.2
     distance = float(np.median(np.linalg.norm(centers - focus, axis=1))) / half
-    return Scene(_cube(center, half), 4, 0.05 * distance, 0.5 * distance, False)
+    return Scene(_cube(center, half), 4, 0.05 * distance, 0.5 * distance, distance / focal, False)
 
 
 def silhouette_box(outlines: Sequence[Outline], focus: Array, *, resolution: int = 64) -> tuple[Array, Array]:

@@ -13,7 +13,7 @@ from recon.console import say, warn
 from recon.doctor import examine, failure_told
 from recon.errors import UserError
 from recon.formats import cameras_json, colmap
-from recon.formats.frames_json import FrameImage, FrameSet, read_frames_json
+from recon.formats.frame_set import FrameImage, FrameSet, read_frame_set
 from recon.geometry.reconstruction import Reconstruction, View
 from recon.geometry.transforms import Similarity
 from recon.poses.exchange import write_exchange
@@ -37,7 +37,7 @@ def pose_frames(
     `poses_failed.json` holds what was found.
     """
     workspace.poses_failed.unlink(missing_ok=True)
-    frames = read_frames_json(workspace)
+    frames = read_frame_set(workspace)
     if frames.is_lens_exact and settings.camera_model != "auto":
         raise UserError(
             f"poses.camera_model={settings.camera_model}: the frames are views cut from panoramas, exact pinholes without "

@@ -13,7 +13,7 @@ import numpy as np
 
 from recon.console import say, warn
 from recon.errors import UserError
-from recon.formats import cameras_json, llff
+from recon.formats import cameras_json
 from recon.geometry.geodesy import GpsFix
 from recon.geometry.reconstruction import Reconstruction
 from recon.geometry.transforms import Similarity, rotation_between
@@ -68,19 +68,13 @@ def import_dataset(
     workspace.poses_failed.unlink(missing_ok=True)
     source = _source(settings)
     given, mask_share = made_sound(FORMATS[settings.format].read(source, settings.options(workspace)), source)
-    bounds = {"depth_bounds": llff.read_bounds(source)} if settings.format == "llff" else {}
     run = StageRun(
         workspace,
         "poses",
         workspace.poses,
         settings={"dataset": settings, "scale": scale},
         inputs=given.files,
-        also={
-            "features": [features.image_size, features.max_features],
-            "seed": seed,
-            "given": _digest(given),
-            **bounds,
-        },
+        also={"features": [features.image_size, features.max_features], "seed": seed, "given": _digest(given)},
     )
     if run.is_finished:
         say("poses: up to date")
@@ -100,7 +94,6 @@ def import_dataset(
         report = {
             **_report(reconstruction, given, settings.format, how),
             **(found.report() if found else {"triangulation": why_not}),
-            **bounds,
             "mask_share": mask_share,
             "up_estimates": up and up.estimates,
             "scale_sources": scale_sources,

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from recon.errors import UserError
 from recon.formats import cameras_json
+from recon.formats.frames_json import FrameRecord, read_capture
 from recon.formats.images import read_image
+from recon.formats.masks import read_mask
 from recon.render.pictures import GAP
 from recon.report.charts import bars, line_chart
 from recon.report.page import figure, image, table, text, tiles
@@ -20,6 +22,7 @@ from recon.workspace import Workspace, read_json, read_metrics, stage_warnings
 from recon.workspace.reading import is_file, read_text
 
 MAX_FRAMES, MAX_HELD_OUT, PATH_FRAMES = 60, 8, 4  # pictures shown: keeps the page at a few MB
+MASKS_LOOKED_AT = 20
 HELD_OUT_PANELS = 4  # photo, render, error, depth: see recon.score.stage.comparison
 
 
@@ -78,23 +81,24 @@ def frames(workspace: Workspace) -> str | None:
     """Contact sheet of the kept frames; sharpness of all, and why frames were dropped."""
     if not workspace.frames_json.exists():
         return _given_photos(workspace)
-    records = read_json(workspace.frames_json, made_by="python scripts/capture.py").get("frames", [])
-    kept = [record for record in records if record.get("kept") and record.get("image")]
-    reasons = Counter(str(record.get("reason")) for record in records if not record.get("kept"))
+    capture = read_capture(workspace)
+    records, kept = capture.frames, capture.kept
+    reasons = Counter(str(frame.reason) for frame in records if not frame.kept)
     summary = f"{_moments(kept)} of {_moments(records)} frames kept"
     if _moments(kept) < len(kept):
         summary += f", as {len(kept)} views of panoramas"
     dropped = "; dropped: " + ", ".join(f"{n} {reason}" for reason, n in reasons.most_common()) if reasons else ""
-    sharpness = [float(record.get("sharpness") or 0) for record in records]
-    chart = bars(sharpness, [bool(r.get("kept")) for r in records], "sharpness of each frame") if any(sharpness) else ""
-    sheet = _contact_sheet((str(r["name"]), workspace.frames / Path(r["image"]).name) for r in spread(kept, MAX_FRAMES))
+    sharpness = [frame.sharpness or 0.0 for frame in records]
+    chart = bars(sharpness, [frame.kept for frame in records], "sharpness of each frame") if any(sharpness) else ""
+    sheet = _contact_sheet((f.name, workspace.frames / Path(f.image or "").name) for f in spread(kept, MAX_FRAMES))
     shown = figure(chart, "sharpness of each frame in order; kept ones in colour") if chart else ""
-    return f"<p>{escape(summary + dropped)}.</p>{shown}<br>{sheet}"
+    masks = [workspace.frames / frame.mask for frame in kept if frame.mask is not None]
+    return f"<p>{escape(summary + dropped)}.{_masks(masks)}</p>{shown}<br>{sheet}"
 
 
-def _moments(records: list[dict[str, Any]]) -> int:
+def _moments(frames: Sequence[FrameRecord]) -> int:
     """How many frames of the source they come from: a panorama gives several."""
-    return len({record.get("rig_frame") or record.get("name") for record in records})
+    return len({frame.rig_frame or frame.name for frame in frames})
 
 
 def _given_photos(workspace: Workspace) -> str | None:
@@ -103,7 +107,18 @@ def _given_photos(workspace: Workspace) -> str | None:
         return None
     views = cameras_json.read_reconstruction(workspace).views
     sheet = _contact_sheet((view.name, view.image) for view in spread(views, MAX_FRAMES))
-    return f"<p>{len(views)} photos with given poses.</p>{sheet}"
+    masks = [view.mask for view in views if view.mask is not None]
+    return f"<p>{len(views)} photos with given poses.{_masks(masks)}</p>{sheet}"
+
+
+def _masks(files: Sequence[Path]) -> str:
+    """A sentence: how many pictures have masks, and what share of their pixels counts."""
+    if not files:
+        return ""
+    shares = [float(read_mask(file).mean()) for file in spread(files, MASKS_LOOKED_AT) if is_file(file)]
+    mean = f"{np.mean(shares):.0%} of their pixels count" if shares else "their files are gone"
+    least = f", {min(shares):.0%} of the one that hides most" if len(shares) > 1 else ""
+    return f" {len(files)} of them have masks: {mean}{least}."
 
 
 def _contact_sheet(named: Iterable[tuple[str, Path]]) -> str:

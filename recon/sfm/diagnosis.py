@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pycolmap
 
-from recon.formats.frames_json import FrameSet
+from recon.formats.frame_set import FrameSet
 from recon.sfm.pairs import Pair
 
 _FEW_FEATURES = 300

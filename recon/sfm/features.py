@@ -17,7 +17,7 @@ import pycolmap
 from numpy.typing import NDArray
 
 from recon.console import progress
-from recon.formats.frames_json import FrameImage, FrameSet
+from recon.formats.frame_set import FrameImage, FrameSet
 from recon.formats.images import read_image
 from recon.sfm.lens import FAMILIES
 from recon.sfm.rig import write_rig

@@ -16,7 +16,7 @@ from typing import Any
 import pycolmap
 
 from recon.console import say
-from recon.formats.frames_json import FrameSet
+from recon.formats.frame_set import FrameSet
 from recon.sfm import xfeat
 from recon.sfm.features import FeatureSettings, extract, feature_settings
 from recon.sfm.learned import extract_and_match

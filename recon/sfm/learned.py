@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recon.console import progress
-from recon.formats.frames_json import FrameImage, FrameSet
+from recon.formats.frame_set import FrameImage, FrameSet
 from recon.sfm.features import FeatureSettings, register
 from recon.sfm.pairs import Pair
 from recon.sfm.quality import MAX_ERROR

@@ -7,7 +7,7 @@ from pathlib import Path
 import pycolmap
 
 from recon.console import progress
-from recon.formats.frames_json import FrameSet
+from recon.formats.frame_set import FrameSet
 
 Models = list[pycolmap.Reconstruction]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pycolmap
 
-from recon.formats.frames_json import FrameSet
+from recon.formats.frame_set import FrameSet
 from recon.sfm.lens import adjust, refine_lens
 from recon.sfm.quality import agreement, parts
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from recon.formats.frames_json import FrameSet
+from recon.formats.frame_set import FrameSet
 from recon.geometry.transforms import Array
 from recon.sfm.lens import family_of
 

@@ -5,11 +5,13 @@ intra-normalisation of Arandjelović and Zisserman 2013) sums each frame's resid
 product is the similarity.
 """
 
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pycolmap
 from numpy.typing import NDArray
+from scipy.cluster.vq import kmeans2
 
 Floats = NDArray[np.float32]
 
@@ -44,15 +46,10 @@ def similar_pairs(descriptors: Floats, *, neighbours: int, min_gap: int) -> list
 
 def k_means(points: Floats, n_words: int, rng: np.random.Generator, *, iterations: int = 12) -> Floats:
     """Cluster centres [n_words, d] by Lloyd's iterations; a centre that loses all its points stays where it was."""
-    centres = points[rng.choice(len(points), n_words, replace=False)].copy()
-    for _ in range(iterations):
-        nearest = _nearest(points, centres)
-        counts = np.bincount(nearest, minlength=n_words)
-        order = np.argsort(nearest, kind="stable")
-        filled = np.flatnonzero(counts)
-        starts = np.concatenate([[0], np.cumsum(counts[filled])[:-1]])
-        centres[filled] = np.add.reduceat(points[order], starts, axis=0) / counts[filled, None]
-    return centres
+    centres = points[rng.choice(len(points), n_words, replace=False)]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="One of the clusters is empty")
+        return kmeans2(points, centres, iter=iterations, minit="matrix", missing="warn")[0]
 
 
 def vlad(descriptors: Floats, words: Floats) -> Floats:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pycolmap
 
-from recon.formats.frames_json import FrameSet
+from recon.formats.frame_set import FrameSet
 from recon.geometry.transforms import Array, invert_rigid
 from recon.sfm.retrieval import global_descriptors, similar_pairs
 

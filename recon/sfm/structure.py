@@ -16,7 +16,7 @@ import pycolmap
 
 from recon.console import say
 from recon.errors import UserError
-from recon.formats.frames_json import FrameSet
+from recon.formats.frame_set import FrameSet
 from recon.sfm import diagnosis
 from recon.sfm.colmap_log import colmap_log
 from recon.sfm.focal import FACTORS, is_focal_told

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recon.formats.frames_json import FrameImage
+from recon.formats.frame_set import FrameImage
 from recon.formats.images import read_image
 from recon.sfm.features import FeatureSettings
 

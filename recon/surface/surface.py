@@ -3,6 +3,7 @@
 Normals follow the winding of the faces (counter-clockwise seen from the free side). No assumption of watertightness.
 """
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,9 @@ from numpy.typing import NDArray
 from recon.formats.open3d_import import import_open3d
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.transforms import Array
+
+_TURNS = np.array([d for d in itertools.product((-1.0, 0.0, 1.0), repeat=3) if np.count_nonzero(d) in (1, 3)])
+_AROUND = _TURNS / np.linalg.norm(_TURNS, axis=1, keepdims=True)
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,19 @@ class Surface:
         faces = answer["primitive_ids"].numpy().astype(np.int64)
         normals = answer["primitive_normals"].numpy().astype(np.float64)
         return Nearest(np.linalg.norm(points - positions, axis=1), points, faces, normals)
+
+    def encloses(self, positions: Array) -> np.ndarray:
+        """Which positions [n] are shut in by matter: most rays around meet the surface from behind, if they meet it.
+
+        A vote, so that a body with a hole in it, or one that stands on a floor, still has an inside. Two rays of five must
+        meet it so: in the opening of a door only those along the wall do.
+        """
+        behind, front = np.zeros((2, len(positions)), int)
+        for direction in _AROUND:
+            facing = self.cast(positions, np.broadcast_to(direction, positions.shape)).normals @ direction
+            behind += facing > 0
+            front += facing < 0
+        return behind > np.maximum(front, 0.4 * len(_AROUND))
 
     def distance(self, positions: NDArray) -> Array:
         """Unsigned distance [n] of positions [n, 3] to the surface."""

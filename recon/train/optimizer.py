@@ -1,5 +1,6 @@
 """Adam that leaves rows without a gradient alone: a step touches a small part of the hash table, and memory traffic is the cost."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -12,11 +13,21 @@ from recon.field.checkpoint import like
 class SparseAdam:
     """Adam (Kingma and Ba 2015) over 2-D parameters; rows whose gradient is exactly zero keep value and moments.
 
+    At each step the touched rows of those in `decayed` lose the share `learning_rate * weight_decay` (Loshchilov and Hutter 2019).
     Gradients live in `parameter.grad`, are added to by whoever computes them, and are zero again after `step`.
     """
 
-    def __init__(self, parameters: list[nn.Parameter], *, betas: tuple[float, float], epsilon: float) -> None:
+    def __init__(
+        self,
+        parameters: list[nn.Parameter],
+        *,
+        betas: tuple[float, float],
+        epsilon: float,
+        decayed: Sequence[nn.Parameter] = (),
+        weight_decay: float = 0.0,
+    ) -> None:
         self.parameters = parameters
+        self.decays = [weight_decay if any(p is other for other in decayed) else 0.0 for p in parameters]
         self.betas, self.epsilon = betas, epsilon
         self.steps = 0
         self.means = [torch.zeros_like(p) for p in parameters]
@@ -28,7 +39,7 @@ class SparseAdam:
     def step(self, learning_rate: float) -> None:
         """One update of every parameter from its gradient."""
         self.steps += 1
-        for parameter, mean, square in zip(self.parameters, self.means, self.squares, strict=True):
+        for parameter, mean, square, decay in zip(self.parameters, self.means, self.squares, self.decays, strict=True):
             assert parameter.grad is not None
             kernels.adam_step(
                 parameter.data,
@@ -39,6 +50,7 @@ class SparseAdam:
                 betas=self.betas,
                 epsilon=self.epsilon,
                 step=self.steps,
+                decay=learning_rate * decay,
             )
 
     def forget_gradients(self) -> None:

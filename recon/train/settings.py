@@ -15,6 +15,7 @@ class Recipe:
     max_rays_per_step: Annotated[int, between(64, 10_000_000)] | None
     learning_rate: Annotated[float, above(0, up_to=10)]
     final_learning_rate_ratio: Annotated[float, between(0, 1)]
+    weight_decay: Annotated[float, between(0, 100)]
     huber_delta: Annotated[float, above(0, up_to=100)]
     opacity_loss: Annotated[float, between(0, 1000)]
     distortion_loss: Annotated[float, between(0, 1000)]

@@ -46,7 +46,7 @@ def new_training(
         lines = known_lines(workspace, reconstruction, scene, sights=sights, has_sensor=has_sensor, seed=seed)
     has_exposure = recipe.exposure and not scene.has_alpha  # pictures of an object cut out are taken as they are
     return Training(
-        field.make(is_open=is_open, has_sky=not scene.has_alpha).to(device),
+        field.make(is_open=is_open, has_sky=not scene.has_alpha, pixel_side=scene.pixel_side).to(device),
         Occupancy(layout, possible.to(device)),
         scene,
         field.lattice(is_open=is_open),

@@ -63,23 +63,11 @@ def train_field(
         say("train: up to date")
         return workspace.field
     with run:
-        saved = _saved(workspace, key)
-        pool = _pool(reconstruction, settings, seed=seed, n_drawn=_rays_drawn(workspace, saved))
-        torch.manual_seed(seed)
-        training = new_training(
-            reconstruction,
-            pool.outlines,
-            field,
-            settings.recipe,
-            workspace=workspace,
-            seed=seed,
-            device=chosen_device,
+        pool, training, curve, totals = _begun(
+            workspace, reconstruction, field, settings, key=key, seed=seed, device=chosen_device
         )
-        with believed(workspace.checkpoint):
-            curve, totals = _resume(training, saved)
         n_cascades = training.occupancy.layout.n_cascades
         budget = budget_of(settings, n_pixels=pool.n_pixels, n_cascades=n_cascades)
-        del saved  # as large as the field with its moments
         _say_start(pool, training, budget, where=f"backend {chosen_backend} on {chosen_device}")
         previews = _previews(reconstruction.held_out_views, settings.preview_size, settings.preview_count)
         loop = Run(workspace, training, curve, totals, budget, key, previews)
@@ -97,6 +85,31 @@ def train_field(
         f"training PSNR {run.metrics['psnr_train']:.2f} dB -> {workspace.checkpoint}"
     )
     return workspace.field
+
+
+def _begun(
+    workspace: Workspace,
+    reconstruction: Reconstruction,
+    field: FieldSettings,
+    settings: TrainSettings,
+    *,
+    key: str,
+    seed: int,
+    device: torch.device,
+) -> tuple[PixelPool, Training, Curve, Totals]:
+    """The pixels and the training, at step 0 or where a checkpoint with this key was.
+
+    What was saved is let go at the end: it is as large as the field with its moments.
+    """
+    saved = _saved(workspace, key)
+    pool = _pool(reconstruction, settings, seed=seed, n_drawn=_rays_drawn(workspace, saved))
+    torch.manual_seed(seed)
+    training = new_training(
+        reconstruction, pool.outlines, field, settings.recipe, workspace=workspace, seed=seed, device=device
+    )
+    with believed(workspace.checkpoint):
+        curve, totals = _resume(training, saved)
+    return pool, training, curve, totals
 
 
 def _pool(reconstruction: Reconstruction, settings: TrainSettings, *, seed: int, n_drawn: int) -> PixelPool:

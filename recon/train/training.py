@@ -55,7 +55,13 @@ class Training:
         self.field, self.occupancy, self.scene, self.lattice, self.recipe = field, occupancy, scene, lattice, recipe
         self.lines, self.exposure = lines, exposure
         self.device = device
-        self.optimizer = SparseAdam(list(field.parameters()), betas=(0.9, 0.99), epsilon=1e-15)
+        self.optimizer = SparseAdam(
+            list(field.parameters()),
+            betas=(0.9, 0.99),
+            epsilon=1e-15,
+            decayed=field.decayed(),
+            weight_decay=recipe.weight_decay,
+        )
         self.progress = 0.0  # share of the budget that is spent
         self.learning_rate = 0.0
         self.seed, self.generator = seed, torch.Generator(device).manual_seed(seed)

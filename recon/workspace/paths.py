@@ -82,6 +82,10 @@ class Workspace:
         return self.root / "mesh"
 
     @property
+    def mesh_npz(self) -> Path:
+        return self.mesh / "mesh.npz"
+
+    @property
     def world(self) -> Path:
         return self.root / "world"
 

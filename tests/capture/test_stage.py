@@ -422,6 +422,12 @@ def test_tripod_video(workspace: Workspace, tmp_path: Path, views: list[np.ndarr
     refused(workspace, clip, r"only 1 of 30 frames show different views")
 
 
+@pytest.mark.parametrize(("level", "word"), [(0, "black"), (3, "black"), (255, "white")])
+def test_a_film_of_nothing(workspace: Workspace, tmp_path: Path, level: int, word: str) -> None:
+    clip = video.write_video(tmp_path / "cap.mp4", [np.full((H, W, 3), level, np.uint8)] * 20, fps=10)
+    refused(workspace, clip, f"are {word} all over")
+
+
 def test_unknown_suffix(workspace: Workspace, tmp_path: Path) -> None:
     (tmp_path / "walk.xyz").write_text("?")
     refused(workspace, tmp_path / "walk.xyz", "expected a video")

@@ -10,7 +10,7 @@ from recon.doctor.findings import Findings
 from recon.doctor.links import links_of, turns_deg
 from recon.doctor.matching import Matching
 from recon.doctor.model import Model
-from recon.formats.frames_json import FrameImage
+from recon.formats.frame_set import FrameImage
 
 POINTS_A_FRAME = 120  # new ones that come into view with each frame
 REACH = 6  # frames that a point stays in view

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from recon.doctor.brightness import exposure_step, measure_brightness
-from recon.formats.frames_json import FrameSet
+from recon.formats.frame_set import FrameSet
 from tests.doctor.findings import chain_matching, frame_images
 
 

@@ -10,7 +10,7 @@ import pytest
 from recon.doctor.coverage import is_near, measure_coverage, one_sided
 from recon.doctor.matching import no_matching, read_matching
 from recon.doctor.model import largest_model, read_model
-from recon.formats.frames_json import FrameImage, FrameSet
+from recon.formats.frame_set import FrameImage, FrameSet
 from tests.doctor.findings import walk_model
 
 N_FRAMES, N_POINTS, N_EXTRA = 7, 60, 11

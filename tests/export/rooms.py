@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import trimesh
 
-from recon.formats.mesh_obj import write_obj
+from recon.formats.mesh_npz import write_npz
 from recon.geometry.mesh import TriangleMesh
 from recon.workspace import Workspace
 
@@ -45,5 +45,5 @@ def workspace_of(root: Path, mesh: TriangleMesh) -> Workspace:
     """A run folder whose mesh stage has just finished."""
     workspace = Workspace(root)
     workspace.mesh.mkdir(parents=True)
-    write_obj(workspace.mesh / "mesh.obj", mesh)
+    write_npz(workspace.mesh_npz, mesh)
     return workspace

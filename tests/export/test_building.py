@@ -7,7 +7,7 @@ from rooms import TABLE_TOP, room
 from recon.export.building import Slab, find_building
 from recon.export.collision_mesh import clean_mesh
 from recon.export.planes import find_planes
-from recon.export.polygons import convex_cover
+from recon.export.rectangles import Rectangle, rectangles_over
 from recon.geometry.mesh import TriangleMesh
 from recon.surface import Surface
 
@@ -78,17 +78,40 @@ def test_planes_are_found_the_same_again() -> None:
     assert counts.max() == 1  # no face is in two regions
 
 
-def test_a_cover_is_convex_complete_and_keeps_to_the_mask() -> None:
-    rows, columns = np.mgrid[0:120, 0:160]
-    mask = (
-        (rows > 10) & (rows < 110) & (columns > 10) & (columns < 150) & ~((rows > 40) & (columns > 60) & (columns < 90))
+def _gain(mask: np.ndarray) -> int:
+    """Cells of the largest rectangle of set cells, by trying all."""
+    rows, columns = mask.shape
+    return max(
+        (end_row - row) * (end_column - column)
+        for row in range(rows)
+        for end_row in range(row + 1, rows + 1)
+        for column in range(columns)
+        for end_column in range(column + 1, columns + 1)
+        if mask[row:end_row, column:end_column].all()
     )
-    cover = convex_cover(mask, overhang=2.0, least=50)
-    assert len(cover) <= 5
-    held = np.zeros(mask.shape, bool)
-    for ring in cover:
-        side, point = np.roll(ring, -1, 0) - ring, np.stack([columns, rows], -1)[..., None, :] - ring
-        turn = side[:, 0] * point[..., 1] - side[:, 1] * point[..., 0]
-        held |= (turn >= -1e-6).all(-1) | (turn <= 1e-6).all(-1)
-    assert (held | ~mask).all()
-    assert (held & ~mask).sum() < 0.02 * mask.sum()
+
+
+def test_rectangles_cover_all_largest_first_and_keep_to_what_is_allowed() -> None:
+    random = np.random.default_rng(0)
+    for _ in range(10):
+        mask = random.random((7, 9)) < 0.7
+        found = rectangles_over(mask, mask, least=1)
+        covered = np.zeros(mask.shape, bool)
+        for rectangle in found:
+            assert mask[rectangle.cells].all()
+            covered[rectangle.cells] = True
+        assert (covered == mask).all()
+        assert covered[found[0].cells].size == _gain(mask)
+    assert rectangles_over(mask, mask, least=64) == []
+    (whole,) = rectangles_over(mask, np.ones_like(mask), least=mask.sum())
+    assert mask[whole.cells].sum() == mask.sum()
+
+
+def test_a_rectangle_bridges_a_bay_and_does_not_stand_over_the_edge() -> None:
+    mask = np.zeros((20, 30), bool)
+    mask[5:15, 5:25] = True
+    mask[13:15, 10:12] = False
+    allowed = np.zeros(mask.shape, bool)
+    allowed[3:17, 3:27] = True
+    (whole,) = rectangles_over(mask, allowed, least=10)
+    assert whole == Rectangle(5, 5, 15, 25)

@@ -19,10 +19,19 @@ def _plate() -> TriangleMesh:
 def test_starts_reach_the_table_and_the_floor_under_it() -> None:
     mesh = room(noise=0.0)
     surface = Surface(mesh)
-    starts = plan_starts(mesh, surface, radius=RADIUS, n_spheres=400)
+    starts = plan_starts(mesh, surface, radius=RADIUS, tolerance=0.02, n_spheres=400)
     near = starts[np.abs(starts[:, :2] - TABLE_XY).max(1) < 0.25]
     assert {0.1, round(TABLE_TOP + 0.1, 2)} <= set(np.round(near[:, 2], 2).tolist())
-    assert surface.distance(starts).min() >= 1.2 * RADIUS - 1e-6
+    assert surface.distance(starts).min() >= RADIUS + 0.02
+
+
+def test_no_sphere_starts_where_it_rolls_out_of_the_world() -> None:
+    mesh = room(noise=0.0)
+    starts = plan_starts(mesh, Surface(mesh), radius=RADIUS, tolerance=0.02, n_spheres=400)
+    floor = starts[starts[:, 2] < 0.2]
+    assert floor[:, 0].min() > -1.5 + 4 * RADIUS and floor[:, 1].min() > -1.1 + 4 * RADIUS
+    at_wall = floor[floor[:, 1] > 0.8]  # the wall at y = 1.05 holds them
+    assert len(at_wall) and at_wall[:, 1].max() > 0.9
 
 
 def judged(tracks: np.ndarray, speeds: np.ndarray) -> DropResult:
@@ -79,11 +88,11 @@ def test_a_world_without_a_place_to_drop_on_has_no_errors_to_judge() -> None:
 def test_exactly_the_promised_number_starts() -> None:
     mesh = room(noise=0.0)
     for n in (7, 100, 333):
-        assert len(plan_starts(mesh, Surface(mesh), radius=RADIUS, n_spheres=n)) == n
+        assert len(plan_starts(mesh, Surface(mesh), radius=RADIUS, tolerance=0.02, n_spheres=n)) == n
 
 
 def test_a_wall_has_nothing_level_to_stand_on() -> None:
     wall = trimesh.creation.box((3, 0.001, 2)).subdivide_to_size(0.5)
     front = wall.faces[wall.face_normals[:, 1] < -0.5].astype(np.int32)
     mesh = TriangleMesh(np.array(wall.vertices), front)
-    assert len(plan_starts(mesh, Surface(mesh), radius=RADIUS, n_spheres=10)) == 0
+    assert len(plan_starts(mesh, Surface(mesh), radius=RADIUS, tolerance=0.02, n_spheres=10)) == 0

@@ -55,7 +55,7 @@ class DenseSettings:
     occupancy_resolution: Annotated[int, between(64, 1024)]
     steps_across: Annotated[int, between(8, 65536)]
 
-    def make(self, *, is_open: bool, has_sky: bool) -> DenseGrid:
+    def make(self, *, is_open: bool, has_sky: bool, pixel_side: float) -> DenseGrid:
         return DenseGrid(DenseShape(self.resolution, is_open, has_sky))
 
     def lattice(self, *, is_open: bool) -> StepLattice:

@@ -73,7 +73,7 @@ SHAPE = FieldShape(2, 2, 8, 4, 16, width=16, is_contracted=False, has_sky=True)
 def parts() -> dict[str, Any]:
     """What `save_field` writes."""
     placed = {"scene_from_world": torch.eye(4, dtype=torch.float64), "n_cascades": 2}
-    scene = {**placed, "near": 0.1, "near_scale": 0.2, "has_alpha": False}
+    scene = {**placed, "near": 0.1, "near_scale": 0.2, "pixel_side": 0.002, "has_alpha": False}
     model = {
         "shape": dict(vars(SHAPE)),
         "scene": scene,
@@ -96,6 +96,10 @@ WRONG: dict[str, Callable[[dict[str, Any]], Any]] = {
     "a key more": lambda s: s["model"]["shape"].update(colour=3),
     "a table of another size": lambda s: s["model"]["shape"].update(log2_table_size=9),
     "words for numbers": lambda s: s["model"]["shape"].update(n_levels="two"),
+    "a billion levels": lambda s: s["model"]["shape"].update(n_levels=10**9),
+    "levels of 400 digits": lambda s: s["model"]["shape"].update(n_levels=10**400),
+    "no width": lambda s: s["model"]["shape"].update(width=0),
+    "half a feature": lambda s: s["model"]["shape"].update(n_features=0.5),
     "a background of its own": lambda s: s["model"].update(background="plaid"),
     "no scene": lambda s: s["model"].update(scene=None),
     "parameters that are no tensors": lambda s: s.update(parameters={"table": 3}),

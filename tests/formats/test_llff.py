@@ -27,7 +27,7 @@ def capture(folder: Path, n: int = 3, pictures: str = "images_8") -> np.ndarray:
     return np.array(rows)
 
 
-def test_poses_cameras_and_bounds(tmp_path: Path) -> None:
+def test_poses_and_cameras(tmp_path: Path) -> None:
     capture(tmp_path)
     read = llff.read(tmp_path, images=None)
     assert [view.name for view in read.views] == ["00", "01", "02"]
@@ -36,7 +36,6 @@ def test_poses_cameras_and_bounds(tmp_path: Path) -> None:
     camera = read.views[0].camera
     assert camera.size_hw == (38, 50)
     assert camera.fx == pytest.approx(325 * 50 / 402) and camera.fy == pytest.approx(325 * 38 / 302)
-    np.testing.assert_allclose(llff.read_bounds(tmp_path), [[1.5, 9], [2.5, 9], [3.5, 9]])
 
 
 def test_picture_folder_by_name(tmp_path: Path) -> None:

@@ -1,13 +1,24 @@
 """Mesh files: round trips, axes, what other readers see, and junk."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import trimesh
 
 from recon.errors import UserError
-from recon.formats.meshes import read_obj, read_ply, write_glb, write_obj, write_ply, y_up_from_z_up
+from recon.formats.meshes import (
+    read_npz,
+    read_obj,
+    read_ply,
+    write_glb,
+    write_npz,
+    write_obj,
+    write_ply,
+    y_up_from_z_up,
+)
+from recon.formats.ply import RGB
 from recon.geometry import TriangleMesh
 
 
@@ -44,6 +55,64 @@ def test_ply_is_what_trimesh_reads_and_writes(tmp_path, colored):
     np.testing.assert_array_equal(other.visual.vertex_colors[:, :3], colored.colors)
     other.export(tmp_path / "b.ply")
     np.testing.assert_array_equal(read_ply(tmp_path / "b.ply").colors, colored.colors)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "binary_big_endian"])
+def test_a_mesh_as_text_or_big_endian_is_the_same(tmp_path, colored, encoding):
+    order = {"ascii": None, "binary_big_endian": ">"}[encoding]
+    head = f"ply\nformat {encoding} 1.0\nelement vertex {len(colored.vertices)}\n"
+    head += "".join(f"property double {axis}\n" for axis in "xyz") + "".join(f"property uchar {c}\n" for c in RGB)
+    head += f"element face {len(colored.faces)}\nproperty list uchar int vertex_index\nend_header\n"
+    vertices = [(*map(float, v), *map(int, c)) for v, c in zip(colored.vertices, colored.colors, strict=True)]
+    faces = [(3, *map(int, face)) for face in colored.faces]
+    if order is None:
+        body = "".join(" ".join(map(repr, row)) + "\n" for row in (*vertices, *faces)).encode()
+    else:
+        body = np.array(vertices, ",".join([f"{order}f8"] * 3 + ["u1"] * 3)).tobytes()
+        body += np.array(faces, f"u1,{order}i4,{order}i4,{order}i4").tobytes()
+    (tmp_path / "a.ply").write_bytes(head.encode() + body)
+    back = read_ply(tmp_path / "a.ply")
+    np.testing.assert_array_equal(back.vertices, colored.vertices)
+    np.testing.assert_array_equal(back.faces, colored.faces)
+    np.testing.assert_array_equal(back.colors, colored.colors)
+    (tmp_path / "a.ply").write_bytes(head.encode() + body[:-3])
+    with pytest.raises(UserError, match="PLY of triangles"):
+        read_ply(tmp_path / "a.ply")
+
+
+@pytest.mark.parametrize("kind", ["colored", "textured"])
+def test_npz_keeps_every_bit(tmp_path, kind, request):
+    given = request.getfixturevalue(kind)
+    given = replace(given, vertices=given.vertices + np.pi * 1e5)
+    write_npz(tmp_path / "a.npz", given)
+    back = read_npz(tmp_path / "a.npz")
+    for name in ("vertices", "faces", "colors", "uvs", "texture"):
+        ours, theirs = getattr(given, name), getattr(back, name)
+        assert (ours is None) == (theirs is None)
+        assert ours is None or (ours.dtype == theirs.dtype and ours.tobytes() == theirs.tobytes()), name
+
+
+def test_a_damaged_npz_is_a_user_error(tmp_path, textured):
+    path = tmp_path / "a.npz"
+    with pytest.raises(UserError, match="is missing"):
+        read_npz(path)
+    write_npz(path, textured)
+    data = path.read_bytes()
+    for place in range(0, len(data), 97):
+        damaged = bytearray(data)
+        damaged[place] ^= 0x21
+        path.write_bytes(damaged)
+        try:
+            read_npz(path)  # a byte that says nothing
+        except UserError as error:
+            assert "a.npz" in str(error) and "\n" not in str(error)
+    for keep in (0, 30, len(data) // 2, len(data) - 5):
+        path.write_bytes(data[:keep])
+        with pytest.raises(UserError, match="damaged"):
+            read_npz(path)
+    np.savez(path, vertices=np.zeros((3, 3)), faces=np.array([[0, 1, 7]]))
+    with pytest.raises(UserError, match="damaged"):
+        read_npz(path)
 
 
 def test_obj_round_trip_keeps_axes_texture_and_closed_seams(tmp_path, textured):

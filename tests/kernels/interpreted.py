@@ -91,7 +91,7 @@ def settings(backend: str) -> dict:
     field = yaml.safe_load((ROOT / "conf/field/hash_grid.yaml").read_text())
     train |= {"max_seconds": None, "max_steps": 4, "samples_per_step": 1024, "occupancy_probes": 256}
     train |= {"preview_count": 0, "checkpoint_seconds": 1e6}
-    field |= {"n_levels": 2, "log2_table_size_open": 9, "finest_resolution_open": 32, "base_resolution": 8, "width": 16}
+    field |= {"n_levels": 2, "log2_table_size_open": 9, "cells_per_pixel": 0.05, "base_resolution": 8, "width": 16}
     field |= {"occupancy_resolution": 64, "steps_across_open": 16, "step_growth": 0.1}
     return {
         "field": read_settings(HashGridSettings, "field", field),

@@ -243,10 +243,11 @@ def test_depth_loss_alone() -> None:
         assert float((found - expected).norm()) < 1e-2 * float(expected.norm()) + 1e-9
 
 
-def test_adam_matches_torch_where_there_are_gradients() -> None:
+@pytest.mark.parametrize("weight_decay", [0.0, 0.7])
+def test_adam_matches_torch_where_there_are_gradients(weight_decay: float) -> None:
     parameters = torch.randn(50, 4)
     expected = parameters.clone().requires_grad_()
-    theirs = torch.optim.Adam([expected], lr=0.01, betas=(0.9, 0.99), eps=1e-15)
+    theirs = torch.optim.AdamW([expected], lr=0.01, betas=(0.9, 0.99), eps=1e-15, weight_decay=weight_decay)
     mine = {name: parameters.clone() for name in ("reference", "native")}
     moments = {name: (torch.zeros(50, 4), torch.zeros(50, 4)) for name in mine}
     for step in range(1, 6):
@@ -257,8 +258,9 @@ def test_adam_matches_torch_where_there_are_gradients() -> None:
             kernels.use(name)
             own = gradient.clone()
             kernels.adam_step(
-                values, own, *moments[name], learning_rate=0.01, betas=(0.9, 0.99), epsilon=1e-15, step=step
-            )
+                values, own, *moments[name], learning_rate=0.01, betas=(0.9, 0.99), epsilon=1e-15, step=step,
+                decay=0.01 * weight_decay,
+            )  # fmt: skip
             assert not own.any()
     for values in mine.values():
         torch.testing.assert_close(values, expected.detach(), atol=1e-6, rtol=1e-5)
@@ -272,7 +274,7 @@ def test_adam_leaves_untouched_rows_alone(backend: str) -> None:
     gradient[2, 1] = 1.0
     mean = torch.full((7, 3), 0.5)
     kernels.adam_step(
-        values, gradient, mean, torch.ones(7, 3), learning_rate=0.1, betas=(0.9, 0.99), epsilon=1e-8, step=1
+        values, gradient, mean, torch.ones(7, 3), learning_rate=0.1, betas=(0.9, 0.99), epsilon=1e-8, step=1, decay=0.0
     )
     changed = (values != before).any(1)
     assert changed.tolist() == [False, False, True, False, False, False, False]

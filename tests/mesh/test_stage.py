@@ -8,7 +8,7 @@ import trimesh
 
 from recon.errors import UserError
 from recon.formats.face_evidence import read_face_evidence
-from recon.formats.meshes import read_obj, read_ply
+from recon.formats.meshes import read_npz, read_obj, read_ply
 from recon.geometry import Evidence
 from recon.mesh import build_mesh
 from recon.mesh.settings import MeshSettings
@@ -19,6 +19,7 @@ from tests.default_settings import default_settings
 SMALL = {"fusion_views": 22, "fusion_max_side": 96, "voxel_size": 0.06, "max_faces": 1500, "texture_size": 256}
 FILES = {
     "mesh.ply",
+    "mesh.npz",
     "mesh.obj",
     "mesh.mtl",
     "mesh.png",
@@ -68,6 +69,7 @@ def test_room_to_files_and_numbers_then_up_to_date(tmp_path, field, reconstructi
     sides = np.concatenate([mesh.vertices - worlds.ROOM_LOW, worlds.ROOM_HIGH - mesh.vertices], -1)
     assert np.abs(sides).min(-1).mean() < 0.03
     textured = trimesh.load(folder / "mesh.obj", process=False)
+    assert len(read_npz(folder / "mesh.npz").faces) == len(textured.faces)
     assert len(textured.faces) == len(read_obj(folder / "mesh.obj").faces) == len(mesh.faces)
     np.testing.assert_allclose(textured.extents, np.ptp(mesh.vertices, axis=0), atol=1e-4)
     np.testing.assert_allclose(trimesh.load(folder / "mesh.glb").extents[[0, 2, 1]], textured.extents, atol=1e-4)

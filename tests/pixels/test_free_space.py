@@ -11,7 +11,7 @@ from recon.geometry import Similarity
 from recon.kernels import OccupancyLayout
 from recon.pixels import LinesOfSight, Scene, free_cells, lines_of_sight
 
-SCENE = Scene(Similarity(0.5, np.eye(3), np.array([0.1, 0.0, 0.0])), 2, 0.01, 0.1, False)
+SCENE = Scene(Similarity(0.5, np.eye(3), np.array([0.1, 0.0, 0.0])), 2, 0.01, 0.1, 0.002, False)
 
 
 def lines_onto_a_wall(n: int) -> LinesOfSight:

@@ -12,7 +12,7 @@ from recon.geometry import Camera, Reconstruction, View, look_at, pixel_centers,
 from recon.pixels import Outline, is_possible, normalize_scene
 from recon.pixels import outlines as outlines_module
 from recon.pixels.outlines import outline_of
-from recon.pixels.scene import _in_view, project, silhouette_box
+from recon.pixels.scene import _focal, _in_view, project, silhouette_box
 from tests.worlds import Solid, room_reconstruction
 
 CAMERA = Camera("PINHOLE", (60, 80), 90.0, 90.0, 40.0, 30.0)
@@ -124,3 +124,18 @@ def test_behind_every_camera_is_not_possible() -> None:
     world = np.array([[2.0, 0.15, 0.0], [-2.0, 0.0, 0.0], [1.0, 3.0, 0.0]])
     positions = torch.from_numpy(scene.scene_from_world.points(world)).float()
     assert is_possible(scene, outlines, positions, torch.full((3,), 1e-3)).tolist() == [True, False, False]
+
+
+def test_a_pixel_of_the_content_is_as_wide_as_pictures_show_it(tmp_path: Path) -> None:
+    coarse, fine = (room_reconstruction(tmp_path / str(k), 6, size_hw=(30 * k, 40 * k)) for k in (1, 2))
+    scenes = [normalize_scene(room, [Outline(view, None) for view in room.views]) for room in (coarse, fine)]
+    assert scenes[0].pixel_side == pytest.approx(2 * scenes[1].pixel_side, rel=0.05)
+    view, scene = coarse.views[0], scenes[0]
+    _, depths = project(view, torch.from_numpy(coarse.points.positions))
+    side = float(depths[depths > 0].median()) * scene.scene_from_world.scale / view.camera.fx
+    assert scene.pixel_side == pytest.approx(side, rel=0.5)  # the median is over all views
+
+
+def test_the_pixels_of_an_object_are_those_of_its_photos_not_of_its_outlines(tmp_path: Path) -> None:
+    fine = Outline(room_reconstruction(tmp_path, 1, size_hw=(30, 40)).views[0], np.ones((30, 40), bool))
+    assert _focal([replace(fine, block=3)]) == 3 * _focal([fine])

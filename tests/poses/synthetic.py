@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pycolmap
 
-from recon.formats.frames_json import FrameImage, FrameSet
+from recon.formats.frame_set import FrameImage, FrameSet
 from recon.geometry import Similarity, align_points, invert_rigid
 from tests.poses import room
 

@@ -10,7 +10,7 @@ import pytest
 from recon.doctor import diagnose
 from recon.errors import UserError
 from recon.formats import cameras_json, colmap
-from recon.formats.frames_json import FrameImage, FrameSet
+from recon.formats.frame_set import FrameImage, FrameSet
 from recon.formats.images import write_image
 from recon.report import poses_reported, write_report
 from recon.report.coverage_map import VIEWS, coverage_map

@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from recon.errors import UserError
 from recon.formats import cameras_json
 from recon.formats.images import write_image
 from recon.geometry import Camera, Points, Reconstruction, Scale, View
 from recon.report import write_report
 from recon.report.sections import split_panels, spread
-from recon.workspace import Workspace, mark_finished, read_metrics, write_json, write_metrics
+from recon.workspace import Workspace, mark_finished, read_json, read_metrics, write_json, write_metrics
 
 VOID = {"meta", "img", "br", "link", "input", "hr", "path", "circle", "rect", "line"}
 
@@ -93,6 +94,10 @@ def full_run(root: Path, n: int = 11) -> Workspace:
 
 
 def test_nothing_run(tmp_path):
+    (tmp_path / "config.yaml").touch()
+    with pytest.raises(UserError, match="nothing has run there yet"):
+        write_report(Workspace(tmp_path))
+    (tmp_path / "frames").mkdir()
     page, tags = parsed(Workspace(tmp_path))
     assert page.count("not run") >= 9 and "Frames" in tags.titles and "Settings" in tags.titles
 
@@ -123,6 +128,21 @@ def test_given_poses_show_their_photos(tmp_path):
     workspace = full_run(tmp_path)
     workspace.frames_json.unlink()
     assert "11 photos with given poses" in parsed(workspace)[0]
+
+
+def test_masks_are_told_with_the_share_that_counts(tmp_path):
+    workspace = full_run(tmp_path)
+    records = read_json(workspace.frames_json, made_by="")["frames"]
+    (workspace.frames / "masks").mkdir()
+    for i, record in enumerate(records[:11]):
+        counts = np.full((40, 52), 255, np.uint8)
+        counts[: 20 if i == 3 else 10] = 0
+        write_image(workspace.frames / f"masks/{record['name']}.png", counts)
+        record["mask"] = f"masks/{record['name']}.png"
+    write_json(workspace.frames_json, {"frames": records})
+    assert "11 of them have masks: 73% of their pixels count, 50% of the one that hides most." in parsed(workspace)[0]
+    workspace.frames_json.unlink()
+    assert "have masks" not in parsed(workspace)[0]
 
 
 def test_a_broken_picture_is_left_out(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from scipy.spatial import cKDTree
 
-from recon.formats.frames_json import FrameImage, FrameSet
+from recon.formats.frame_set import FrameImage, FrameSet
 from recon.sfm import features
 from recon.sfm.features import Features, FeatureSettings, detect, extract, feature_settings
 from recon.sfm.settings import PoseSettings

@@ -8,7 +8,7 @@ import numpy as np
 import pycolmap
 import pytest
 
-from recon.formats.frames_json import FrameSet
+from recon.formats.frame_set import FrameSet
 from recon.sfm import ladder as ladder_module
 from recon.sfm.colmap_log import colmap_log
 from recon.sfm.ladder import Ladder, Mapped

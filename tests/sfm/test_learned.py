@@ -13,7 +13,7 @@ import torch
 import recon
 from recon.errors import UserError
 from recon.formats.cameras_json import read_reconstruction
-from recon.formats.frames_json import FrameImage, FrameSet, read_frames_json
+from recon.formats.frame_set import FrameImage, FrameSet, read_frame_set
 from recon.sfm import ladder, xfeat
 from recon.sfm.features import FeatureSettings
 from recon.sfm.learned import extract_and_match, mutual_nearest
@@ -61,7 +61,7 @@ def noise(workspace: Workspace, n: int, size_hw: tuple[int, int] = (120, 160)) -
     """Frames in which no classical feature matches another."""
     rng = np.random.default_rng(0)
     room.write_frames(workspace, [rng.integers(0, 256, (*size_hw, 3), dtype=np.uint8) for _ in range(n)])
-    return read_frames_json(workspace)
+    return read_frame_set(workspace)
 
 
 # ---- matching ------------------------------------------------------------------------------------------------------

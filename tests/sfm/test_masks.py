@@ -10,7 +10,7 @@ import torch
 
 from recon.errors import UserError
 from recon.formats.cameras_json import read_reconstruction
-from recon.formats.frames_json import read_frames_json
+from recon.formats.frame_set import read_frame_set
 from recon.formats.photos import read_photo
 from recon.sfm.features import FeatureSettings, extract
 from recon.workspace import Workspace
@@ -44,7 +44,7 @@ def is_hidden(masks: list[np.ndarray], index: int, xy: np.ndarray) -> np.ndarray
 
 
 def hidden_features(workspace: Workspace, masks: list[np.ndarray], folder: Path) -> int:
-    frames = read_frames_json(workspace)
+    frames = read_frame_set(workspace)
     extract(folder / "f.db", workspace.frames, frames, FeatureSettings(800, None), threads=1)
     with pycolmap.Database.open(folder / "f.db") as opened:
         images = opened.read_all_images()
@@ -82,4 +82,4 @@ def test_a_missing_mask_is_named(tmp_path: Path, film: Film) -> None:
     room.write_frames(workspace, images, masks=masks)
     (workspace.frames / "masks/00003.png").unlink()
     with pytest.raises(UserError, match=r"masks/00003\.png"):
-        read_frames_json(workspace)
+        read_frame_set(workspace)

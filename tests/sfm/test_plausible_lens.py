@@ -5,7 +5,7 @@ from pathlib import Path
 import pycolmap
 import pytest
 
-from recon.formats.frames_json import FrameImage, FrameSet
+from recon.formats.frame_set import FrameImage, FrameSet
 from recon.sfm.quality import judge
 
 H, W = 540, 960

@@ -36,6 +36,13 @@ def test_k_means_finds_separate_clusters() -> None:
     assert np.isfinite(centres).all() and centres.shape == (3, 2)
 
 
+def test_k_means_keeps_a_centre_that_loses_all_its_points() -> None:
+    points = np.repeat(np.eye(3, 5, dtype=np.float32), 20, axis=0)  # three places: of four centres two are one at first
+    centres = k_means(points, 4, np.random.default_rng(0))
+    assert centres.shape == (4, 5) and np.isfinite(centres).all()
+    assert {tuple(centre) for centre in centres.tolist()} <= {tuple(place) for place in np.eye(3, 5).tolist()}
+
+
 def test_sequential_pairs() -> None:
     assert sequential_pairs(4, 2) == [(0, 1), (0, 2), (1, 2), (1, 3), (2, 3)]
     assert sequential_pairs(1, 5) == []

@@ -9,7 +9,7 @@ import pytest
 
 from recon.errors import UserError
 from recon.formats.cameras_json import read_reconstruction
-from recon.formats.frames_json import FrameImage, FrameSet, read_frames_json
+from recon.formats.frame_set import FrameImage, FrameSet, read_frame_set
 from recon.geometry import align_points, look_at
 from recon.geometry.panorama import cube_views
 from recon.sfm.rig import rig_pairs
@@ -69,15 +69,15 @@ def write_views(workspace: Workspace, **changes: Any) -> None:
 
 def test_the_rig_is_read_and_checked(tmp_path: Path) -> None:
     write_views(Workspace(tmp_path / "good"))
-    frames = read_frames_json(Workspace(tmp_path / "good"))
+    frames = read_frame_set(Workspace(tmp_path / "good"))
     assert frames.rig is not None and list(frames.rig) == ["a", "b"] and frames.is_lens_exact
     assert [frame.sensor for frame in frames.frames] == ["a", "b", "a", "b"] and frames.moments() == [[0, 1], [2, 3]]
     write_views(Workspace(tmp_path / "lacks"), rig={"a": np.eye(4).tolist()})
     with pytest.raises(UserError, match="sensor 'b' is not in its rig"):
-        read_frames_json(Workspace(tmp_path / "lacks"))
+        read_frame_set(Workspace(tmp_path / "lacks"))
     write_views(Workspace(tmp_path / "sheared"), rig={"a": np.eye(4).tolist(), "b": np.diag([1.0, 2, 1, 1]).tolist()})
     with pytest.raises(UserError, match=r"rig: b.*not rigid"):
-        read_frames_json(Workspace(tmp_path / "sheared"))
+        read_frame_set(Workspace(tmp_path / "sheared"))
 
 
 def test_an_exact_lens_is_not_for_choosing(tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_panoramas_are_posed_as_one_rig(tmp_path: Path, mapper: str) -> None:
     room.photograph_panoramas(tmp_path / "photos", truth, (400, 800))
     capture_frames(workspace, source=tmp_path / "photos", **{**CAPTURE, "projection": "equirectangular"})
     pose_frames(workspace, **{**SETTINGS, "max_features": 1000, "mapper": mapper})
-    reconstruction, frames = read_reconstruction(workspace), read_frames_json(workspace)
+    reconstruction, frames = read_reconstruction(workspace), read_frame_set(workspace)
     assert frames.rig is not None and len(reconstruction.views) == 25
     by_name = {frame.name: frame for frame in frames.frames}
     seen_by = [by_name[view.name] for view in reconstruction.views]

@@ -64,7 +64,7 @@ def test_joined_lines_are_all_there() -> None:
 
 
 def test_sparse_lines_reach_their_points() -> None:
-    scene = Scene(Similarity(0.5, np.eye(3), np.array([0.1, 0.0, 0.0])), 2, 0.01, 0.1, False)
+    scene = Scene(Similarity(0.5, np.eye(3), np.array([0.1, 0.0, 0.0])), 2, 0.01, 0.1, 0.002, False)
     rng = np.random.default_rng(4)
     starts, ends = rng.normal(size=(2, 7, 3))
     lines = sparse_lines(LinesOfSight(starts, ends, np.full((7, 3), 9, np.uint8)), scene)

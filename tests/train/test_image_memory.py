@@ -52,7 +52,7 @@ def small_training(root: Path, reconstruction: Reconstruction, *, image_memory_m
         "hash_grid",
         n_levels=2,
         log2_table_size_open=12,
-        finest_resolution_open=64,
+        cells_per_pixel=0.05,
         occupancy_resolution=64,
     )
     settings = default_settings(

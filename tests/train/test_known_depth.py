@@ -24,7 +24,7 @@ from recon.workspace import Workspace
 from tests.default_settings import default_settings
 from tests.worlds import ROOM_HIGH, ROOM_LOW, room_reconstruction, textured_room
 
-SCENE = Scene(Similarity(0.5, np.eye(3), np.array([0.1, 0.0, 0.0])), 2, 0.01, 0.1, False)
+SCENE = Scene(Similarity(0.5, np.eye(3), np.array([0.1, 0.0, 0.0])), 2, 0.01, 0.1, 0.002, False)
 SIZE = (36, 48)
 
 
@@ -108,7 +108,7 @@ def test_a_field_that_is_taught_depth_knows_it_better(tmp_path: Path, room: Reco
             workspace,
             reconstruction=room,
             field=default_settings(
-                HashGridSettings, "field", "hash_grid", n_levels=6, log2_table_size_open=14, finest_resolution_open=256,
+                HashGridSettings, "field", "hash_grid", n_levels=6, log2_table_size_open=14, cells_per_pixel=0.2,
                 occupancy_resolution=64,
             ),
             settings=default_settings(

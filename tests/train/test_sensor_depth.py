@@ -55,7 +55,7 @@ def test_scale_and_error_come_from_the_sparse_points(tmp_path: Path, capsys: pyt
 
 def test_lines_end_on_the_wall_in_its_colour(tmp_path: Path) -> None:
     reconstruction = wall_seen_by(tmp_path)
-    scene = Scene(Similarity(0.5, np.eye(3), np.array([0.1, 0.0, 0.0])), 2, 0.01, 0.1, False)
+    scene = Scene(Similarity(0.5, np.eye(3), np.array([0.1, 0.0, 0.0])), 2, 0.01, 0.1, 0.002, False)
     views = sensor_views(reconstruction, sights_on_the_wall(reconstruction, 400))
     (lines, *others) = sensor_lines(views, scene, seed=0)
     assert len(others) == 2 and len(lines) > 150

@@ -52,7 +52,7 @@ def settings(**changes: object) -> dict:
         "hash_grid",
         n_levels=4,
         log2_table_size_open=13,
-        finest_resolution_open=128,
+        cells_per_pixel=0.1,
         width=32,
         occupancy_resolution=64,
     )

@@ -193,6 +193,8 @@ def test_fixes_are_read_from_frames_json_and_from_given_pictures(tmp_path: Path)
     frames = [
         {
             "name": v.name,
+            "image": f"{v.name}.jpg",
+            "kept": True,
             "gps": None if v.name == "001" else {"latitude_deg": 1.0, "longitude_deg": 2.0, "altitude_m": None},
         }
         for v in scene.views
@@ -200,8 +202,10 @@ def test_fixes_are_read_from_frames_json_and_from_given_pictures(tmp_path: Path)
     workspace.frames_json.write_text(json.dumps({"frames": frames}))
     found = gps_of(mine, workspace)
     assert len(found) == 5 and "001" not in found and found["000"] == GpsFix(1.0, 2.0, None)
-    workspace.frames_json.write_text(json.dumps({"frames": [{"name": "000", "gps": {"latitude_deg": 100.0}}]}))
-    with pytest.raises(UserError, match="Run capture again"):
+    workspace.frames_json.write_text(
+        json.dumps({"frames": [{"name": "000", "kept": False, "gps": {"latitude_deg": 100.0}}]})
+    )
+    with pytest.raises(UserError, match="not a frames file"):
         gps_of(mine, workspace)
     photo = write_photo(tmp_path / "002.jpg", block(ANCHOR))
     given = replace(scene, views=(replace(scene.views[2], image=photo), scene.views[3]))

@@ -10,10 +10,14 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from recon.export.place import VISUAL_GLB
+import numpy as np
+
+from recon.export.place import VISUAL_GLB, Box
 from recon.export.trials.engine_run import is_installed, last_line
+from recon.formats.mesh_glb import write_glb
 
 PASS, ABSENT = "pass", "not installed"
+UNUSABLE = "not usable here"  # installed, and at fault itself
 
 _GLTF = """
 const validator = require('gltf-validator'), fs = require('fs');
@@ -143,19 +147,38 @@ def _nvidia_usd(world: Path) -> str:
 
 
 def _blender(world: Path, bounds: list[list[float]]) -> str:
-    """Blender's import of the GLB has the size and the up axis of the package."""
+    """Blender's import of the GLB has the size and the up axis of the package.
+
+    Where the import fails, a plain box is the control: a Blender that cannot read that either is itself at fault.
+    """
     if shutil.which("blender") is None:
         return ABSENT
+    found = _in_blender(world / VISUAL_GLB)
+    if isinstance(found, str):
+        with tempfile.TemporaryDirectory() as folder:
+            write_glb(Path(folder, "box.glb"), Box(np.zeros(3), np.eye(3), np.ones(3)).mesh())
+            control = _in_blender(Path(folder, "box.glb"))
+        return f"{UNUSABLE}: {control}" if isinstance(control, str) else f"fail: {found}"
+    return same_size(found, bounds, VISUAL_GLB)
+
+
+def _in_blender(path: Path) -> list[list[float]] | str:
+    """The bounds [2, 3] that Blender's import of a GLB has, or what it says instead."""
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder, "read.py")
         script.write_text(_BLENDER)
-        done = _run("blender", "--background", "--python", str(script), "--", str((world / VISUAL_GLB).resolve()))
+        done = _run("blender", "--background", "--python", str(script), "--", str(path.resolve()))
     found = [line.split()[1:] for line in done.stdout.splitlines() if line.startswith("BOUNDS")]
-    if not found and "No module named" in done.stdout + done.stderr:
-        return f"{ABSENT}: Blender's glTF reader lacks a Python package ({last_line(done.stderr)})"
     if not found:
-        return f"fail: {last_line(done.stderr or done.stdout)}"
-    return same_size([[float(v) for v in found[0][:3]], [float(v) for v in found[0][3:]]], bounds, VISUAL_GLB)
+        return _error_line(done.stderr) or last_line(done.stderr or done.stdout)
+    numbers = [float(value) for value in found[0]]
+    return [numbers[:3], numbers[3:]]
+
+
+def _error_line(text: str) -> str:
+    """The line of a Python traceback that names its error; empty without one."""
+    named = [line.strip() for line in text.splitlines() if re.match(r"\w*(Error|Exception)\b", line)]
+    return named[-1][:300] if named else ""
 
 
 def same_size(found: list[list[float]], expected: list[list[float]], what: str, *, slack: float = 0.0) -> str:

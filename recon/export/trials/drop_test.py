@@ -20,26 +20,31 @@ _DOWN = np.array([0.0, 0.0, -1.0])
 _LEVEL = 0.5  # cosine: on steeper faces a sphere slides for metres and tells little
 _REFINEMENTS = 5  # of the grid of columns, each twice as fine, until there are enough places
 _FLUNG = 6.0  # radii above its start
+_CLEARANCE = 1.5  # tolerances of air round a sphere that starts
+_RIM = 5.0  # radii, or tolerances, from the outline of the world
 
 
-def plan_starts(mesh: TriangleMesh, surface: Surface, *, radius: float, n_spheres: int, seed: int = 0) -> Array:
-    """Sphere centres [n_spheres, 3] in free space, one radius of air below them, over every level of the scene.
+def plan_starts(
+    mesh: TriangleMesh, surface: Surface, *, radius: float, tolerance: float, n_spheres: int, seed: int = 0
+) -> Array:
+    """Sphere centres [n_spheres, 3] in free space, with air below them, over every level of the scene.
 
     Columns stand on a grid; along each, every surface that faces up and has room above it is a place (a floor under a
-    table as well as its top). Every height band gets its share. Fewer than asked, or none, only where the finest grid has
-    no more places: a scene without anything level to stand on.
+    table as well as its top). Every height band gets its share. Room is the sphere's, and the `tolerance` that collision
+    geometry is allowed; and no place lies so near to the outline of the world that a sphere rolls off it. Fewer than
+    asked, or none, only where the finest grid has no more places: a scene without anything level to stand on.
     """
     low, high = mesh.vertices.min(0), mesh.vertices.max(0)
     side = float(np.sqrt(max(np.prod((high - low)[:2]), radius**2) / n_spheres))
     places = np.zeros((0, 3))
     for refinement in range(_REFINEMENTS):
-        places = _places(surface, low, high, side / 2**refinement, radius)
+        places = _places(surface, low, high, side / 2**refinement, radius, tolerance)
         if len(places) >= 2 * n_spheres:
             break
     return _spread(places, n_spheres, np.random.default_rng(seed))
 
 
-def _places(surface: Surface, low: Array, high: Array, side: float, radius: float) -> Array:
+def _places(surface: Surface, low: Array, high: Array, side: float, radius: float, tolerance: float) -> Array:
     xs, ys = (np.arange(low[axis] + side / 2, high[axis], side) for axis in (0, 1))
     columns = np.stack(np.meshgrid(xs, ys, indexing="ij"), -1).reshape(-1, 2)
     above = np.concatenate([columns, np.full((len(columns), 1), high[2] + 4 * radius)], 1)
@@ -47,31 +52,25 @@ def _places(surface: Surface, low: Array, high: Array, side: float, radius: floa
     levels = [top + depth * _DOWN for top, column in zip(above, depths, strict=True) for depth in column]
     if not levels:
         return np.zeros((0, 3))
-    lift = np.array([0.0, 0.0, 2 * radius])
+    room = radius + _CLEARANCE * tolerance
+    lift = np.array([0.0, 0.0, max(2 * radius, room)])
     starts: Array = np.unique(np.round(np.array(levels), 6), axis=0) + lift
-    below = surface.nearest(starts - lift / 2)
-    is_good = (surface.distance(starts) >= 1.2 * radius) & (below.normals[:, 2] > _LEVEL)
+    below = surface.nearest(starts - 0.9 * lift)
+    is_good = (surface.distance(starts) >= 0.999 * room) & (below.normals[:, 2] > _LEVEL)
     starts = starts[is_good]
-    return starts[_has_floor_around(surface, starts, radius) & _is_outside(surface, starts)]
+    return starts[_is_held(surface, starts, max(_RIM * radius, _RIM * tolerance)) & ~surface.encloses(starts)]
 
 
-def _has_floor_around(surface: Surface, starts: Array, radius: float) -> np.ndarray:
-    """Not at the border of what there is, where a sphere rolls off into the void."""
-    is_held = np.ones(len(starts), bool)
-    for x, y in ((0, 0), (2, 0), (-2, 0), (0, 2), (0, -2)):
-        around = starts + radius * np.array([x, y, 0.0])
-        is_held &= np.isfinite(surface.cast(around, np.broadcast_to(_DOWN, around.shape)).distance)
+def _is_held(surface: Surface, starts: Array, reach: float) -> np.ndarray:
+    """No way of length `reach` leads to where nothing is below, unless a wall stands before it."""
+    is_held = np.isfinite(surface.cast(starts, np.broadcast_to(_DOWN, starts.shape)).distance)
+    for angle in np.arange(8) * np.pi / 4:
+        ray = np.array([np.cos(angle), np.sin(angle), 0.0])
+        to_wall = surface.cast(starts, np.broadcast_to(ray, starts.shape)).distance
+        for way in reach * np.array([0.25, 0.5, 0.75, 1.0]):
+            below = surface.cast(starts + way * ray, np.broadcast_to(_DOWN, starts.shape)).distance
+            is_held &= np.isfinite(below) | (to_wall < way)
     return is_held
-
-
-def _is_outside(surface: Surface, starts: Array) -> np.ndarray:
-    """Not shut in a solid: from inside one, most directions meet a surface from behind."""
-    behind = np.zeros(len(starts))
-    directions = [d for d in itertools.product((-1.0, 0.0, 1.0), repeat=3) if d[2] >= 0 and any(d)]
-    for direction in directions:
-        ray = np.array(direction) / np.linalg.norm(direction)
-        behind += surface.cast(starts, np.broadcast_to(ray, starts.shape)).normals @ ray > 0
-    return behind < len(directions) / 2
 
 
 def _spread(places: Array, n: int, random: np.random.Generator) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 from recon.console import say, warn
 from recon.errors import UserError
 from recon.export.place import CONVEX, FILLED, VISUAL
-from recon.export.trials.checkers import ABSENT, PASS, check_files, same_size
+from recon.export.trials.checkers import ABSENT, PASS, UNUSABLE, check_files, same_size
 from recon.export.trials.drive import drive
 from recon.export.trials.drop_test import DropResult, judge, plan_starts
 from recon.export.trials.engine_run import TRIALS, Trial, is_installed, run_program
@@ -22,6 +22,7 @@ from recon.workspace import read_json
 
 _HOW = "python scripts/export.py"
 _SMALL_M, _FAST_M_S = 0.02, 20.0
+_SLOWEST_M_S = 0.05  # a sphere that moves faster is not at rest
 _EXTRA_SHARE = 0.25  # of the promised spheres: as many small ones, and as many fast ones, again
 NOTHING_LEVEL = "nothing level to stand on"
 
@@ -81,7 +82,7 @@ def verify_world(
     if driven:
         verdicts["drive"] = driven.pop("verdict")
     for name, verdict in verdicts.items():
-        (say if verdict == PASS or verdict.startswith(ABSENT) else warn)(f"world in {name}: {verdict}")
+        (say if verdict == PASS or verdict.startswith((ABSENT, UNUSABLE)) else warn)(f"world in {name}: {verdict}")
     return _summary(verdicts, drops, driven, rays)
 
 
@@ -97,14 +98,14 @@ def _read(world: Path, *, n_spheres: int, radius_m: float) -> _World:
     if (world / FILLED).exists():
         solid = joined([solid, read_obj(world / FILLED)])
     surface = Surface(solid)
-    return _World(world, scale, tolerance, solid, surface, _plan(solid, surface, n_spheres, radius_m, scale))
+    return _World(world, scale, tolerance, solid, surface, _plan(solid, surface, n_spheres, radius_m, scale, tolerance))
 
 
-def _plan(solid: TriangleMesh, surface: Surface, n: int, radius_m: float, scale: float) -> _Spheres:
+def _plan(solid: TriangleMesh, surface: Surface, n: int, radius_m: float, scale: float, tolerance: float) -> _Spheres:
     extra = max(1, round(_EXTRA_SHARE * n))
     kinds = [(n, radius_m, 0.0), (extra, min(_SMALL_M, radius_m), 0.0), (extra, radius_m, _FAST_M_S)]
     starts = [
-        plan_starts(solid, surface, radius=radius * scale, n_spheres=count, seed=seed)
+        plan_starts(solid, surface, radius=radius * scale, tolerance=tolerance, n_spheres=count, seed=seed)
         for seed, (count, radius, _) in enumerate(kinds)
     ]
     counts = [len(places) for places in starts]
@@ -150,7 +151,7 @@ def _try_engine(world: _World, trial: Trial, *, seconds: float) -> tuple[str, di
             tracks[:, spheres.group == group],
             speeds[spheres.group == group],
             radii=spheres.radii[spheres.group == group],
-            slowest=0.05 * world.scale,
+            slowest=_SLOWEST_M_S * world.scale,
             tolerance=world.tolerance,
             may_bounce=group == "fast",
         )

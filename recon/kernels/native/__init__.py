@@ -261,6 +261,7 @@ def adam_step(
     betas: tuple[float, float],
     epsilon: float,
     step: int,
+    decay: float,
 ) -> None:
     corrections = [1 - beta**step for beta in betas]
     n_rows, row = parameters.shape
@@ -275,6 +276,7 @@ def adam_step(
         *betas,
         epsilon,
         *corrections,
+        1 - decay,
     )
 
 

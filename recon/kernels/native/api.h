@@ -67,4 +67,5 @@ RECON_API void recon_clearance(const uint8_t* occupied, int n_cascades, int reso
 RECON_API float recon_gather(const float* table, const int32_t* rows, int64_t n);
 RECON_API void recon_scatter(float* const* tables, const int32_t* rows, int64_t n);  // one table a thread
 RECON_API void recon_adam(int64_t n_rows, int row, float* parameters, float* gradients, float* mean, float* square,
-                          float learning_rate, float beta1, float beta2, float epsilon, float correction1, float correction2);
+                          float learning_rate, float beta1, float beta2, float epsilon, float correction1, float correction2,
+                          float kept);

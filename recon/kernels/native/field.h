@@ -1,4 +1,4 @@
-// The radiance field of recon.field: hash grid, density network, colour network. No biases; see radiance_field.py.
+// The radiance field of recon.field: hash grid, density network, colour network. No biases; see recon/field/hash_grid.py.
 #pragma once
 
 #include <algorithm>

@@ -126,7 +126,7 @@ def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
         "recon_clearance": (None, [pointer, c_int, c_int, pointer]),
         "recon_gather": (c_float, [pointer, pointer, size]),
         "recon_scatter": (None, [pointer, pointer, size]),
-        "recon_adam": (None, [size, c_int, *[pointer] * 4, *[c_float] * 6]),
+        "recon_adam": (None, [size, c_int, *[pointer] * 4, *[c_float] * 7]),
     }
     for name, (result, arguments) in signatures.items():
         function = getattr(library, name)

@@ -351,6 +351,7 @@ namespace {
 
 struct Adam {
   float rate, beta1, beta2, epsilon, root;  // rate: learning rate over the first correction; root: of the inverse second one
+  float kept;                               // of a value, before the step
 
   // kLanes entries of whole rows; rows without a gradient stay as they are
   void group(int row, float* parameters, float* gradients, float* mean, float* square) const {
@@ -358,7 +359,7 @@ struct Adam {
     const Ints touched = spread(g != 0.0f, row);
     const Floats m0 = load(mean), v0 = load(square), p0 = load(parameters);
     const Floats m = beta1 * m0 + (1 - beta1) * g, v = beta2 * v0 + (1 - beta2) * g * g;
-    const Floats p = p0 - rate * m / (square_root(v) * root + epsilon);
+    const Floats p = kept * p0 - rate * m / (square_root(v) * root + epsilon);
     store(mean, touched ? m : m0);
     store(square, touched ? v : v0);
     store(parameters, touched ? p : p0);
@@ -367,7 +368,7 @@ struct Adam {
   void entry(float& parameter, float& gradient, float& mean, float& square) const {
     mean = beta1 * mean + (1 - beta1) * gradient;
     square = beta2 * square + (1 - beta2) * gradient * gradient;
-    parameter -= rate * mean / (std::sqrt(square) * root + epsilon);
+    parameter = kept * parameter - rate * mean / (std::sqrt(square) * root + epsilon);
     gradient = 0;
   }
 
@@ -391,9 +392,10 @@ inline bool any_gradient(const float* gradients, int64_t n) {
 }  // namespace recon
 
 void recon_adam(int64_t n_rows, int row, float* parameters, float* gradients, float* mean, float* square, float learning_rate,
-                float beta1, float beta2, float epsilon, float correction1, float correction2) {
+                float beta1, float beta2, float epsilon, float correction1, float correction2,
+                float kept) {
   using namespace recon;
-  const Adam adam{learning_rate / correction1, beta1, beta2, epsilon, 1 / std::sqrt(correction2)};
+  const Adam adam{learning_rate / correction1, beta1, beta2, epsilon, 1 / std::sqrt(correction2), kept};
   const bool in_groups = row <= kLanes && kLanes % row == 0;
   const int64_t n = n_rows * row, size = in_groups ? kLanes : row, n_groups = n / size;
   const int pieces = n_threads() * 8;

@@ -6,10 +6,11 @@ import triton.language as tl
 
 @triton.jit(do_not_specialize=["n_rows"])
 def adam_kernel(
-    parameters, gradients, means, squares, n_rows, rate, beta1, beta2, epsilon, root,
+    parameters, gradients, means, squares, n_rows, rate, beta1, beta2, epsilon, root, kept,
     columns: tl.constexpr, BLOCK: tl.constexpr, COLUMNS: tl.constexpr,
 ):  # fmt: skip
-    """One step for [n_rows, columns] in place; rate: learning rate over the first correction, root: of the inverse second."""
+    """One step for [n_rows, columns] in place; rate: learning rate over the first correction, root: of the inverse second,
+    kept: of a value, before the step."""
     row = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)[:, None]
     column = tl.arange(0, COLUMNS)[None, :]
     mask = (row < n_rows) & (column < columns)
@@ -21,7 +22,7 @@ def adam_kernel(
         mean = beta1 * tl.load(means + at, mask=mask, other=0.0) + (1 - beta1) * gradient
         square = beta2 * tl.load(squares + at, mask=mask, other=0.0) + (1 - beta2) * gradient * gradient
         value = tl.load(parameters + at, mask=mask, other=0.0)
-        tl.store(parameters + at, value - rate * mean / (tl.sqrt(square) * root + epsilon), mask=mask)
+        tl.store(parameters + at, kept * value - rate * mean / (tl.sqrt(square) * root + epsilon), mask=mask)
         tl.store(means + at, mean, mask=mask)
         tl.store(squares + at, square, mask=mask)
         tl.store(gradients + at, tl.zeros_like(gradient), mask=mask)

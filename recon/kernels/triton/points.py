@@ -75,6 +75,7 @@ def adam_step(
     betas: tuple[float, float],
     epsilon: float,
     step: int,
+    decay: float,
 ) -> None:
     n_rows, columns = parameters.shape
     if n_rows * columns == 0:
@@ -82,7 +83,7 @@ def adam_step(
     padded = next_power_of_2(columns)
     block = max(ROWS * 4 // padded, 1)
     corrections = [1 - beta**step for beta in betas]
-    numbers = (learning_rate / corrections[0], *betas, epsilon, 1 / math.sqrt(corrections[1]))
+    numbers = (learning_rate / corrections[0], *betas, epsilon, 1 / math.sqrt(corrections[1]), 1 - decay)
     optimizer.adam_kernel[blocks(n_rows, block)](
         parameters, gradients, mean, square, n_rows, *numbers, columns=columns, BLOCK=block, COLUMNS=padded
     )

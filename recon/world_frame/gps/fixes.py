@@ -1,16 +1,15 @@
 """GPS fixes of photos, and what is known of their errors."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.errors import UserError
 from recon.formats.exif_gps import read_gps
+from recon.formats.frames_json import read_capture
 from recon.geometry.geodesy import GpsFix
-from recon.geometry.reconstruction import Reconstruction, View
-from recon.workspace import Workspace, read_json
+from recon.geometry.reconstruction import Reconstruction
+from recon.workspace import Workspace
 from recon.workspace.reading import is_file
 
 MIN_FIXES = 5
@@ -23,7 +22,9 @@ def gps_of(reconstruction: Reconstruction, workspace: Workspace) -> dict[str, Gp
         view for view in reconstruction.views if view.image.resolve().is_relative_to(workspace.frames.resolve())
     ]
     if captured and workspace.frames_json.exists():
-        return _from_frames_json(captured, workspace.frames_json)
+        names = {view.name for view in captured}
+        frames = read_capture(workspace).frames
+        return {frame.name: frame.gps for frame in frames if frame.gps is not None and frame.name in names}
     fixes = {view.name: read_gps(view.image) for view in reconstruction.views if is_file(view.image)}
     return {name: fix for name, fix in fixes.items() if fix is not None}
 
@@ -51,13 +52,3 @@ def drift(residuals: NDArray[np.complex128]) -> float:
         return 1.0
     correlation = min(correlation, 0.95)
     return float(np.sqrt((1 + correlation) / (1 - correlation)))
-
-
-def _from_frames_json(views: Sequence[View], file: Path) -> dict[str, GpsFix]:
-    value = read_json(file, made_by="python scripts/capture.py capture.source=VIDEO_OR_FOLDER workspace=...")
-    names = {view.name for view in views}
-    try:
-        raw = {str(frame["name"]): frame.get("gps") for frame in value["frames"]}
-        return {name: GpsFix(**fix) for name, fix in raw.items() if fix is not None and name in names}
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UserError(f"{file}: not a frames file ({error!r}). Run capture again.") from error

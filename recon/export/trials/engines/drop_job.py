@@ -1,7 +1,8 @@
 """Dropping spheres in an engine: the job, the loop, the answer. Imported by the programs beside it; needs numpy only.
 
 job.json: `file` to load, `answer` to write (an .npz; facts go to a .json beside it), `starts` [n, 3], `radii` [n],
-`velocities` [n, 3], `gravity`, `timestep`, `steps`, `record_every`, `damping_s`, `friction`.
+`velocities` [n, 3], `gravity`, `timestep`, `steps`, `record_every`, `damping_s`, `friction`. While any sphere is
+in free fall, time goes on, for twice as many steps at most, so that what rolled off a table late has its time to land.
 """
 
 import json
@@ -55,6 +56,12 @@ class Engine(Protocol):
         """Multiply sideways velocities and spins; falling is left alone."""
 
 
+def falls_freely(before: np.ndarray, now: np.ndarray, job: Job) -> bool:
+    """Whether any sphere has gained, since its velocities `before`, most of the speed that gravity alone would give it."""
+    gained = before[:, 2] - now[:, 2]
+    return bool((gained > 0.7 * job.gravity * job.timestep * job.record_every).any())
+
+
 def run(load: Callable[[Job], Engine]) -> None:
     """The program: read the job named on the command line, drop, write the answer."""
     values: dict[str, Any] = json.loads(Path(sys.argv[1]).read_text())
@@ -67,11 +74,16 @@ def run(load: Callable[[Job], Engine]) -> None:
     # Air-like drag brings spheres to rest without bending their fall.
     decay = float(np.exp(-job.timestep * job.record_every / job.damping_s))
     tracks = [engine.positions()]
-    for step in range(1, job.steps + 1):
+    velocities = engine.velocities()
+    for step in range(1, 2 * job.steps + 1):
         engine.step()
-        if step % job.record_every == 0:
-            tracks.append(engine.positions())
-            engine.slow(decay)
+        if step % job.record_every:
+            continue
+        tracks.append(engine.positions())
+        engine.slow(decay)
+        before, velocities = velocities, engine.velocities()
+        if step >= job.steps and not falls_freely(before, velocities, job):
+            break
     tracks.append(engine.positions())
     np.savez(job.answer, tracks=np.stack(tracks), speeds=np.linalg.norm(engine.velocities(), axis=1))
     done = time.perf_counter()
