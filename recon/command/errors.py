@@ -1,5 +1,6 @@
 """How a program ends: a user's mistake in one line with exit code 2, Ctrl-C with 130, a bug with its traceback."""
 
+import errno
 import re
 import sys
 from collections.abc import Iterator
@@ -16,14 +17,33 @@ _SCRIPT = re.compile(r"python scripts/(\w+)\.py")
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """A user's mistake ends the program with one line and exit code 2, Ctrl-C with 130; a bug keeps its traceback."""
+    """A user's mistake ends the program with one line and exit code 2, Ctrl-C with 130; a bug keeps its traceback.
+
+    A full disk is nobody's bug either, wherever it was met: most files are written by `recon.workspace.files`, which names them,
+    but scratch files and databases are not.
+    """
     try:
         yield
     except UserError as error:
         fail(str(error))
+    except (OSError, RuntimeError) as error:
+        if not is_full_disk(error):
+            raise
+        where = f"{error.filename}: " if isinstance(error, OSError) and error.filename else ""
+        fail(
+            f"{where}cannot write: the disk is full or may not be written. Free it or choose another workspace=..., then run the "
+            "same command again: finished stages are kept."
+        )
     except KeyboardInterrupt:
         print("\nStopped. Finished stages are kept: run the same command again to go on.", file=sys.stderr)
         sys.exit(130)
+
+
+def is_full_disk(error: OSError | RuntimeError) -> bool:
+    """Whether the disk is to blame; SQLite, under COLMAP's databases, says so in words only."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+    return bool(re.search(r"disk is full|disk I/O error|No space left on device", str(error)))
 
 
 def fail(message: str) -> None:

@@ -1,6 +1,6 @@
 """Collision geometry of a package: the building as slabs, the rest as convex parts, and both in one concave mesh."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from recon.export.building import Slab, find_building
 from recon.export.collision_mesh import clean_mesh, faired, simplified
 from recon.export.convex_parts import decompose
 from recon.export.covering import Fidelity, fidelity, needed, points_over
+from recon.export.labels import LABELS, label_faces
 from recon.export.place import CONVEX, FILLED, STATIC, Part
 from recon.export.settings import ExportSettings
 from recon.geometry.mesh import TriangleMesh, joined
@@ -31,6 +32,7 @@ class Collision:
     tolerance: float
     deviation: float
     fidelity: Fidelity
+    labels: np.ndarray | None  # [f] of the visual mesh, numbers into `LABELS`; None where nobody knows what is up
 
     def as_dict(self) -> dict[str, Any]:
         """The manifest's entry."""
@@ -55,7 +57,7 @@ def make_collision(
 ) -> Collision:
     """Collision geometry of a visual mesh in package units; `length_scale` package units stand for a metre.
 
-    Raises `UserError` for a mesh without any surface of the tolerance's size.
+    Raises `UserError` for a mesh without any surface of the tolerance's size, or of nothing but crumbs.
     """
     tolerance, thickness = settings.tolerance_m * length_scale, settings.wall_thickness_m * length_scale
     clean = clean_mesh(mesh, smallest=tolerance)
@@ -75,6 +77,14 @@ def make_collision(
     built = tuple(part for slab in slabs for part in slab.parts)
     hulls, reached = _hulls_of_rest(clean, is_left, built, surface, tolerance, thickness, settings.max_parts)
     parts = built + tuple(Part(f"rest_{i:04d}", hull) for i, hull in enumerate(hulls))
+    if not parts:
+        raise UserError(
+            f"the mesh is crumbs: no piece of its surface is worth a collision part (tolerance {tolerance:.3g}). "
+            "Train longer, or lower export.tolerance_m, then run: python scripts/mesh.py"
+        )
+    labels = label_faces(clean, slabs, tolerance=tolerance) if is_up_known else None
+    if labels is not None:
+        parts = _named(parts, surface, labels, tolerance)
     if reached > 1.01 * tolerance:
         warn(
             f"collision parts keep to {reached:.3f} of the surface instead of {tolerance:.3f}: the scene "
@@ -91,7 +101,26 @@ def make_collision(
         reached,
         deviation(static, clean),
         fidelity(shown + hulls, clean, surface, tolerance=tolerance),
+        None if labels is None else labels[surface.nearest(_middles(mesh)).faces],
     )
+
+
+def _middles(mesh: TriangleMesh) -> np.ndarray:
+    """The middle of every face, also of one that has none."""
+    return np.nan_to_num(mesh.vertices[mesh.faces].mean(1))
+
+
+def _named(
+    parts: tuple[Part, ...], surface: Surface, labels: np.ndarray, tolerance: float, *, voters: int = 64
+) -> tuple[Part, ...]:
+    """Parts named after what most of the surface at their skin is: wall_0003, furniture_0041."""
+    named = []
+    for number, part in enumerate(parts):
+        nearest = surface.nearest(points_over(part.mesh, apart=tolerance / 4, at_most=voters))
+        at_skin = nearest.distance <= max(tolerance, float(np.quantile(nearest.distance, 0.25)))
+        label = LABELS[np.bincount(labels[nearest.faces[at_skin]]).argmax()]
+        named.append(replace(part, name=f"{label}_{number:04d}"))
+    return tuple(named)
 
 
 def _hulls_of_rest(

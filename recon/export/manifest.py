@@ -50,6 +50,7 @@ def make_manifest(
     origin: Array,
     collision: dict[str, Any],
     ground: dict[str, Any] | None,
+    labels: dict[str, Any] | None,
     skipped: dict[str, str],
     seen_fraction: float | None,
 ) -> Manifest:
@@ -80,6 +81,7 @@ def make_manifest(
             "gravity": [0, 0, -9.81],
             "collision": collision,
             "ground": ground,
+            "labels": labels,
             "skipped": skipped,
             "warnings": warnings,
         }
@@ -131,6 +133,8 @@ renamed; nothing in it names a path outside. In the lines below `world/` is this
 - `assets/convex.obj`: {parts} convex parts, an object each, within {tolerance} of the visual surface; the same parts one by
   one in `assets/parts/` (those that are boxes stand in the scene files only)
 - `assets/static.obj`, `assets/static.glb`: one concave mesh, for engines that take a static one
+- `assets/labels.npy`: what each face of `visual.obj` is (floor, ground, wall, ceiling, furniture, object), a number a face;
+  names and colours in `manifest.json`. Convex parts are named after theirs, and `scene.usd` has a labelled subset for each
 - `ground.npy`, `ground.png` (when the scene has a ground): height field; layout in `manifest.json`
 - `cameras.json`: where the capture's cameras stood
 - `verification.json`: which engines loaded this folder, and where dropped spheres came to rest

@@ -11,6 +11,7 @@ from recon.geometry.transforms import Array
 VISUAL, VISUAL_GLB, TEXTURE = "assets/visual.obj", "assets/visual.glb", "assets/visual.png"
 STATIC, STATIC_GLB = "assets/static.obj", "assets/static.glb"  # concave; the GLB is y-up as its visual twin is
 FILLED = "assets/filled.obj"  # floor that nobody saw, and that is continued
+LABEL_FILE = "assets/labels.npy"  # uint8, a number into `labels.LABELS` for every face of VISUAL, in its order
 CONVEX = "assets/convex.obj"  # every convex part, an object each, for readers that take objects apart
 
 _CORNERS = np.array([[x, y, z] for x in (-1.0, 1.0) for y in (-1.0, 1.0) for z in (-1.0, 1.0)])
@@ -62,6 +63,7 @@ class Place:
     parts: tuple[Part, ...]
     friction: float
     reconstruction: Reconstruction
+    labels: np.ndarray | None = None  # [f] of the visual's faces, numbers into `labels.LABELS`
 
     @property
     def has_texture(self) -> bool:

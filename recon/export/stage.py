@@ -9,9 +9,10 @@ from recon.console import say
 from recon.errors import UserError
 from recon.export.collision import Collision, make_collision
 from recon.export.ground import find_ground, write_ground
+from recon.export.labels import LABELS, PALETTE
 from recon.export.license import write_license
 from recon.export.manifest import make_manifest, write_changelog, write_readme
-from recon.export.place import CONVEX, FILLED, STATIC, STATIC_GLB, VISUAL, VISUAL_GLB, Place
+from recon.export.place import CONVEX, FILLED, LABEL_FILE, STATIC, STATIC_GLB, VISUAL, VISUAL_GLB, Place
 from recon.export.preview import write_preview
 from recon.export.scenes import write_scenes
 from recon.export.settings import ExportSettings
@@ -49,7 +50,15 @@ def export_world(workspace: Workspace, *, reconstruction: Reconstruction, settin
     lengths = lengths_of(mesh, reconstruction, assumed_diagonal=settings.assumed_diagonal_m)
     with run as folder:
         collision = make_collision(mesh, settings, length_scale=lengths.scale, is_up_known=reconstruction.is_up_aligned)
-        place = Place(settings.name, mesh, collision.static, collision.parts, settings.friction, reconstruction)
+        place = Place(
+            settings.name,
+            mesh,
+            collision.static,
+            collision.parts,
+            settings.friction,
+            reconstruction,
+            collision.labels,
+        )
         _write_assets(folder, place, collision.filled)
         skipped = write_scenes(folder, place)
         write_json(folder / "cameras.json", _portable_cameras(reconstruction, workspace))
@@ -61,6 +70,7 @@ def export_world(workspace: Workspace, *, reconstruction: Reconstruction, settin
             lengths=lengths,
             origin=origin,
             collision=collision.as_dict(),
+            labels=_label_entry(place),
             ground=_write_ground(folder, place, cell=settings.ground_cell_m * lengths.scale),
             skipped=skipped,
             seen_fraction=read_metrics(workspace).get("mesh", {}).get("seen_fraction"),
@@ -92,10 +102,25 @@ def _write_assets(folder: Path, place: Place, filled: TriangleMesh) -> None:
     write_glb(folder / STATIC_GLB, place.static)
     if len(filled.faces):
         write_obj(folder / FILLED, filled)
+    if place.labels is not None:
+        np.save(folder / LABEL_FILE, place.labels)
     write_obj_objects(folder / CONVEX, {part.name: part.mesh for part in place.parts})
     for part in place.parts:
         if part.box is None:
             write_obj(folder / part.file, part.mesh)
+
+
+def _label_entry(place: Place) -> dict[str, Any] | None:
+    """The manifest's: names by number, colours for pictures, and the area of each in square package units."""
+    if place.labels is None:
+        return None
+    areas = np.bincount(place.labels, place.visual.face_areas, len(LABELS))
+    return {
+        "file": LABEL_FILE,
+        "names": list(LABELS),
+        "palette": {name: list(colour) for name, colour in PALETTE.items()},
+        "area": dict(zip(LABELS, areas.round(4).tolist(), strict=True)),
+    }
 
 
 def _write_ground(folder: Path, place: Place, *, cell: float) -> dict[str, Any] | None:

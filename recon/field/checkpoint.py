@@ -21,7 +21,8 @@ from recon.workspace.reading import is_file
 
 VERSION = 6
 _DIGEST = "digest"
-_DAMAGE = (KeyError, TypeError, ValueError, IndexError, AttributeError, AssertionError, RuntimeError, OSError, EOFError)
+_OF_VALUES = (KeyError, TypeError, ValueError, IndexError, AttributeError, AssertionError, ArithmeticError)
+_DAMAGE = (*_OF_VALUES, RuntimeError, OSError, EOFError)
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:

@@ -22,6 +22,17 @@ N_GEOMETRY = kernels.N_GEOMETRY  # width of the vector between the two networks;
 N_HARMONICS = 16
 
 
+# What no field of ours passes: a file that says so is damaged, and must not be given the memory it asks for.
+_MOST = {
+    "n_levels": 32,
+    "n_features": 16,
+    "log2_table_size": 28,
+    "base_resolution": 65536,
+    "finest_resolution": 65536,
+    "width": 1024,
+}
+
+
 @dataclass(frozen=True)
 class FieldShape:
     """Sizes of a radiance field: what is needed to make an empty one of the same form."""
@@ -34,6 +45,12 @@ class FieldShape:
     width: int
     is_contracted: bool  # unbounded scene: all space is folded into [-2, 2]^3
     has_sky: bool  # what lies behind everything is a learned function of the direction
+
+    def __post_init__(self) -> None:
+        for name, most in _MOST.items():
+            size = getattr(self, name)
+            if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= most:
+                raise ValueError(f"{name} of a field: expected a whole number from 1 to {most}, found {str(size)[:40]}")
 
 
 class RadianceField(Field):

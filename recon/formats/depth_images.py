@@ -9,12 +9,14 @@ Where a picture has one is known from where it lies; the units are those that ea
     images/T.jpg, corrected_..   depth/T.png       (Polycam)           mm                          confidence/T.png: to 255
     any/NAME.jpg                 ../depth/NAME.png, .npy or .exr       mm; metres where floating   ../confidence/NAME.png
 
+A capture's pictures are copies (`frames/`): the depth is looked for beside the photo that each was made of.
+
 Depth is along camera z and covers the whole picture, at a size of its own. 0, 65535 and what is not finite mean unknown.
 """
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from numpy.typing import NDArray
 from recon.errors import UserError
 from recon.formats.text_tables import read_rows
 from recon.geometry import View
+from recon.workspace import read_json
 from recon.workspace.reading import check_readable, is_file, read_bytes
 
 MILLIMETRE, TUM_UNIT = 1e-3, 1 / 5000
@@ -57,6 +60,7 @@ class DepthImage:
 
 def find_depth(view: View) -> DepthFile | None:
     """The depth of the picture of `view`; None where it has none."""
+    view = _as_filmed(view)
     return next((file for layout in _LAYOUTS if (file := layout(view)) is not None), None)
 
 
@@ -78,6 +82,24 @@ def read_depth(file: DepthFile) -> DepthImage:
 
 
 # ---- where it lies -------------------------------------------------------------------------------------------------
+
+
+def _as_filmed(view: View) -> View:
+    """The view with the photo that its picture in a capture's `frames/` was made of; any other view as it is."""
+    listing = view.image.parent / "frames.json"
+    original = _originals(listing).get(view.image.name) if is_file(listing) else None
+    return view if original is None else replace(view, image=original)
+
+
+@cache
+def _originals(listing: Path) -> dict[str, Path]:
+    """The photo that each picture beside a `frames.json` was made of; none of a video's."""
+    written = read_json(listing, made_by="python scripts/capture.py capture.source=... workspace=...")
+    source, frames = written.get("source"), written.get("frames")
+    if not isinstance(source, str) or not isinstance(frames, list):
+        return {}
+    named = [(frame.get("image"), frame.get("source_name")) for frame in frames if isinstance(frame, dict)]
+    return {image: Path(source) / name for image, name in named if isinstance(image, str) and isinstance(name, str)}
 
 
 def _record3d(view: View) -> DepthFile | None:

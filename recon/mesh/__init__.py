@@ -8,6 +8,7 @@ agreement       what views say about a place
 fusion          depth maps -> signed distance -> triangles
 planes          floors, walls, tops: found, and laid flat
 plane_filling   ... and closed where nobody has seen them
+junctions       ... and sharp where two of them meet
 cleaning        contradicted faces, crumbs, bad edges, small holes
 simplification  to a face budget, with its error
 surface         all of these, in order

@@ -3,12 +3,18 @@
 A face is *matched* where two views matched it between pictures, *by plane* where two views know it at all and a plane is
 among them, *seen* where the field shows it from two views, *filled* where a plane went on, else *invented*.
 
-Its expected error is `factor * sqrt(spread^2 + footprint^2)`: the spread of the views' depths about it and the pixel
-footprint there, as world lengths, times a factor for each kind of evidence. The factors are calibrated on scenes with
-exact truth (docs/surfaces.md tells how), so that two thirds of the faces lie nearer to the truth than it says.
+Its expected error is
+
+    factor * sqrt(spread^2 + footprint^2) * (1 + 3 through) * (1 + 3 / (1 + agreeing))
+
+the spread of the views' depths about it and the pixel footprint there, as world lengths; more where views look through the
+face, and where few agree with it: views that agree on a wrong repeat of a texture agree well, but others contradict them and
+they are few. The factor is one for each kind of evidence. All are calibrated on scenes with exact truth (docs/surfaces.md
+tells how), so that two thirds of the faces lie nearer to the truth than it says.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +25,22 @@ from recon.mesh.depth_maps import DepthMap
 from recon.mesh.plane_filling import Filling
 
 FACTORS = {
-    Evidence.MATCHED: 0.85,
-    Evidence.PLANE: 0.85,
+    Evidence.MATCHED: 0.65,
+    Evidence.PLANE: 0.65,
     Evidence.SEEN: 2.0,
     Evidence.FILLED: 3.0,
     Evidence.INVENTED: 6.0,
 }
 _MIN_VIEWS = 2
+_FEW, _THROUGH = 3.0, 3.0
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The faces of a mesh as the views see them."""
+
+    faces: FaceEvidence
+    through: NDArray[np.float64]  # [f] share of the views that look through the face, of those that say anything of it
 
 
 def judge_faces(
@@ -35,17 +50,19 @@ def judge_faces(
     *,
     tolerance: float,  # relative difference of depth that is the same place
     voxel: float,
-) -> FaceEvidence:
-    """Evidence and expected error of every face, asked at its middle."""
+) -> Judged:
+    """Evidence, expected error and contradiction of every face, asked at its middle."""
     middles = mesh.vertices[mesh.faces].mean(1)
     n = len(middles)
     counts = np.zeros((max(Evidence) + 1, n), np.int32)
     weight, squared, footprint = np.zeros(n), np.zeros(n), np.full(n, np.inf)
-    nearest = np.full(n, np.inf)
+    nearest, through = np.full(n, np.inf), np.zeros(n)
     for view in maps:
         seen = look_up(middles, view)
         difference = seen.map_depth - seen.depth
-        agrees = (seen.map_depth > 0) & (np.abs(difference) <= tolerance * seen.depth + voxel)
+        allowed = tolerance * seen.depth + voxel
+        agrees = (seen.map_depth > 0) & (np.abs(difference) <= allowed)
+        through += seen.is_free | ((seen.map_depth > 0) & (difference > allowed))
         counts[view.evidence.reshape(-1)[seen.pixel[agrees]], np.flatnonzero(agrees)] += 1
         of_map = view.weight.reshape(-1)[seen.pixel]
         slope = np.abs((view.camera_rays * view.unit_normals).sum(-1)).reshape(-1)[seen.pixel]  # depth to distance
@@ -58,9 +75,12 @@ def judge_faces(
     evidence = _kinds(counts, middles, fillings, reach=3 * voxel)
     footprint = np.where(np.isfinite(footprint), footprint, np.where(np.isfinite(nearest), nearest, voxel))
     spread = np.sqrt(squared / np.maximum(weight, 1e-9))
+    agreeing = counts.sum(0)
+    through /= np.maximum(agreeing + through, 1)
+    doubt = (1 + _THROUGH * through) * (1 + _FEW / (1 + agreeing))
     factors = np.array([FACTORS[kind] for kind in Evidence])
-    error = factors[evidence] * np.sqrt(spread**2 + footprint**2)
-    return FaceEvidence(evidence, error.astype(np.float32))
+    error = factors[evidence] * np.sqrt(spread**2 + footprint**2) * doubt
+    return Judged(FaceEvidence(evidence, error.astype(np.float32)), through)
 
 
 def _kinds(

@@ -59,9 +59,7 @@ def build_mesh(
         textured, colored = _painted(surface.mesh, painter, settings)
         scene = MeshScene(textured)
         _write(folder, surface, textured, colored, scene)
-        verdict = judge_surface(
-            surface.mesh, surface.faces, surface.planes, surface.on_plane, reconstruction, distance=distance
-        )
+        verdict = judge_surface(surface, reconstruction, distance=distance)
         run.metrics = {
             **_measured(surface, painter, reconstruction, settings),
             **_likeness(scene, painter.photos, reconstruction, settings),
@@ -127,6 +125,7 @@ def _judged(verdict: Verdict, reconstruction: Reconstruction) -> dict[str, Any]:
         "verdict_level": verdict.level,
         "confirmed_fraction": verdict.confirmed_fraction,
         "evidence_fractions": verdict.fractions,
+        "contradicted_fraction": verdict.contradicted_fraction,
         "expected_accuracy_units": verdict.expected_error,
         "expected_accuracy_m": scale and verdict.expected_error * scale.metres_per_unit,
     }

@@ -12,6 +12,7 @@ from recon.mesh import cleaning
 from recon.mesh.depth_maps import DepthMap
 from recon.mesh.evidence import judge_faces
 from recon.mesh.fusion import choose_voxel_size, extract, fuse, no_surface
+from recon.mesh.junctions import WIDTH, sharpen
 from recon.mesh.plane_filling import fill, find_fillings
 from recon.mesh.planes import PlanePatch, find_planes, flatten
 from recon.mesh.settings import MeshSettings
@@ -24,6 +25,7 @@ class KnownSurface:
 
     mesh: TriangleMesh
     faces: FaceEvidence
+    through: NDArray[np.float64]  # [f] share of the views that look through the face
     planes: Sequence[PlanePatch]
     on_plane: NDArray[np.bool_]  # [f]
     voxel: float  # world units
@@ -46,6 +48,7 @@ def build_surface(maps: Sequence[DepthMap], *, far: float, distance: float, sett
         planes, maps, reach=settings.fill_reach * distance, tolerance=settings.agreement, voxel=voxel
     )
     volume = fill(volume, fillings, min_weight=settings.min_weight)
+    volume = sharpen(volume, planes, width=WIDTH * reach, min_weight=settings.min_weight)
     full = cleaning.drop_crumbs(
         extract(volume, min_weight=settings.min_weight), min_area_fraction=settings.min_area_fraction
     )
@@ -53,11 +56,11 @@ def build_surface(maps: Sequence[DepthMap], *, far: float, distance: float, sett
     # Flattened last: exactly flat faces cost the simplification nothing, and it would spend its budget on them.
     mesh = flatten(mesh, planes, reach=reach)
     mesh = cleaning.drop_bad_faces(mesh)
-    faces = judge_faces(mesh, maps, fillings, tolerance=settings.agreement, voxel=voxel)
+    judged = judge_faces(mesh, maps, fillings, tolerance=settings.agreement, voxel=voxel)
     filled = sum(int(filling.is_filled.sum()) * filling.plane.cell**2 for filling in fillings)
     say(f"mesh: {len(planes)} planes; holes of {filled:.3g} square units in all closed along them")
     on_plane = _on_plane(mesh, planes)
-    return KnownSurface(mesh, faces, planes, on_plane, voxel, simplification_error(full, mesh))
+    return KnownSurface(mesh, judged.faces, judged.through, planes, on_plane, voxel, simplification_error(full, mesh))
 
 
 def _mended(mesh: TriangleMesh, maps: Sequence[DepthMap], voxel: float, settings: MeshSettings) -> TriangleMesh:

@@ -4,15 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from recon.geometry import Evidence, FaceEvidence, Reconstruction, TriangleMesh
 from recon.geometry.transforms import Array
 from recon.mesh.planes import PlanePatch
+from recon.mesh.surface import KnownSurface
 
-# From these shares of the area confirmed by matching or by planes, and down to these expected errors as shares of the
-# typical distance, a surface is called so.
-_LEVELS = (("good", 0.8, 0.01), ("usable", 0.6, 0.025), ("poor", 0.35, 0.06))
+# From these shares of the area confirmed by matching or by planes, down to these expected errors as shares of the
+# typical distance, and down to these shares of the area that views contradict, a surface is called so.
+_LEVELS = (("good", 0.8, 0.008, 0.06), ("usable", 0.6, 0.02, 0.15), ("poor", 0.35, 0.05, 0.3))
+_CONTRADICTED = 0.1  # of the views of a face that look through it
 _GUESS_SHARE = 0.01  # of the area: a smaller guess is not worth a sentence
 
 
@@ -25,35 +26,44 @@ class Verdict:
     confirmed_fraction: float  # of the area: matched between pictures, or on a plane that pictures show
     expected_error: float  # world units: area-weighted mean of the faces' expected errors
     fractions: dict[str, float]  # of the area, by kind of evidence
+    contradicted_fraction: float  # of the area: more than a tenth of the views look through it
 
 
-def judge_surface(
-    mesh: TriangleMesh,
-    faces: FaceEvidence,
-    planes: Sequence[PlanePatch],
-    on_plane: NDArray[np.bool_],  # [f]
-    reconstruction: Reconstruction,
-    *,
-    distance: float,  # from which the scene is typically seen, world units
-) -> Verdict:
-    """The verdict on a surface."""
+def judge_surface(surface: KnownSurface, reconstruction: Reconstruction, *, distance: float) -> Verdict:
+    """The verdict on a surface; `distance` is that from which the scene is typically seen (world units)."""
+    mesh, faces = surface.mesh, surface.faces
     areas = mesh.face_areas
     shares = areas / max(areas.sum(), 1e-30)
     fractions = {kind.name.lower(): float(shares[faces.evidence == kind].sum()) for kind in Evidence}
     confirmed = float(shares[faces.is_confirmed].sum())
     expected = float((shares * faces.expected_error).sum())
-    level = next((name for name, share, error in _LEVELS if confirmed >= share and expected <= error * distance), "bad")
+    contradicted = float(shares[surface.through > _CONTRADICTED].sum())
+    level = _level(confirmed, expected / distance, contradicted)
     clauses = [
-        _planes_in_words(planes, reconstruction, float(shares[on_plane].sum())),
+        _planes_in_words(surface.planes, reconstruction, float(shares[surface.on_plane].sum())),
         f"{confirmed:.0%} of the surface is confirmed by matching between pictures or by planes",
         f"expected accuracy {_length(expected, reconstruction)}",
     ]
+    if contradicted > _LEVELS[0][3]:
+        clauses.append(f"views look through {contradicted:.0%} of it: repeated texture, or poses that are off")
     if level == "bad" and not fractions["matched"]:
         clauses.append("no picture was matched with another here, so every face is the radiance field's guess")
     guess = _largest_guess(mesh, faces, cell=distance / 4)
     if guess is not None and guess[1] > _GUESS_SHARE * areas.sum():
         clauses.append(_advice(guess[0], reconstruction, distance))
-    return Verdict(level, f"{level}: " + "; ".join(clauses), confirmed, expected, fractions)
+    return Verdict(level, f"{level}: " + "; ".join(clauses), confirmed, expected, fractions, contradicted)
+
+
+def _level(confirmed: float, relative_error: float, contradicted: float) -> str:
+    """The best level whose limits all three numbers keep."""
+    return next(
+        (
+            name
+            for name, least, most_error, most_contradicted in _LEVELS
+            if confirmed >= least and relative_error <= most_error and contradicted <= most_contradicted
+        ),
+        "bad",
+    )
 
 
 def _planes_in_words(planes: Sequence[PlanePatch], reconstruction: Reconstruction, share: float) -> str:

@@ -37,7 +37,15 @@ _MISREAD = (AttributeError, KeyError, IndexError, TypeError, ValueError, Overflo
 
 
 def write_report(workspace: Workspace) -> Path:
-    """Write the page from whatever stages have run; the others say "not run", and a part that cannot be read says so."""
+    """Write the page from whatever stages have run; the others say "not run", and a part that cannot be read says so.
+
+    `UserError` for a folder in which nothing has run: its name is probably mistyped.
+    """
+    if not any(path != workspace.config for path in workspace.root.iterdir()):
+        raise UserError(
+            f"workspace={workspace.root}: nothing has run there yet. Check its name, or start with "
+            f"`python scripts/run.py capture.source=... workspace={workspace.root}`"
+        )
     name = workspace.root.resolve().name
     made = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M")
     head = f"<header><h1>{escape(name)}</h1><p class=soft>recon report, {made}</p></header>"

@@ -191,6 +191,27 @@ def test_usd_is_z_up_in_metres_and_collides(exported: Workspace) -> None:
     assert stage.GetPrimAtPath("/scene/Looks/Captured/Texture").GetAttribute("inputs:file").Get().resolvedPath
 
 
+def test_labels_are_in_every_format_that_has_room_for_them(exported: Workspace) -> None:
+    from recon.formats.mesh_obj import read_obj
+
+    entry = json.loads((exported.world / "manifest.json").read_text())["labels"]
+    labels = np.load(exported.world / entry["file"], allow_pickle=False)
+    visual = read_obj(exported.world / "assets/visual.obj")
+    assert len(labels) == len(visual.faces) and set(entry["palette"]) == set(entry["names"])
+    names = np.array(entry["names"])[labels]
+    middles = visual.vertices[visual.faces].mean(1)
+    assert set(names[(np.abs(middles[:, 2]) < 0.02) & (visual.face_normals[:, 2] > 0.9)]) == {"floor"}
+    parts = [geom.get("name") for geom in xml.parse(exported.world / "world.xml").iter("geom")]
+    assert {str(name).split("_")[0] for name in parts} >= {"floor", "wall", "furniture"}
+    if importlib.util.find_spec("pxr") is None:
+        pytest.skip("usd-core is not installed: the rest of the labels was tested")
+    from pxr import Usd, UsdGeom
+
+    stage = Usd.Stage.Open(str(exported.world / "scene.usd"))
+    subsets = UsdGeom.Subset.GetAllGeomSubsets(UsdGeom.Mesh(stage.GetPrimAtPath("/scene/Visual")))
+    assert sum(len(subset.GetIndicesAttr().Get()) for subset in subsets) == len(labels)
+
+
 def test_missing_mesh_names_the_next_step(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"scripts/mesh\.py"):
         export_world(Workspace(tmp_path), reconstruction=METRIC, settings=settings())

@@ -1,5 +1,7 @@
 """Planes found in noisy surfaces, laid flat with sharp edges, and closed where nobody looked."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from recon.mesh.evidence import judge_faces
 from recon.mesh.fusion import extract
 from recon.mesh.plane_filling import Filling, fill, find_fillings
 from recon.mesh.planes import PlanePatch, find_planes, flatten
+from recon.mesh.verdict import _level
 from recon.mesh.viewpoints import Viewpoint
 
 VOXEL = 0.02
@@ -94,7 +97,7 @@ def test_a_filling_comes_out_of_the_volume_as_its_plane_and_is_said_to_be_filled
     assert mesh.face_areas.sum() == pytest.approx((12 + 2) * (14 + 2) * 0.04**2, rel=0.15)  # a cell more all round
     middle = mesh.vertices[mesh.faces].mean(1)
     assert (middle[:, :2].min(0) > [0.65, 0.73]).all() and (middle[:, :2].max(0) < [1.27, 1.43]).all()
-    faces = judge_faces(mesh, [looking_down(0.0)], [filling], tolerance=0.03, voxel=VOXEL)
+    faces = judge_faces(mesh, [looking_down(0.0)], [filling], tolerance=0.03, voxel=VOXEL).faces
     inside = ((middle[:, :2] > [0.76, 0.84]) & (middle[:, :2] < [1.16, 1.32])).all(1)
     assert (faces.evidence[inside] == Evidence.FILLED).all() and not faces.is_confirmed.any()
 
@@ -116,10 +119,38 @@ def test_faces_are_known_by_the_best_that_two_views_say() -> None:
         Evidence.INVENTED: [matched],
     }
     for expected, maps in cases.items():
-        assert (judge_faces(mesh, maps, [], tolerance=0.03, voxel=VOXEL).evidence == expected).all()
-    sure = judge_faces(mesh, [matched] * 2, [], tolerance=0.03, voxel=VOXEL)
+        assert (judge_faces(mesh, maps, [], tolerance=0.03, voxel=VOXEL).faces.evidence == expected).all()
+    sure = judge_faces(mesh, [matched] * 2, [], tolerance=0.03, voxel=VOXEL).faces
     off = TriangleMesh(mesh.vertices + np.array([0, 0, 0.03]), mesh.faces)
     assert (
-        judge_faces(off, [matched] * 2, [], tolerance=0.03, voxel=VOXEL).expected_error.min()
+        judge_faces(off, [matched] * 2, [], tolerance=0.03, voxel=VOXEL).faces.expected_error.min()
         > 1.3 * sure.expected_error.max()
     )
+
+
+def test_a_face_that_views_look_through_is_doubted_more() -> None:
+    mesh = grid((0.3, 0.3, 0), (1.4, 0, 0), (0, 1.4, 0), 12)
+    agreeing, beyond = (
+        [looking_down(0.0)] * 6,
+        [replace(view, depth=2 * view.depth) for view in [looking_down(0.0)] * 2],
+    )
+    hole = np.linalg.norm(mesh.vertices[mesh.faces].mean(1)[:, :2] - 1, axis=1) < 0.5  # where that view knows nothing
+    sure, doubted = (judge_faces(mesh, maps, [], tolerance=0.03, voxel=VOXEL) for maps in (agreeing, agreeing + beyond))
+    assert not sure.through.any() and doubted.through[~hole] == pytest.approx(2 / 8)
+    assert (doubted.faces.expected_error > 1.3 * sure.faces.expected_error)[~hole].all()
+
+
+@pytest.mark.parametrize(
+    ("confirmed", "error", "contradicted", "level"),
+    [
+        (0.9, 0.005, 0.02, "good"),
+        (0.9, 0.005, 0.1, "usable"),
+        (0.9, 0.01, 0.02, "usable"),
+        (0.5, 0.005, 0, "poor"),
+        (0.9, 0.1, 0, "bad"),
+    ],
+)
+def test_a_surface_is_as_good_as_its_worst_number(
+    confirmed: float, error: float, contradicted: float, level: str
+) -> None:
+    assert _level(confirmed, error, contradicted) == level

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from recon.errors import UserError
 from recon.formats import cameras_json
 from recon.formats.images import write_image
 from recon.geometry import Camera, Points, Reconstruction, Scale, View
@@ -93,6 +94,10 @@ def full_run(root: Path, n: int = 11) -> Workspace:
 
 
 def test_nothing_run(tmp_path):
+    (tmp_path / "config.yaml").touch()
+    with pytest.raises(UserError, match="nothing has run there yet"):
+        write_report(Workspace(tmp_path))
+    (tmp_path / "frames").mkdir()
     page, tags = parsed(Workspace(tmp_path))
     assert page.count("not run") >= 9 and "Frames" in tags.titles and "Settings" in tags.titles
 

@@ -1,17 +1,22 @@
 """A sensor's depth meets the poses: scale and error from sparse points, refusals, and lines where the surface is."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from recon.capture import capture_frames
+from recon.capture.settings import CaptureSettings
 from recon.errors import UserError
 from recon.formats.images import write_image
 from recon.geometry import Camera, Reconstruction, Scale, Similarity, View, rigid
 from recon.pixels import LinesOfSight, Scene
 from recon.train.known_depth import sensor_lines
 from recon.train.sensor_depth import LEAST_ERROR, fit_sensor, sensor_views
+from recon.workspace import Workspace, read_json
+from tests.default_settings import default_settings
 
 CAMERA = Camera("PINHOLE", (24, 40), 30.0, 30.0, 20.0, 12.0)
 UNITS_PER_METRE = 0.4
@@ -51,6 +56,23 @@ def test_scale_and_error_come_from_the_sparse_points(tmp_path: Path, capsys: pyt
     np.testing.assert_allclose(views[1].depth[:, 6:], UNITS_PER_METRE * WALL_M, rtol=0.005)
     assert not views[1].depth[:, :4].any()
     assert "sensor depth of 3 of 3 photos" in capsys.readouterr().out.replace("\n", " ")
+
+
+def test_depth_beside_the_photos_of_a_capture_is_found(tmp_path: Path) -> None:
+    """The pictures are copies in frames/; their depth stays where the photos are."""
+    filmed = wall_seen_by(tmp_path / "photos")
+    for i, view in enumerate(filmed.views):
+        write_image(view.image, np.random.default_rng(i).integers(0, 255, (24, 40, 3), np.uint8))
+    settings = default_settings(CaptureSettings, "capture", source=str(tmp_path / "photos" / "images"))
+    workspace = Workspace(tmp_path / "run")
+    capture_frames(workspace, settings=settings)
+    kept = [frame for frame in read_json(workspace.frames / "frames.json", made_by="")["frames"] if frame["kept"]]
+    views = tuple(
+        replace(filmed.views[frame["source_index"]], image=workspace.frames / frame["image"]) for frame in kept
+    )
+    copies = Reconstruction(views)
+    found = sensor_views(copies, sights_on_the_wall(copies, 400))
+    assert len(found) == len(kept) == 3 and all((view.depth > 0).any() for view in found)
 
 
 def test_lines_end_on_the_wall_in_its_colour(tmp_path: Path) -> None:

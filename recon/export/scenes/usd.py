@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from recon.export.labels import LABELS
 from recon.export.place import TEXTURE, Place
 from recon.formats.mesh_glb import vertex_normals
 from recon.geometry.mesh import TriangleMesh
@@ -66,6 +67,8 @@ def _draw(stage: Any, root: Any, place: Place) -> None:
             colors.CreatePrimvar("displayColor", kind, UsdGeom.Tokens.vertex).Set(shades)
         _glow(stage, look, texture=None)
     UsdShade.MaterialBindingAPI.Apply(drawn.GetPrim()).Bind(look)
+    if place.labels is not None:
+        _label_faces(drawn, place.labels)
 
 
 def _collide(stage: Any, root: Any, place: Place) -> None:
@@ -103,6 +106,18 @@ def _label(prim: Any, name: str) -> None:
     from pxr import UsdSemantics
 
     UsdSemantics.LabelsAPI.Apply(prim, "class").CreateLabelsAttr([name])
+
+
+def _label_faces(drawn: Any, labels: np.ndarray) -> None:
+    """A subset of faces for every label that occurs, with that label."""
+    from pxr import UsdGeom, Vt
+
+    for number in np.unique(labels):
+        faces = Vt.IntArray.FromNumpy(np.flatnonzero(labels == number).astype(np.int32))
+        subset = UsdGeom.Subset.CreateGeomSubset(
+            drawn, LABELS[number], UsdGeom.Tokens.face, faces, "semantics", UsdGeom.Tokens.partition
+        )
+        _label(subset.GetPrim(), LABELS[number])
 
 
 def _glow(stage: Any, material: Any, *, texture: str | None) -> None:

@@ -15,7 +15,7 @@ from recon.surface import Surface
 
 _CELL = 0.05  # metres
 _BODY = 0.2  # metres from the robot's centre to its corners, with some air
-_HEIGHTS = (0.12, 0.22)  # metres above the floor where it needs that room
+_HEIGHTS = (0.05, 0.12, 0.22)  # metres above the floor where it needs that room: its axles, its body, its back
 _STEEPEST = 0.2  # rise over run of floor to drive on
 _SHORTEST = 0.8  # metres of a lane worth the name
 _REACHED = 0.9  # of a lane's length, to call it free

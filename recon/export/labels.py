@@ -1,0 +1,120 @@
+"""What each face of a place is, by geometry alone: floor or ground, wall, ceiling, furniture, object.
+
+The building comes first: the floor's plane; planes that stand as high as the place does; planes overhead. What is left falls
+into connected pieces. A piece no deeper than a relief stays with its wall or floor. A large one is furniture; a small one, and
+what stands on a level top of a larger one, is an object.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import sparse
+
+from recon.export.building import Slab
+from recon.export.planes import shared_edges
+from recon.geometry.mesh import TriangleMesh
+
+LABELS = ("object", "furniture", "floor", "ground", "wall", "ceiling")
+PALETTE = {  # colours of segmentation pictures
+    "object": (230, 159, 0),
+    "furniture": (86, 180, 233),
+    "floor": (0, 158, 115),
+    "ground": (160, 160, 120),
+    "wall": (204, 121, 167),
+    "ceiling": (240, 228, 66),
+}
+_OBJECT, _FURNITURE, _FLOOR, _GROUND, _WALL, _CEILING = range(6)
+_TALL = 0.6  # of the place's height: planes that stand higher are walls, lower ones sides of furniture
+_LARGE = 2500.0  # squared tolerances: smaller planes are no wall and no ceiling
+_NEAR = 1.5  # tolerances: of a plane's own faces
+_RELIEF = 7.0  # tolerances: skirting, pictures, the rim of a wall
+_FURNITURE_SIZE = 30.0  # tolerances across: smaller pieces are objects
+
+
+def label_faces(mesh: TriangleMesh, slabs: Sequence[Slab], *, tolerance: float) -> np.ndarray:
+    """Numbers [f] into `LABELS`, uint8, of a z-up mesh and the slabs found in it."""
+    centres, normals = mesh.vertices[mesh.faces].mean(1), mesh.face_normals
+    floors, walls, ceilings = _building(mesh, slabs, tolerance)
+    label = np.full(len(mesh.faces), _OBJECT, np.uint8)
+    floor = _FLOOR if walls or ceilings else _GROUND
+    relief = np.full(len(mesh.faces), -1)
+    for slabs_of_kind, kind in ((ceilings, _CEILING), (walls, _WALL), (floors, floor)):
+        for slab in slabs_of_kind:
+            height = slab.view.plane.height(centres)
+            faces_it = normals @ slab.view.plane.normal > 0.5
+            label[_is_on(slab, height, centres, _NEAR * tolerance) & faces_it] = kind
+            relief[_is_on(slab, height, centres, _RELIEF * tolerance)] = kind
+            if kind == floor:
+                label[height < _NEAR * tolerance] = kind
+    tops = [slab for slab in slabs if slab.kind == "top"]
+    welded = _welded(mesh, tolerance)
+    for piece in _pieces(welded, np.flatnonzero(label == _OBJECT)):
+        kinds = relief[piece]
+        if (kinds >= 0).all():
+            label[piece] = np.bincount(kinds).argmax()
+        elif _size(mesh, piece) >= _FURNITURE_SIZE * tolerance:
+            label[piece] = _FURNITURE
+            for stands in _standing(mesh, welded, piece, tops, tolerance):
+                label[stands] = _OBJECT
+    return label
+
+
+def _building(mesh: TriangleMesh, slabs: Sequence[Slab], tolerance: float) -> tuple[list[Slab], list[Slab], list[Slab]]:
+    """Floors, walls and ceilings among slabs."""
+    height = float(np.ptp(mesh.vertices[:, 2]))
+    middle = float(mesh.vertices[:, 2].min()) + height / 2
+    large = [slab for slab in slabs if slab.seen.sum() * slab.view.cell**2 >= _LARGE * tolerance**2]
+    heights = {id(slab): slab.view.world(slab.view.centres(slab.seen))[:, 2] for slab in large}
+    walls = [s for s in large if s.kind == "wall" and np.ptp(heights[id(s)]) >= _TALL * height]
+    ceilings = [s for s in large if s.kind == "ceiling" and heights[id(s)].mean() > middle]
+    return [slab for slab in slabs if slab.kind == "floor"], walls, ceilings
+
+
+def _is_on(slab: Slab, height: np.ndarray, centres: np.ndarray, reach: float) -> np.ndarray:
+    """Which centres [f, 3], at these heights [f] over its plane, lie within `reach` of a slab and of its outline."""
+    margin = np.array([reach, reach])
+    flat, cells = slab.view.flat(centres), np.array(slab.view.shape[::-1])
+    inside = (flat >= slab.view.low - margin) & (flat <= slab.view.low + slab.view.cell * cells + margin)
+    return np.asarray((np.abs(height) <= reach) & inside.all(1))
+
+
+def _welded(mesh: TriangleMesh, tolerance: float) -> np.ndarray:
+    """The faces [f, 3] with one number for all vertices at one place: textures split them."""
+    places = np.round(mesh.vertices / (0.01 * tolerance)).astype(np.int64)
+    return np.unique(places, axis=0, return_inverse=True)[1].reshape(-1)[mesh.faces]
+
+
+def _pieces(welded: np.ndarray, faces: np.ndarray) -> list[np.ndarray]:
+    """Connected sets of the given faces."""
+    if not len(faces):
+        return []
+    pairs = shared_edges(welded[faces])
+    graph = sparse.coo_matrix((np.ones(len(pairs)), pairs.T), (len(faces),) * 2)
+    piece = sparse.csgraph.connected_components(graph, directed=False)[1]
+    return np.split(faces[np.argsort(piece, kind="stable")], np.cumsum(np.bincount(piece))[:-1])
+
+
+def _standing(
+    mesh: TriangleMesh, welded: np.ndarray, piece: np.ndarray, tops: Sequence[Slab], tolerance: float
+) -> list[np.ndarray]:
+    """What stands on the level tops of a piece: what is left of it above a top without the top's own faces."""
+    centres = mesh.vertices[mesh.faces[piece]].mean(1)
+    standing = []
+    for top in tops:
+        height = top.view.plane.height(centres)
+        is_its = _is_on(top, height, centres, _NEAR * tolerance) & (
+            mesh.face_normals[piece] @ top.view.plane.normal > 0.7
+        )
+        if not is_its.any():
+            continue
+        for part in _pieces(welded, piece[~is_its]):
+            corners = mesh.vertices[mesh.faces[part]].reshape(-1, 3)
+            lowest = float(top.view.plane.height(corners).min())
+            is_over = _is_on(top, np.zeros(len(corners)), corners, tolerance).all()
+            if lowest > -tolerance and is_over:
+                standing.append(part)
+    return standing
+
+
+def _size(mesh: TriangleMesh, faces: np.ndarray) -> float:
+    return float(np.linalg.norm(np.ptp(mesh.vertices[mesh.faces[faces]].reshape(-1, 3), axis=0)))

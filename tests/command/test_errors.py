@@ -1,0 +1,37 @@
+"""How a program ends: one line and exit code 2 for what is no bug."""
+
+import errno
+
+import pytest
+
+from recon.command.errors import one_line_errors
+
+NO_SPACE = OSError(errno.ENOSPC, "No space left on device", "/runs/a/sfm/pairs.txt")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        NO_SPACE,
+        OSError(errno.EROFS, "Read-only file system"),
+        RuntimeError("[database_sqlite.cc:1350] SQLite error: database or disk is full"),
+    ],
+)
+def test_a_full_disk_is_one_line_wherever_it_is_met(error: Exception, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended, one_line_errors():
+        raise error
+    said = capsys.readouterr().err
+    assert ended.value.code == 2 and said.count("\n") == 1 and "the disk is full" in said
+    assert ("/runs/a/sfm/pairs.txt: " in said) == (error is NO_SPACE)
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOENT, "No such file"), RuntimeError("shapes differ"), KeyError("a")])
+def test_a_bug_keeps_its_traceback(error: Exception) -> None:
+    with pytest.raises(type(error)), one_line_errors():
+        raise error
+
+
+def test_an_interrupted_program_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended, one_line_errors():
+        raise KeyboardInterrupt
+    assert ended.value.code == 130 and "Stopped" in capsys.readouterr().err

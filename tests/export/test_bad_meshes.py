@@ -1,0 +1,79 @@
+"""Meshes that no one wishes for: one clear line or a clean package, never a broken one. And worlds far from their origin."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rooms import room, workspace_of
+
+from recon.errors import UserError
+from recon.export import export_world
+from recon.export.settings import ExportSettings
+from recon.formats.mesh_obj import read_obj
+from recon.geometry.mesh import TriangleMesh
+from recon.geometry.reconstruction import Reconstruction, Scale
+from tests.default_settings import default_settings
+
+METRIC = Reconstruction(views=(), scale=Scale(1.0, "made so", 0.01), is_up_aligned=True)
+SETTINGS = default_settings(ExportSettings, "export", verify=False)
+
+
+def plain() -> TriangleMesh:
+    mesh = room(side=0.5, noise=0.0)
+    return TriangleMesh(mesh.vertices, mesh.faces)
+
+
+def crumbs(n: int) -> TriangleMesh:
+    """Separate triangles of a centimetre in a room's volume."""
+    random = np.random.default_rng(0)
+    corners = random.uniform(-2, 2, (n, 1, 3)) + random.normal(0, 0.004, (n, 3, 3))
+    return TriangleMesh(corners.reshape(-1, 3), np.arange(3 * n, dtype=np.int32).reshape(-1, 3))
+
+
+def with_nan() -> TriangleMesh:
+    vertices = plain().vertices.copy()
+    vertices[5] = np.nan
+    return TriangleMesh(vertices, plain().faces)
+
+
+@pytest.mark.parametrize(
+    ("mesh", "says"),
+    [
+        (with_nan(), "not finite"),
+        (TriangleMesh(plain().vertices, plain().faces[:0]), "no faces"),
+        (TriangleMesh(0 * plain().vertices, plain().faces), "all of its points are one"),
+        (crumbs(5000), "crumbs|no surface larger"),
+    ],
+    ids=["nan", "no faces", "zero scale", "crumbs"],
+)
+def test_a_hopeless_mesh_is_one_clear_line(tmp_path: Path, mesh: TriangleMesh, says: str) -> None:
+    workspace = workspace_of(tmp_path / "run", mesh)
+    with pytest.raises(UserError, match=says):
+        export_world(workspace, reconstruction=METRIC, settings=SETTINGS)
+    assert not (workspace.root / "world").exists()
+
+
+def test_crumbs_in_the_air_of_a_room_cost_no_parts(tmp_path: Path) -> None:
+    clean, dust = plain(), crumbs(5000)
+    both = TriangleMesh(
+        np.concatenate([clean.vertices, dust.vertices]),
+        np.concatenate([clean.faces, dust.faces + len(clean.vertices)]).astype(np.int32),
+    )
+    counts = []
+    for name, mesh in (("clean", clean), ("dusty", both)):
+        workspace = workspace_of(tmp_path / name, mesh)
+        export_world(workspace, reconstruction=METRIC, settings=SETTINGS)
+        counts.append(json.loads((workspace.world / "manifest.json").read_text())["collision"]["n_parts"])
+    assert counts[1] == counts[0]
+
+
+def test_utm_coordinates_keep_their_millimetres_in_a_folder_with_a_name(tmp_path: Path) -> None:
+    mesh = plain()
+    far = TriangleMesh(mesh.vertices + np.array([500_000.123, 5_200_000.456, 312.789]), mesh.faces)
+    workspace = workspace_of(tmp_path / "ein Raum – Zürich", far)
+    export_world(workspace, reconstruction=METRIC, settings=SETTINGS)
+    manifest = json.loads((workspace.world / "manifest.json").read_text())
+    visual = read_obj(workspace.world / "assets/visual.obj").vertices
+    assert np.abs(visual).max() < 10
+    assert np.abs(visual + manifest["origin_in_world"]["position"] - far.vertices).max() < 1e-4

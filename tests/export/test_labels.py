@@ -1,0 +1,81 @@
+"""Labels by geometry against the truth of a room: floor, walls, ceiling, furniture, objects."""
+
+import numpy as np
+import pytest
+import trimesh
+from rooms import box
+
+from recon.export.building import find_building
+from recon.export.collision_mesh import clean_mesh
+from recon.export.labels import LABELS, label_faces
+from recon.geometry.mesh import TriangleMesh
+from recon.surface import Surface
+
+TOLERANCE = 0.02
+
+
+def furnished() -> tuple[TriangleMesh, np.ndarray]:
+    """A closed room seen from inside, with a table, a cup on it, a cupboard and a ball; and the label of each face."""
+    shell = trimesh.creation.box((4.0, 3.0, 2.5))
+    shell.apply_translation((0, 0, 1.25))
+    shell.invert()
+    bodies = [
+        (shell.subdivide_to_size(0.15), ""),
+        (box((1.0, 0.7, 0.04), (0.4, 0.2, 0.72)).subdivide_to_size(0.15), "furniture"),
+        *[
+            (box((0.05, 0.05, 0.69), (0.4 + x, 0.2 + y, 0.355)).subdivide_to_size(0.15), "furniture")
+            for x in (-0.45, 0.45)
+            for y in (-0.3, 0.3)
+        ],
+        (box((0.1, 0.08, 0.12), (0.3, 0.2, 0.81)).subdivide_to_size(0.05), "object"),
+        (box((0.5, 0.6, 1.1), (-1.6, 0.9, 0.56)).subdivide_to_size(0.15), "furniture"),
+        (box((0.2, 0.25, 0.22), (-0.5, -0.9, 0.12)).subdivide_to_size(0.08), "object"),
+    ]
+    names = []
+    for body, name in bodies:
+        upwards = body.face_normals[:, 2]
+        part = np.where(upwards > 0.5, "floor", np.where(upwards < -0.5, "ceiling", "wall"))
+        names.append(part if name == "" else np.full(len(body.faces), name))
+    mesh = trimesh.util.concatenate([body for body, _ in bodies])
+    vertices = np.array(mesh.vertices) + np.random.default_rng(0).normal(0, 0.002, mesh.vertices.shape)
+    return TriangleMesh(vertices, mesh.faces.astype(np.int32)), np.concatenate(names)
+
+
+def labels_of(mesh: TriangleMesh) -> np.ndarray:
+    clean = clean_mesh(mesh, smallest=TOLERANCE)
+    slabs = find_building(clean, Surface(clean), tolerance=TOLERANCE, thickness=0.06, is_up_known=True)
+    return np.array(LABELS)[label_faces(mesh, slabs, tolerance=TOLERANCE)]
+
+
+def test_a_furnished_room_is_labelled_right_over_its_area() -> None:
+    mesh, truth = furnished()
+    found, areas = labels_of(mesh), mesh.face_areas
+    right = found == truth
+    assert areas[right].sum() > 0.97 * areas.sum()
+    for name in ("floor", "wall", "ceiling", "furniture", "object"):
+        is_it = truth == name
+        assert areas[right & is_it].sum() > 0.8 * areas[is_it].sum(), name
+
+
+def test_open_land_is_ground() -> None:
+    x, y = np.meshgrid(np.linspace(-3, 3, 25), np.linspace(-2, 2, 21), indexing="ij")
+    land = trimesh.Trimesh(*_grid(x, y))
+    crate = box((0.3, 0.2, 0.25), (0.5, 0.3, 0.13)).subdivide_to_size(0.1)
+    both = trimesh.util.concatenate([land, crate])
+    found = labels_of(TriangleMesh(np.array(both.vertices), both.faces.astype(np.int32)))
+    assert set(found[: len(land.faces)]) == {"ground"}
+    assert (found[len(land.faces) :] == "object").mean() > 0.7
+
+
+def _grid(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    rows, columns = x.shape
+    corner = np.arange(rows * columns).reshape(rows, columns)
+    a, b, c, d = (corner[i : rows - 1 + i, j : columns - 1 + j].ravel() for i, j in ((0, 0), (1, 0), (1, 1), (0, 1)))
+    return np.stack([x, y, 0 * x], -1).reshape(-1, 3), np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)])
+
+
+@pytest.mark.parametrize("name", LABELS)
+def test_every_label_has_a_colour_of_its_own(name: str) -> None:
+    from recon.export.labels import PALETTE
+
+    assert sum(colour == PALETTE[name] for colour in PALETTE.values()) == 1
