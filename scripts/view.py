@@ -1,4 +1,4 @@
-"""Fly through a trained field in the browser (needs the extra: pip install -e '.[viewer]').
+"""Fly through a trained field in the browser (set-up installs the viewer; of a wheel it is the extra recon[viewer]).
 
 python scripts/view.py workspace=runs/walk
 """

@@ -21,9 +21,8 @@ class ScenePlane:
     low: Array  # [2] corner of the map, in those axes
     cell: float
     is_shell: bool  # nothing lies behind it, as behind a floor, a ceiling, an outer wall
-    distances: NDArray[
-        np.float32
-    ]  # [rows along, columns across] to known matter, in [0, 1]; 1 beyond the map; more: no matter
+    distances: NDArray[np.float32]  # [rows along, columns across] to known matter, in reaches of the plane
+    beyond: float = 1.0  # the distance beyond the map
 
     def depth(self, rays: Array, center: Array) -> Array:
         """Depths [..] at which rays [.., 3] (world, camera z = 1) from `center` [3] meet it; 0 where they do not."""

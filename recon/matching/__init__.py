@@ -5,7 +5,8 @@ pictures  the pictures, undistorted, grey       sources   which of them see the 
 passes    coarse to fine PatchMatch             confirm   what other views agree on
 sky       where nothing ever stands             scene_planes  planes in space, over all views
 blank     what cannot be matched takes a plane  frame     the few directions of a scene
-voxels    confirmed depths of all views, once   sheet     a picture to look at
+voxels    confirmed depths of all views, once   openings  where cameras look through a plane
+shelf     lists that lie on disk                sheet     a picture to look at
 """
 
 from recon.matching.stage import match_views

@@ -22,6 +22,7 @@ from recon.matching.shelf import Shelf
 
 LABEL_SIZE = 160  # pixels of the longest side on which planes are chosen
 COLOR_SIGMA = 8.0  # grey levels: how unlike a pixel may be to the coarse pixel whose plane it takes
+NEARER = 8.0  # than pictures are matched may planes come: the road before a car has no points
 SURE_MARGIN = 1.0  # of the costs: the next best choice is so much dearer
 
 
@@ -73,7 +74,7 @@ def _label_view(picture: Picture, view: StereoView, known: Confirmed, closed: ND
     return LabelView(
         (camera.fx, camera.fy, camera.cx, camera.cy),
         invert_rigid(picture.world_from_camera),
-        view.near,
+        view.near / NEARER,
         view.far,
         small.grey,
         known.depth[y, x],

@@ -30,6 +30,7 @@ class SightLines:
 
     center: Array  # [3]
     ends: Array  # [n, 3]; those into the sky end far away
+    is_sky: NDArray[np.bool_]  # [n]
 
 
 def sight_lines(
@@ -51,11 +52,15 @@ def sight_lines(
             (step * y + step // 2 + 0.5 - camera.cy) / camera.fy,
         )
         rays = np.stack([*plane, np.ones(len(x))], -1)
-        yield SightLines(pose[:3, 3], rays * depth[y, x][:, None] @ pose[:3, :3].T + pose[:3, 3])
+        ends = rays * depth[y, x][:, None] @ pose[:3, :3].T + pose[:3, 3]
+        yield SightLines(pose[:3, 3], ends, sky[grid][y, x])
 
 
 def opened(planes: Sequence[ScenePlane], lines: Sequence[SightLines], thickness: float) -> list[ScenePlane]:
-    """The planes with what is looked through marked; those that are looked through where they are known are left out."""
+    """The planes with what is looked through marked; those that are looked through where they are known are left out.
+
+    Nothing lies behind a shell: a line that goes through one is a false match, unless it leads into the sky.
+    """
     kept = []
     for plane in planes:
         through, on = np.zeros(plane.distances.shape, np.int32), np.zeros(plane.distances.shape, np.int32)
@@ -75,7 +80,8 @@ def _count(
     before = float(plane.normal @ lines.center) - plane.offset
     after = lines.ends @ plane.normal - plane.offset
     is_on = np.abs(after) < thickness
-    goes_through = (after * before < 0) & (np.abs(after) > BEHIND * thickness) & (abs(before) > thickness)
+    goes_through = (after * before < 0) & (lines.is_sky | (not plane.is_shell))
+    goes_through &= (np.abs(after) > BEHIND * thickness) & (abs(before) > thickness)
     share = np.where(goes_through, before / np.where(goes_through, before - after, 1), 1)
     points = lines.center + share[:, None] * (lines.ends - lines.center)
     cells = np.stack([points @ plane.along - plane.low[1], points @ plane.across - plane.low[0]], -1) / plane.cell

@@ -22,6 +22,10 @@ THICKNESS = 0.010  # of the typical depth: matter this near belongs to a plane
 MIN_COSINE = 0.87  # between a voxel's normal and its plane's
 MIN_VOXELS = 60  # of a plane
 REACH = 0.5  # of the typical depth: beyond it from known matter a plane is no likelier than anything
+TURNED_REACH, TURNED_BEYOND = (
+    0.1,
+    3.0,
+)  # the same of a plane along no axis, a thing and no wall; its distances end at so many reaches
 EDGE_PLANES = 2  # a side of a direction
 EDGE_CONTRAST = 2.0
 BEYOND = 0.05  # share of all matter that may lie behind such a plane: walls and ceilings are the last thing
@@ -50,19 +54,22 @@ def find_planes(voxels: Voxels, cameras: Array, *, typical_depth: float, seed: i
     pieces += _edge_planes(voxels, pieces, cameras, thickness)
     cell = 2 * VOXEL * typical_depth
     frame = main_frame([normal for normal, _ in pieces])
-    shells = [_is_shell(normal, matter, voxels, frame, thickness) for normal, matter in pieces]
-    return [
-        _scene_plane(*piece, is_shell, cell=cell, reach=REACH * typical_depth)
-        for piece, is_shell in zip(pieces, shells, strict=True)
-    ]
+    planes = []
+    for normal, matter in pieces:
+        if np.abs(frame @ normal).max() > 0.9999:
+            is_shell = _is_shell(normal, matter, voxels, thickness)
+            planes.append(_scene_plane(normal, matter, is_shell, cell=cell, reach=REACH * typical_depth, beyond=1.0))
+        else:
+            reach = TURNED_REACH * typical_depth
+            planes.append(_scene_plane(normal, matter, False, cell=cell, reach=reach, beyond=TURNED_BEYOND))
+    return planes
 
 
-def _is_shell(normal: Array, matter: Voxels, voxels: Voxels, frame: Array, thickness: float) -> bool:
-    """Whether the plane is large, lies along the frame, and next to no matter lies behind it."""
+def _is_shell(normal: Array, matter: Voxels, voxels: Voxels, thickness: float) -> bool:
+    """Whether the plane is large and next to no matter lies behind it."""
     offsets = voxels.positions @ normal
     behind = voxels.weights[offsets < np.median(matter.positions @ normal) - 2 * thickness].sum()
-    along = np.abs(frame @ normal).max() > 0.9999
-    return bool(along and matter.weights.sum() >= SHELL_VOXELS and behind <= SHELL_BEHIND * voxels.weights.sum())
+    return bool(matter.weights.sum() >= SHELL_VOXELS and behind <= SHELL_BEHIND * voxels.weights.sum())
 
 
 def _edge_planes(
@@ -120,14 +127,17 @@ def _fit(voxels: Voxels, normal: Array) -> tuple[Array, float]:
     return fitted, float(fitted @ middle)
 
 
-def _scene_plane(normal: Array, matter: Voxels, is_shell: bool, *, cell: float, reach: float) -> ScenePlane:
+def _scene_plane(
+    normal: Array, matter: Voxels, is_shell: bool, *, cell: float, reach: float, beyond: float
+) -> ScenePlane:
+    """`reach`: the unit of distances; they end at `beyond` of it."""
     offset = float(np.median(matter.positions @ normal))
     across, along = plane_axes(normal)
     at = np.stack([matter.positions @ across, matter.positions @ along], -1)
-    low = at.min(0) - reach
-    columns, rows = np.ceil((at.max(0) + reach - low) / cell).astype(int) + 1
+    low = at.min(0) - beyond * reach
+    columns, rows = np.ceil((at.max(0) + beyond * reach - low) / cell).astype(int) + 1
     free = np.ones((rows, columns), np.uint8)
     index = ((at - low) / cell).astype(int)
     free[index[:, 1], index[:, 0]] = 0
-    distances = np.minimum(cv2.distanceTransform(free, cv2.DIST_L2, 5) * cell / reach, 1).astype(np.float32)
-    return ScenePlane(normal, offset, across, along, low, cell, is_shell, distances)
+    distances = np.minimum(cv2.distanceTransform(free, cv2.DIST_L2, 5) * cell / reach, beyond).astype(np.float32)
+    return ScenePlane(normal, offset, across, along, low, cell, is_shell, distances, beyond)

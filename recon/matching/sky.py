@@ -15,12 +15,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.geometry import invert_rigid
 from recon.matching.confirm import Confirmed
 from recon.matching.pictures import Picture
 from recon.matching.shelf import Shelf
-
-Mask = NDArray[np.bool_]
+from recon.matching.sky_evidence import PROBE, Mask, directions, looks_alike, matter_on
 
 MAX_SLOPE = 5.0  # grey levels a pixel, after a blur of one pixel
 BLUER = 8  # levels by which blue exceeds red
@@ -31,7 +29,6 @@ MAX_CONFIRMED = 0.25  # of a region, by matches that reach over from what stands
 MAX_HITS = 0.05  # of a region: other views' matter that falls onto it
 MAX_COLOR_OFF = 25  # grey levels between a closed region and the nearest open one; the sky's own colour varies by 15
 MIN_SAME = 0.75  # of the looks of other views in its directions that see sky or matter
-PROBE = 4  # pixels between the directions and points that are compared
 N_NEIGHBOURS = 8
 
 
@@ -88,8 +85,8 @@ def _accepted(
         return is_sky
     near = [int(j) for j in neighbours[index, :N_NEIGHBOURS] if j >= 0]
     others = [(pictures[j], regions[j].labels > 0, confirmed[j]) for j in near]
-    hits = _hits(pictures[index], labels > 0, [(picture, known) for picture, _, known in others])
-    same, seen = _same_directions(pictures[index], labels > 0, others)
+    hits = matter_on(pictures[index], labels > 0, [(picture, known) for picture, _, known in others])
+    same, seen = looks_alike(pictures[index], labels > 0, others)
     for number in regions[index].numbers:
         here = labels == number
         n_seen = int(seen[here].sum())
@@ -104,7 +101,7 @@ def _parts(picture: Picture, mask: Mask, is_up_aligned: bool) -> list[_Part]:
     n, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
     if n == 1:
         return []
-    height = _directions(picture)[..., 2] if is_up_aligned else -np.mgrid[: mask.shape[0], : mask.shape[1]][0]
+    height = directions(picture)[..., 2] if is_up_aligned else -np.mgrid[: mask.shape[0], : mask.shape[1]][0]
     regions = (labels == k for k in range(1, n))
     return [_Part(np.median(picture.color[region], axis=0), _is_open(region, height)) for region in regions]
 
@@ -137,7 +134,7 @@ def _regions(picture: Picture, known: Confirmed, is_up_aligned: bool) -> _Region
     is_blue = (blue >= red + BLUER) & (blue >= color[..., 1]) & (blue >= BRIGHT)
     candidate = (is_blue | (color.min(-1) >= BLOWN_OUT)) & (slope < MAX_SLOPE) & picture.is_valid
     if is_up_aligned:
-        candidate &= _directions(picture)[..., 2] > MIN_ELEVATION
+        candidate &= directions(picture)[..., 2] > MIN_ELEVATION
     opened = cv2.morphologyEx(candidate.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     _, labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=4)
     n_confirmed = np.bincount(labels[known.is_confirmed], minlength=len(stats))
@@ -148,65 +145,6 @@ def _regions(picture: Picture, known: Confirmed, is_up_aligned: bool) -> _Region
         and n_confirmed[k] <= MAX_CONFIRMED * stats[k, cv2.CC_STAT_AREA]
     ]
     return _Regions(np.where(np.isin(labels, numbers), labels, 0), numbers)
-
-
-def _directions(picture: Picture, step: int = 1) -> NDArray[np.float64]:
-    """Unit directions [h, w, 3] in the world of (every `step`-th of) the pixels."""
-    camera, (h, w) = picture.camera, picture.camera.size_hw
-    y, x = np.mgrid[step // 2 : h : step, step // 2 : w : step] + 0.5
-    rays = np.stack([(x - camera.cx) / camera.fx, (y - camera.cy) / camera.fy, np.ones(x.shape)], -1)
-    return rays / np.linalg.norm(rays, axis=-1, keepdims=True) @ picture.world_from_camera[:3, :3].T
-
-
-def _hits(picture: Picture, candidate: Mask, others: Sequence[tuple[Picture, Confirmed]]) -> NDArray[np.int64]:
-    """Per pixel [h, w], how many confirmed points of the views that say most about it fall onto it, well inside its region."""
-    inner = cv2.erode(candidate.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
-    hits = np.zeros(candidate.shape, np.int64)
-    if not inner.any():
-        return hits
-    for other, known in others:
-        points = _points(other, known)
-        at, inside = _pixels(picture, points - picture.world_from_camera[:3, 3])
-        np.add.at(hits, (at[inside, 1], at[inside, 0]), 1)
-    return np.where(inner, hits, 0) // max(len(others) // 2, 1)
-
-
-def _points(picture: Picture, known: Confirmed) -> NDArray[np.float64]:
-    camera, depth = picture.camera, known.depth[PROBE // 2 :: PROBE, PROBE // 2 :: PROBE]
-    rows, columns = np.nonzero(depth)
-    y, x = PROBE * rows + PROBE // 2 + 0.5, PROBE * columns + PROBE // 2 + 0.5
-    rays = np.stack([(x - camera.cx) / camera.fx, (y - camera.cy) / camera.fy, np.ones(len(x))], -1)
-    pose = picture.world_from_camera
-    return rays * depth[rows, columns][:, None] @ pose[:3, :3].T + pose[:3, 3]
-
-
-def _pixels(picture: Picture, offsets: NDArray[np.float64]) -> tuple[NDArray[np.int64], Mask]:
-    """Pixels [n, 2] (x, y) of the ends of vectors [n, 3] from the camera, and which are in the picture."""
-    local = offsets @ invert_rigid(picture.world_from_camera)[:3, :3].T
-    z = np.where(local[:, 2] > 1e-9, local[:, 2], np.inf)
-    camera, (h, w) = picture.camera, picture.camera.size_hw
-    x, y = local[:, 0] / z * camera.fx + camera.cx, local[:, 1] / z * camera.fy + camera.cy
-    inside = np.isfinite(z) & (x >= 0) & (x < w) & (y >= 0) & (y < h)
-    return np.stack([x, y], -1).clip(0, (w - 1, h - 1)).astype(np.int64), inside
-
-
-def _same_directions(
-    picture: Picture, candidate: Mask, others: Sequence[tuple[Picture, Mask, Confirmed]]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Per pixel [h, w]: other views that see sky colour or matter in its direction, and other views that see there at all."""
-    same, seen = np.zeros(candidate.shape, np.int64), np.zeros(candidate.shape, np.int64)
-    rows, columns = np.nonzero(candidate[PROBE // 2 :: PROBE, PROBE // 2 :: PROBE])
-    if not len(rows):
-        return same, seen
-    directions = _directions(picture, PROBE)[rows, columns]
-    rows, columns = PROBE * rows + PROBE // 2, PROBE * columns + PROBE // 2
-    for other, their_candidate, known in others:
-        at, inside = _pixels(other, directions)
-        at = at[inside]
-        is_same = their_candidate[at[:, 1], at[:, 0]] | known.is_confirmed[at[:, 1], at[:, 0]]
-        seen[rows[inside], columns[inside]] += 1
-        same[rows[inside], columns[inside]] += is_same
-    return same, seen
 
 
 def _grown(is_sky: Mask, picture: Picture, known: Confirmed) -> Mask:

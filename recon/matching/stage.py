@@ -15,6 +15,7 @@ from recon.formats.images import write_image
 from recon.formats.matched_views import write_matched_view
 from recon.geometry import Kind, MatchedView, Reconstruction, View
 from recon.kernels.planes import LabelSettings
+from recon.kernels.stereo import StereoView
 from recon.matching.blank import PlaneDepths, fill_blank
 from recon.matching.confirm import Confirmed, confirm
 from recon.matching.openings import opened, sight_lines
@@ -25,7 +26,7 @@ from recon.matching.settings import MatchingSettings
 from recon.matching.sheet import contact_sheet, sheet_row, spread
 from recon.matching.shelf import Shelf
 from recon.matching.sky import find_sky
-from recon.matching.sources import choose_sources, depth_ranges, sparse_scene, typical_depth
+from recon.matching.sources import SparseScene, choose_sources, depth_ranges, sparse_scene, typical_depth
 from recon.matching.voxels import oriented_voxels
 from recon.workspace import StageRun, Workspace, write_json
 
@@ -114,16 +115,31 @@ def _match(
     confirmed = Shelf.of(scratch / "below_sky", on_ground)
     filled: Iterator[PlaneDepths] = (PlaneDepths.nothing(picture.camera.size_hw) for picture in pictures)
     if settings.planes:
-        depth = typical_depth(views, scene)
-        centers = np.stack([view.world_from_camera[:3, 3] for view in views])
-        voxels = oriented_voxels(pictures, confirmed, VOXEL * depth)
-        planes = find_planes(voxels, centers, typical_depth=depth, seed=seed)
-        lines = list(sight_lines(pictures, confirmed, skies, far=FAR * depth))
-        planes = opened(planes, lines, THICKNESS * depth)
-        asked = choose_sources(views, scene, MAX_SOURCES)
-        of_labels = LabelSettings(shell_margin=2 * THICKNESS * depth)
-        filled = fill_blank(pictures, matches.views, confirmed, skies, planes, asked, scratch, of_labels)
+        filled = _filled(pictures, matches.views, confirmed, skies, scene, scratch, seed)
     yield from map(_matched_view, pictures, confirmed, filled, skies)
+
+
+def _filled(
+    pictures: Sequence[Picture],
+    views: Sequence[StereoView],
+    confirmed: Sequence[Confirmed],
+    skies: Sequence[NDArray[np.bool_]],
+    scene: SparseScene,
+    scratch: Path,
+    seed: int,
+) -> Iterator[PlaneDepths]:
+    """Planes where nothing is confirmed."""
+    cameras = [picture.view for picture in pictures]
+    depth = typical_depth(cameras, scene)
+    centers = np.stack([view.world_from_camera[:3, 3] for view in cameras])
+    voxels = oriented_voxels(pictures, confirmed, VOXEL * depth)
+    planes = find_planes(voxels, centers, typical_depth=depth, seed=seed)
+    lines = list(sight_lines(pictures, confirmed, skies, far=FAR * depth))
+    planes = opened(planes, lines, THICKNESS * depth)
+    asked = choose_sources(cameras, scene, MAX_SOURCES)
+    return fill_blank(
+        pictures, views, confirmed, skies, planes, asked, scratch, LabelSettings(shell_margin=2 * THICKNESS * depth)
+    )
 
 
 def _skies(

@@ -161,3 +161,17 @@ def test_threads_do_not_change_a_sweep() -> None:
         results.append(np.concatenate([s.planes for s in states], 0))
     torch.set_num_threads(before)
     np.testing.assert_array_equal(*results)
+
+
+def test_a_floor_seen_at_a_grazing_angle_is_agreed_on() -> None:
+    views, floor = [], np.array([0.0, 1.0, 0.0]) / 0.5  # half a unit below the cameras
+    for forward in (0.0, 0.4):
+        camera_from_world = np.eye(4)
+        camera_from_world[2, 3] = -forward
+        grey = np.zeros((60, 80), np.uint8)
+        views.append(StereoView(grey, (70.0, 70.0, 40.0, 30.0), camera_from_world, near=0.1, far=99.0))
+    depths = [view.depth(everywhere(floor, view)) for view in views]
+    depths = [np.where(depth < 30, depth, 0).astype(np.float32) for depth in depths]
+    agreeing, through, _ = stereo_agreement(views[0], depths[0], views[1:], depths[1:], pixels=1.0, relative=0.01)
+    below = slice(37, 52)  # 7 to 22 rows below the horizon, where a row is 14 to 5 % of the depth
+    assert (agreeing[below, 10:-10] == 1).mean() > 0.95 and (through[below, 10:-10] == 0).mean() > 0.95

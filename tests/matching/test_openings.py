@@ -1,5 +1,7 @@
 """A plane ends where cameras look through it: a table at its edges, a wall at its window, and what is none everywhere."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from recon.kernels.planes import ScenePlane
@@ -17,10 +19,11 @@ def table(known: slice = slice(4, 6)) -> ScenePlane:
     return ScenePlane(UP, 0.7, across, along, np.array([-1.0, -1.0]), 0.2, False, distances)
 
 
-def looks(at: np.ndarray, n: int = 5) -> list[SightLines]:
+def looks(at: np.ndarray, n: int = 5, *, is_sky: bool = False) -> list[SightLines]:
     """Cameras in a ring above the table that see points."""
     angles = 2 * np.pi * np.arange(n) / n
-    return [SightLines(np.array([2 * np.cos(a), 2 * np.sin(a), 1.9]), at) for a in angles]
+    centers = [np.array([2 * np.cos(a), 2 * np.sin(a), 1.9]) for a in angles]
+    return [SightLines(center, at, np.full(len(at), is_sky)) for center in centers]
 
 
 def grid(height: float, low: float, high: float) -> np.ndarray:
@@ -35,7 +38,8 @@ def test_a_table_is_open_where_cameras_see_the_floor_and_nowhere_else() -> None:
     for i, look in enumerate(lines):  # of the floor, what the table does not hide
         share = (1.9 - 0.7) / 1.9
         crossing = look.center[:2] + share * (floor[:, :2] - look.center[:2])
-        lines[i] = SightLines(look.center, np.concatenate([top, floor[(np.abs(crossing) > 0.6).any(-1)]]))
+        ends = np.concatenate([top, floor[(np.abs(crossing) > 0.6).any(-1)]])
+        lines[i] = SightLines(look.center, ends, np.zeros(len(ends), bool))
     (seen,) = opened([table()], lines, THICKNESS)
     is_open = seen.distances == OPEN
     assert not is_open[2:8, 2:8].any()
@@ -53,3 +57,10 @@ def test_two_pictures_or_what_ends_on_the_plane_open_nothing() -> None:
 
 def test_a_plane_that_is_looked_through_where_it_is_known_is_none() -> None:
     assert opened([table()], looks(grid(0.0, -4, 4)), THICKNESS) == []
+
+
+def test_through_a_shell_only_the_sky_is_seen() -> None:
+    shell, below = replace(table(), is_shell=True), grid(0.0, -4, 4)
+    (kept,) = opened([shell], looks(below), THICKNESS)
+    assert not (kept.distances == OPEN).any(), "false matches behind the floor"
+    assert opened([shell], looks(below, is_sky=True), THICKNESS) == []

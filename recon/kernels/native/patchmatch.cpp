@@ -29,6 +29,7 @@ constexpr float kWorst = 1.2f;       // of one source: worse than no correlation
 constexpr float kImpossible = 9.0f;  // of a plane that no camera could see
 constexpr float kMinCosine = 0.08f;
 constexpr float kSame = 1e-3f;  // relative change of inverse depth: the same plane, as far as the pictures can tell
+constexpr float kMaxJump = 0.1f;  // relative, between a pixel's depth and the one between it and its neighbours
 constexpr int kBand = 8;  // rows that a thread takes at a time
 
 struct Random {
@@ -370,6 +371,20 @@ class Matcher {
   std::vector<Source> sources_;
 };
 
+// The depth of a view between its pixels: inverse depth is linear on a plane, which matters where one is seen at a grazing angle;
+// the nearest pixel's beside unknown ones and at jumps.
+float depth_between(const recon_stereo_view& view, float x, float y) {
+  const float nearest = view.depth[static_cast<int>(y) * view.w + static_cast<int>(x)];
+  const int left = static_cast<int>(x + 0.5f) - 1, top = static_cast<int>(y + 0.5f) - 1;
+  if (nearest <= 0 || left < 0 || top < 0 || left + 1 >= view.w || top + 1 >= view.h) return nearest;
+  const float* d = view.depth + top * view.w + left;
+  if (d[0] <= 0 || d[1] <= 0 || d[view.w] <= 0 || d[view.w + 1] <= 0) return nearest;
+  const float ax = x - 0.5f - static_cast<float>(left), ay = y - 0.5f - static_cast<float>(top);
+  const float upper = (1 - ax) / d[0] + ax / d[1], lower = (1 - ax) / d[view.w] + ax / d[view.w + 1];
+  const float depth = 1 / ((1 - ay) * upper + ay * lower);
+  return std::fabs(depth - nearest) < kMaxJump * nearest ? depth : nearest;
+}
+
 // What the source says of the depths of some rows of the view: adds to the three maps.
 void count_agreement(const recon_stereo_view& view, const recon_stereo_view& source, int begin, int end, float pixels,
                      float relative_error, uint8_t* agreeing, uint8_t* through, float* sum) {
@@ -386,7 +401,7 @@ void count_agreement(const recon_stereo_view& view, const recon_stereo_view& sou
       if (p[2] <= 0) continue;
       const float xs = p[0] / p[2] * source.fx + source.cx, ys = p[1] / p[2] * source.fy + source.cy;
       if (!(xs >= 0 && ys >= 0 && xs < static_cast<float>(source.w) && ys < static_cast<float>(source.h))) continue;
-      const float depth = source.depth[static_cast<int>(ys) * source.w + static_cast<int>(xs)];
+      const float depth = depth_between(source, xs, ys);
       if (depth <= 0) continue;
       if (depth > p[2] * (1 + 4 * relative_error)) {
         through[i] += through[i] < 255;

@@ -144,7 +144,7 @@ class Labelling {
     const float a = plane.across[0] * p[0] + plane.across[1] * p[1] + plane.across[2] * p[2];
     const float b = plane.along[0] * p[0] + plane.along[1] * p[1] + plane.along[2] * p[2];
     const float column = (a - plane.low[0]) / plane.cell, row = (b - plane.low[1]) / plane.cell;
-    if (!(column >= 0 && row >= 0 && column < static_cast<float>(plane.columns) && row < static_cast<float>(plane.rows))) return 1;
+    if (!(column >= 0 && row >= 0 && column < static_cast<float>(plane.columns) && row < static_cast<float>(plane.rows))) return plane.beyond;
     return plane.distances[static_cast<int>(row) * plane.columns + static_cast<int>(column)];
   }
 

@@ -11,7 +11,8 @@ struct recon_plane {
   float low[2], cell;             // of the map of distances, in the plane's axes
   int32_t rows, columns;
   int32_t is_shell;               // nothing lies behind it, as behind a floor, a ceiling, an outer wall
-  const float* distances;         // [rows, columns] in [0, 1]: how far from known matter of the plane, 1 also beyond the map
+  const float* distances;         // [rows, columns]: how far from known matter of the plane
+  float beyond;                   // the same beyond the map
 };
 
 struct recon_plane_view {

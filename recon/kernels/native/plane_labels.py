@@ -26,6 +26,7 @@ class _Plane(ctypes.Structure):
         ("columns", c_int32),
         ("is_shell", c_int32),
         ("distances", c_void_p),
+        ("beyond", c_float),
     )
 
 
@@ -121,4 +122,5 @@ def _plane(plane: ScenePlane, distances: NDArray[np.float32]) -> _Plane:
         *distances.shape,
         int(plane.is_shell),
         distances.ctypes.data,
+        plane.beyond,
     )
