@@ -7,6 +7,7 @@ processor; elsewhere one library for every processor of the kind.
 
 import os
 import platform
+import runpy
 import shutil
 from glob import glob
 from pathlib import Path
@@ -17,6 +18,7 @@ from setuptools.command.build_py import build_py
 
 NATIVE = "recon/kernels/native"
 CPU = f"{NATIVE}/cpu.cpp"
+VERSION = runpy.run_path(f"{NATIVE}/headers.py")["version_of"](Path(NATIVE))
 IS_RELEASE = os.environ.get("RECON_WHEEL", "") not in ("", "0")
 IS_X86 = platform.machine().lower() in ("x86_64", "amd64")
 
@@ -35,6 +37,7 @@ def library(name: str, sources: list[str], *flags: str) -> Extension:
             "-fvisibility=hidden",
             "-Wno-psabi",
             "-g0",
+            f"-DRECON_VERSION={VERSION}",
             *flags,
         ],
         extra_link_args=["-pthread"],

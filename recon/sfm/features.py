@@ -60,10 +60,12 @@ def feature_settings(frames: FrameSet, settings: MatchSettings) -> FeatureSettin
 
 def extract(database: Path, folder: Path, frames: FrameSet, settings: FeatureSettings, *, threads: int | None) -> None:
     """Write the features of every frame in `folder` to `database`, which is made where it is missing; found ones stay."""
-    if not database.exists():
+    ids = _registered(database)
+    if not ids.keys() >= {frame.image for frame in frames.frames}:  # there is none, or a full disk ended it early
+        database.unlink(missing_ok=True)
         register(database, folder, frames)
+        ids = _registered(database)
     with pycolmap.Database.open(database) as opened:
-        ids = {image.name: image.image_id for image in opened.read_all_images()}
         missing = [frame for frame in frames.frames if not opened.exists_keypoints(ids[frame.image])]
         with progress("features", len(missing)) as bar, _one_cv_thread(), ThreadPoolExecutor(_workers(threads)) as pool:
             for frame, found in zip(
@@ -111,6 +113,14 @@ def _keypoints(points: Sequence[cv2.KeyPoint], scale: float) -> NDArray[np.float
 def _root_sift(descriptors: NDArray[np.float32]) -> NDArray[np.uint8]:
     shares = descriptors / np.maximum(descriptors.sum(1, keepdims=True), 1e-9)
     return np.clip(np.round(512 * np.sqrt(shares)), 0, 255).astype(np.uint8)
+
+
+def _registered(database: Path) -> dict[str, int]:
+    """The images of a database by name; none where there is no database."""
+    if not database.exists():
+        return {}
+    with pycolmap.Database.open(database) as opened:
+        return {image.name: image.image_id for image in opened.read_all_images()}
 
 
 def register(database: Path, folder: Path, frames: FrameSet) -> None:

@@ -101,6 +101,15 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.skipif(native.why_missing() is not None, reason=f"native kernels: {native.why_missing()}")
+def test_a_library_of_other_headers_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    (file,) = list(variant.built_files(Path(variant.__file__).parent).values())[:1]
+    assert library.open_library(file)[0] is not None
+    monkeypatch.setattr(library, "version_of", lambda folder: 1)
+    found, reason = library.open_library(file)
+    assert found is None and "built from other sources" in reason
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(int(setuptools.__version__.split(".")[0]) < 77, reason="building needs setuptools 77 or later")
 @pytest.mark.skipif(native.why_missing() is not None, reason=f"native kernels: {native.why_missing()}")

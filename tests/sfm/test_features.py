@@ -1,5 +1,6 @@
 """Features lie where things are, to a hundredth of a pixel, in pictures of any size; and no more are kept than asked for."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -159,6 +160,15 @@ def test_found_features_stay_and_missing_ones_are_found(tmp_path: Path) -> None:
         (camera,) = opened.read_all_cameras()
     assert (camera.model_name, camera.height, camera.width) == ("SIMPLE_RADIAL", *HW)
     assert list(camera.params) == [300.0, HW[1] / 2, HW[0] / 2, 0.0]
+
+
+def test_a_database_that_a_full_disk_ended_early_is_begun_anew(tmp_path: Path) -> None:
+    frames, settings = frame_set(tmp_path, 3), FeatureSettings(200, None)
+    features.register(tmp_path / "d.db", tmp_path, replace(frames, frames=frames.frames[:2]))
+    extract(tmp_path / "d.db", tmp_path, frames, settings, threads=1)
+    extract(tmp_path / "whole.db", tmp_path, frames, settings, threads=1)
+    for (places, _), (expected, _) in zip(*map(features_in, (tmp_path / "d.db", tmp_path / "whole.db")), strict=True):
+        np.testing.assert_array_equal(places, expected)
 
 
 def test_the_number_of_features_goes_by_the_number_of_frames() -> None:

@@ -45,7 +45,7 @@ struct recon_train_args {
   double* seconds;                           // null, or [2]: of the networks with compositing, of the scatter
 };
 
-RECON_API int recon_version();
+RECON_API int recon_version();  // of headers.py, when this was compiled
 RECON_API int recon_n_threads();
 RECON_API void recon_set_n_threads(int n);
 RECON_API int64_t recon_march(const recon_march_args* args, int64_t* ray_indices, float* t_starts, float* t_ends, int64_t capacity);

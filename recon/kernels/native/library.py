@@ -5,9 +5,8 @@ from ctypes import POINTER, c_double, c_float, c_int, c_int32, c_int64, c_void_p
 from functools import cache
 from pathlib import Path
 
+from recon.kernels.native.headers import version_of
 from recon.kernels.native.variant import library_file
-
-VERSION = 9  # of api.h; a library built from other sources is not used
 
 
 class HashGrid(ctypes.Structure):
@@ -105,8 +104,8 @@ def open_library(file: Path) -> tuple[ctypes.CDLL | None, str]:
         version = library.recon_version()
     except (OSError, AttributeError) as error:
         return None, f"{file.name} does not load ({error})"
-    if version != VERSION:
-        return None, f"{file.name} was built from other sources (version {version}, expected {VERSION})"
+    if version != version_of(Path(__file__).parent):
+        return None, f"{file.name} was built from other sources: build it again (bash scripts/setup.sh)"
     return _declare(library), ""
 
 

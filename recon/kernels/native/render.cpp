@@ -320,6 +320,6 @@ void recon_encode_gradient(const recon::HashGrid* grid, int64_t n, const float* 
   parallel(grid->n_levels, [&](int level, int) { scatter_level(*grid, level, position, n, d_out, n, grad_table); });
 }
 
-int recon_version() { return 9; }
+int recon_version() { return RECON_VERSION; }
 int recon_n_threads() { return n_threads(); }
 void recon_set_n_threads(int n) { set_n_threads(n); }
