@@ -2,9 +2,9 @@
 
 A picture's smooth, sky-coloured regions above the horizon are candidates. One is sky where matching confirms next to nothing
 on it, where matter that other views confirm does not project onto it, and where other views, looking the same way from
-elsewhere, see the same or something that stands before it. What reaches out of a picture at its highest place is sky open
-above; what is closed all round, as a patch of paint on a wall is, must have the colour of sky that is open in some picture.
-Indoors nothing passes.
+elsewhere, see the same or something that stands before it. What goes on upwards beyond a picture is sky open above; what is
+closed all round, or cut by a border at the side, as a patch of paint on a wall is, must have the colour of sky that is open in
+some picture. Indoors nothing passes.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,6 +30,8 @@ MAX_HITS = 0.05  # of a region: other views' matter that falls onto it
 MAX_COLOR_OFF = 25  # grey levels between a closed region and the nearest open one; the sky's own colour varies by 15
 MIN_SAME = 0.75  # of the looks of other views in its directions that see sky or matter
 N_NEIGHBOURS = 8
+RIM = 3  # pixels: a blurred rim is no candidate
+MIN_RISE = 0.5  # cosine between up and the way out of the picture
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class _Part:
     """A connected region that may be sky."""
 
     color: NDArray[np.float64]  # [3], the median
-    is_open: bool  # cut off by the picture's border at its highest place
+    is_open: bool  # goes on upwards beyond the picture
 
 
 def find_sky(
@@ -119,11 +121,19 @@ def _closed_of_other_color(mask: Mask, parts: Sequence[_Part], open_colors: NDAr
 
 
 def _is_open(region: Mask, height: NDArray[np.float64]) -> bool:
-    """Whether a region [h, w] is cut off by the picture's border at its highest place."""
+    """Whether a region [h, w] goes on upwards beyond the picture: its highest place is cut off by a border across which it rises.
+
+    Paint that the left or right border cuts does not.
+    """
     h, w = region.shape
-    top = np.argmax(np.where(region, height, -np.inf))
-    y, x = divmod(int(top), w)
-    return min(y, x, h - 1 - y, w - 1 - x) <= 3  # a blurred rim is no candidate
+    y, x = divmod(int(np.argmax(np.where(region, height, -np.inf))), w)
+    window = height[max(y - RIM, 0) : y + RIM + 1, max(x - RIM, 0) : x + RIM + 1]
+    rise = np.array(
+        [window[:, -1].mean() - window[:, 0].mean(), window[-1].mean() - window[0].mean()]
+    )  # to the right, down
+    cut_off = {(-1, 0): x, (1, 0): w - 1 - x, (0, -1): y, (0, 1): h - 1 - y}
+    steep = MIN_RISE * np.linalg.norm(rise)
+    return any(distance <= RIM and rise @ outwards > steep for outwards, distance in cut_off.items())
 
 
 def _regions(picture: Picture, known: Confirmed, is_up_aligned: bool) -> _Regions:

@@ -9,7 +9,8 @@ import pytest
 from recon.geometry import View, look_at
 from recon.matching.confirm import Confirmed
 from recon.matching.pictures import Picture
-from recon.matching.sky import find_sky
+from recon.matching.sky import _is_open, find_sky
+from recon.matching.sky_evidence import directions
 from recon.synthetic.renderer import render_color, render_depth
 from tests.worlds import UP, room_camera, textured_room
 
@@ -85,3 +86,26 @@ def test_a_patch_of_blue_paint_on_a_wall_is_no_sky(tmp_path: Path) -> None:
     assert patch.sum() > 200
     assert (mask & sky).sum() > 0.85 * sky.sum()
     assert not (mask & patch).any()
+
+
+def test_what_a_border_at_the_side_cuts_is_not_open_above() -> None:
+    """Paint that leaves the picture to the right would else vouch for all paint of its colour."""
+    (picture, *_), _, _ = yard(1)
+    height, (h, w) = directions(picture)[..., 2], picture.camera.size_hw
+    region = np.zeros((h, w), bool)
+    region[:20, 30:60] = True
+    assert _is_open(region, height) and _is_open(region, -np.mgrid[:h, :w][0].astype(float))
+    for sideways in (np.s_[10:30, w - 20 :], np.s_[10:30, :20], np.s_[h - 20 :, 20:40], np.s_[10:30, 20:40]):
+        region[:] = False
+        region[sideways] = True
+        assert not _is_open(region, height)
+    rolled = Picture(picture.view, picture.camera, picture.color, picture.is_valid)
+    quarter = np.array([[0.0, -1, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
+    pose = picture.world_from_camera @ quarter
+    rolled = replace(rolled, view=replace(picture.view, world_from_camera=pose))
+    sides = []
+    for side in (np.s_[20:40, :20], np.s_[20:40, w - 20 :]):
+        region[:] = False
+        region[side] = True
+        sides.append(_is_open(region, directions(rolled)[..., 2]))
+    assert sorted(sides) == [False, True], "of a picture on its side, one side is up"
