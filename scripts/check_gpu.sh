@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Check recon on a machine with a CUDA GPU, Python and a PyTorch for it: every kernel against the reference, speed, quality.
+# Check recon on a machine with a CUDA GPU, Python and a PyTorch for it: every kernel against the reference, speed, quality, and
+# the sample from film to world, where the packages for that are installed (in .venv they are) and time is left.
 # Ends within six minutes, prints one table, writes gpu.json. Nothing is installed where pip reaches no registry.
 #
 #   bash scripts/check_gpu.sh data=/path/to/lego                  # a folder with transforms_train.json and transforms_test.json

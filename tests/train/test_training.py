@@ -7,7 +7,7 @@ import torch
 
 from recon import kernels
 from recon.errors import UserError
-from recon.field.checkpoint import load_checkpoint
+from recon.field.checkpoint import load_checkpoint, save_checkpoint
 from recon.field.field_file import load_trained_field
 from recon.field.settings import HashGridSettings
 from recon.formats import cameras_json
@@ -119,6 +119,46 @@ def test_finished_training_is_not_repeated_and_a_larger_budget_goes_on(
     assert load_checkpoint(workspace.checkpoint)["training"]["step"] == 9
     train(tmp_path, room, max_steps=9, learning_rate=5e-3)
     assert "training anew" in capsys.readouterr().out
+
+
+def test_a_checkpoint_made_on_a_gpu_goes_on_on_the_processor(tmp_path: Path, room: Reconstruction) -> None:
+    """Random numbers of the two devices differ in kind, so the processor begins its own; all else goes on exactly."""
+    workspace = train(tmp_path, room, max_steps=5)
+    saved = load_checkpoint(workspace.checkpoint)
+    saved["training"]["device"] = "cuda"
+    saved["training"]["generator"] = torch.zeros(16, dtype=torch.uint8)  # a CUDA generator's state is 16 bytes
+    save_checkpoint(workspace.checkpoint, saved)
+    train(tmp_path, room, max_steps=8)
+    again = load_checkpoint(workspace.checkpoint)["training"]
+    assert again["step"] == 8 and again["device"] == "cpu"
+    assert all(torch.isfinite(value).all() for value in again["field"].values())
+
+
+def test_where_the_memory_of_a_gpu_ends_steps_get_smaller_for_good(
+    tmp_path: Path, room: Reconstruction, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from recon.train.training import Training
+
+    optimize, batches = Training._optimize, []
+
+    def within_8192(self: Training, batch: object) -> object:
+        batches.append(self.batch.n_samples)
+        if self.batch.n_samples > 8192:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        return optimize(self, batch)
+
+    monkeypatch.setattr(Training, "_optimize", within_8192)
+    workspace = train(tmp_path, room, max_steps=4, samples_per_step=16384)
+    assert batches == [16384, 8192, 8192, 8192, 8192]
+    assert capsys.readouterr().out.count("the GPU's memory ended") == 1
+    assert load_checkpoint(workspace.checkpoint)["training"]["step"] == 4
+
+    def never(self: Training, batch: object) -> object:
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(Training, "_optimize", never)
+    with pytest.raises(UserError, match="the GPU's memory does not hold"):
+        train(tmp_path / "none", room, max_steps=4, samples_per_step=16384)
 
 
 @pytest.mark.slow
