@@ -17,7 +17,7 @@ ZERO_POSSIBLE = {
     "poses.loop_neighbours", "poses.exhaustive_up_to", "poses.retry_below", "poses.min_registered",
     "scale.known_distance_error_m", "scale.marker_error_m", "scale.camera_height_error_m", "scale.given_relative_error",
     "train.final_learning_rate_ratio", "train.opacity_loss", "train.distortion_loss", "train.sky_noise",
-    "train.depth_share", "train.depth_loss", "train.occupancy_decay",
+    "train.depth_share", "train.depth_loss", "train.occupancy_decay", "train.weight_decay",
     "train.checkpoint_seconds", "train.preview_count", "views.smoothing",
     "mesh.min_opacity", "mesh.min_cosine", "mesh.min_agreeing", "mesh.min_area_fraction", "mesh.max_hole_voxels",
     "mesh.occlusion_margin_px", "mesh.seen_min_cosine", "export.friction", "export.walk_steps", "mesh.fill_reach", "seed",

@@ -96,4 +96,6 @@ def test_memory_of_matching_does_not_grow_with_the_number_of_pictures(tmp_path, 
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     bytes_a_pixel = (peaks[1] - peaks[0]) / (counts[1] - counts[0]) / (size_hw[0] * size_hw[1])
-    assert bytes_a_pixel < 3, "of each further picture; with everything in memory it was 130"
+    assert bytes_a_pixel < 4, (
+        "of each further picture, its name and camera included; with everything in memory it was 130"
+    )
