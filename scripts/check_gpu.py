@@ -36,6 +36,11 @@ def main() -> int:
     settings = {**DEFAULTS, **dict(argument.split("=", 1) for argument in sys.argv[1:])}
     if unknown := set(settings) - set(DEFAULTS):
         raise UserError(f"{', '.join(sorted(unknown))}: expected {', '.join(DEFAULTS)}.")
+    if settings["data"] and not Path(settings["data"], "transforms_train.json").is_file():
+        raise UserError(
+            f"data={settings['data']}: expected a folder with transforms_train.json and transforms_test.json, found no "
+            "transforms_train.json there. Name the folder of the data set, or leave data= out."
+        )
     from recon.field.trained import choose_device
 
     device = choose_device(settings["device"])

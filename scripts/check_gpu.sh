@@ -6,7 +6,7 @@
 #   bash scripts/check_gpu.sh data=/path/to/lego                  # a folder with transforms_train.json and transforms_test.json
 #   PYTHON=.venv/bin/python bash scripts/check_gpu.sh data=/path/to/lego seconds=20,60 out=runs/gpu.json
 set -euo pipefail
-cd "$(dirname "$0")/.."
+root=$(cd "$(dirname "$0")/.." && pwd) # not gone to: paths in the arguments are the caller's
 
 python=${PYTHON:-python3}
 missing=$($python - <<'EOF'
@@ -21,4 +21,4 @@ if [ -n "$missing" ]; then
     # shellcheck disable=SC2086
     $python -m pip install -q --retries 1 --timeout 10 $missing || echo "pip could not install $missing: what needs it will say so"
 fi
-exec "$python" scripts/check_gpu.py "$@"
+exec "$python" "$root/scripts/check_gpu.py" "$@"

@@ -69,6 +69,13 @@ def test_a_mistake_in_the_configuration(
     assert not workspace.exists()
 
 
+def test_check_gpu_names_a_folder_that_is_no_data_set_before_it_measures(
+    run_script: Callable[..., Any], tmp_path: Path
+) -> None:
+    error = run_script("check_gpu", f"data={tmp_path}", "device=cpu").error
+    assert f"data={tmp_path}: expected a folder with transforms_train.json" in error
+
+
 @pytest.mark.parametrize("name", HYDRA)
 def test_workspace_must_be_given(run_script: Callable[..., Any], name: str) -> None:
     assert "workspace=..." in run_script(name).error

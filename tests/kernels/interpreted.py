@@ -54,7 +54,8 @@ def compare(size: str, operands: str, *names: str) -> None:
 def train(folder: str) -> None:
     room = room_reconstruction(Path(folder) / "room", 4, size_hw=(12, 16))
     runs = {}
-    for name, backend in (("whole", "triton"), ("halves", "triton"), ("reference", "reference")):
+    others = [name for name in ("reference", "native") if kernels.is_there(name)]
+    for name, backend in (("whole", "triton"), ("halves", "triton"), *((name, name) for name in others)):
         workspace = Workspace(Path(folder) / name)
         cameras_json.write(workspace.cameras_json, room, root=workspace.root)
         if name == "halves":
