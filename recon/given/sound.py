@@ -17,7 +17,7 @@ from recon.errors import UserError
 from recon.formats.deep_pixels import common_levels
 from recon.formats.masks import tell_share
 from recon.formats.photos import read_pixels, read_view_mask
-from recon.geometry import Reconstruction, Similarity, View, held_out
+from recon.geometry import Reconstruction, Similarity, View
 
 _FAR = 100.0  # times the reach of the cameras: beyond, the world gets an origin of its own
 _LOCAL_UP_TO = 1e4  # units: below, single precision keeps a thousandth
@@ -139,11 +139,3 @@ def _say_orientations(views: Sequence[View], source: Path) -> None:
         say(
             f"{source}: {ignored} pictures carry an EXIF orientation; their poses are for the stored pixels, which are read"
         )
-
-
-def never_on_both_sides(views: Sequence[View]) -> bool:
-    """Whether no picture is both trained on and held out."""
-    sides: dict[str, set[bool]] = {}
-    for content, out in zip(_contents(views), held_out(views), strict=True):
-        sides.setdefault(content, set()).add(out)
-    return all(len(side) == 1 for side in sides.values())

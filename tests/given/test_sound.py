@@ -11,8 +11,8 @@ from recon.console import take_warnings
 from recon.errors import UserError
 from recon.formats import transforms_json
 from recon.formats.photos import read_photo
-from recon.geometry import Camera, Reconstruction, View
-from recon.given.sound import local, made_sound, never_on_both_sides, without_repeats
+from recon.geometry import Camera, Reconstruction, View, held_out
+from recon.given.sound import local, made_sound, without_repeats
 from tests.formats.captures import pose
 
 H, W = 24, 36
@@ -27,6 +27,14 @@ def noise(path: Path, seed: int, **how: object) -> Path:
 
 def views_of(folder: Path, n: int) -> list[View]:
     return [View(f"{i:03d}", noise(folder / f"{i:03d}.png", i), CAMERA, pose(i)) for i in range(n)]
+
+
+def never_on_both_sides(views: list[View]) -> bool:
+    """Whether no picture, by its bytes, is both trained on and held out."""
+    sides: dict[bytes, set[bool]] = {}
+    for view, out in zip(views, held_out(views), strict=True):
+        sides.setdefault(view.image.read_bytes(), set()).add(out)
+    return all(len(side) == 1 for side in sides.values())
 
 
 def test_a_picture_counts_once_whatever_its_names(tmp_path: Path) -> None:
