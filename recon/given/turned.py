@@ -63,8 +63,8 @@ def read_turned(given: Reconstruction, turns: Mapping[int, int]) -> Reconstructi
     names = [views[i].name for i in turns]
     warn(
         f"{len(turns)} of {len(views)} pictures fit their poses only when they are turned "
-        f"{'by half a turn' if set(turns.values()) == {2} else 'about'}, whatever their EXIF orientation says: they are read so "
-        f"({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})."
+        f"{'by half a turn' if set(turns.values()) == {2} else 'about'}, whatever their EXIF orientation says: they are read so, "
+        f"other programs need the files turned ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})."
     )
     return replace(given, views=tuple(views))
 
