@@ -5,9 +5,12 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -281,6 +284,31 @@ def test_a_second_process_is_refused_with_one_line(tmp_path: Path) -> None:
         other.wait()
     with only_writer(Workspace(tmp_path)):
         pass
+
+
+def test_a_second_capture_into_a_folder_is_refused_while_the_first_works(tmp_path: Path) -> None:
+    """As a person does it, by the command; a mask function holds the first one in the middle of its work."""
+    for i in range(8):
+        cv2.imwrite(str(tmp_path / f"photos_{i}.png"), np.random.default_rng(i).integers(0, 255, (64, 80, 3), np.uint8))
+    (tmp_path / "held.py").write_text(
+        "import pathlib, time\nhere = pathlib.Path(__file__).parent\n"
+        "def fn(image):\n    (here / 'working').touch()\n"
+        "    while not (here / 'go_on').exists():\n        time.sleep(0.01)\n    return image[..., 0] > 9\n"
+    )
+    command = [sys.executable, "-m", "recon", "capture", f"capture.source={tmp_path}", f"workspace={tmp_path / 'run'}"]
+    path = os.pathsep.join([str(ROOT), str(tmp_path)])
+    how: dict[str, Any] = {"env": {**os.environ, "PYTHONPATH": path}, "cwd": tmp_path, "text": True}
+    command.append("capture.mask_fn=held:fn")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **how) as first:
+        while first.poll() is None and not (tmp_path / "working").exists():
+            time.sleep(0.01)
+        second = subprocess.run(command, capture_output=True, check=False, **how)
+        (tmp_path / "go_on").touch()
+        _, said = first.communicate()
+    assert first.returncode == 0, said
+    assert second.returncode == 2 and "another recon is working in it" in second.stderr
+    assert second.stderr.startswith("error: workspace") and second.stderr.count("\n") == 1
+    assert names(tmp_path / "run") == ["config.yaml", "frames", "metrics.json"]
 
 
 def test_what_killed_runs_left_is_cleared_and_what_they_were_replacing_is_put_back(tmp_path: Path) -> None:

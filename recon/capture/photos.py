@@ -173,6 +173,7 @@ def _taken(
         reason="duplicate" if is_duplicate else None,
         camera=photo.camera,
         exif_focal_px=focal_px and round(focal_px, 3),
+        exif_orientation=photo.header.orientation,
         rotated_by_orientation=photo.orientation if photo.is_turned else None,
         gps=read_gps(photo.path),
     )

@@ -35,6 +35,7 @@ class FrameRecord:
         None  # number of the camera that took it: photos of one share a lens; in the file where there are several
     )
     exif_focal_px: float | None = None  # of its camera, in the written size; in the file only where there are several
+    exif_orientation: int | None = None  # the photo's own EXIF code 1..8; None: not a photo
     rotated_by_orientation: int | None = None  # EXIF code used instead of the photo's own, see `recon.capture.photos`
     sensor: str | None = None  # which camera of the rig took it, see `recon.capture.panorama`
     rig_frame: str | None = None  # the moment of the rig: frames of one share a pose of the rig
@@ -136,6 +137,7 @@ def _decoded(value: Mapping[str, Any]) -> FrameRecord:
         mask=_text(value, "mask"),
         camera=_whole(value, "camera"),
         exif_focal_px=_number(value, "exif_focal_px", at_least=1e-3),
+        exif_orientation=_whole(value, "exif_orientation"),
         rotated_by_orientation=_whole(value, "rotated_by_orientation"),
         sensor=_text(value, "sensor"),
         rig_frame=_text(value, "rig_frame"),

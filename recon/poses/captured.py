@@ -25,6 +25,7 @@ from recon.world_frame.gps.fixes import gps_of
 from recon.world_frame.scale.metric import apply_scale
 from recon.world_frame.scale.settings import ScaleSettings
 from recon.world_frame.up.align import Up, find_up, world_from_capture
+from recon.world_frame.up.held import turns_of
 
 
 def pose_frames(
@@ -91,7 +92,7 @@ def _to_world(
         model.write(folder)
         captured = _named(colmap.read(Path(folder), images=workspace.frames), frames, workspace.frames)
     gps = gps_of(captured, workspace)
-    up = find_up(captured, seed=seed, gps=gps)
+    up = find_up(captured, seed=seed, gps=gps, turns=turns_of(captured, workspace))
     aligned = replace(captured.transformed(world_from_capture(captured, up)), is_up_aligned=True)
     error = position_sigma(model)
     metric, sources = apply_scale(aligned, scale, gps=gps, position_error=error, unit_m=None, seed=seed)

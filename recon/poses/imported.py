@@ -31,6 +31,7 @@ from recon.world_frame.gps.fixes import gps_of
 from recon.world_frame.scale.metric import apply_scale
 from recon.world_frame.scale.settings import ScaleSettings
 from recon.world_frame.up.align import Up, find_up
+from recon.world_frame.up.held import Turns, turns_of
 
 _UPRIGHT_WITHIN_DEG = 30.0
 _ENOUGH = 200  # pictures: a few minutes on two cores; more give more points of the same places
@@ -83,7 +84,8 @@ def import_dataset(
         why_not = _why_no_points(given, settings)
         found = None if why_not else _find_points(given, folder, settings, features, seed=seed, threads=threads)
         gps = gps_of(given, workspace)
-        turned, how, up = _upright(found.reconstruction if found else given, settings.align, gps)
+        turns = turns_of(given, workspace)
+        turned, how, up = _upright(found.reconstruction if found else given, settings.align, gps, turns)
         reconstruction, scale_sources = apply_scale(
             turned, scale, gps=gps, position_error=0.0, unit_m=settings.unit_m, seed=seed
         )
@@ -168,11 +170,13 @@ def _digest(given: Reconstruction) -> str:
 # ---- the world frame -----------------------------------------------------------------------------------------------
 
 
-def _upright(given: Reconstruction, align: str, gps: Mapping[str, GpsFix]) -> tuple[Reconstruction, str, Up | None]:
+def _upright(
+    given: Reconstruction, align: str, gps: Mapping[str, GpsFix], turns: Mapping[str, Turns]
+) -> tuple[Reconstruction, str, Up | None]:
     """The reconstruction with +z up as `align` asks, in words what was done, and the up that was looked for."""
     if given.is_up_aligned or align == "keep":
         return given, "as given", None
-    up = find_up(given, seed=0, gps=gps)
+    up = find_up(given, seed=0, gps=gps, turns=turns)
     tilt = float(np.degrees(np.arccos(np.clip(up.direction[2], -1.0, 1.0))))
     if align == "auto" and tilt <= _UPRIGHT_WITHIN_DEG:
         return replace(given, is_up_aligned=True), "as given (its +z is up)", up

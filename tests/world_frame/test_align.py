@@ -4,10 +4,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from scipy.spatial.transform import Rotation
 
+from recon.console import take_warnings
 from recon.geometry import Camera, Points, Reconstruction, Similarity, View, look_at
+from recon.geometry.reconstruction import Reading
+from recon.workspace import Workspace
 from recon.world_frame.up.align import find_up, ground_height, up_from_cameras, world_from_capture
+from recon.world_frame.up.held import Turns, turns_of
 
 UP = np.array([0.0, 0.0, 1.0])
 CAMERA = Camera("PINHOLE", (24, 36), 40.0, 40.0, 18.0, 12.0)
@@ -108,3 +113,67 @@ def test_without_points_the_lowest_camera_stands_at_zero() -> None:
     world = scene.transformed(world_from_capture(scene, find_up(scene, seed=0)))
     assert world.centers[:, 2].min() == pytest.approx(0, abs=1e-9)
     assert world.world_from_capture.scale == 1.0
+
+
+def rolled(poses: np.ndarray, quarters: np.ndarray) -> np.ndarray:
+    """Cameras whose pictures must be turned clockwise by so many quarters to be upright again."""
+    turn = Rotation.from_euler("z", 90, degrees=True)  # axes x, y of the camera become y, -x
+    poses = poses.copy()
+    poses[:, :3, :3] = poses[:, :3, :3] @ np.stack([(turn**k).as_matrix() for k in quarters])
+    return poses
+
+
+def around(n: int = 24, down: float = 0.4) -> np.ndarray:
+    """A walk round a middle, looking at it and a little down, with a shaking hand."""
+    angles = 2 * np.pi * np.arange(n) / n
+    eyes = np.stack([3 * np.cos(angles), 2 * np.sin(angles), 1.5 + 0 * angles], -1)
+    poses = np.stack([look_at(eye, np.array([0.1, 0, 1.5 - 2.5 * down]), UP) for eye in eyes])
+    wobble = Rotation.from_euler("z", np.random.default_rng(0).normal(0, 2, (n, 1)), degrees=True)
+    poses[:, :3, :3] = poses[:, :3, :3] @ wobble.as_matrix()
+    return poses
+
+
+@pytest.mark.parametrize("quarters", [1, 3])
+def test_pictures_that_all_lie_on_one_side_make_no_tilted_world(quarters: int) -> None:
+    """As a film that lost its rotation, or photos whose EXIF says a turn that the pixels had already."""
+    scene = reconstruction(rolled(around(), np.full(24, quarters)), None)
+    up, told = find_up(scene, seed=0), take_warnings()
+    assert angle_deg(up.direction, UP) < 1.5
+    assert len(told) == 1 and told[0].startswith("up axis: 24 of 24 pictures are not upright")
+
+
+def test_photos_held_both_ways_are_turned_as_their_files_say() -> None:
+    """Half upright, half on the side, of one camera, so read alike; and where their files lie, as stored."""
+    quarters = np.arange(24) % 2
+    scene = reconstruction(rolled(around(), quarters), None)
+    names = [view.name for view in scene.views]
+    honest = {name: Turns(said=int(k), stored=0) for name, k in zip(names, quarters, strict=True)}
+    assert angle_deg(find_up(scene, seed=0, turns=honest).direction, UP) < 1.5
+    assert not take_warnings()
+    lying = {name: Turns(said=i % 4, stored=int(k)) for i, (name, k) in enumerate(zip(names, quarters, strict=True))}
+    assert angle_deg(find_up(scene, seed=0, turns=lying).direction, UP) < 1.5
+    told = take_warnings()
+    assert len(told) == 1 and "are not upright" in told[0]
+
+
+def test_a_few_false_orientations_are_seen_through() -> None:
+    scene = reconstruction(around(), None)
+    lying = {view.name: Turns(said=(1, 2, 3)[i % 3], stored=0) for i, view in enumerate(scene.views) if i % 4 == 0}
+    assert angle_deg(find_up(scene, seed=0, turns=lying).direction, UP) < 1.5
+
+
+@pytest.mark.parametrize("down", [-0.3, 0.0, 0.4, 1.2])
+def test_upright_pictures_are_believed_whatever_their_pitch(down: float) -> None:
+    assert angle_deg(find_up(reconstruction(around(down=down), None), seed=0).direction, UP) < 1.5
+    assert not take_warnings()
+
+
+def test_turns_come_from_the_files(tmp_path: Path) -> None:
+    """Stored on its side with tag 6: read as it is seen nothing is turned, read as stored it must be turned once."""
+    path, exif = tmp_path / "a.jpg", Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (48, 32)).save(path, exif=exif)
+    pose = np.eye(4)
+    seen, stored = (View(n, path, CAMERA, pose, reading=Reading(o)) for n, o in (("seen", None), ("stored", 1)))
+    found = turns_of(Reconstruction((seen, stored)), Workspace(tmp_path / "run"))
+    assert found == {"seen": Turns(said=0, stored=3), "stored": Turns(said=1, stored=0)}

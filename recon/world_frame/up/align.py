@@ -3,7 +3,7 @@
 Three witnesses, each with an error; the surest decides, the others are reported:
 
 cameras              people hold cameras upright, so the horizontal axes of the pictures are level: up is the direction
-                     most perpendicular to all camera x axes
+                     most perpendicular to all camera x axes, pictures turned as they were held (`recon.world_frame.up.held`)
 dominant plane       a large plane of points within 15 degrees of that is taken to be level (floor, road, tables, ceiling)
 vanishing directions straight edges of the pictures that meet in one direction near it are vertical
                      (`recon.world_frame.up.vanishing`)
@@ -23,6 +23,7 @@ from recon.geometry.geodesy import GpsFix
 from recon.geometry.reconstruction import Reconstruction
 from recon.geometry.transforms import Array, Similarity, rotation_between
 from recon.world_frame.up.gps_up import gps_up
+from recon.world_frame.up.held import Turns, as_held
 from recon.world_frame.up.vanishing import find_vertical
 
 MAX_TILT_DEG = 15.0  # hand-held rolls differ by less, walls and ramps by more
@@ -70,12 +71,21 @@ def up_from_cameras(world_from_camera: Array) -> Array:
     return up
 
 
-def find_up(reconstruction: Reconstruction, *, seed: int, gps: Mapping[str, GpsFix] | None = None) -> Up:
+def find_up(
+    reconstruction: Reconstruction,
+    *,
+    seed: int,
+    gps: Mapping[str, GpsFix] | None = None,
+    turns: Mapping[str, Turns] | None = None,
+) -> Up:
     """Up by the surest of the cameras, the dominant level plane, the vertical edges of the pictures, and GPS.
 
-    gps: fixes by name of view, where the photos carry them. Warns where two differ by more than three sigma.
+    gps: fixes by name of view, where the photos carry them. turns: how views whose pictures are not read upright, or carry an
+    EXIF orientation, are turned. Warns where two witnesses differ by more than three sigma, or pictures are not upright.
     """
-    poses = np.stack([view.world_from_camera for view in reconstruction.views])
+    poses, doubt = as_held(reconstruction, turns or {})
+    if doubt is not None:
+        warn(f"up axis: {doubt}")
     found: dict[str, tuple[Array, float]] = {}
     camera_up = up_from_cameras(poses)
     found["cameras"] = (camera_up, cameras_error_deg(poses, camera_up))
