@@ -11,7 +11,7 @@ EVERYWHERE = {"console", "errors", "workspace", "settings"}  # single files that
 BELOW = {
     "workspace": set[str](),
     "geometry": set[str](),
-    "kernels": set[str](),
+    "kernels": {"geometry"},
     "formats": {"geometry"},
     "surface": {"geometry", "formats"},
     "capture": {"geometry", "formats"},

@@ -139,6 +139,7 @@ METRICS = {
     },
     "world": {
         "drop": {
+            "places": {"tried": 477, "off_edge": 40},
             "dropped": 200,
             "through": 0,
             "lost": 0,
@@ -172,6 +173,7 @@ def test_summary_of_a_whole_run(run_script: Callable[..., Any], tmp_path: Path) 
         "24.12 dB",
         "5 / 2 cm  0.912 / 0.604",
         "0 fell through",
+        "40 of 477 places",
         "13 mm",
         "-0.12 %",
         "poses       0.6           1.0      0.8",

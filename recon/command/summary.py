@@ -65,6 +65,9 @@ def stage_lines(metrics: dict[str, Any]) -> Iterator[str]:
 def _drop_line(drop: dict[str, Any]) -> str:
     failed = sum(drop[key] or 0 for key in ("lost", "flung", "falling"))
     line = f"{drop['dropped']} spheres, {drop['through']} fell through, {failed} lost, flung or falling"
+    places = drop.get("places", {})
+    if places.get("off_edge"):
+        line += f" ({places['off_edge']} of {places['tried']} places left out: off the edge of what was seen)"
     if drop["median_mm"] is None:
         return f"{line}, none at rest"
     return f"{line}, at rest {drop['median_mm']:.1f} mm from the surface (19 of 20 within {drop['p95_mm']:.0f} mm)"

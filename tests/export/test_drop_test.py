@@ -4,7 +4,7 @@ import numpy as np
 import trimesh
 from rooms import TABLE_TOP, TABLE_XY, room
 
-from recon.export.trials.drop_test import DropResult, judge, plan_starts
+from recon.export.trials.drop_test import DropResult, judge
 from recon.geometry.mesh import TriangleMesh
 from recon.surface import Surface
 
@@ -14,24 +14,6 @@ RADIUS = 0.05
 def _plate() -> TriangleMesh:
     plate = trimesh.creation.box((2, 1, 0.1))
     return TriangleMesh(np.array(plate.vertices), plate.faces.astype(np.int32))
-
-
-def test_starts_reach_the_table_and_the_floor_under_it() -> None:
-    mesh = room(noise=0.0)
-    surface = Surface(mesh)
-    starts = plan_starts(mesh, surface, radius=RADIUS, tolerance=0.02, n_spheres=400)
-    near = starts[np.abs(starts[:, :2] - TABLE_XY).max(1) < 0.25]
-    assert {0.1, round(TABLE_TOP + 0.1, 2)} <= set(np.round(near[:, 2], 2).tolist())
-    assert surface.distance(starts).min() >= RADIUS + 0.02
-
-
-def test_no_sphere_starts_where_it_rolls_out_of_the_world() -> None:
-    mesh = room(noise=0.0)
-    starts = plan_starts(mesh, Surface(mesh), radius=RADIUS, tolerance=0.02, n_spheres=400)
-    floor = starts[starts[:, 2] < 0.2]
-    assert floor[:, 0].min() > -1.5 + 4 * RADIUS and floor[:, 1].min() > -1.1 + 4 * RADIUS
-    at_wall = floor[floor[:, 1] > 0.8]  # the wall at y = 1.05 holds them
-    assert len(at_wall) and at_wall[:, 1].max() > 0.9
 
 
 def judged(tracks: np.ndarray, speeds: np.ndarray) -> DropResult:
@@ -83,16 +65,3 @@ def test_phantom_floor_is_an_error_and_not_a_pass() -> None:
 def test_a_world_without_a_place_to_drop_on_has_no_errors_to_judge() -> None:
     result = judged(np.zeros((5, 0)), np.zeros(0))
     assert (result.dropped, result.through, result.worst_at) == (0, 0, None) and np.isnan(result.max)
-
-
-def test_exactly_the_promised_number_starts() -> None:
-    mesh = room(noise=0.0)
-    for n in (7, 100, 333):
-        assert len(plan_starts(mesh, Surface(mesh), radius=RADIUS, tolerance=0.02, n_spheres=n)) == n
-
-
-def test_a_wall_has_nothing_level_to_stand_on() -> None:
-    wall = trimesh.creation.box((3, 0.001, 2)).subdivide_to_size(0.5)
-    front = wall.faces[wall.face_normals[:, 1] < -0.5].astype(np.int32)
-    mesh = TriangleMesh(np.array(wall.vertices), front)
-    assert len(plan_starts(mesh, Surface(mesh), radius=RADIUS, tolerance=0.02, n_spheres=10)) == 0

@@ -65,8 +65,9 @@ def falls_freely(before: np.ndarray, now: np.ndarray, job: Job) -> bool:
 def run(load: Callable[[Job], Engine]) -> None:
     """The program: read the job named on the command line, drop, write the answer."""
     values: dict[str, Any] = json.loads(Path(sys.argv[1]).read_text())
-    for name in ("starts", "radii", "velocities"):
-        values[name] = np.array(values[name], float)
+    values["radii"] = np.array(values["radii"], float)
+    for name in ("starts", "velocities"):
+        values[name] = np.array(values[name], float).reshape(-1, 3)
     job = Job(**values)
     began = time.perf_counter()
     engine = load(job)
