@@ -1,6 +1,6 @@
 """Pictures that stand on their heads for their poses: found by the matches, picture by picture, and read turned from then on.
 
-An EXIF orientation says how to show a picture, not which way round it was when its pose was found, and sizes tell only quarter turns
+An EXIF orientation says how to show a picture, not which way round it was when its pose was found; sizes tell only quarter turns
 of pictures that are not square. Matches that were verified without the poses lie on their epipolar lines only when both pictures
 are read the right way round.
 """
