@@ -1,6 +1,5 @@
 """How a program ends: a user's mistake in one line with exit code 2, Ctrl-C with 130, a bug with its traceback."""
 
-import errno
 import re
 import sys
 from collections.abc import Iterator
@@ -27,6 +26,8 @@ def one_line_errors() -> Iterator[None]:
     except UserError as error:
         fail(str(error))
     except (OSError, RuntimeError) as error:
+        from recon.workspace.files import is_full_disk  # late, so that Ctrl-C meets a program that expects it
+
         if not is_full_disk(error):
             raise
         where = f"{error.filename}: " if isinstance(error, OSError) and error.filename else ""
@@ -37,13 +38,6 @@ def one_line_errors() -> Iterator[None]:
     except KeyboardInterrupt:
         print("\nStopped. Finished stages are kept: run the same command again to go on.", file=sys.stderr)
         sys.exit(130)
-
-
-def is_full_disk(error: OSError | RuntimeError) -> bool:
-    """Whether the disk is to blame; SQLite, under COLMAP's databases, says so in words only."""
-    if isinstance(error, OSError):
-        return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-    return bool(re.search(r"disk is full|disk I/O error|No space left on device", str(error)))
 
 
 def fail(message: str) -> None:

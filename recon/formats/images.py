@@ -64,11 +64,13 @@ def write_image(path: Path, image: NDArray[np.uint8], *, quality: int = 95) -> N
     suffix = path.suffix.lower()
     if suffix in (".jpg", ".jpeg"):
         # 4:4:4: at half chroma resolution thin coloured edges bleed, and the field would learn the bleeding.
-        iio.imwrite(path, image, plugin="pillow", extension=".jpg", quality=quality, subsampling=0, optimize=True)
+        how: dict[str, Any] = {"extension": ".jpg", "quality": quality, "subsampling": 0, "optimize": True}
     elif suffix == ".png":
-        iio.imwrite(path, image, plugin="pillow", extension=".png", compress_level=4)
+        how = {"extension": ".png", "compress_level": 4}
     else:
         raise ValueError(f"{path.name}: images are written as .jpg or .png")
+    # First in memory: what the encoders say of a full disk is not what a full disk says.
+    path.write_bytes(iio.imwrite("<bytes>", image, plugin="pillow", **how))
 
 
 def resize_image(image: NDArray[np.uint8], size_hw: tuple[int, int]) -> NDArray[np.uint8]:

@@ -19,7 +19,7 @@ from recon.sfm.pairs import Pair
 Flags = NDArray[np.bool_]
 
 _MAX_PAIRS, _MAX_MATCHES = 300, 100  # looked at, at random: a median needs no more
-_FITS, _FITS_WELL = 0.015, 0.004  # of the diagonal: 15 and 4 px of a picture of 800x600
+FITS, _FITS_WELL = 0.015, 0.004  # of the diagonal: 15 and 4 px of a picture of 800x600
 _FAR_DEG = 0.5  # rays that meet at less cannot tell front from back
 _MIN_FITTING = 0.5
 _EXACT = 0.0025  # of the diagonal, 2.5 px of a picture of 800x600: above, sightings miss what the field resolves
@@ -65,7 +65,7 @@ class Agreement:
 
 
 @dataclass(frozen=True)
-class _Pairs:
+class MatchedRays:
     """Matched unit rays in camera frames, m in all."""
 
     first: Array  # [m] place of one view
@@ -118,37 +118,44 @@ def check(matches: GivenMatches, poses: Array, places: Array, *, seed: int) -> A
     tried, found = len(matches.pairs), len(verified)
     if found == 0:
         return Agreement(0, 0, tried, None, False, 0.0, None)
-    pairs = _draw(matches, verified, np.random.default_rng(seed))
-    errors, in_front = _errors_px(pairs, poses[places], 1.0)
+    pairs = draw_rays(matches, verified, np.random.default_rng(seed))
+    errors, in_front = errors_px(pairs, poses[places], 1.0)
     is_exact = bool(np.median(errors / pairs.diagonal_px) < _EXACT)
-    fitting = _share(pairs, errors, in_front, _FITS)
+    fitting = _share(pairs, errors, in_front, FITS)
     cause = None
     if fitting < _MIN_FITTING or not is_exact:
         cause = _likely_cause(pairs, poses, places, at_least=1.5 * _share(pairs, errors, in_front, _FITS_WELL))
     return Agreement(len(pairs.first), found, tried, float(np.median(errors)), is_exact, fitting, cause)
 
 
-def _likely_cause(pairs: _Pairs, poses: Array, places: Array, *, at_least: float) -> str | None:
+def _likely_cause(pairs: MatchedRays, poses: Array, places: Array, *, at_least: float) -> str | None:
     """The mistake without which most matches, and a share of `at_least`, fit well; None where there is none."""
     shares = [
-        _share(pairs, *_errors_px(pairs, change(poses)[places], factor), _FITS_WELL) for _, change, factor in _MISTAKES
+        _share(pairs, *errors_px(pairs, change(poses)[places], factor), _FITS_WELL) for _, change, factor in _MISTAKES
     ]
     best = int(np.argmax(shares))
     return _MISTAKES[best][0] if shares[best] >= max(_MIN_FITTING, at_least) else None
 
 
-def _share(pairs: _Pairs, errors: Array, in_front: Flags, limit: float) -> float:
+def _share(pairs: MatchedRays, errors: Array, in_front: Flags, limit: float) -> float:
     return float(((errors < limit * pairs.diagonal_px) & in_front).mean())
 
 
-def _draw(matches: GivenMatches, verified: dict[Pair, NDArray[np.uint32]], rng: np.random.Generator) -> _Pairs:
-    """Random verified matches as rays."""
+def draw_rays(
+    matches: GivenMatches,
+    verified: dict[Pair, NDArray[np.uint32]],
+    rng: np.random.Generator,
+    *,
+    most_pairs: int = _MAX_PAIRS,
+    most_matches: int = _MAX_MATCHES,
+) -> MatchedRays:
+    """Random verified matches as rays, at most so many of each of at most so many pairs."""
     keypoints, views = matches.keypoints(), matches.views
     keys = list(verified)
-    drawn = [keys[i] for i in sorted(rng.permutation(len(keys))[:_MAX_PAIRS])]
+    drawn = [keys[i] for i in sorted(rng.permutation(len(keys))[:most_pairs])]
     parts = []
     for a, b in drawn:
-        taken = verified[(a, b)][rng.permutation(len(verified[(a, b)]))[:_MAX_MATCHES]]
+        taken = verified[(a, b)][rng.permutation(len(verified[(a, b)]))[:most_matches]]
         ray, other = (
             views[place].camera.unproject(torch.from_numpy(keypoints[place][taken[:, column]]).double()).numpy()
             for column, place in enumerate((a, b))
@@ -157,10 +164,10 @@ def _draw(matches: GivenMatches, verified: dict[Pair, NDArray[np.uint32]], rng: 
         diagonal = float(np.hypot(*camera.size_hw))
         parts.append((a * ones, b * ones, ray, other, camera.fx * ones, diagonal * ones))
     first, second, *rest = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    return _Pairs(first.astype(int), second.astype(int), *rest)
+    return MatchedRays(first.astype(int), second.astype(int), *rest)
 
 
-def _errors_px(pairs: _Pairs, poses: Array, focal_factor: float) -> tuple[Array, Flags]:
+def errors_px(pairs: MatchedRays, poses: Array, focal_factor: float) -> tuple[Array, Flags]:
     """Under `poses` of the matched views: distances to the epipolar lines [m], and whether in front of both cameras [m]."""
     scaling = np.array([1.0, 1.0, focal_factor])
     rays, others = (_unit(values * scaling) for values in (pairs.rays, pairs.others))

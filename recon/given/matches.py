@@ -65,8 +65,10 @@ def match_given(
 
 
 def _frame(view: View, name: str, masks: Path) -> FrameImage:
+    """As it was laid out: the stored pixels, which may carry an EXIF orientation that the pose knows nothing of."""
     mask = masks / f"{name}.png"
-    return FrameImage(view.name, name, view.time_s, None, view.camera.size_hw, str(mask) if mask.exists() else None)
+    used = str(mask) if mask.exists() else None
+    return FrameImage(view.name, name, view.time_s, None, view.camera.size_hw, used, orientation=1)
 
 
 def posed_model(matches: GivenMatches, places: Sequence[int]) -> pycolmap.Reconstruction:

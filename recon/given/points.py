@@ -18,10 +18,13 @@ from recon.given.frusta import pairs_by_frusta
 from recon.given.matches import GivenMatches, match_given
 from recon.given.refine import Change, change_of, locate, refine
 from recon.given.triangulate import MAX_ERROR_PX, triangulate, write_given_model
+from recon.given.turned import find_turned, may_be_turned, read_turned
 from recon.sfm.colmap_model import tracks_of
 from recon.sfm.settings import MatchSettings
 
 NEIGHBOURS = 12  # views that each is matched with; more adds little but time
+_TO_TELL_TURNS = 4  # likewise, only to tell whether a picture stands on its head
+_MOSTLY = 0.9  # share of matches that fit the poses, below which some pictures may
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,37 @@ def find_points(
     features: conf/poses; size and number of features are used.
     """
     pycolmap.set_random_seed(seed)
+    how: dict[str, Any] = {"features": features, "seed": seed, "threads": threads}
+    asked: dict[str, Any] = {"is_refined": is_refined, "intrinsics": intrinsics, "at_most": at_most}
+    if any(may_be_turned(view) for view in given.views):
+        given = _read_upright(given, _folder(scratch, "turned"), **how)
+    found = _find_points(given, _folder(scratch, "first"), **asked, **how)
+    if found.agreement.fitting < _MOSTLY and found.agreement.median_px is not None:
+        turned = _read_upright(given, _folder(scratch, "unfit"), **how)
+        if turned is not given:
+            found = _find_points(turned, _folder(scratch, "second"), **asked, **how)
+    problem = found.agreement.warning()
+    if problem is not None:
+        warn(problem)
+    return found
+
+
+def _folder(scratch: Path, name: str) -> Path:
+    (scratch / name).mkdir()
+    return scratch / name
+
+
+def _find_points(
+    given: Reconstruction,
+    scratch: Path,
+    *,
+    is_refined: bool,
+    intrinsics: bool,
+    at_most: int | None,
+    features: MatchSettings,
+    seed: int,
+    threads: int | None,
+) -> GivenPoints:
     is_out = given.is_held_out
     used = [i for i, out in enumerate(is_out) if is_refined or not out]
     if at_most is not None and not is_refined and len(used) > at_most:
@@ -87,9 +121,6 @@ def find_points(
     pairs = pairs_by_frusta(views, own, neighbours=NEIGHBOURS)
     matches = match_given(views, pairs, scratch=scratch, features=features, threads=threads)
     agreement = check(matches, np.stack([v.world_from_camera for v in given.views]), np.array(used), seed=seed)
-    problem = agreement.warning()
-    if problem is not None:
-        warn(problem)
     how: dict[str, Any] = {"scratch": scratch, "seed": seed, "threads": threads}
     refined = None
     if is_refined and agreement.median_px is not None:
@@ -104,6 +135,20 @@ def find_points(
     if given.points is None and len(tracks.points):
         given = replace(given, points=tracks.points)
     return GivenPoints(given, agreement, change, model, tuple(used))
+
+
+def _read_upright(
+    given: Reconstruction, scratch: Path, *, features: MatchSettings, seed: int, threads: int | None
+) -> Reconstruction:
+    """The data set with every picture the way round that its pose is for; itself where all are.
+
+    Held-out pictures are matched too, but for this question only.
+    """
+    own = None if given.points is None else given.points.positions
+    pairs = pairs_by_frusta(given.views, own, neighbours=_TO_TELL_TURNS)
+    matches = match_given(given.views, pairs, scratch=scratch, features=features, threads=threads)
+    turns = find_turned(matches, np.stack([view.world_from_camera for view in given.views]), seed=seed)
+    return read_turned(given, turns) if turns else given
 
 
 def _adopt(

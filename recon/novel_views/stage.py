@@ -132,7 +132,7 @@ def _write_depth(folder: Path, raw: list[Path], reconstruction: Reconstruction) 
     step = nice_step(reach * (metres or 1.0))
     for file in raw:
         steps = np.clip(np.load(file, allow_pickle=False) * (metres or 1.0) / step + 0.5, 0, 65535).astype(np.uint16)
-        iio.imwrite(file.with_suffix(".png"), steps, plugin="pillow")
+        file.with_suffix(".png").write_bytes(iio.imwrite("<bytes>", steps, plugin="pillow", extension=".png"))
     info = {
         "depth": "along camera z, at half of the transmittance; 0: nothing was hit; 65535: that far or farther",
         "unit": "metre" if metres else "scene unit (scale unknown)",

@@ -79,7 +79,8 @@ def extract(database: Path, folder: Path, frames: FrameSet, settings: FeatureSet
 
 def detect(folder: Path, frame: FrameImage, settings: FeatureSettings) -> Features:
     """The features of one frame, strongest first, in pixels of the frame; none where its mask is black."""
-    gray = np.asarray(cv2.cvtColor(read_image(folder / frame.image)[..., :3], cv2.COLOR_RGB2GRAY), np.uint8)
+    image = read_image(folder / frame.image, orientation=frame.orientation)
+    gray = np.asarray(cv2.cvtColor(image[..., :3], cv2.COLOR_RGB2GRAY), np.uint8)
     mask = None if frame.mask is None else read_image(folder / frame.mask)[..., 0]
     scale = 1.0 if settings.image_size is None else min(1.0, settings.image_size / max(gray.shape))
     if scale < 1:

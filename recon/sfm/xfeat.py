@@ -65,7 +65,7 @@ class XFeat:
 
     def __call__(self, folder: Path, frame: FrameImage, settings: FeatureSettings) -> LearnedFeatures:
         """The features of one frame in `folder`; none where its mask is black."""
-        pixels = read_image(folder / frame.image)[..., :3]
+        pixels = read_image(folder / frame.image, orientation=frame.orientation)[..., :3]
         mask = None if frame.mask is None else read_image(folder / frame.mask)[..., 0]
         gray = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
         return self.detect(gray, mask, image_size=settings.image_size, max_features=settings.max_features)

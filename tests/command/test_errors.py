@@ -14,6 +14,7 @@ NO_SPACE = OSError(errno.ENOSPC, "No space left on device", "/runs/a/sfm/pairs.t
     [
         NO_SPACE,
         OSError(errno.EROFS, "Read-only file system"),
+        OSError("19200 requested and 7680 written"),
         RuntimeError("[database_sqlite.cc:1350] SQLite error: database or disk is full"),
     ],
 )

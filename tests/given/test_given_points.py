@@ -13,12 +13,15 @@ import torch
 from PIL import Image
 from scipy.spatial.transform import Rotation
 
+from recon.console import take_warnings
 from recon.errors import UserError
 from recon.formats import colmap, transforms_json
 from recon.formats.cameras_json import read_reconstruction
 from recon.formats.image_files import image_size_hw
 from recon.formats.images import read_image
+from recon.formats.photos import read_pixels
 from recon.geometry import Reconstruction, Similarity, View, held_out, invert_rigid
+from recon.geometry.reconstruction import Reading
 from recon.given.agreement import check
 from recon.given.matches import GivenMatches, match_given
 from recon.given.pictures import lay_out, picture_names
@@ -363,3 +366,43 @@ def test_pictures_are_laid_out_upright_opaque_and_masked(tmp_path: Path) -> None
 def test_bad_settings(given: Reconstruction, tmp_path: Path, change: dict, message: str) -> None:
     with pytest.raises(UserError, match=message):
         import_dataset(Workspace(tmp_path / "run"), path=str(given.views[0].image.parent), **{**SETTINGS, **change})
+
+
+def upside_down(given: Reconstruction, folder: Path, places: dict[int, int | None]) -> Reconstruction:
+    """The data set with the pictures at `places` stored turned by half a turn; the values are what EXIF says, None: nothing."""
+    views = list(given.views)
+    for i, tag in places.items():
+        image, exif = folder / f"{i}.png", Image.Exif()
+        if tag is not None:
+            exif[0x0112] = tag
+        pixels = np.asarray(Image.open(views[i].image))
+        Image.fromarray(np.ascontiguousarray(pixels[::-1, ::-1])).save(image, exif=exif)
+        # as the readers of given poses have it: the stored pixels
+        views[i] = replace(views[i], image=image, reading=Reading(1 if tag not in (None, 1) else None))
+    return replace(given, views=tuple(views))
+
+
+@pytest.mark.parametrize("tags", [{1: 3, 3: 3, 4: 3, 8: 3}, {1: None, 2: None, 5: None}])
+def test_pictures_upside_down_for_their_poses_are_found_and_read_turned(
+    given: Reconstruction, tmp_path: Path, tags: dict[int, int | None]
+) -> None:
+    """With an EXIF orientation that tells so, held-out ones (the 9th) too; and without any."""
+    found = find(upside_down(given, tmp_path, tags), tmp_path / "scratch")
+    read = {i: view.reading.orientation for i, view in enumerate(found.reconstruction.views)}
+    assert {i for i, orientation in read.items() if orientation == 3} == set(tags)
+    assert found.agreement.fitting > 0.9 and found.model.num_points3D() > 300
+    told = take_warnings()
+    assert len(told) == 1 and f"{len(tags)} of 10 pictures fit their poses only when they are turned by half" in told[0]
+    for view, true in zip(found.reconstruction.views, given.views, strict=True):
+        np.testing.assert_array_equal(read_pixels(view), read_pixels(true))
+
+
+def test_an_orientation_that_the_poses_do_not_know_of_changes_nothing(given: Reconstruction, tmp_path: Path) -> None:
+    views = []
+    for i, view in enumerate(given.views):
+        image, exif = tmp_path / f"{i}.png", Image.Exif()
+        exif[0x0112] = (1, 3, 6, 8)[i % 4]
+        Image.open(view.image).save(image, exif=exif)
+        views.append(replace(view, image=image, reading=Reading(1 if i % 4 else None)))
+    found = find(replace(given, views=tuple(views)), tmp_path / "scratch")
+    assert found.reconstruction.views == tuple(views) and not take_warnings()
