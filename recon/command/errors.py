@@ -1,7 +1,10 @@
 """How a program ends: a user's mistake in one line with exit code 2, Ctrl-C with 130, a bug with its traceback."""
 
+import os
 import re
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,13 +51,28 @@ def fail(message: str) -> None:
 
 
 def be_quiet_when_interrupted() -> None:
-    """Ctrl-C while everything is still being imported is no bug."""
-    hook = sys.excepthook
+    """Ctrl-C while everything is still being imported is no bug, and a full disk is told once, not by every thread."""
+    hook, thread_hook = sys.excepthook, threading.excepthook
 
     def quiet(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        if issubclass(kind, KeyboardInterrupt):
-            print("\nStopped.", file=sys.stderr)
-        else:
+        if not _was_interrupted(error):
             hook(kind, error, trace)
+            return
+        print("\nStopped.", file=sys.stderr)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)  # the end that a shell expects: 130
 
-    sys.excepthook = quiet
+    def quiet_thread(ended: threading.ExceptHookArgs) -> None:
+        from recon.workspace.files import is_full_disk
+
+        if ended.exc_value is None or not is_full_disk(ended.exc_value):
+            thread_hook(ended)
+
+    sys.excepthook, threading.excepthook = quiet, quiet_thread
+
+
+def _was_interrupted(error: BaseException | None) -> bool:
+    """By Ctrl-C, or for a reason that goes back to it: compiled modules make an ImportError of it."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None

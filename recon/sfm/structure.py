@@ -163,7 +163,7 @@ def _accept(
     if not (frames.is_focal_known or frames.is_lens_exact or is_focal_told(mapped.model)):
         focal = mapped.model.cameras[min(mapped.model.cameras)].mean_focal_length()
         raise UserError(
-            "poses: the camera moved straight ahead and did not turn, so the pictures do not tell its focal length (from "
+            "poses: the camera moved straight ahead, or turned too little, so the pictures do not tell its focal length (from "
             f"{FACTORS[0] * focal:.0f} to {FACTORS[1] * focal:.0f} pixels all fit), and with it how deep the scene is. Film "
             "from the side or with turns, or give the focal length in pixels of the frames: poses.focal_px=..."
         )
