@@ -66,7 +66,7 @@ def match(workspace: Workspace, settings: Settings) -> None:
     """poses/ and its training pictures -> matching/."""
     match_views(
         workspace,
-        reconstruction=read_reconstruction(workspace),
+        reconstruction=read_reconstruction(workspace, needs_tracks=True),
         settings=settings.matching,
         seed=settings.seed,
     )
@@ -76,7 +76,7 @@ def train(workspace: Workspace, settings: Settings) -> None:
     """poses/ and its pictures -> field/."""
     train_field(
         workspace,
-        reconstruction=read_reconstruction(workspace),
+        reconstruction=read_reconstruction(workspace, needs_tracks=True),
         field=settings.field,
         settings=settings.train,
         config_text=workspace.config.read_text(),

@@ -121,6 +121,16 @@ def test_configuration_stays_at_the_border() -> None:
         assert not {n for n in names if n.split(".")[0] in ("hydra", "omegaconf")}, f"{file}: Hydra stays in command/"
 
 
+COLMAP = ("sfm", "given")  # the others get its findings as our nouns: views, poses, tracks
+
+
+def test_colmap_stays_in_its_packages() -> None:
+    others = (
+        file for file in (ROOT / "recon").rglob("*.py") if file.relative_to(ROOT / "recon").parts[0] not in COLMAP
+    )
+    assert not [str(file) for file in others if any(name.split(".")[0] == "pycolmap" for name in imports(file))]
+
+
 # Readers of what people and other programs wrote: a name may be too long for `Path.is_file`, a device or a pipe for `read_bytes`.
 READERS = ("capture", "doctor", "formats", "given", "poses", "render", "score")
 UNSAFE = {"is_file", "is_dir", "exists", "read_bytes", "read_text", "lstat"}

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pycolmap
 
 from recon.doctor.advice import give_advice, time_code
 from recon.doctor.brightness import measure_brightness
@@ -19,11 +18,13 @@ from recon.doctor.coverage import measure_coverage
 from recon.doctor.findings import Findings
 from recon.doctor.links import LINK, links_of, turns_deg
 from recon.doctor.matching import Floats, read_matching
-from recon.doctor.model import largest_model, read_model
+from recon.doctor.model import read_model
 from recon.doctor.stretches import effects_of_frames, find_stretches
 from recon.errors import UserError
 from recon.formats.frame_set import FrameImage, FrameSet
 from recon.formats.frames_json import read_capture
+from recon.geometry import Reconstruction
+from recon.sfm.colmap_model import largest_model
 from recon.sfm.structure import ATTEMPTS, DATABASE
 from recon.workspace import Workspace, read_json, write_json
 
@@ -41,20 +42,18 @@ def failure_told(workspace: Workspace, frames: FrameSet, *, models: Path) -> Ite
         yield
     except UserError as error:
         database = workspace.sfm / DATABASE
-        model = largest_model(models)
+        model = largest_model(models, frames, workspace.frames)
         value = diagnose(workspace, frames, database=database, model=model, unit="units", failure=str(error))
         write_json(workspace.poses_failed, {**value, "attempts": _attempts(models)})
         raise
 
 
-def examine(workspace: Workspace, frames: FrameSet, *, folder: Path) -> None:
-    """Write doctor.json beside the colmap/ and cameras.json of `folder`."""
-    scale = read_json(folder / workspace.cameras_json.name, made_by="python scripts/poses.py")["scale"]
-    model = pycolmap.Reconstruction(folder / "colmap")
+def examine(workspace: Workspace, frames: FrameSet, reconstruction: Reconstruction, *, folder: Path) -> None:
+    """Write doctor.json beside the cameras.json and report.json of `folder`."""
     report = read_json(folder / "report.json", made_by="python scripts/poses.py")
     database = workspace.sfm / Path(report["database"]).name
-    unit = "m" if scale else "units"
-    value = diagnose(workspace, frames, database=database, model=model, unit=unit, failure=None)
+    unit = "m" if reconstruction.scale else "units"
+    value = diagnose(workspace, frames, database=database, model=reconstruction, unit=unit, failure=None)
     write_json(folder / workspace.doctor_json.name, value)
 
 
@@ -63,7 +62,7 @@ def diagnose(
     frames: FrameSet,
     *,
     database: Path,
-    model: pycolmap.Reconstruction | None,
+    model: Reconstruction | None,
     unit: str,
     failure: str | None,
 ) -> dict[str, Any]:
@@ -93,7 +92,7 @@ def diagnose(
 
 
 def _findings(
-    workspace: Workspace, frames: FrameSet, database: Path, reconstruction: pycolmap.Reconstruction | None
+    workspace: Workspace, frames: FrameSet, database: Path, reconstruction: Reconstruction | None
 ) -> Findings:
     matching = read_matching(database, frames)
     model = read_model(reconstruction, frames)

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pycolmap
 from numpy.typing import NDArray
 
 from recon.formats.frame_set import FrameSet
+from recon.sfm.database import read_matches
 from recon.sfm.diagnosis import NO_PARALLAX
 
 Ints = NDArray[np.int64]
@@ -59,22 +59,19 @@ def read_matching(database: Path, frames: FrameSet) -> Matching:
         return no_matching(n)
     place = {image: i for i, image in enumerate(frames.images)}
     diagonals = [float(np.hypot(*frame.size_hw)) for frame in frames.frames]
-    with pycolmap.Database.open(database) as opened:
-        places = {image.image_id: place[image.name] for image in opened.read_all_images()}
-        pixels = {i: opened.read_keypoints(image)[:, :2].astype(np.float64) for image, i in places.items()}
-        pair_ids, geometries = opened.read_two_view_geometries()
-        raw = {pair_id: len(matches) for pair_id, matches in zip(*opened.read_all_matches(), strict=True)}
+    found = read_matches(database)
+    places = {image: place[name] for image, name in found.names.items()}
+    pixels = {places[image]: of_image for image, of_image in found.pixels.items()}
     rows: list[tuple[int, int, int, int, bool, float]] = []
     neighbours = [(np.zeros((0, 2)), np.zeros((0, 2)))] * (n - 1)
-    for pair_id, geometry in zip(pair_ids, geometries, strict=True):
-        ids = pycolmap.pair_id_to_image_pair(pair_id)
-        inliers, (i, j) = np.asarray(geometry.inlier_matches, np.int64).reshape(-1, 2), (places[k] for k in ids)
+    for pair in found.pairs:
+        inliers, (i, j) = pair.inliers, (places[image] for image in pair.images)
         ends = pixels[i][inliers[:, 0]], pixels[j][inliers[:, 1]]
         if i > j:
             (i, j), ends = (j, i), ends[::-1]
         moved = np.linalg.norm(ends[0] - ends[1], axis=1) / diagonals[i]
         motion = float(np.median(moved)) if len(moved) else np.nan
-        rows.append((i, j, raw.get(pair_id, 0), len(inliers), int(geometry.config) in NO_PARALLAX, motion))
+        rows.append((i, j, pair.matches, len(inliers), pair.configuration in NO_PARALLAX, motion))
         if j == i + 1:
             neighbours[i] = ends
     table = np.array(sorted(rows)).reshape(-1, 6)

@@ -1,15 +1,15 @@
-"""What the model says of each frame and each point, read from the COLMAP model with its tracks."""
+"""What the reconstruction and its tracks say of each frame and each point."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-import pycolmap
 import scipy.sparse
+import torch
 from numpy.typing import NDArray
 
 from recon.doctor.matching import Floats, Ints
-from recon.formats.frame_set import MIN_FRAMES, FrameSet
+from recon.formats.frame_set import FrameSet
+from recon.geometry import Reconstruction, View, invert_rigid
 
 GRID = 8  # the picture is cut into GRID x GRID cells; the share of cells with a point is the picture covered
 
@@ -48,43 +48,39 @@ class Model:
         return shared
 
 
-def largest_model(folder: Path) -> pycolmap.Reconstruction | None:
-    """The model with the most frames of all that mapping has left anywhere below `folder`; None below MIN_FRAMES."""
-    models = [pycolmap.Reconstruction(file.parent) for file in sorted(folder.rglob("images.bin"))]
-    largest = max(models, key=lambda model: (model.num_reg_images(), model.num_points3D()), default=None)
-    return largest if largest is not None and largest.num_reg_images() >= MIN_FRAMES else None
-
-
-def read_model(reconstruction: pycolmap.Reconstruction | None, frames: FrameSet) -> Model:
-    """The model as arrays; None (nothing was mapped) is a model of no frame."""
+def read_model(reconstruction: Reconstruction | None, frames: FrameSet) -> Model:
+    """What a reconstruction of the frames says, as arrays; None (nothing was mapped) is a model of no frame."""
     n = len(frames.frames)
     poses, error, occupancy = np.full((n, 4, 4), np.nan), np.full(n, np.nan), np.zeros(n)
-    if reconstruction is None or reconstruction.num_points3D() == 0:
+    if reconstruction is None or not len(reconstruction.tracks.points):
         none = scipy.sparse.csr_matrix((n, 0), dtype=np.int32)
         return Model(np.zeros(n, bool), poses, error, occupancy, np.zeros((0, 3)), none, np.zeros(0))
-    place = {image: i for i, image in enumerate(frames.images)}
-    points = {point_id: p for p, point_id in enumerate(sorted(reconstruction.points3D))}
-    positions = np.array([reconstruction.points3D[point_id].xyz for point_id in points])
+    place = {frame.name: i for i, frame in enumerate(frames.frames)}
+    tracks, positions = reconstruction.tracks, reconstruction.tracks.points.positions
     rows, columns = [], []
-    for image in (reconstruction.image(image_id) for image_id in reconstruction.reg_image_ids()):
-        i, camera_from_world = place[image.name], image.cam_from_world()
-        poses[i] = np.vstack([camera_from_world.inverse().matrix(), [0, 0, 0, 1]])
-        seen = image.get_observation_points2D()
-        pixels = np.array([point.xy for point in seen]).reshape(-1, 2)
-        ids = np.array([points[point.point3D_id] for point in seen], np.int64)
-        assert image.camera is not None
-        projected = image.camera.img_from_cam(camera_from_world * positions[ids])
-        if len(ids):
-            error[i] = np.nanmedian(np.linalg.norm(np.asarray(projected) - pixels, axis=1))
-            occupancy[i] = _occupancy(pixels, frames.frames[i].size_hw)
-        rows.append(np.full(len(np.unique(ids)), i))
-        columns.append(np.unique(ids))
+    for k, view in enumerate(reconstruction.views):
+        i, mine = place[view.name], tracks.views == k
+        poses[i] = view.world_from_camera
+        if mine.any():
+            off = _projected(view, positions[tracks.indices[mine]]) - tracks.pixels[mine]
+            error[i] = np.nanmedian(np.linalg.norm(off, axis=1))
+            occupancy[i] = _occupancy(tracks.pixels[mine], frames.frames[i].size_hw)
+        seen = tracks.seen_by(k)
+        rows.append(np.full(len(seen), i))
+        columns.append(seen)
     row, column = np.concatenate(rows), np.concatenate(columns)
-    sees = scipy.sparse.csr_matrix((np.ones(len(row), np.int32), (row, column)), shape=(n, len(points)))
+    sees = scipy.sparse.csr_matrix((np.ones(len(row), np.int32), (row, column)), shape=(n, len(positions)))
     centers = poses[:, :3, 3]
     return Model(
         np.isfinite(centers).all(1), poses, error, occupancy, positions, sees, _widest(sees, positions, centers)
     )
+
+
+def _projected(view: View, positions: Floats) -> Floats:
+    """Pixels [k, 2] of world positions [k, 3]; NaN behind the camera."""
+    camera_from_world = invert_rigid(view.world_from_camera)
+    local = positions @ camera_from_world[:3, :3].T + camera_from_world[:3, 3]
+    return view.camera.project(torch.from_numpy(local)).numpy()
 
 
 def _occupancy(pixels: Floats, size_hw: tuple[int, int]) -> float:

@@ -12,8 +12,10 @@ import pycolmap
 from numpy.typing import NDArray
 
 from recon.formats.frame_set import FrameImage, FrameSet
-from recon.geometry import Camera, View, invert_rigid
+from recon.geometry import View, invert_rigid
 from recon.given.pictures import lay_out
+from recon.sfm.colmap_model import colmap_camera, rigid3d
+from recon.sfm.database import verified
 from recon.sfm.features import extract, feature_settings
 from recon.sfm.pairs import Pair, match
 from recon.sfm.settings import MatchSettings
@@ -31,12 +33,11 @@ class GivenMatches:
     def verified(self) -> dict[Pair, NDArray[np.uint32]]:
         """Matches [m, 2] (features of i, of j) that one two-view geometry explains, by pair; the poses play no part."""
         with pycolmap.Database.open(self.database) as opened:
-            ids, geometries = opened.read_two_view_geometries()
+            pairs = list(verified(opened))
         found = {}
-        for pair_id, geometry in zip(ids, geometries, strict=True):
-            a, b = (image_id - 1 for image_id in pycolmap.pair_id_to_image_pair(pair_id))
+        for (first, second), geometry in pairs:
             if len(geometry.inlier_matches):
-                found[(a, b)] = np.asarray(geometry.inlier_matches)
+                found[(first - 1, second - 1)] = np.asarray(geometry.inlier_matches)
         return dict(sorted(found.items()))
 
     def keypoints(self) -> list[NDArray[np.float32]]:
@@ -88,20 +89,6 @@ def posed_model(matches: GivenMatches, places: Sequence[int]) -> pycolmap.Recons
         model.add_image(image)
         model.register_frame(frame.frame_id)
     return model
-
-
-def rigid3d(b_from_a: NDArray[np.float64]) -> pycolmap.Rigid3d:
-    """COLMAP's noun for a rigid [4, 4]."""
-    return pycolmap.Rigid3d(pycolmap.Rotation3d(b_from_a[:3, :3]), b_from_a[:3, 3])
-
-
-def colmap_camera(camera: Camera) -> pycolmap.Camera:
-    """COLMAP's camera of the same model, parameters and pixel convention; its focal length counts as known."""
-    h, w = camera.size_hw
-    params = [camera.fx, camera.fy, camera.cx, camera.cy, *camera.distortion]
-    theirs = pycolmap.Camera(model=camera.model, width=w, height=h, params=params)
-    theirs.has_prior_focal_length = True
-    return theirs
 
 
 def _write_cameras(database: Path, views: Sequence[View], names: Sequence[str]) -> None:

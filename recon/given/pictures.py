@@ -33,7 +33,7 @@ def lay_out(views: Sequence[View], pictures: Path, masks: Path) -> list[str]:
 def picture_names(views: Sequence[View]) -> list[str]:
     """What a COLMAP model calls the views' pictures: their paths from the folder that holds all of them.
 
-    So names tell apart pictures of one name in different folders; recon.pixels.lines_of_sight relies on it.
+    So names tell apart pictures of one name in different folders.
     """
     pictures = [view.image.resolve() for view in views]
     top = Path(os.path.commonpath([picture.parent for picture in pictures]))

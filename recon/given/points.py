@@ -1,6 +1,6 @@
 """Sparse points of a data set that brings poses, from the pictures that are not held out.
 
-The points carry tracks (which picture saw them where), so training gets its lines of sight (recon.train.sightings) as after
+The points carry tracks (which picture saw them where), so training gets its lines of sight (recon.pixels.free_space) as after
 structure from motion. Held-out pictures take no part: where points lie would tell what those pictures show.
 """
 
@@ -17,8 +17,9 @@ from recon.given.agreement import Agreement, check
 from recon.given.frusta import pairs_by_frusta
 from recon.given.matches import GivenMatches, match_given
 from recon.given.refine import Change, change_of, locate, refine
-from recon.given.triangulate import MAX_ERROR_PX, points_of, triangulate, write_model
+from recon.given.triangulate import MAX_ERROR_PX, triangulate, write_given_model
 from recon.given.turned import find_turned, may_be_turned, read_turned
+from recon.sfm.colmap_model import tracks_of
 from recon.sfm.settings import MatchSettings
 
 NEIGHBOURS = 12  # views that each is matched with; more adds little but time
@@ -39,7 +40,7 @@ class GivenPoints:
     def write(self, folder: Path, reconstruction: Reconstruction) -> None:
         """Write the model in the world of `reconstruction`: the same views, turned and scaled."""
         world_from_given = reconstruction.world_from_capture @ self.reconstruction.world_from_capture.inverse()
-        write_model(folder, self.model, self.places, reconstruction.views, world_from_given)
+        write_given_model(folder, self.model, self.places, reconstruction.views, world_from_given)
 
     def report(self) -> dict[str, Any]:
         """What poses/report.json says of it; keys as after structure from motion where they mean the same."""
@@ -129,8 +130,10 @@ def _find_points(
     change = None
     if refined is not None:
         given, change = _adopt(given, refined, used, taught, model, seed=seed)
-    if given.points is None:
-        given = replace(given, points=points_of(model))
+    tracks = tracks_of(model, {place + 1: i for place, i in enumerate(used)})
+    given = replace(given, tracks=tracks)
+    if given.points is None and len(tracks.points):
+        given = replace(given, points=tracks.points)
     return GivenPoints(given, agreement, change, model, tuple(used))
 
 

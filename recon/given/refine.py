@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from recon.console import warn
 from recon.geometry import Camera, Similarity, View, align_points, invert_rigid
 from recon.geometry.transforms import Array
-from recon.given.matches import GivenMatches, colmap_camera
+from recon.given.matches import GivenMatches
 from recon.given.triangulate import MAX_ERROR_PX, triangulate
+from recon.sfm.colmap_model import colmap_camera
 
 _ROUNDS = 2
 _LOOSE = 3.0  # first round: points may be off by this many times the median distance to the epipolar line

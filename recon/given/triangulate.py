@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pycolmap
 
-from recon.geometry import Points, Similarity, View, invert_rigid
-from recon.given.matches import GivenMatches, colmap_camera, posed_model, rigid3d
+from recon.geometry import Similarity, View, invert_rigid
+from recon.given.matches import GivenMatches, posed_model
 from recon.given.pictures import picture_names
+from recon.sfm.colmap_model import colmap_camera, move, rigid3d
 
 MAX_ERROR_PX = 4.0  # of a point in each of its pictures: COLMAP's own limit
 
@@ -44,15 +45,7 @@ def triangulate(
     return model
 
 
-def points_of(model: pycolmap.Reconstruction) -> Points | None:
-    """The model's points as our noun; None when it has none."""
-    found = [model.point3D(point_id) for point_id in sorted(model.point3D_ids())]
-    if not found:
-        return None
-    return Points(np.stack([point.xyz for point in found]), np.stack([point.color for point in found]).astype(np.uint8))
-
-
-def write_model(
+def write_given_model(
     folder: Path,
     model: pycolmap.Reconstruction,
     places: Sequence[int],
@@ -64,8 +57,7 @@ def write_model(
     places [m]: where among `views` the model's images 1 to m belong.
     """
     names = picture_names(views)
-    rotation = pycolmap.Rotation3d(world_from_model.rotation)
-    model.transform(pycolmap.Sim3d(world_from_model.scale, rotation, world_from_model.translation))
+    move(model, world_from_model)
     for image_id, image in model.images.items():
         image.name = names[places[image_id - 1]]
     present = {places[image_id - 1] for image_id in model.images}

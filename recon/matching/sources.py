@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
 
 import numpy as np
 import scipy.sparse
@@ -13,6 +12,7 @@ from recon.geometry.transforms import Array
 
 BEST_ANGLE_DEG = 6.0  # between the lines of sight of two pictures: enough parallax, little change of looks
 ANGLE_BELOW_DEG, ANGLE_ABOVE_DEG = 3.0, 9.0  # how fast smaller and larger angles lose
+MIN_TRACK = 3  # observations, of a point that is believed
 MIN_SHARED = 8  # points, of a source
 MIN_KNOWN = 30  # points of a view, else all views' depths bound its own
 
@@ -30,33 +30,17 @@ class SparseScene:
         return local[local[:, 2] > 0]
 
 
-def sparse_scene(reconstruction: Reconstruction, views: Sequence[View], model: Path) -> SparseScene:
-    """Points by the tracks of the COLMAP model where there is one, else by which frusta hold them; maybe no points."""
-    if model.is_dir():
-        return _scene_of_tracks(views, model)
-    points = reconstruction.points
-    positions = np.zeros((0, 3)) if points is None else points.positions
+def sparse_scene(reconstruction: Reconstruction, views: Sequence[View]) -> SparseScene:
+    """Points by their tracks where there are any, else by which frusta hold them; maybe no points."""
+    tracks = reconstruction.tracks
+    if len(tracks):
+        is_believed = tracks.lengths >= MIN_TRACK
+        rank = np.cumsum(is_believed) - 1
+        place = {view.name: i for i, view in enumerate(reconstruction.views)}
+        seen = (tracks.seen_by(place[view.name]) for view in views)
+        return SparseScene(tracks.points.positions[is_believed], tuple(rank[ids[is_believed[ids]]] for ids in seen))
+    positions = np.zeros((0, 3)) if reconstruction.points is None else reconstruction.points.positions
     return SparseScene(positions, tuple(_in_frustum(positions, view) for view in views))
-
-
-def _scene_of_tracks(views: Sequence[View], model: Path) -> SparseScene:
-    import pycolmap
-
-    reconstruction = pycolmap.Reconstruction(str(model))
-    believed = {key: i for i, (key, p) in enumerate(reconstruction.points3D.items()) if p.track.length() >= 3}
-    rank = {key: i for i, key in enumerate(believed)}
-    positions = np.array([reconstruction.points3D[key].xyz for key in rank]).reshape(-1, 3)
-    by_end: dict[tuple[str, ...], NDArray[np.int64]] = {}
-    for image in reconstruction.images.values():
-        ids = [rank[p.point3D_id] for p in image.points2D if p.point3D_id in rank]
-        by_end[PurePosixPath(image.name).parts] = np.unique(np.array(ids, np.int64))
-    lengths = sorted({len(parts) for parts in by_end}, reverse=True)
-    empty = np.zeros(0, np.int64)
-    seen = []
-    for view in views:
-        parts = view.image.resolve().parts
-        seen.append(next((by_end[parts[-n:]] for n in lengths if parts[-n:] in by_end), empty))
-    return SparseScene(positions, tuple(seen))
 
 
 def _in_frustum(positions: Array, view: View) -> NDArray[np.int64]:

@@ -76,7 +76,12 @@ def import_dataset(
         workspace.poses,
         settings={"dataset": settings, "scale": scale},
         inputs=given.files,
-        also={"features": [features.image_size, features.max_features], "seed": seed, "given": _digest(given)},
+        also={
+            "features": [features.image_size, features.max_features],
+            "seed": seed,
+            "given": _digest(given),
+            "tracks": 1,
+        },
     )
     if run.is_finished:
         say("poses: up to date")

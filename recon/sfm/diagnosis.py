@@ -7,6 +7,7 @@ import numpy as np
 import pycolmap
 
 from recon.formats.frame_set import FrameSet
+from recon.sfm.database import verified
 from recon.sfm.pairs import Pair
 
 _FEW_FEATURES = 300
@@ -48,10 +49,9 @@ def pair_statistics(database: Path, frames: FrameSet, pairs: list[Pair]) -> Pair
     with pycolmap.Database.open(database) as opened:
         images = {image.image_id: image.name for image in opened.read_all_images()}
         keypoints = {i: opened.read_keypoints(i) for i in images}
-        pair_ids, geometries = opened.read_two_view_geometries()
+        found = list(verified(opened))
     motions, linked, flat, turning = [], set(), 0, 0
-    for pair_id, geometry in zip(pair_ids, geometries, strict=True):
-        a, b = pycolmap.pair_id_to_image_pair(pair_id)
+    for (a, b), geometry in found:
         matches = geometry.inlier_matches
         if len(matches) == 0:
             continue

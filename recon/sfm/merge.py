@@ -10,6 +10,8 @@ import numpy as np
 import pycolmap
 
 from recon.geometry.transforms import Array, Similarity, align_points
+from recon.sfm.colmap_model import move
+from recon.sfm.database import verified
 from recon.sfm.mapping import Mapping
 
 Feature = tuple[int, int]  # image, place of the feature in it
@@ -41,11 +43,7 @@ def _attach(whole: pycolmap.Reconstruction, part: pycolmap.Reconstruction, given
     whole_from_part = _fit(*pairs, np.random.default_rng(given.seed)) if pairs is not None else None
     if whole_from_part is None:
         return False
-    part.transform(
-        pycolmap.Sim3d(
-            whole_from_part.scale, pycolmap.Rotation3d(whole_from_part.rotation), whole_from_part.translation
-        )
-    )
+    move(part, whole_from_part)
     for frame_id in new:
         _take(whole, part, frame_id)
     return True
@@ -87,9 +85,8 @@ def _common_points(
     in_whole, in_part = _features(whole), _features(part)
     pairs = {(in_whole[feature], in_part[feature]) for feature in in_whole.keys() & in_part.keys()}
     with pycolmap.Database.open(database) as opened:
-        pair_ids, geometries = opened.read_two_view_geometries()
-    for pair_id, geometry in zip(pair_ids, geometries, strict=True):
-        a, b = pycolmap.pair_id_to_image_pair(pair_id)
+        found = list(verified(opened))
+    for (a, b), geometry in found:
         for i, j in geometry.inlier_matches.tolist():
             for one, other in (((a, i), (b, j)), ((b, j), (a, i))):
                 if one in in_whole and other in in_part:

@@ -8,6 +8,7 @@ import pycolmap
 
 from recon.console import progress
 from recon.formats.frame_set import FrameSet
+from recon.sfm.database import verified
 from recon.sfm.retrieval import global_descriptors, similar_pairs
 from recon.sfm.rig import rig_pairs
 from recon.sfm.settings import MatchSettings
@@ -93,10 +94,7 @@ def weakest_link(database: Path, *, share: float) -> int:
     """
     with pycolmap.Database.open(database) as opened:
         images = [image.image_id for image in opened.read_all_images()]
-        pair_ids, geometries = opened.read_two_view_geometries()
-    edges = [
-        (len(g.inlier_matches), *pycolmap.pair_id_to_image_pair(p)) for p, g in zip(pair_ids, geometries, strict=True)
-    ]
+        edges = [(len(geometry.inlier_matches), *pair) for pair, geometry in verified(opened)]
     group = {image: {image} for image in images}
     for weight, a, b in sorted(edges, reverse=True):
         if weight > 0 and group[a] is not group[b]:

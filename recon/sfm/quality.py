@@ -12,6 +12,7 @@ from scipy.sparse.csgraph import connected_components
 
 from recon.formats.frame_set import FrameSet
 from recon.geometry.transforms import Array
+from recon.sfm.database import verified
 from recon.sfm.lens import family_of
 
 MAX_ERROR = 0.0016  # of the longer side, two pixels of 1280: matches further from their epipolar line disagree
@@ -133,9 +134,8 @@ def _posed_pairs(
     posed = {image_id: model.image(image_id) for image_id in model.reg_image_ids()}
     with pycolmap.Database.open(database) as opened:
         keypoints = {i: opened.read_keypoints(i)[:, :2].astype(np.float64) for i in posed}
-        pair_ids, geometries = opened.read_two_view_geometries()
-    for pair_id, geometry in zip(pair_ids, geometries, strict=True):
-        a, b = pycolmap.pair_id_to_image_pair(pair_id)
+        found = list(verified(opened))
+    for (a, b), geometry in found:
         matches = geometry.inlier_matches
         if len(matches) and a in posed and b in posed and posed[a].frame_id != posed[b].frame_id:
             yield posed[a], posed[b], keypoints[a][matches[:, 0]], keypoints[b][matches[:, 1]]

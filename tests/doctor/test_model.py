@@ -9,8 +9,9 @@ import pytest
 
 from recon.doctor.coverage import is_near, measure_coverage, one_sided
 from recon.doctor.matching import no_matching, read_matching
-from recon.doctor.model import largest_model, read_model
+from recon.doctor.model import Model, read_model
 from recon.formats.frame_set import FrameImage, FrameSet
+from recon.sfm.colmap_model import largest_model, reconstruction_of
 from tests.doctor.findings import walk_model
 
 N_FRAMES, N_POINTS, N_EXTRA = 7, 60, 11
@@ -32,6 +33,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pycolmap.Recon
     images = sorted((image.name for image in model.images.values()), reverse=True)
     frames = tuple(FrameImage(name, name, None, None, SIZE_HW) for name in images)
     return folder / "database.db", model, FrameSet("photos", frames, is_camera_shared=True)
+
+
+def model_of(made: tuple, reconstruction: pycolmap.Reconstruction | None = None) -> Model:
+    database, model, frames = made
+    return read_model(reconstruction_of(reconstruction or model, frames, database.parent), frames)
 
 
 def test_matches_and_features_are_counted_by_place(made: tuple) -> None:
@@ -67,7 +73,7 @@ def test_a_database_that_is_not_there_is_nothing_found(made: tuple, tmp_path: Pa
 
 def test_a_true_model_fits_exactly(made: tuple) -> None:
     _, reconstruction, frames = made
-    model = read_model(reconstruction, frames)
+    model = model_of(made)
     images = {image.name: image for image in reconstruction.images.values()}
     assert model.is_registered.all() and np.nanmax(model.error_px) < 1e-6
     np.testing.assert_array_equal(model.n_points, [images[name].num_points3D for name in frames.images])
@@ -78,16 +84,15 @@ def test_a_true_model_fits_exactly(made: tuple) -> None:
 
 
 def test_a_shift_of_all_pixels_is_the_error(made: tuple) -> None:
-    _, reconstruction, frames = made
+    _, reconstruction, _frames = made
     shifted = pycolmap.Reconstruction(reconstruction)
     camera = next(iter(shifted.cameras.values()))
     camera.params = [600.0, 323.0, 244.0, 0.02]
-    np.testing.assert_allclose(read_model(shifted, frames).error_px, 5.0, rtol=1e-6)
+    np.testing.assert_allclose(model_of(made, shifted).error_px, 5.0, rtol=1e-6)
 
 
 def test_widest_angles_are_those_of_the_two_outermost_rays(made: tuple) -> None:
-    _, reconstruction, frames = made
-    model = read_model(reconstruction, frames)
+    model = model_of(made)
     sees = model.sees.toarray() > 0
     for p in range(0, N_POINTS, 7):
         rays = model.centers[sees[:, p]] - model.positions[p]
@@ -97,13 +102,13 @@ def test_widest_angles_are_those_of_the_two_outermost_rays(made: tuple) -> None:
 
 
 def test_shared_points_are_sets_that_overlap(made: tuple) -> None:
-    model = read_model(made[1], made[2])
+    model = model_of(made)
     sees = model.sees.toarray() > 0
     assert model.shared_points()[1, 4] == (sees[1] & sees[4]).sum() and model.shared_points()[2, 2] == 0
 
 
 def test_nothing_mapped_is_a_model_of_no_frame(made: tuple, tmp_path: Path) -> None:
-    assert largest_model(tmp_path) is None
+    assert largest_model(tmp_path, made[2], made[0].parent) is None
     model = read_model(None, made[2])
     assert not model.is_registered.any() and model.shared_points().shape == (N_FRAMES, N_FRAMES)
     assert measure_coverage(model) is None
@@ -116,13 +121,15 @@ def test_the_largest_model_below_a_folder_is_taken(made: tuple, tmp_path: Path) 
     for model, name in ((smaller, "rung/0"), (reconstruction, "rung/1/deep")):
         (tmp_path / name).mkdir(parents=True)
         model.write(tmp_path / name)
-    found = largest_model(tmp_path)
-    assert found is not None and found.num_reg_images() == N_FRAMES
+    found = largest_model(tmp_path, made[2], made[0].parent)
+    assert found is not None and len(found.views) == N_FRAMES
     for frame_id in list(smaller.frames)[1 : N_FRAMES - 2]:
         smaller.deregister_frame(frame_id)
     (tmp_path / "alone").mkdir()
     smaller.write(tmp_path / "alone")
-    assert smaller.num_reg_images() == 2 and largest_model(tmp_path / "alone") is None, "two frames are no model"
+    assert smaller.num_reg_images() == 2 and largest_model(tmp_path / "alone", made[2], made[0].parent) is None, (
+        "two frames are no model"
+    )
 
 
 # ---- coverage ------------------------------------------------------------------------------------------------------

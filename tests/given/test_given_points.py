@@ -127,6 +127,7 @@ def test_points_lie_on_the_walls_of_a_turned_and_scaled_world(given: Reconstruct
     assert json.loads((workspace.poses / "stage.json").read_text())["warnings"] == []
     assert {p.name for p in workspace.poses.iterdir()} == {
         "cameras.json", "points.ply", "transforms.json", "colmap", "colmap.log", "report.json", "stage.json",
+        "tracks.npz",
     }  # fmt: skip
     check_model(workspace, read)
 
@@ -149,9 +150,19 @@ def check_model(workspace: Workspace, read: Reconstruction) -> None:
             pixel = view.camera.project(torch.from_numpy(point[:3])).numpy()
             errors.append(np.linalg.norm(pixel - feature.xy))
     assert np.median(errors) < 0.5 and max(errors) < 4.1
-    taught = [view.image for view, is_out in zip(read.views, out, strict=True) if not is_out]
-    others = [view.image for view, is_out in zip(read.views, out, strict=True) if is_out]
-    lines = lines_of_sight(workspace.poses / "colmap", taught, others)
+    assert len(read.tracks) == len(errors) and not set(read.tracks.views) & {
+        i for i, is_out in enumerate(out) if is_out
+    }
+    np.testing.assert_array_equal(read.tracks.points.positions, read.points.positions)
+    of_tracks = []
+    for place, view in enumerate(read.views):
+        mine = read.tracks.views == place
+        camera_from_world = invert_rigid(view.world_from_camera)
+        seen = read.tracks.points.positions[read.tracks.indices[mine]]
+        local = torch.from_numpy(seen @ camera_from_world[:3, :3].T + camera_from_world[:3, 3])
+        of_tracks.append(np.linalg.norm(view.camera.project(local).numpy() - read.tracks.pixels[mine], axis=1))
+    np.testing.assert_allclose(np.sort(np.concatenate(of_tracks)), np.sort(errors), atol=1e-6)
+    lines = lines_of_sight(read)
     centers = read.centers[[i for i, is_out in enumerate(out) if not is_out]]
     assert len(lines) > 500
     assert max(np.abs(centers - start).max(1).min() for start in lines.starts[::50]) < 1e-9
@@ -174,11 +185,9 @@ def test_held_out_pictures_teach_nothing(given: Reconstruction, tmp_path: Path) 
 def test_a_part_of_the_pictures_is_enough(given: Reconstruction, tmp_path: Path) -> None:
     found = find(given, tmp_path / "scratch", at_most=5)
     assert found.places == (1, 3, 5, 6, 9) and found.model.num_points3D() > 50
-    found.write(tmp_path / "colmap", given)
-    taught = {given.views[i].image for i in found.places}
-    lines = lines_of_sight(tmp_path / "colmap", taught, {view.image for view in given.views} - taught)
-    everything = lines_of_sight(tmp_path / "colmap", {view.image for view in given.views}, set())
-    assert 0 < len(lines) == len(everything)
+    tracks = found.reconstruction.tracks
+    assert set(tracks.views) == {1, 3, 5, 6, 9} and len(tracks.points) == found.model.num_points3D()
+    assert len(lines_of_sight(found.reconstruction)) == (tracks.n_views >= 4)[tracks.indices].sum() > 0
 
 
 def test_own_points_stay(given: Reconstruction, tmp_path: Path) -> None:

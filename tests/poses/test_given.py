@@ -63,7 +63,7 @@ def test_an_upright_world_is_kept_and_pictures_stay(tmp_path: Path) -> None:
     assert read.is_up_aligned and read.scale is None and read.points is not None
     assert read.views[2].image == (data / "images/002.png").resolve()
     assert sorted(p.name for p in workspace.poses.iterdir()) == [
-        "cameras.json", "colmap", "points.ply", "report.json", "stage.json", "transforms.json",
+        "cameras.json", "colmap", "points.ply", "report.json", "stage.json", "tracks.npz", "transforms.json",
     ]  # fmt: skip
     assert read_metrics(workspace)["poses"]["method"] == "given (transforms)"
 

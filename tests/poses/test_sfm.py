@@ -88,6 +88,7 @@ def test_everything_is_written_and_nothing_else(posed: tuple[Workspace, list[np.
         "doctor.json",
         "report.json",
         "stage.json",
+        "tracks.npz",
     }
     kept = {path.name for path in workspace.sfm.iterdir()}
     assert kept == {"database.db", "matching.txt", "model", "report.json", "colmap.log", "stage.json"}

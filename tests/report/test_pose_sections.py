@@ -9,13 +9,14 @@ import pytest
 
 from recon.doctor import diagnose
 from recon.errors import UserError
-from recon.formats import cameras_json, colmap
+from recon.formats import cameras_json
 from recon.formats.frame_set import FrameImage, FrameSet
 from recon.formats.images import write_image
 from recon.report import poses_reported, write_report
 from recon.report.coverage_map import VIEWS, coverage_map
 from recon.report.link_matrix import link_matrix
 from recon.report.timeline import ROWS, describe, tick_places, timeline
+from recon.sfm.colmap_model import reconstruction_of
 from recon.workspace import Workspace, read_json, write_json
 from tests.report.test_report import Tags
 
@@ -31,7 +32,7 @@ def run_with_poses(root: Path, *, n: int = 12, failure: str | None = None, lost:
     options.num_rigs, options.num_frames_per_rig, options.num_points3D = 1, n, 150
     options.camera_height, options.camera_width = SIZE_HW
     options.camera_params = [600.0, 320.0, 240.0, 0.0]
-    workspace.poses.joinpath("colmap").mkdir(parents=True)
+    workspace.poses.mkdir(parents=True)
     workspace.frames.mkdir()
     workspace.sfm.mkdir()
     with pycolmap.Database.open(workspace.sfm / "database.db") as database:
@@ -45,15 +46,14 @@ def run_with_poses(root: Path, *, n: int = 12, failure: str | None = None, lost:
         write_image(workspace.frames / image, rng.integers(0, 255, (12, 16, 3), dtype=np.uint8))
     records = [{"name": f.name, "image": f.image, "time_s": f.time_s, "sharpness": 0.4, "kept": True} for f in frames]
     write_json(workspace.frames_json, {"kind": "video", "shared_camera": True, "frames": records})
+    reconstruction = reconstruction_of(model, FrameSet("video", frames, True), workspace.frames)
     value = diagnose(
         workspace, FrameSet("video", frames, True), database=workspace.sfm / "database.db",
-        model=None if failure else model, unit="units", failure=failure,
+        model=None if failure else reconstruction, unit="units", failure=failure,
     )  # fmt: skip
     if failure is not None:
         write_json(workspace.poses_failed, {**value, "attempts": [{"name": "careful", "registered": 2, "left": EVIL}]})
         return workspace
-    model.write(workspace.poses / "colmap")
-    reconstruction = colmap.read(workspace.poses / "colmap", images=workspace.frames)
     cameras_json.write(workspace.cameras_json, reconstruction, root=root)
     write_json(workspace.doctor_json, value)
     write_json(
