@@ -8,7 +8,7 @@ from typing import Literal
 from recon.capture.survey import folder_counts, list_photos, words_of
 from recon.errors import UserError
 from recon.formats.image_files import HEIF_INSTALL, HEIF_SUFFIXES, IMAGE_SUFFIXES
-from recon.formats.video import VIDEO_SUFFIXES
+from recon.formats.video_stream import VIDEO_SUFFIXES
 from recon.workspace.reading import is_file, is_folder
 
 # Folders that come with poses: reading only their pictures would throw the poses away.

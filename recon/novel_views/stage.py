@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from recon.console import progress, say
 from recon.formats import cameras_json
 from recon.formats.images import read_image, write_image
-from recon.formats.video import write_video
+from recon.formats.video_writing import write_video
 from recon.geometry import Reconstruction, View
 from recon.novel_views.settings import PATHS, ViewsSettings, check_path
 from recon.render.beside import beside
