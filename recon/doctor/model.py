@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from recon.doctor.matching import Floats, Ints
 from recon.formats.frame_set import FrameSet
 from recon.geometry import Reconstruction, View, invert_rigid
+from recon.geometry.transforms import apply_rigid
 
 GRID = 8  # the picture is cut into GRID x GRID cells; the share of cells with a point is the picture covered
 
@@ -78,8 +79,7 @@ def read_model(reconstruction: Reconstruction | None, frames: FrameSet) -> Model
 
 def _projected(view: View, positions: Floats) -> Floats:
     """Pixels [k, 2] of world positions [k, 3]; NaN behind the camera."""
-    camera_from_world = invert_rigid(view.world_from_camera)
-    local = positions @ camera_from_world[:3, :3].T + camera_from_world[:3, 3]
+    local = apply_rigid(invert_rigid(view.world_from_camera), positions)
     return view.camera.project(torch.from_numpy(local)).numpy()
 
 
