@@ -22,6 +22,7 @@ from recon.given.pictures import has_transparency
 from recon.given.points import GivenPoints, find_points
 from recon.given.settings import DatasetSettings
 from recon.given.sound import made_sound
+from recon.given.units import points_in_units_of_poses, settled_unit
 from recon.poses.exchange import picture_folder, write_exchange
 from recon.sfm.colmap_log import colmap_log
 from recon.sfm.settings import PoseSettings
@@ -88,11 +89,12 @@ def import_dataset(
     with run as folder:
         why_not = _why_no_points(given, settings)
         found = None if why_not else _find_points(given, folder, settings, features, seed=seed, threads=threads)
+        unit_m = settled_unit(found, given, settings.format, settings.unit_m)
         gps = gps_of(given, workspace)
         turns = turns_of(given, workspace)
         turned, how, up = _upright(found.reconstruction if found else given, settings.align, gps, turns)
         reconstruction, scale_sources = apply_scale(
-            turned, scale, gps=gps, position_error=0.0, unit_m=settings.unit_m, seed=seed
+            turned, scale, gps=gps, position_error=0.0, unit_m=unit_m, seed=seed
         )
         cameras_json.write(folder / "cameras.json", reconstruction, root=workspace.root)
         if found:
@@ -122,7 +124,7 @@ def _find_points(
     threads: int | None,
 ) -> GivenPoints:
     with _scratch(folder) as scratch, colmap_log(folder / "colmap.log"):
-        return find_points(
+        found = find_points(
             given,
             scratch=scratch,
             is_refined=settings.refine,
@@ -132,6 +134,7 @@ def _find_points(
             seed=seed,
             threads=threads,
         )
+        return points_in_units_of_poses(found)
 
 
 def _why_no_points(given: Reconstruction, settings: DatasetSettings) -> str | None:
