@@ -17,8 +17,8 @@ from recon.formats.images import read_image
 from recon.formats.video_writing import write_video
 from recon.geometry import Camera, Points, Reconstruction, Similarity, View, look_at
 from recon.workspace import Workspace, read_metrics
+from tests.poses.world_frame.scale_defaults import SCALE
 from tests.stages import import_dataset
-from tests.world_frame.scale_defaults import SCALE
 
 UP = np.array([0.0, 0.0, 1.0])
 SETTINGS: dict[str, Any] = {
