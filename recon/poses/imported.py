@@ -17,22 +17,22 @@ from recon.formats import cameras_json
 from recon.geometry.geodesy import GpsFix
 from recon.geometry.reconstruction import Reconstruction
 from recon.geometry.transforms import Similarity, rotation_between
-from recon.given.formats import FORMATS
-from recon.given.pictures import has_transparency
-from recon.given.points import GivenPoints, find_points
-from recon.given.settings import DatasetSettings
-from recon.given.sound import made_sound
-from recon.given.units import points_in_units_of_poses, settled_unit
 from recon.poses.exchange import picture_folder, write_exchange
-from recon.sfm.colmap_log import colmap_log
-from recon.sfm.settings import PoseSettings
+from recon.poses.given.formats import FORMATS
+from recon.poses.given.pictures import has_transparency
+from recon.poses.given.points import GivenPoints, find_points
+from recon.poses.given.settings import DatasetSettings
+from recon.poses.given.sound import made_sound
+from recon.poses.given.units import points_in_units_of_poses, settled_unit
+from recon.poses.sfm.colmap_log import colmap_log
+from recon.poses.sfm.settings import PoseSettings
+from recon.poses.world_frame.gps.fixes import gps_of
+from recon.poses.world_frame.scale.metric import apply_scale
+from recon.poses.world_frame.scale.settings import ScaleSettings
+from recon.poses.world_frame.up.align import Up, find_up
+from recon.poses.world_frame.up.held import Turns, turns_of
 from recon.workspace import StageRun, Workspace, write_json
 from recon.workspace.reading import is_file, is_folder
-from recon.world_frame.gps.fixes import gps_of
-from recon.world_frame.scale.metric import apply_scale
-from recon.world_frame.scale.settings import ScaleSettings
-from recon.world_frame.up.align import Up, find_up
-from recon.world_frame.up.held import Turns, turns_of
 
 _UPRIGHT_WITHIN_DEG = 30.0
 _ENOUGH = 200  # pictures: a few minutes on two cores; more give more points of the same places

@@ -15,7 +15,8 @@ from PIL import ExifTags, Image
 
 from recon.capture.photos import ordered_names
 from recon.errors import UserError
-from recon.formats import images, video
+from recon.formats import images
+from recon.formats.video_writing import write_video
 from recon.workspace import Workspace, read_metrics
 from tests.stages import capture_frames
 
@@ -47,7 +48,7 @@ def views(texture: np.ndarray) -> list[np.ndarray]:
 @pytest.fixture
 def clip(tmp_path: Path, views: list[np.ndarray]) -> Path:
     # Little compression: at more, the encoder mends blurred frames from their crisp neighbours.
-    return video.write_video(tmp_path / "walk.mp4", views, fps=20, crf=6)
+    return write_video(tmp_path / "walk.mp4", views, fps=20, crf=6)
 
 
 def photo_folder(folder: Path, pictures: list[np.ndarray], suffix: str = "png") -> Path:
@@ -204,7 +205,7 @@ def test_exposure_jumps_and_blur_are_noted(workspace: Workspace, tmp_path: Path,
     filmed = [view for i, view in enumerate(views) if i % 4 != 3]
     filmed[20:26] = [cv2.blur(view, (9, 9)) for view in filmed[20:26]]
     filmed[34:] = [(view * 0.6).astype(np.uint8) for view in filmed[34:]]
-    frames = capture(workspace, video.write_video(tmp_path / "noted.mp4", filmed, fps=20, crf=6))["frames"]
+    frames = capture(workspace, write_video(tmp_path / "noted.mp4", filmed, fps=20, crf=6))["frames"]
     assert [f["source_index"] for f in frames if "exposure jump" in f["notes"]] == [34]
     assert [f["source_index"] for f in frames if "blur run" in f["notes"]] == list(range(20, 26))
     assert frames[34]["exposure"] == pytest.approx(frames[33]["exposure"] * 0.6**2.2, rel=0.1)
@@ -213,7 +214,7 @@ def test_exposure_jumps_and_blur_are_noted(workspace: Workspace, tmp_path: Path,
 def test_memory_and_disk_do_not_grow_with_the_video(tmp_path: Path, views: list[np.ndarray]) -> None:
     def peak_of(n_rounds: int, run: str) -> int:
         frames = [view for _ in range(n_rounds) for view in (*views, *views[::-1])]
-        path = video.write_video(tmp_path / f"{n_rounds}.mp4", frames, fps=20, crf=25)
+        path = write_video(tmp_path / f"{n_rounds}.mp4", frames, fps=20, crf=25)
         tracemalloc.start()
         capture(Workspace(tmp_path / run), path)
         peak = tracemalloc.get_traced_memory()[1]
@@ -228,7 +229,7 @@ def test_noise_is_still_a_capture(workspace: Workspace, tmp_path: Path) -> None:
     """That noise makes no scene is for the poses stage to say."""
     rng = np.random.default_rng(0)
     noise = [rng.integers(0, 255, (H, W, 3), dtype=np.uint8) for _ in range(20)]
-    assert len(capture(workspace, video.write_video(tmp_path / "noise.mp4", noise, fps=10))["frames"]) == 20
+    assert len(capture(workspace, write_video(tmp_path / "noise.mp4", noise, fps=10))["frames"]) == 20
 
 
 # ---- photos --------------------------------------------------------------------------------------------------------
@@ -428,13 +429,13 @@ def test_damaged_photos_alone_are_refused(workspace: Workspace, tmp_path: Path, 
 
 
 def test_tripod_video(workspace: Workspace, tmp_path: Path, views: list[np.ndarray]) -> None:
-    clip = video.write_video(tmp_path / "still.mp4", [views[0]] * 30, fps=10)
+    clip = write_video(tmp_path / "still.mp4", [views[0]] * 30, fps=10)
     refused(workspace, clip, r"only 1 of 30 frames show different views")
 
 
 @pytest.mark.parametrize(("level", "word"), [(0, "black"), (3, "black"), (255, "white")])
 def test_a_film_of_nothing(workspace: Workspace, tmp_path: Path, level: int, word: str) -> None:
-    clip = video.write_video(tmp_path / "cap.mp4", [np.full((H, W, 3), level, np.uint8)] * 20, fps=10)
+    clip = write_video(tmp_path / "cap.mp4", [np.full((H, W, 3), level, np.uint8)] * 20, fps=10)
     refused(workspace, clip, f"are {word} all over")
 
 
