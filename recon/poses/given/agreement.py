@@ -1,6 +1,6 @@
 """Do given poses fit the pictures? Matches that were verified without them must lie on their epipolar lines.
 
-Where they do not, the usual mistakes (`recon.poses.given.mistakes`) are tried in turn: the one without which the matches fit is named.
+Where they do not, the usual mistakes are tried in turn (`recon.poses.given.mistakes`): the one without which they fit is named.
 """
 
 from dataclasses import dataclass
