@@ -26,7 +26,7 @@ BELOW = {
     "mesh": {"geometry", "formats", "kernels", "surface", "render", "score"},
     "export": {"geometry", "formats", "surface"},
     "show": {"geometry", "formats", "render"},
-    "bench": {"geometry", "formats", "kernels", "pixels", "field", "render", "train"},
+    "bench": {"geometry", "formats", "kernels", "synthetic", "pixels", "field", "render", "train"},
     "command": {"configuration", "pipeline", "poses"},
 }
 WITHIN = {  # sub-packages that have an order: which of their neighbours each may import

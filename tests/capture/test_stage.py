@@ -302,6 +302,16 @@ def test_duplicates_are_dropped(workspace: Workspace, tmp_path: Path, views: lis
     assert reasons == [None, None, None, None, "duplicate", "duplicate"]
 
 
+def test_small_copies_of_photos_are_dropped(workspace: Workspace, tmp_path: Path, views: list[np.ndarray]) -> None:
+    """Thumbnails beside the photos: the same view twice, and perhaps on both sides of what is held out."""
+    folder = photo_folder(tmp_path / "photos", views[:8:2])
+    for i, size in enumerate(((100, 56), (80, 45), (64, 36))):
+        small = np.asarray(Image.fromarray(views[2 * i]).resize(size, Image.Resampling.BICUBIC))
+        images.write_image(folder / f"z_thumb_{i}.jpg", small)
+    reasons = [frame["reason"] for frame in capture(workspace, folder)["frames"]]
+    assert reasons == [None] * 4 + ["duplicate"] * 3
+
+
 def test_photos_held_upright_are_turned_into_the_same_camera(
     workspace: Workspace, tmp_path: Path, views: list[np.ndarray]
 ) -> None:
@@ -432,6 +442,23 @@ def test_a_film_of_nothing(workspace: Workspace, tmp_path: Path, level: int, wor
 def test_unknown_suffix(workspace: Workspace, tmp_path: Path) -> None:
     (tmp_path / "walk.xyz").write_text("?")
     refused(workspace, tmp_path / "walk.xyz", "expected a video")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("photos.zip", "is an archive. Unpack it"),
+        ("IMG_%04d.jpg", "is a pattern of names. Give the folder: capture.source="),
+        ("*.jpg", "is a pattern of names"),
+        ("raw", "holds no images but raw ones"),
+    ],
+)
+def test_other_things_that_people_give(workspace: Workspace, tmp_path: Path, name: str, said: str) -> None:
+    (tmp_path / "photos.zip").write_bytes(b"PK")
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw/DSC_1.NEF").write_bytes(b"II*")
+    refused(workspace, tmp_path / name, said)
+    refused(workspace, Path("https://example.org/walk.mp4"), "is an address")
 
 
 @pytest.mark.parametrize(

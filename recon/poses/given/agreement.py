@@ -1,19 +1,17 @@
 """Do given poses fit the pictures? Matches that were verified without them must lie on their epipolar lines.
 
-Where they do not, the usual mistakes are tried in turn: poses of another convention, of a neighbour, another focal length. The one
-under which the matches fit is named.
+Where they do not, the usual mistakes are tried in turn (`recon.poses.given.mistakes`): the one without which they fit is named.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from recon.geometry import invert_rigid
 from recon.geometry.transforms import Array
 from recon.poses.given.matches import GivenMatches
+from recon.poses.given.mistakes import MISTAKES, Mistake
 from recon.poses.sfm.pairs import Pair
 
 Flags = NDArray[np.bool_]
@@ -24,7 +22,6 @@ _FAR_DEG = 0.5  # rays that meet at less cannot tell front from back
 _MIN_FITTING = 0.5
 _EXACT = 0.0025  # of the diagonal, 2.5 px of a picture of 800x600: above, sightings miss what the field resolves
 _MIN_PAIRS_SHARE = 0.1
-_FLIP = np.diag([1.0, -1.0, -1.0, 1.0])
 
 
 @dataclass(frozen=True)
@@ -37,7 +34,12 @@ class Agreement:
     median_px: float | None  # distance to the epipolar line; None without matches
     is_exact: bool  # whether that is under 0.25 % of the diagonal
     fitting: float  # share within 1.5 % of the diagonal and in front of both cameras
-    cause: str | None  # what explains a poor fit, and what to do
+    mistake: Mistake | None  # what explains a poor fit
+
+    @property
+    def is_refuted(self) -> bool:
+        """Whether most matches contradict the poses."""
+        return self.fitting < _MIN_FITTING
 
     def warning(self) -> str | None:
         """In plain words what looks wrong; None when nothing does."""
@@ -47,7 +49,7 @@ class Agreement:
                 "poses can hardly be checked and give few points: are the pictures sharp, textured, of one scene?"
             )
         if self.fitting < _MIN_FITTING:
-            why = self.cause or (
+            why = (self.mistake and self.mistake.words) or (
                 "No usual mistake of convention explains it: check that poses and pictures belong together, in this order. "
                 "dataset.refine=true mends noise, dataset=capture finds poses anew."
             )
@@ -56,7 +58,8 @@ class Agreement:
                 f"{self.median_px:.1f} px off in the median. {why}"
             )
         if not self.is_exact:
-            what = self.cause or "It blurs the result; dataset.refine=true adjusts the poses to the pictures."
+            blurs = "It blurs the result; dataset.refine=true adjusts the poses to the pictures."
+            what = (self.mistake and self.mistake.words) or blurs
             return (
                 f"the given poses are inexact: matched features are {self.median_px:.1f} px off in the median (under 1 is "
                 f"good). {what}"
@@ -76,38 +79,6 @@ class MatchedRays:
     diagonal_px: Array  # [m] of its picture
 
 
-_Change = Callable[[Array], Array]  # poses [n, 4, 4] in order of capture -> poses
-_FLIPPED = (
-    "They fit with the camera axes y and z flipped: OpenGL axes were given for OpenCV ones, or the reverse. Multiply every "
-    "pose from the right by diag(1, -1, -1, 1)."
-)
-_INVERTED = (
-    "They fit when inverted: camera_from_world was given for world_from_camera. Invert every matrix; should the next run "
-    "find flipped axes, follow that too."
-)
-_QUARTER = (
-    "They fit with the cameras turned by a quarter about the optical axis, as when pictures were rotated after the poses "
-    "were found. Rotate the pictures back, or the poses with them."
-)
-_HALF = "They fit with the cameras upside down. Turn pictures or poses by half a turn about the optical axis."
-_LATE = "They fit when each picture takes the pose of the {} one. Check that poses and pictures are in the same order."
-_REVERSED = "They fit in reverse: the first pose belongs to the last picture. Check the order."
-_FOCAL = "They fit with {:g} times the focal length: the intrinsics are for pictures of another size. Correct them."
-# cause, the poses without it, and the factor of the focal length without it
-_MISTAKES: tuple[tuple[str, _Change, float], ...] = (
-    (_FLIPPED, lambda poses: poses @ _FLIP, 1.0),
-    (_INVERTED, invert_rigid, 1.0),
-    (_INVERTED, lambda poses: invert_rigid(poses) @ _FLIP, 1.0),  # of OpenGL axes
-    (_QUARTER, lambda poses: poses @ _roll(90), 1.0),
-    (_QUARTER, lambda poses: poses @ _roll(-90), 1.0),
-    (_HALF, lambda poses: poses @ _roll(180), 1.0),
-    (_LATE.format("next"), lambda poses: np.concatenate([poses[1:], poses[-1:]]), 1.0),
-    (_LATE.format("previous"), lambda poses: np.concatenate([poses[:1], poses[:-1]]), 1.0),
-    (_REVERSED, lambda poses: poses[::-1], 1.0),
-    *((_FOCAL.format(factor), lambda poses: poses, factor) for factor in (0.5, 0.7, 1.4, 2.0)),
-)
-
-
 def check(matches: GivenMatches, poses: Array, places: Array, *, seed: int) -> Agreement:
     """How the matches agree with the given poses, and what is likely wrong with them.
 
@@ -122,19 +93,20 @@ def check(matches: GivenMatches, poses: Array, places: Array, *, seed: int) -> A
     errors, in_front = errors_px(pairs, poses[places], 1.0)
     is_exact = bool(np.median(errors / pairs.diagonal_px) < _EXACT)
     fitting = _share(pairs, errors, in_front, FITS)
-    cause = None
+    mistake = None
     if fitting < _MIN_FITTING or not is_exact:
-        cause = _likely_cause(pairs, poses, places, at_least=1.5 * _share(pairs, errors, in_front, _FITS_WELL))
-    return Agreement(len(pairs.first), found, tried, float(np.median(errors)), is_exact, fitting, cause)
+        mistake = _likely_mistake(pairs, poses, places, at_least=1.5 * _share(pairs, errors, in_front, _FITS_WELL))
+    return Agreement(len(pairs.first), found, tried, float(np.median(errors)), is_exact, fitting, mistake)
 
 
-def _likely_cause(pairs: MatchedRays, poses: Array, places: Array, *, at_least: float) -> str | None:
+def _likely_mistake(pairs: MatchedRays, poses: Array, places: Array, *, at_least: float) -> Mistake | None:
     """The mistake without which most matches, and a share of `at_least`, fit well; None where there is none."""
     shares = [
-        _share(pairs, *errors_px(pairs, change(poses)[places], factor), _FITS_WELL) for _, change, factor in _MISTAKES
+        _share(pairs, *errors_px(pairs, mistake.change(poses)[places], mistake.focal_factor), _FITS_WELL)
+        for mistake in MISTAKES
     ]
     best = int(np.argmax(shares))
-    return _MISTAKES[best][0] if shares[best] >= max(_MIN_FITTING, at_least) else None
+    return MISTAKES[best] if shares[best] >= max(_MIN_FITTING, at_least) else None
 
 
 def _share(pairs: MatchedRays, errors: Array, in_front: Flags, limit: float) -> float:
@@ -191,9 +163,3 @@ def _in_front(rays: Array, others: Array, baseline: Array) -> Flags:
 
 def _unit(vectors: Array) -> Array:
     return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
-
-
-def _roll(angle_deg: float) -> Array:
-    """A turn [4, 4] about the optical axis."""
-    c, s = np.round([np.cos(np.radians(angle_deg)), np.sin(np.radians(angle_deg))], 12)
-    return np.array([[c, -s, 0, 0], [s, c, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1.0]])

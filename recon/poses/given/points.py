@@ -12,10 +12,11 @@ import numpy as np
 import pycolmap
 
 from recon.console import say, warn
-from recon.geometry import Reconstruction
+from recon.geometry import Points, Reconstruction
 from recon.poses.given.agreement import Agreement, check
 from recon.poses.given.frusta import pairs_by_frusta
 from recon.poses.given.matches import GivenMatches, match_given
+from recon.poses.given.mistakes import MIRROR
 from recon.poses.given.refine import Change, change_of, locate, refine
 from recon.poses.given.triangulate import MAX_ERROR_PX, triangulate, write_given_model
 from recon.poses.given.turned import find_turned, may_be_turned, read_turned
@@ -85,13 +86,30 @@ def find_points(
         given = _read_upright(given, _folder(scratch, "turned"), **how)
     found = _find_points(given, _folder(scratch, "first"), **asked, **how)
     if found.agreement.fitting < _MOSTLY and found.agreement.median_px is not None:
-        turned = _read_upright(given, _folder(scratch, "unfit"), **how)
-        if turned is not given:
-            found = _find_points(turned, _folder(scratch, "second"), **asked, **how)
+        better = _without_mistake(given, found.agreement) or _read_upright(given, _folder(scratch, "unfit"), **how)
+        if better is not given:
+            found = _find_points(better, _folder(scratch, "second"), **asked, **how)
     problem = found.agreement.warning()
     if problem is not None:
         warn(problem)
     return found
+
+
+def _without_mistake(given: Reconstruction, agreement: Agreement) -> Reconstruction | None:
+    """The data set with the poses that its author meant, said; None where no mistake of convention is certain."""
+    mistake = agreement.mistake
+    if mistake is None or not mistake.is_mended or not agreement.is_refuted:
+        return None
+    poses = mistake.change(np.stack([view.world_from_camera for view in given.views]))
+    views = [replace(view, world_from_camera=pose) for view, pose in zip(given.views, poses, strict=True)]
+    points = given.points
+    if mistake.is_mirrored and points is not None:
+        points = Points(points.positions @ MIRROR[:3, :3], points.colors)
+    warn(
+        f"the given poses do not fit the pictures ({agreement.fitting:.0%} of the matched features agree with them), but without "
+        f"a mistake of convention they do, and are read so. {mistake.words}"
+    )
+    return replace(given, views=tuple(views), points=points)
 
 
 def _folder(scratch: Path, name: str) -> Path:

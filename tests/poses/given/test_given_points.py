@@ -52,6 +52,15 @@ SETTINGS: dict[str, Any] = {
     "threads": 2,
 }
 FLIP = np.diag([1.0, -1.0, -1.0, 1.0])
+UNREAL = np.array([[0.0, 0, 1, 0], [1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1]])  # its camera axes from ours
+BODY = np.array([[0.0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
+
+
+def quaternions_read(poses: np.ndarray, order: list[int]) -> np.ndarray:
+    """Poses whose quaternions x y z w are taken for others."""
+    wrong = poses.copy()
+    wrong[:, :3, :3] = Rotation.from_quat(Rotation.from_matrix(poses[:, :3, :3]).as_quat()[:, order]).as_matrix()
+    return wrong
 
 
 @pytest.fixture(scope="module")
@@ -259,6 +268,12 @@ def test_exact_poses_raise_no_alarm(matches: GivenMatches) -> None:
         (invert_rigid, "camera_from_world"),
         (lambda p: invert_rigid(p) @ FLIP, "camera_from_world"),
         (lambda p: FLIP @ invert_rigid(p), "camera_from_world"),
+        (lambda p: quaternions_read(p, [3, 0, 1, 2]), "order w x y z"),
+        (lambda p: quaternions_read(p, [1, 2, 3, 0]), "order x y z w"),
+        (lambda p: invert_rigid(quaternions_read(invert_rigid(p), [1, 2, 3, 0])), "order x y z w"),
+        (lambda p: np.diag([1.0, 1, -1, 1]) @ p @ np.diag([1.0, -1, 1, 1]), "left-handed program (Unity)"),
+        (lambda p: np.diag([1.0, -1, 1, 1]) @ p @ np.linalg.inv(UNREAL), "left-handed program (Unreal)"),
+        (lambda p: p @ np.linalg.inv(BODY), "look along their x axis"),
         (lambda p: p @ np.array([[0, -1, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1.0]]), "quarter"),
         (lambda p: p @ np.diag([-1.0, -1, 1, 1]), "upside down"),
         (lambda p: np.roll(p, 1, axis=0), "pose of the next one"),
@@ -294,12 +309,24 @@ def test_noise_is_told_from_nonsense(
     assert warning is not None and re.search(said, warning)
 
 
-def test_flipped_axes_are_reported_by_the_stage(given: Reconstruction, tmp_path: Path) -> None:
-    wrong = [replace(view, world_from_camera=view.world_from_camera @ FLIP) for view in given.views]
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda pose: pose @ FLIP, "axes y and z flipped"),
+        (lambda pose: np.diag([1.0, -1, 1, 1]) @ pose @ np.diag([1.0, -1, 1, 1]), "left-handed program (Unity)"),
+    ],
+)
+def test_a_certain_mistake_of_convention_is_mended_and_told(
+    given: Reconstruction, tmp_path: Path, change: Callable[[np.ndarray], np.ndarray], said: str
+) -> None:
+    wrong = [replace(view, world_from_camera=change(view.world_from_camera)) for view in given.views]
     data, workspace = write(tmp_path / "data", replace(given, views=tuple(wrong))), Workspace(tmp_path / "run")
-    import_dataset(workspace, path=str(data), **SETTINGS)
+    import_dataset(workspace, path=str(data), **{**SETTINGS, "align": "keep"})
     warnings = json.loads((workspace.poses / "stage.json").read_text())["warnings"]
-    assert any("axes y and z flipped" in warning for warning in warnings)
+    assert len(warnings) == 1 and said in warnings[0] and "are read so" in warnings[0]
+    true = {(view.image.parent.name, view.image.name): view.world_from_camera for view in given.views}
+    for view in read_reconstruction(workspace).views:
+        np.testing.assert_allclose(view.world_from_camera, true[view.image.parent.name, view.image.name], atol=1e-6)
 
 
 def test_silhouettes_are_left_to_themselves_unless_asked(given: Reconstruction, tmp_path: Path) -> None:
