@@ -11,13 +11,14 @@ from recon.formats.cameras_json import read_reconstruction
 from recon.matching import match_views
 from recon.mesh import build_mesh
 from recon.mesh.comparison import compare_surfaces
-from recon.novel_views.stage import render_path
-from recon.poses import import_dataset, pose_frames
-from recon.report import poses_reported, write_report
+from recon.poses.captured import pose_frames
+from recon.poses.imported import import_dataset
 from recon.score.stage import evaluate_field
 from recon.score.truth import score_against_truth
+from recon.show.novel_views.stage import render_path
+from recon.show.report import poses_reported, write_report
+from recon.show.viewer.stage import open_viewer
 from recon.train import train_field
-from recon.viewer.stage import open_viewer
 from recon.workspace import Workspace
 
 
@@ -66,7 +67,7 @@ def match(workspace: Workspace, settings: Settings) -> None:
     """poses/ and its training pictures -> matching/."""
     match_views(
         workspace,
-        reconstruction=read_reconstruction(workspace),
+        reconstruction=read_reconstruction(workspace, needs_tracks=True),
         settings=settings.matching,
         seed=settings.seed,
     )
@@ -76,7 +77,7 @@ def train(workspace: Workspace, settings: Settings) -> None:
     """poses/ and its pictures -> field/."""
     train_field(
         workspace,
-        reconstruction=read_reconstruction(workspace),
+        reconstruction=read_reconstruction(workspace, needs_tracks=True),
         field=settings.field,
         settings=settings.train,
         config_text=workspace.config.read_text(),

@@ -83,6 +83,13 @@ def test_disk_trouble_is_the_users_to_mend(tmp_path: Path, code: int) -> None:
     assert names(tmp_path) == []
 
 
+def test_numpy_says_a_full_disk_in_words_of_its_own(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="No space left"), replace_folder(tmp_path / "matching"):
+        raise OSError("57600 requested and 3968 written")  # ndarray.tofile
+    with pytest.raises(OSError, match="other"), replace_folder(tmp_path / "matching"):
+        raise OSError("other")
+
+
 def test_other_operating_system_errors_stay_bugs(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), replace_file(tmp_path / "value.json"):
         raise FileNotFoundError(errno.ENOENT, "no such file")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -16,17 +16,18 @@ from torch import Tensor
 from recon import kernels
 from recon.bench.parity_cases import (
     LARGE,
+    NEAR,
     Batch,
     Sizes,
     all_samples,
     lit_samples,
     random_batch,
     random_field,
-    random_occupancy,
     random_rays,
+    random_sampling,
 )
-from recon.kernels import LossSettings, StepLattice
-from recon.render.volume import Samples, render_rays_fast, render_rays_fused, sample_visible
+from recon.kernels import AdamStep, LossSettings, Samples
+from recon.render.volume import render_rays_fast, render_rays_fused, segments_of
 from recon.train.gradients import add_gradients, loss_of_rays
 
 # float32 sums in another order; products of half-precision numbers (11 bits) summed in float32; those through four layers and
@@ -86,9 +87,8 @@ def compare_harmonics(device: torch.device, sizes: Sizes) -> Iterator[Compared]:
 def compare_march(device: torch.device, sizes: Sizes) -> Iterator[Compared]:
     """Samples of rays, in constant and in growing steps."""
     for name, cascades, growth in (("march", 1, 0.0), ("march, open scene", 3, 1 / 64)):
-        rays, occupancy = random_rays(device, sizes), random_occupancy(device, sizes, cascades)
-        lattice = StepLattice(sizes.step, growth)
-        found, expected = on_both(device, partial(all_samples, rays, occupancy, lattice))
+        rays, sampling = random_rays(device, sizes), random_sampling(device, sizes, n_cascades=cascades, growth=growth)
+        found, expected = on_both(device, partial(all_samples, rays, sampling))
         yield Compared(name, missed(found, expected, len(rays)), AT_WALLS)
 
 
@@ -121,44 +121,31 @@ def compare_gradients(device: torch.device, sizes: Sizes) -> Iterator[Compared]:
 def loss_and_gradients(batch: Batch) -> tuple[Tensor, ...]:
     """Loss, colours, and the gradients of the backgrounds and of every parameter."""
     batch.field.zero_grad(set_to_none=True)
-    batch.behind.grad = None
-    if kernels.fused(batch.behind.device) is None:  # the definition, in full precision on a GPU too
-        value, colors = loss_of_rays(
-            batch.field, batch.rays, batch.samples, batch.targets, batch.behind, batch.known_distances, batch.loss
-        )
+    behind = batch.targets.backgrounds
+    behind.grad = None
+    everything = (batch.field, batch.rays, batch.samples, batch.targets, batch.loss)
+    if kernels.fused(behind.device) is None:  # the definition, in full precision on a GPU too
+        value, colors = loss_of_rays(*everything)
         value.backward()
     else:
-        value, colors = add_gradients(
-            batch.field,
-            batch.rays,
-            batch.samples,
-            targets=batch.targets,
-            backgrounds=batch.behind,
-            loss=batch.loss,
-            known_distances=batch.known_distances,
-        )
-    gradients = [parameter.grad for parameter in (batch.behind, *batch.field.parameters())]
+        value, colors = add_gradients(*everything)
+    gradients = [parameter.grad for parameter in (behind, *batch.field.parameters())]
     return value.detach(), colors.detach(), *(g.clone() for g in gradients if g is not None)
 
 
 def compare_looking(device: torch.device, sizes: Sizes) -> Iterator[Compared]:
     """Rays with early end: the samples that light reaches, colours, opacities, distances."""
     field, rays = random_field(device, sizes, is_open=True), random_rays(device, sizes)
-    occupancy, lattice = random_occupancy(device, sizes, 2), StepLattice(sizes.step, 1 / 64)
+    sampling = random_sampling(device, sizes, n_cascades=2, growth=1 / 64)
     with the_reference(device):
-        samples = all_samples(rays, occupancy, lattice)
+        samples = all_samples(rays, sampling)
         expected = lit_samples(field, rays, samples)
         exact = render_rays_fast(rays, samples, density_fn=field.density, color_fn=field.color, min_weight=0.0)
-    march: dict[str, Any] = {
-        "near": 0.05,
-        "occupied": occupancy[1],
-        "layout": occupancy[0],
-        "lattice": lattice,
-        "field": field.fused(),
-    }
-    found = sample_visible(rays, offsets=torch.full((len(rays),), 0.5, device=device), **march)
+    segments, fused = segments_of(rays, sampling, near=NEAR), field.fused()
+    assert fused is not None
+    found = fused.march_visible(segments, sampling, None)
     yield Compared("march with early end", missed(found, expected, len(rays)), AT_WALLS)
-    rendered = render_rays_fused(rays, min_weight=0.0, **march)
+    rendered = render_rays_fused(segments, sampling, fused, min_weight=0.0)
     yield Compared("views: colours", error(rendered.color, exact.color), HALF)
     yield Compared("views: opacities", error(rendered.opacity, exact.opacity), HALF)
     off = (rendered.distance - exact.distance).abs() > 1e-2 * sizes.step + 1e-3 * exact.distance
@@ -170,10 +157,12 @@ def compare_optimizer(device: torch.device, sizes: Sizes) -> Iterator[Compared]:
     parameters, gradients, mean, square = (torch.rand(sizes.points, 4, device=device) for _ in range(4))
     gradients[::3] = 0
 
+    numbers = AdamStep(0.01, betas=(0.9, 0.99), epsilon=1e-15, count=3, decay=0.01)
+
     def both() -> Tensor:
-        own = [tensor.clone() for tensor in (parameters, gradients, mean, square)]
-        kernels.adam_step(*own, learning_rate=0.01, betas=(0.9, 0.99), epsilon=1e-15, step=3, decay=0.01)
-        return torch.cat(own)
+        values, rates, means, squares = (tensor.clone() for tensor in (parameters, gradients, mean, square))
+        kernels.adam_step(values, rates, means, squares, numbers)
+        return torch.cat([values, rates, means, squares])
 
     yield Compared("Adam", error(*on_both(device, both)), SINGLE)
 

@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
+from recon import kernels
 from recon.field import FieldShape, RadianceField
 from recon.geometry import Rays
-from recon.kernels import HashLayout, LossSettings, OccupancyLayout, StepLattice
-from recon.render.volume import Samples, sample_rays
+from recon.kernels import HashLayout, LossSettings, OccupancyLayout, RayTargets, Samples, Sampling, StepLattice
+from recon.render.volume import segments_of
 
+NEAR = 0.05  # where rays begin
 OPAQUE = 4.605170  # optical depth at which a hundredth of the light is left
 
 
@@ -35,24 +36,23 @@ class Batch:
     field: RadianceField
     rays: Rays
     samples: Samples
-    targets: Tensor  # [n, 3]
-    behind: Tensor  # [n, 3], wants a gradient
-    known_distances: Tensor  # [n]
+    targets: RayTargets  # whose backgrounds want a gradient
     loss: LossSettings
 
 
 def random_batch(device: torch.device, sizes: Sizes, loss: LossSettings, *, is_open: bool) -> Batch:
     """Rays with the samples that light reaches; half of their distances are known."""
     field, rays = random_field(device, sizes, is_open=is_open), random_rays(device, sizes)
-    occupancy = random_occupancy(device, sizes, 2 if is_open else 1)
-    n = len(rays)
+    sampling, n = random_sampling(device, sizes, n_cascades=2 if is_open else 1), len(rays)
     return Batch(
         field=field,
         rays=rays,
-        samples=lit_samples(field, rays, all_samples(rays, occupancy, StepLattice(sizes.step, 0.0))),
-        targets=torch.rand(n, 3, device=device),
-        behind=torch.rand(n, 3, device=device, requires_grad=True),
-        known_distances=3 * torch.rand(n, device=device) * (torch.rand(n, device=device) < 0.5),
+        samples=lit_samples(field, rays, all_samples(rays, sampling)),
+        targets=RayTargets(
+            colors=torch.rand(n, 3, device=device),
+            backgrounds=torch.rand(n, 3, device=device, requires_grad=True),
+            known_distances=3 * torch.rand(n, device=device) * (torch.rand(n, device=device) < 0.5),
+        ),
         loss=loss,
     )
 
@@ -63,10 +63,10 @@ def random_rays(device: torch.device, sizes: Sizes) -> Rays:
     return Rays(-2.5 * directions + 0.5 * torch.randn(sizes.rays, 3, device=device), directions)
 
 
-def random_occupancy(device: torch.device, sizes: Sizes, n_cascades: int) -> tuple[OccupancyLayout, Tensor]:
-    """A third of all cells."""
+def random_sampling(device: torch.device, sizes: Sizes, *, n_cascades: int, growth: float = 0.0) -> Sampling:
+    """In a third of all cells."""
     layout = OccupancyLayout(n_cascades, sizes.cells)
-    return layout, torch.rand(layout.shape, device=device) < 0.3
+    return Sampling(torch.rand(layout.shape, device=device) < 0.3, StepLattice(sizes.step, growth))
 
 
 def random_field(device: torch.device, sizes: Sizes, *, is_open: bool) -> RadianceField:
@@ -82,18 +82,15 @@ def random_field(device: torch.device, sizes: Sizes, *, is_open: bool) -> Radian
     return field
 
 
-def all_samples(rays: Rays, occupancy: tuple[OccupancyLayout, Tensor], lattice: StepLattice) -> Samples:
+def all_samples(rays: Rays, sampling: Sampling) -> Samples:
     """Of rays in occupied cells."""
-    layout, occupied = occupancy
-    offsets = torch.full((len(rays),), 0.5, device=rays.origins.device)
-    return sample_rays(rays, near=0.05, offsets=offsets, occupied=occupied, layout=layout, lattice=lattice)
+    return kernels.march(segments_of(rays, sampling, near=NEAR), sampling)
 
 
 @torch.no_grad()
 def lit_samples(field: RadianceField, rays: Rays, samples: Samples) -> Samples:
     """Those that more than a hundredth of the light reaches: neither side looks behind them."""
-    positions = rays.origins[samples.ray_indices] + samples.t[:, None] * rays.directions[samples.ray_indices]
-    optical = field.density(positions)[0] * (samples.t_ends - samples.t_starts)
+    optical = field.density(samples.positions(rays))[0] * samples.lengths
     total = torch.cumsum(optical.double(), 0) - optical
     counts = torch.bincount(samples.ray_indices, minlength=len(rays))
     first = torch.cumsum(counts, 0) - counts

@@ -1,8 +1,7 @@
 """One training step, kernel by kernel, against the ceilings, and the native back end against the reference."""
 
 import statistics
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -11,8 +10,8 @@ from recon.bench.ceilings import Ceilings, random_rows
 from recon.bench.timing import seconds, seconds_once
 from recon.field import FieldShape, RadianceField
 from recon.geometry import Rays
-from recon.kernels import LossSettings, OccupancyLayout, StepLattice, native
-from recon.render.volume import Samples, sample_rays, sample_visible
+from recon.kernels import LossSettings, OccupancyLayout, RayTargets, Samples, Sampling, StepLattice, native
+from recon.render.volume import segments_of
 from recon.train.gradients import add_gradients
 from recon.train.optimizer import SparseAdam
 
@@ -54,8 +53,7 @@ class Step:
         starts, ends = (edge.reshape(-1).to(device) for edge in (edges[:, :-1], edges[:, 1:]))
         self.samples = Samples(torch.arange(n, device=device).repeat_interleave(samples_per_ray), starts, ends)
         self.colors = torch.rand(n, 3).to(device)
-        self.layout, self.lattice = OccupancyLayout(1, 128), StepLattice(2 / 512, 0.0)
-        self.occupied = self._ball().to(device)
+        self.sampling = Sampling(ball(OccupancyLayout(1, 128)).to(device), StepLattice(2 / 512, 0.0))
         self.optimizer = SparseAdam(list(self.field.parameters()), betas=(0.9, 0.99), epsilon=1e-15)
         self._become_opaque()
 
@@ -65,36 +63,23 @@ class Step:
         kernels.use("native" if device.type == "cpu" else "triton", device, threads=torch.get_num_threads())
         for _ in range(steps):
             behind = torch.rand_like(self.colors)
-            add_gradients(self.field, self.rays, self.samples, targets=self.colors, backgrounds=behind, loss=LOSS)
+            add_gradients(self.field, self.rays, self.samples, RayTargets(self.colors, behind), LOSS)
             self.optimizer.step(1e-2)
-
-    def _ball(self) -> torch.Tensor:
-        low, side = self.layout.cell_boxes(torch.arange(self.layout.resolution**3))
-        radius = (low + 0.5 * side[:, None]).norm(dim=-1)
-        return ((radius - 0.5).abs() < 0.03).view(self.layout.shape)
 
     def positions(self) -> torch.Tensor:
         """Midpoints [n, 3] of the samples."""
-        along = self.samples.t[:, None] * self.rays.directions[self.samples.ray_indices]
-        return self.rays.origins[self.samples.ray_indices] + along
+        return self.samples.positions(self.rays)
 
     def gradients(self) -> None:
         """Forward, loss and backward over all samples."""
-        add_gradients(self.field, self.rays, self.samples, targets=self.colors, backgrounds=self.colors, loss=LOSS)
+        add_gradients(self.field, self.rays, self.samples, RayTargets(self.colors, self.colors), LOSS)
 
     def march(self) -> Samples:
         """The samples that a training step would draw."""
-        march: dict[str, Any] = {
-            "near": 0.1,
-            "offsets": torch.full_like(self.rays.origins[:, 0], 0.5),
-            "occupied": self.occupied,
-            "layout": self.layout,
-            "lattice": self.lattice,
-        }
-        fused = self.field.fused()
+        segments, fused = segments_of(self.rays, self.sampling, near=0.1), self.field.fused()
         if fused is None:
-            return sample_rays(self.rays, **march)
-        return sample_visible(self.rays, field=fused, **march)
+            return kernels.march(segments, self.sampling)
+        return fused.march_visible(segments, self.sampling, None)
 
     def whole(self) -> None:
         """March, gradients, optimiser: what training repeats."""
@@ -109,6 +94,13 @@ class Step:
         color = [p.numel() for p in self.field.color_layers]
         harmonics = self.field.shape.width * 16  # the view direction gets no gradient
         return 2.0 * len(self.samples) * (3 * (sum(density) + sum(color)) - harmonics)
+
+
+def ball(layout: OccupancyLayout) -> torch.Tensor:
+    """The cells of one cascade near a ball's surface."""
+    low, side = layout.cell_boxes(torch.arange(layout.resolution**3))
+    radius = (low + 0.5 * side[:, None]).norm(dim=-1)
+    return ((radius - 0.5).abs() < 0.03).view(layout.shape)
 
 
 def measure_kernels(ceilings: Ceilings) -> list[KernelTime]:
@@ -158,14 +150,12 @@ def _encode_seconds(step: Step) -> float:
 
 def _gradient_seconds(step: Step) -> tuple[float, float]:
     """Of the networks with compositing and loss, and of the scatter."""
-    field, samples = step.field, step.samples
+    field, targets = step.field, RayTargets(step.colors, step.colors)
     features = native.hash_encode((step.positions() + 1) / 2, field.table.data, field.layout)
-    tensors = (step.rays.origins, step.rays.directions, (samples.ray_indices, samples.t_starts, samples.t_ends))
-    gradients, phases = field.gradient_tensors(), torch.zeros(7, 2, dtype=torch.float64)
+    samples = replace(step.samples, handed_on=features)
+    own, gradients, phases = field.tensors(), field.gradient_tensors(), torch.zeros(7, 2, dtype=torch.float64)
     for repeat in phases:
-        native.field_gradients(
-            *tensors, step.colors, step.colors, field.tensors(), gradients, LOSS, features, phases=repeat
-        )
+        native.field_gradients(step.rays, samples, targets, own, gradients, LOSS, phases=repeat)
     networks, scatter = phases.median(0).values.tolist()
     return networks, scatter
 

@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from recon.capture.keyframes import FINEST_OF_FEW
 from recon.formats.images import write_image
-
-_FIRST_CELL = 1 / 16  # steps: the least that tells two views apart, see `recon.capture.keyframes`
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class Candidates:
     def __init__(self, folder: Path, *, capacity_fn: Callable[[float], int], jpeg_quality: int) -> None:
         folder.mkdir()
         self._folder, self._capacity_fn, self._quality = folder, capacity_fn, jpeg_quality
-        self.cell_steps = _FIRST_CELL
+        self.cell_steps = FINEST_OF_FEW  # the least that tells two views apart
         self.size_hw = (0, 0)
         self._closed: list[_Candidate] = []
         self._open: tuple[_Candidate, NDArray[np.uint8]] | None = None

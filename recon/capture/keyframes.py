@@ -10,9 +10,10 @@ from recon.capture.motion import Motion
 
 # Frames closer than this part of a step are interchangeable: at most one of them is kept.
 _FINEST = 0.25
-# A slow film of few steps may keep closer ones, until there are enough for a field: they still differ by two pixels or so.
-_FINEST_OF_FEW = 1 / 16
-_FEW, _LEAST_STEPS = 40, 2.0
+# A slow film of few steps may keep closer ones, until there are enough for a field: near things still move by a pixel of 1280.
+# A drone that circles ten degrees in 22 s makes one step; a hand that holds still makes a tenth in ten seconds.
+FINEST_OF_FEW = 1 / 40
+_FEW, _LEAST_STEPS = 40, 0.5
 # Candidates for each frame that may be kept, so that windows of any width have a choice.
 _CHOICE = 4
 # Frames this close to the sharpest of their window are as good; the one nearest the window's middle keeps spacing even.
@@ -40,7 +41,7 @@ class Spacing:
     def n_candidates(self, cell_steps: float) -> int:
         """How many frames to hold ready while the length of the video is unknown, one for every `cell_steps`."""
         fewest = self.min_count if self.target_count is None else self.target_count
-        if cell_steps < 2 * _FINEST_OF_FEW:
+        if cell_steps < 2 * FINEST_OF_FEW:
             return 2 * _FEW
         return _CHOICE * (fewest if cell_steps < _FINEST else self.max_count)
 
@@ -86,18 +87,18 @@ def choose_keyframes(
 def count_windows(n_steps: float, spacing: Spacing) -> int:
     """How many windows the path is cut into: the number asked, or one a step within the limits.
 
-    Never so many that frames would be closer than a quarter of a step, or a sixteenth where fewer than 40 would be kept.
+    Never so many that frames would be closer than a quarter of a step, or a fortieth where fewer than 40 would be kept.
 
     >>> spacing = Spacing(target_count=None, min_count=60, max_count=300, max_parallax=0.03, min_overlap=0.85)
-    >>> [count_windows(n_steps, spacing) for n_steps in (96.0, 30.0, 5.0, 1000.0)]
-    [96, 60, 40, 300]
+    >>> [count_windows(n_steps, spacing) for n_steps in (96.0, 30.0, 5.0, 1.0, 0.6, 0.3, 1000.0)]
+    [96, 60, 40, 40, 24, 1, 300]
     """
     wanted = spacing.target_count
     if wanted is None:
         wanted = min(max(math.ceil(n_steps), spacing.min_count), spacing.max_count)
     distinct = int(n_steps / _FINEST + 1e-9)
     if n_steps >= _LEAST_STEPS:
-        distinct = max(distinct, min(_FEW, int(n_steps / _FINEST_OF_FEW + 1e-9)))
+        distinct = max(distinct, min(_FEW, int(n_steps / FINEST_OF_FEW + 1e-9)))
     return max(1, min(wanted, distinct))
 
 

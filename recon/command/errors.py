@@ -1,8 +1,10 @@
 """How a program ends: a user's mistake in one line with exit code 2, Ctrl-C with 130, a bug with its traceback."""
 
-import errno
+import os
 import re
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +29,8 @@ def one_line_errors() -> Iterator[None]:
     except UserError as error:
         fail(str(error))
     except (OSError, RuntimeError) as error:
+        from recon.workspace.files import is_full_disk  # late, so that Ctrl-C meets a program that expects it
+
         if not is_full_disk(error):
             raise
         where = f"{error.filename}: " if isinstance(error, OSError) and error.filename else ""
@@ -39,13 +43,6 @@ def one_line_errors() -> Iterator[None]:
         sys.exit(130)
 
 
-def is_full_disk(error: OSError | RuntimeError) -> bool:
-    """Whether the disk is to blame; SQLite, under COLMAP's databases, says so in words only."""
-    if isinstance(error, OSError):
-        return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-    return bool(re.search(r"disk is full|disk I/O error|No space left on device", str(error)))
-
-
 def fail(message: str) -> None:
     """End with this line. Commands that it names are spelled as this installation has them: scripts/ is not in a wheel."""
     told = message if IS_CHECKOUT else _SCRIPT.sub(r"recon \1", message)
@@ -54,13 +51,28 @@ def fail(message: str) -> None:
 
 
 def be_quiet_when_interrupted() -> None:
-    """Ctrl-C while everything is still being imported is no bug."""
-    hook = sys.excepthook
+    """Ctrl-C while everything is still being imported is no bug, and a full disk is told once, not by every thread."""
+    hook, thread_hook = sys.excepthook, threading.excepthook
 
     def quiet(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        if issubclass(kind, KeyboardInterrupt):
-            print("\nStopped.", file=sys.stderr)
-        else:
+        if not _was_interrupted(error):
             hook(kind, error, trace)
+            return
+        print("\nStopped.", file=sys.stderr)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)  # the end that a shell expects: 130
 
-    sys.excepthook = quiet
+    def quiet_thread(ended: threading.ExceptHookArgs) -> None:
+        from recon.workspace.files import is_full_disk
+
+        if ended.exc_value is None or not is_full_disk(ended.exc_value):
+            thread_hook(ended)
+
+    sys.excepthook, threading.excepthook = quiet, quiet_thread
+
+
+def _was_interrupted(error: BaseException | None) -> bool:
+    """By Ctrl-C, or for a reason that goes back to it: compiled modules make an ImportError of it."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None

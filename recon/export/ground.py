@@ -81,7 +81,7 @@ def write_ground(folder: Path, ground: Ground) -> dict[str, Any]:
     step = max((high - low) / 65534, 1e-9)
     levels = np.where(known, 1 + np.round((np.nan_to_num(ground.heights) - low) / step), 0).astype(np.uint16)
     np.save(folder / "ground.npy", ground.heights.astype(np.float32))
-    iio.imwrite(folder / "ground.png", np.flipud(levels), plugin="pillow")
+    (folder / "ground.png").write_bytes(iio.imwrite("<bytes>", np.flipud(levels), plugin="pillow", extension=".png"))
     return {
         "npy": "ground.npy",
         "png": "ground.png",

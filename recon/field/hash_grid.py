@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from recon import kernels
 from recon.field.hash_grid_kernels import HashGridKernels
 from recon.field.interface import Field
-from recon.geometry.bounds import contract
 from recon.kernels import FieldTensors, HashLayout
 
 N_GEOMETRY = kernels.N_GEOMETRY  # width of the vector between the two networks; entry 0 is the logarithm of the density
@@ -84,7 +83,7 @@ class RadianceField(Field):
 
     def encode(self, positions: Tensor) -> Tensor:
         """Hash-grid features [n, n_encoded] at positions [n, 3]."""
-        unit = (contract(positions) + 2) / 4 if self.shape.is_contracted else (positions + 1) / 2
+        unit = kernels.unit_cube(positions, is_contracted=self.shape.is_contracted)
         return kernels.hash_encode(unit, self.table, self.layout)
 
     def color(self, features: Tensor, directions: Tensor) -> Tensor:

@@ -9,21 +9,15 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 
 from recon.geometry import Rays
-from recon.kernels import LossSettings, StepLattice
-from recon.render.volume import FusedField, Samples
+from recon.kernels import LossSettings, RayTargets, Samples, StepLattice
+from recon.render.volume import FusedField
 
 
 class FieldKernels(FusedField, Protocol):
     """Kernels that join what a field and the renderer do; each gives what the separate functions give, faster."""
 
     def gradients(
-        self,
-        rays: Rays,
-        samples: Samples,
-        targets: Tensor,  # [n, 3]
-        backgrounds: Tensor,  # [n, 3]
-        loss: LossSettings,
-        known_distances: Tensor | None,  # [n], 0 where unknown
+        self, rays: Rays, samples: Samples, targets: RayTargets, loss: LossSettings
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Add the gradients of the loss to the field's `.grad`; loss [], gradient of the backgrounds [n, 3], colours [n, 3]."""
         ...

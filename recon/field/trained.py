@@ -2,23 +2,23 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from recon import kernels
 from recon.console import say
 from recon.errors import UserError
 from recon.field.exposure import NO_EXPOSURES, Exposures
 from recon.field.interface import Field
 from recon.geometry import Camera, Rays, pixel_directions
 from recon.geometry.transforms import Array
-from recon.kernels import OccupancyLayout, StepLattice
+from recon.kernels import Sampling, StepLattice
 from recon.pixels import Scene
 from recon.render.normals import normals_of_depth
 from recon.render.views import RenderedView
-from recon.render.volume import RenderedRays, render_rays_fast, render_rays_fused, sample_rays
+from recon.render.volume import RenderedRays, render_rays_fast, render_rays_fused, segments_of
 
 RAYS_PER_BLOCK = 1 << 13  # bounds memory: the reference looks at every lattice step of these together
 RAYS_PER_BLOCK_FUSED = 1 << 18  # many keep all threads, and a GPU, busy
@@ -34,10 +34,6 @@ class TrainedField:
     lattice: StepLattice
     background: str
     exposures: Exposures = NO_EXPOSURES  # of the pictures that taught it
-
-    @property
-    def layout(self) -> OccupancyLayout:
-        return OccupancyLayout(self.occupied.shape[0], self.occupied.shape[1])
 
     @torch.no_grad()
     def render(self, camera: Camera, world_from_camera: Array) -> RenderedView:
@@ -66,18 +62,13 @@ class TrainedField:
         return color, rendered.opacity, rendered.distance
 
     def _volume(self, rays: Rays) -> RenderedRays:
-        march: dict[str, Any] = {
-            "near": self.scene.near,
-            "occupied": self.occupied,
-            "layout": self.layout,
-            "lattice": self.lattice,
-        }
-        device = rays.origins.device
+        sampling = Sampling(self.occupied, self.lattice)
+        segments = segments_of(rays, sampling, near=self.scene.near)
         fused = self.field.fused()
         if fused is not None:
-            return render_rays_fused(rays, field=fused, **march)
-        samples = sample_rays(rays, offsets=torch.full((len(rays),), 0.5, device=device), **march)
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda"):
+            return render_rays_fused(segments, sampling, fused)
+        samples, kind = kernels.march(segments, sampling), rays.origins.device.type
+        with torch.autocast(kind, dtype=torch.bfloat16, enabled=kind == "cuda"):
             return render_rays_fast(rays, samples, density_fn=self.field.density, color_fn=self.field.color)
 
     def _background(self, directions: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ deep_pixels         grey pictures of more than 8 bits
 masks               which pixels of a picture count
 depth_images        depth that came with the pictures
 photos              the picture of a posed view with its mask, checked against its camera
-video               mp4, mov, mkv, webm, avi in; H.264 mp4 out
+video               mp4, mov, mkv, webm, avi in; video_stream, video_pixels: its parts; video_writing: H.264 mp4 out
 high_dynamic_range  HLG and PQ video frames to ordinary sRGB; interlaced: half pictures to whole ones
 frames_json         our own list of frames, kept and dropped     frame_set   the kept ones, as the poses need them
 cameras_json        our own posed-capture file
@@ -27,7 +27,7 @@ given_poses         what every reader of given poses checks; gathering: what it 
 named_files         files that other files name; clocks: the unit of time stamps
 face_evidence       how each face of a mesh is known
 meshes              triangle meshes: mesh_ply, mesh_obj, mesh_glb
-points_ply          sparse coloured points
+points_ply          sparse coloured points          tracks_npz   which view saw which of them
 open3d_import       the one door to Open3D
 
 Each is imported by its name: what one needs (PyAV, Open3D) the others do without.

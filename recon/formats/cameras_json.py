@@ -1,4 +1,4 @@
-"""Our own posed-capture file: `poses/cameras.json` with `poses/points.ply` beside it.
+"""Our own posed-capture file: `poses/cameras.json` with `poses/points.ply` and `poses/tracks.npz` beside it.
 
 Image paths are stored relative to the run folder where the image lies inside it, else absolute. Conventions:
 docs/conventions.md.
@@ -13,9 +13,12 @@ import numpy as np
 
 from recon.errors import UserError
 from recon.formats.points_ply import read_points, write_points
+from recon.formats.tracks_npz import read_tracks, write_tracks
 from recon.geometry.cameras import Camera
 from recon.geometry.geodesy import Geo
-from recon.geometry.reconstruction import Points, Reading, Reconstruction, Scale, View
+from recon.geometry.points import Points
+from recon.geometry.reconstruction import Reading, Reconstruction, Scale, View
+from recon.geometry.tracks import Tracks
 from recon.geometry.transforms import Similarity
 from recon.workspace import Workspace, read_json, write_json
 from recon.workspace.reading import is_file
@@ -25,25 +28,36 @@ _MADE_BY = "python scripts/poses.py workspace=..."
 
 
 def write(path: Path, reconstruction: Reconstruction, *, root: Path) -> None:
-    """Write `path` (cameras.json) and, where there are points, points.ply beside it; paths relative to `root`."""
+    """Write `path` (cameras.json), tracks.npz and, where there are points, points.ply beside it; paths relative to `root`."""
     if reconstruction.points is not None:
         write_points(path.with_name("points.ply"), reconstruction.points)
+    write_tracks(path.with_name("tracks.npz"), reconstruction.tracks)
     write_json(path, encode(reconstruction, root=root))
 
 
 def read(path: Path, *, root: Path) -> Reconstruction:
     """The inverse of `write`. Raises `UserError` when the file is missing or is not ours."""
     reconstruction = decode(read_json(path, made_by=_MADE_BY), root=root, points=None, source=path)
-    points_ply = path.with_name("points.ply")
-    return replace(reconstruction, points=read_points(points_ply)) if is_file(points_ply) else reconstruction
+    points_ply, tracks_npz = path.with_name("points.ply"), path.with_name("tracks.npz")
+    points = read_points(points_ply) if is_file(points_ply) else None
+    tracks = read_tracks(tracks_npz, n_views=len(reconstruction.views)) if is_file(tracks_npz) else Tracks()
+    return replace(reconstruction, points=points, tracks=tracks)
 
 
-def read_reconstruction(workspace: Workspace) -> Reconstruction:
-    """The posed capture of a run folder, as the poses stage left it; every later stage starts here."""
+def read_reconstruction(workspace: Workspace, *, needs_tracks: bool = False) -> Reconstruction:
+    """The posed capture of a run folder, as the poses stage left it; every later stage starts here.
+
+    needs_tracks: `UserError` where the poses are of a version of recon that kept no tracks.npz.
+    """
     if not is_file(workspace.cameras_json):
         raise UserError(
             f"{workspace.root}: no poses yet ({workspace.cameras_json.name} is missing). Make them with "
             f"`python scripts/poses.py workspace={workspace.root}`, after capture.source=... or with dataset=..."
+        )
+    if needs_tracks and not is_file(workspace.tracks_npz):
+        raise UserError(
+            f"{workspace.root}: its poses have no {workspace.tracks_npz.name}, they were made by an older recon. Make them anew "
+            f"with the same settings: `python scripts/poses.py workspace={workspace.root}` (what is in sfm/ is used again)."
         )
     return read(workspace.cameras_json, root=workspace.root)
 

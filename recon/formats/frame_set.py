@@ -31,6 +31,7 @@ class FrameImage:
     camera: int = 0  # which camera took it: frames of one share a lens
     sensor: str = ""  # which camera of the rig took it
     rig_frame: str = ""  # the moment of the rig
+    orientation: int | None = None  # EXIF code to read the picture with; 1: as stored; None: what the file says
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ from PIL import Image
 
 from recon.errors import UserError
 from recon.formats.deep_pixels import Levels, is_deep, stretched
-from recon.formats.image_files import DAMAGE, IMAGE_SUFFIXES, MAX_PIXELS, opened, orientation_of
+from recon.formats.exif import DAMAGE
+from recon.formats.image_files import IMAGE_SUFFIXES, MAX_PIXELS, opened, orientation_of
 from recon.workspace.reading import is_file
 
 # A larger JPEG is decoded at a half, quarter or eighth of its size where no more is asked for.
@@ -64,11 +65,13 @@ def write_image(path: Path, image: NDArray[np.uint8], *, quality: int = 95) -> N
     suffix = path.suffix.lower()
     if suffix in (".jpg", ".jpeg"):
         # 4:4:4: at half chroma resolution thin coloured edges bleed, and the field would learn the bleeding.
-        iio.imwrite(path, image, plugin="pillow", extension=".jpg", quality=quality, subsampling=0, optimize=True)
+        how: dict[str, Any] = {"extension": ".jpg", "quality": quality, "subsampling": 0, "optimize": True}
     elif suffix == ".png":
-        iio.imwrite(path, image, plugin="pillow", extension=".png", compress_level=4)
+        how = {"extension": ".png", "compress_level": 4}
     else:
         raise ValueError(f"{path.name}: images are written as .jpg or .png")
+    # First in memory: what the encoders say of a full disk is not what a full disk says.
+    path.write_bytes(iio.imwrite("<bytes>", image, plugin="pillow", **how))
 
 
 def resize_image(image: NDArray[np.uint8], size_hw: tuple[int, int]) -> NDArray[np.uint8]:

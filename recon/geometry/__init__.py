@@ -1,9 +1,11 @@
 """Shared nouns and pure maths. Torch, numpy, scipy, no more.
 
 transforms      rigid and similarity transforms     cameras        intrinsics, distortion
+pinhole         a camera without its lens, in numpy
 rays            origin and direction                lines          the point nearest to many lines of sight
 bounds          boxes, and the contraction of all space
 reconstruction  views, points, scale: the hub       mesh           triangles
+points          sparse coloured points              tracks         which view saw which of them, and where
 matched_view    what matching knows of a view       face_evidence  how each face of a mesh is known
 panorama        directions and views of one         geodesy        places on the Earth
 """
@@ -14,11 +16,14 @@ from recon.geometry.face_evidence import Evidence, FaceEvidence
 from recon.geometry.lines import focus_of, nearest_to_lines
 from recon.geometry.matched_view import Kind, MatchedView
 from recon.geometry.mesh import TriangleMesh
+from recon.geometry.points import Points
 from recon.geometry.rays import Rays, pixel_directions, rays_through_pixels, z_of_directions
-from recon.geometry.reconstruction import Points, Reading, Reconstruction, Scale, Split, View, held_out
+from recon.geometry.reconstruction import Reading, Reconstruction, Scale, Split, View, held_out
+from recon.geometry.tracks import Tracks
 from recon.geometry.transforms import (
     Similarity,
     align_points,
+    apply_rigid,
     invert_rigid,
     look_at,
     opencv_from_opengl,
@@ -42,9 +47,11 @@ __all__ = [
     "Scale",
     "Similarity",
     "Split",
+    "Tracks",
     "TriangleMesh",
     "View",
     "align_points",
+    "apply_rigid",
     "contract",
     "focus_of",
     "held_out",

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from recon.geometry.cameras import Camera
 from recon.geometry.geodesy import Geo
+from recon.geometry.points import Points
+from recon.geometry.tracks import Tracks
 from recon.geometry.transforms import Array, Similarity
 
 Split = Literal["train", "test"]
@@ -48,17 +49,6 @@ class View:
 
 
 @dataclass(frozen=True)
-class Points:
-    """Sparse structure-from-motion points."""
-
-    positions: NDArray[np.float64]  # [n, 3] world
-    colors: NDArray[np.uint8]  # [n, 3]
-
-    def __post_init__(self) -> None:
-        assert self.positions.shape == self.colors.shape and self.positions.shape[-1] == 3
-
-
-@dataclass(frozen=True)
 class Scale:
     """How long one world unit is, where that comes from, and how sure it is."""
 
@@ -76,13 +66,14 @@ class Reconstruction:
     """A posed capture. World: right-handed, +z up once `is_up_aligned`, metres once `scale` is known."""
 
     views: tuple[View, ...]
-    points: Points | None = None
+    points: Points | None = None  # of structure from motion, or those that a data set brings
     scale: Scale | None = None  # None: unknown, never silently 1
     is_up_aligned: bool = False
     world_from_capture: Similarity = field(
         default_factory=Similarity.identity
     )  # capture: as SfM or the given poses had it
     geo: Geo | None = None  # where the world lies on the Earth, from the GPS of photos
+    tracks: Tracks = field(default_factory=Tracks)  # of `views`: what our own matching of the pictures rests on
 
     @property
     def centers(self) -> Array:
@@ -114,15 +105,15 @@ class Reconstruction:
         views = tuple(
             replace(view, world_from_camera=new_from_world.poses(view.world_from_camera)) for view in self.views
         )
-        points = self.points and replace(self.points, positions=new_from_world.points(self.points.positions))
         scale = self.scale and replace(self.scale, metres_per_unit=self.scale.metres_per_unit / new_from_world.scale)
         return replace(
             self,
             views=views,
-            points=points,
+            points=None if self.points is None else self.points.transformed(new_from_world),
             scale=scale,
             world_from_capture=new_from_world @ self.world_from_capture,
             geo=self.geo and self.geo.transformed(new_from_world),
+            tracks=self.tracks.transformed(new_from_world),
         )
 
 

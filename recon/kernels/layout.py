@@ -1,5 +1,6 @@
-"""How the two grids lie in memory: the multi-resolution hash table and the occupancy cascades."""
+"""Where things lie: the rows of the hash table, the cells of the occupancy cascades, the distances at which rays are sampled."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -111,8 +112,6 @@ class StepLattice:
 
     def n_steps(self, t_near: float, t_far: float) -> int:
         """Lattice steps needed to cover [t_near, t_far]."""
-        import math
-
         if self.growth == 0:
             return max(math.ceil((t_far - t_near) / self.step), 1)
         t_turn = max(t_near, self.step / self.growth)
@@ -120,38 +119,3 @@ class StepLattice:
         if t_far <= t_turn:
             return max(math.ceil((t_far - t_near) / self.step), 1)
         return max(math.ceil(i_turn + math.log(t_far / t_turn) / self.growth), 1)
-
-
-@dataclass(frozen=True)
-class FieldTensors:
-    """The parameters of a radiance field (recon.field), or their gradients, for the fused kernels.
-
-    `density_layers` [width, n_encoded] and [16, width]; `color_layers` [width, 32], [width, width] and [3, width].
-    """
-
-    layout: HashLayout
-    table: Tensor  # [n_rows, n_features]
-    density_layers: tuple[Tensor, Tensor]
-    color_layers: tuple[Tensor, Tensor, Tensor]
-    is_contracted: bool
-
-    @property
-    def tensors(self) -> tuple[Tensor, ...]:
-        return (self.table, *self.density_layers, *self.color_layers)
-
-
-@dataclass(frozen=True)
-class LossSettings:
-    """What is minimised over a batch of rays, and how its gradient is dampened near the cameras.
-
-    Mean over channels of huber(error, delta) / delta, plus `opacity_loss` times the mean over rays of the binary entropy of
-    the opacity, plus `distortion_loss` times the mean over rays of the distortion (see `recon.train.gradients`), plus
-    `depth_loss` times the mean over rays of |t - d| / d, where the distance d is known and the ray's `median_distance` t exists
-    (0 elsewhere). Gradients of samples nearer than `near_scale` shrink by (t / near_scale)^2; 0: none do.
-    """
-
-    huber_delta: float
-    opacity_loss: float
-    distortion_loss: float
-    depth_loss: float
-    near_scale: float

@@ -5,7 +5,9 @@ import math
 import torch
 from torch import Tensor
 
-from recon.kernels.layout import HashLayout, OccupancyLayout, StepLattice
+from recon.kernels.layout import HashLayout
+from recon.kernels.learning import AdamStep
+from recon.kernels.rays import Samples, Sampling, Segments
 
 N_GEOMETRY = 16  # width of the vector between a field's two networks
 
@@ -13,6 +15,18 @@ LN_2 = math.log(2.0)  # optical depth at which half of the light is left
 
 # Spatial hash of Teschner et al. 2003 as used by Mueller et al. 2022, eq. 4; as wrapping 32-bit integers.
 _PRIMES = (1, 2654435761 - (1 << 32), 805459861)
+
+
+def runs_on(device: torch.device) -> bool:
+    return True
+
+
+def why_missing(device: torch.device) -> None:
+    return None
+
+
+def set_n_threads(n: int) -> None:
+    """Torch's own number holds."""
 
 
 def hash_encode(positions: Tensor, table: Tensor, layout: HashLayout) -> Tensor:
@@ -123,31 +137,21 @@ def spherical_harmonics(directions: Tensor) -> Tensor:
     )
 
 
-def march(
-    origins: Tensor,
-    directions: Tensor,
-    t_near: Tensor,
-    t_far: Tensor,
-    offsets: Tensor,
-    occupied: Tensor,
-    layout: OccupancyLayout,
-    lattice: StepLattice,
-) -> tuple[Tensor, Tensor, Tensor]:
-    if len(origins) == 0 or not bool((t_far > t_near).any()):
-        empty = origins.new_zeros(0)
-        return empty.long(), empty, empty
+def march(segments: Segments, sampling: Sampling) -> Samples:
+    rays, t_near, t_far, lattice = segments.rays, segments.t_near, segments.t_far, sampling.lattice
+    if len(rays) == 0 or not bool((t_far > t_near).any()):
+        empty = t_near.new_zeros(0)
+        return Samples(empty.long(), empty, empty)
     n_steps = lattice.n_steps(float(t_near.min()), float(t_far.max())) + 1
-    index = torch.arange(n_steps, device=origins.device) + offsets[:, None]  # [n, steps]
+    index = torch.arange(n_steps, device=t_near.device) + segments.offsets[:, None]  # [n, steps]
     starts = lattice.distances(index, t_near[:, None])
     ends = lattice.distances(index + 1, t_near[:, None])
     middle = 0.5 * (starts + ends)
     in_range = (middle >= t_near[:, None]) & (middle < t_far[:, None])
     ray_indices, step_indices = in_range.nonzero(as_tuple=True)
-    t = middle[ray_indices, step_indices]
-    cells = layout.cell_indices(origins[ray_indices] + t[:, None] * directions[ray_indices])
-    keep = (cells >= 0) & occupied.flatten()[cells.clamp_min(0)]
-    ray_indices, step_indices = ray_indices[keep], step_indices[keep]
-    return ray_indices, starts[ray_indices, step_indices], ends[ray_indices, step_indices]
+    samples = Samples(ray_indices, starts[ray_indices, step_indices], ends[ray_indices, step_indices])
+    cells = sampling.layout.cell_indices(samples.positions(rays))
+    return samples[(cells >= 0) & sampling.occupied.flatten()[cells.clamp_min(0)]]
 
 
 def occupied_cells(densities: Tensor, is_possible: Tensor, side: float, threshold: float) -> Tensor:
@@ -159,22 +163,22 @@ def occupied_cells(densities: Tensor, is_possible: Tensor, side: float, threshol
     return is_possible & ((thickness > min(0.5 * float(mean), threshold)) | ~is_visited)
 
 
-def render_weights(densities: Tensor, t_starts: Tensor, t_ends: Tensor, ray_indices: Tensor, n_rays: int) -> Tensor:
-    optical = densities * (t_ends - t_starts)
+def render_weights(densities: Tensor, samples: Samples, n_rays: int) -> Tensor:
+    optical = densities * samples.lengths
     # one running sum over all samples, float64 so that subtracting the sum at each ray's start loses nothing
     total = torch.cumsum(optical.double(), 0)
-    counts = torch.bincount(ray_indices, minlength=n_rays)
+    counts = torch.bincount(samples.ray_indices, minlength=n_rays)
     last = torch.cumsum(counts, 0)
     padded = torch.cat([total.new_zeros(1), total])
-    before_ray = padded[(last - counts)][ray_indices]
+    before_ray = padded[(last - counts)][samples.ray_indices]
     before = (padded[:-1] - before_ray).to(densities.dtype)
     return torch.exp(-before) * -torch.expm1(-optical)
 
 
-def median_distance(densities: Tensor, t_starts: Tensor, t_ends: Tensor, ray_indices: Tensor, n_rays: int) -> Tensor:
-    optical = (densities * (t_ends - t_starts)).double()
+def median_distance(densities: Tensor, samples: Samples, n_rays: int) -> Tensor:
+    optical = (densities * samples.lengths).double()
     total = torch.cumsum(optical, 0)
-    last = torch.cumsum(torch.bincount(ray_indices, minlength=n_rays), 0)
+    last = torch.cumsum(torch.bincount(samples.ray_indices, minlength=n_rays), 0)
     padded = torch.cat([total.new_zeros(1), total])
     before_ray = padded[torch.cat([last.new_zeros(1), last[:-1]])]
     # the first sample behind which less than half of the light is left
@@ -182,7 +186,7 @@ def median_distance(densities: Tensor, t_starts: Tensor, t_ends: Tensor, ray_ind
     hit = index < last
     chosen, missing = index[hit], LN_2 - (padded[index[hit]] - before_ray[hit])
     inside = (missing / densities[chosen]).to(densities.dtype)
-    return densities.new_zeros(n_rays).index_put((hit.nonzero()[:, 0],), t_starts[chosen] + inside)
+    return densities.new_zeros(n_rays).index_put((hit.nonzero()[:, 0],), samples.t_starts[chosen] + inside)
 
 
 def accumulate(weights: Tensor, values: Tensor | None, ray_indices: Tensor, n_rays: int) -> Tensor:
@@ -190,23 +194,13 @@ def accumulate(weights: Tensor, values: Tensor | None, ray_indices: Tensor, n_ra
     return weighted.new_zeros(n_rays, weighted.shape[1]).index_add(0, ray_indices, weighted)
 
 
-def adam_step(
-    parameters: Tensor,
-    gradients: Tensor,
-    mean: Tensor,
-    square: Tensor,
-    *,
-    learning_rate: float,
-    betas: tuple[float, float],
-    epsilon: float,
-    step: int,
-    decay: float,
-) -> None:
+def adam_step(parameters: Tensor, gradients: Tensor, mean: Tensor, square: Tensor, numbers: AdamStep) -> None:
+    (keep_mean, keep_square), (correct_mean, correct_square) = numbers.betas, numbers.corrections
     touched = (gradients != 0).any(1).nonzero()[:, 0]
     g = gradients[touched]
-    m = mean[touched].mul_(betas[0]).add_(g, alpha=1 - betas[0])
-    s = square[touched].mul_(betas[1]).addcmul_(g, g, value=1 - betas[1])
+    m = mean[touched].mul_(keep_mean).add_(g, alpha=1 - keep_mean)
+    s = square[touched].mul_(keep_square).addcmul_(g, g, value=1 - keep_square)
     mean[touched], square[touched] = m, s
-    change = learning_rate * (m / (1 - betas[0] ** step)) / ((s / (1 - betas[1] ** step)).sqrt() + epsilon)
-    parameters[touched] = (1 - decay) * parameters[touched] - change
+    change = numbers.learning_rate * (m / correct_mean) / ((s / correct_square).sqrt() + numbers.epsilon)
+    parameters[touched] = (1 - numbers.decay) * parameters[touched] - change
     gradients[touched] = 0

@@ -2,17 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
 
 import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 
 from recon.geometry import Reconstruction, View, focus_of, invert_rigid
-from recon.geometry.transforms import Array
+from recon.geometry.pinhole import pixels_of
+from recon.geometry.transforms import Array, apply_rigid
 
 BEST_ANGLE_DEG = 6.0  # between the lines of sight of two pictures: enough parallax, little change of looks
 ANGLE_BELOW_DEG, ANGLE_ABOVE_DEG = 3.0, 9.0  # how fast smaller and larger angles lose
+MIN_TRACK = 3  # observations, of a point that is believed
 MIN_SHARED = 8  # points, of a source
 MIN_KNOWN = 30  # points of a view, else all views' depths bound its own
 
@@ -26,46 +27,25 @@ class SparseScene:
 
     def local(self, index: int, camera_from_world: Array) -> Array:
         """Positions [k, 3] in the camera frame [4, 4] of the points that view `index` sees, in front of it."""
-        local = self.positions[self.seen[index]] @ camera_from_world[:3, :3].T + camera_from_world[:3, 3]
+        local = apply_rigid(camera_from_world, self.positions[self.seen[index]])
         return local[local[:, 2] > 0]
 
 
-def sparse_scene(reconstruction: Reconstruction, views: Sequence[View], model: Path) -> SparseScene:
-    """Points by the tracks of the COLMAP model where there is one, else by which frusta hold them; maybe no points."""
-    if model.is_dir():
-        return _scene_of_tracks(views, model)
-    points = reconstruction.points
-    positions = np.zeros((0, 3)) if points is None else points.positions
+def sparse_scene(reconstruction: Reconstruction, views: Sequence[View]) -> SparseScene:
+    """Points by their tracks where there are any, else by which frusta hold them; maybe no points."""
+    tracks = reconstruction.tracks
+    if len(tracks):
+        is_believed = tracks.lengths >= MIN_TRACK
+        rank = np.cumsum(is_believed) - 1
+        place = {view.name: i for i, view in enumerate(reconstruction.views)}
+        seen = (tracks.seen_by(place[view.name]) for view in views)
+        return SparseScene(tracks.points.positions[is_believed], tuple(rank[ids[is_believed[ids]]] for ids in seen))
+    positions = np.zeros((0, 3)) if reconstruction.points is None else reconstruction.points.positions
     return SparseScene(positions, tuple(_in_frustum(positions, view) for view in views))
 
 
-def _scene_of_tracks(views: Sequence[View], model: Path) -> SparseScene:
-    import pycolmap
-
-    reconstruction = pycolmap.Reconstruction(str(model))
-    believed = {key: i for i, (key, p) in enumerate(reconstruction.points3D.items()) if p.track.length() >= 3}
-    rank = {key: i for i, key in enumerate(believed)}
-    positions = np.array([reconstruction.points3D[key].xyz for key in rank]).reshape(-1, 3)
-    by_end: dict[tuple[str, ...], NDArray[np.int64]] = {}
-    for image in reconstruction.images.values():
-        ids = [rank[p.point3D_id] for p in image.points2D if p.point3D_id in rank]
-        by_end[PurePosixPath(image.name).parts] = np.unique(np.array(ids, np.int64))
-    lengths = sorted({len(parts) for parts in by_end}, reverse=True)
-    empty = np.zeros(0, np.int64)
-    seen = []
-    for view in views:
-        parts = view.image.resolve().parts
-        seen.append(next((by_end[parts[-n:]] for n in lengths if parts[-n:] in by_end), empty))
-    return SparseScene(positions, tuple(seen))
-
-
 def _in_frustum(positions: Array, view: View) -> NDArray[np.int64]:
-    camera_from_world = invert_rigid(view.world_from_camera)
-    local = positions @ camera_from_world[:3, :3].T + camera_from_world[:3, 3]
-    z = np.where(local[:, 2] > 0, local[:, 2], np.nan)
-    h, w = view.camera.size_hw
-    x, y = local[:, 0] / z * view.camera.fx + view.camera.cx, local[:, 1] / z * view.camera.fy + view.camera.cy
-    return np.flatnonzero((x > 0) & (x < w) & (y > 0) & (y < h))
+    return np.flatnonzero(pixels_of(view.camera, apply_rigid(invert_rigid(view.world_from_camera), positions))[2])
 
 
 def choose_sources(views: Sequence[View], scene: SparseScene, n: int) -> NDArray[np.int32]:

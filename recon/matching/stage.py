@@ -49,8 +49,7 @@ def match_views(
         say(f"matching: skipped: {reason}")
         shutil.rmtree(workspace.matching, ignore_errors=True)
         return None
-    model = workspace.poses / "colmap"
-    inputs = [workspace.cameras_json, workspace.points_ply, model]
+    inputs = [workspace.cameras_json, workspace.points_ply, workspace.tracks_npz]
     run = StageRun(workspace, "matching", workspace.matching, settings=settings, inputs=inputs, also={"seed": seed})
     if run.is_finished:
         say("matching: up to date")
@@ -59,7 +58,7 @@ def match_views(
         work = Path(scratch)
         pictures = Shelf.of(work / "pictures", (read_picture(view, settings.max_size) for view in views))
         shown, shares, chosen = [], [], spread(len(views))
-        for i, known in enumerate(_match(pictures, reconstruction, model, settings, seed, work)):
+        for i, known in enumerate(_match(pictures, reconstruction, settings, seed, work)):
             shares.append(_write(folder, pictures[i], known))
             if i in chosen:
                 shown.append(sheet_row(pictures[i].color, known))
@@ -96,14 +95,13 @@ def _why_not(views: Sequence[View], settings: MatchingSettings) -> str | None:
 def _match(
     pictures: Sequence[Picture],
     reconstruction: Reconstruction,
-    model: Path,
     settings: MatchingSettings,
     seed: int,
     scratch: Path,
 ) -> Iterator[MatchedView]:
     """In the order of `pictures`; `scratch` holds what does not fit into memory."""
     views = training_views(reconstruction)
-    scene = sparse_scene(reconstruction, views, model)
+    scene = sparse_scene(reconstruction, views)
     sources = choose_sources(views, scene, settings.sources)
     with progress("matching", n_sweeps(pictures)) as bar:
         matches = match_pictures(pictures, scene, sources, depth_ranges(views, scene), scratch, seed=seed, bar=bar)

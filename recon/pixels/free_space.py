@@ -4,23 +4,17 @@ Every observation of a sparse point is a line of sight from the camera to the po
 several such lines cross, and whose neighbours they cross too, cannot hold matter: fog is never trained there.
 """
 
-from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recon.errors import UserError
+from recon.geometry import Reconstruction
 from recon.geometry.transforms import Array
 from recon.kernels import OccupancyLayout
 from recon.pixels.scene import Scene
-
-if TYPE_CHECKING:
-    import pycolmap
 
 CELLS = 64  # an axis of each cascade: coarse enough to be crossed often, fine enough to leave a thin shell on surfaces
 MIN_CROSSINGS = 6  # samples of lines in a cell, two a line: three lines
@@ -41,52 +35,17 @@ class LinesOfSight:
         return len(self.starts)
 
 
-def lines_of_sight(model: Path, taught: Collection[Path], others: Collection[Path], *, seed: int = 0) -> LinesOfSight:
-    """The observations of well-seen points in a COLMAP model by the `taught` pictures; at most MAX_LINES, at random.
+def lines_of_sight(reconstruction: Reconstruction, *, seed: int = 0) -> LinesOfSight:
+    """The observations of well-seen points by the training views; at most MAX_LINES, at random.
 
-    others: the capture's other pictures, which must not teach anything. The model's names are ends of the pictures' paths,
-    long enough to tell all of them apart; `UserError` when they are not.
+    Held-out views must not teach anything: a point that they saw too counts, the lines from them do not.
     """
-    import pycolmap
-
-    reconstruction = pycolmap.Reconstruction(str(model))
-    is_taught = _is_taught([image.name for image in reconstruction.images.values()], taught, others, model)
-    believed = {key for key, p in reconstruction.points3D.items() if _n_views(p.track) >= MIN_VIEWS}
-    starts, ends, colors = [np.zeros((0, 3))], [np.zeros((0, 3))], [np.zeros((0, 3), np.uint8)]
-    for image in reconstruction.images.values():
-        if not is_taught[image.name]:
-            continue
-        seen = [reconstruction.points3D[p.point3D_id] for p in image.points2D if p.point3D_id in believed]
-        ends.append(np.array([point.xyz for point in seen]).reshape(-1, 3))
-        colors.append(np.array([point.color for point in seen], np.uint8).reshape(-1, 3))
-        starts.append(np.broadcast_to(image.projection_center(), (len(seen), 3)))
-    keep = np.random.default_rng(seed).permutation(sum(map(len, starts)))[:MAX_LINES]
-    return LinesOfSight(np.concatenate(starts)[keep], np.concatenate(ends)[keep], np.concatenate(colors)[keep])
-
-
-def _is_taught(
-    names: Sequence[str], taught: Collection[Path], others: Collection[Path], model: Path
-) -> dict[str, bool]:
-    """For each name in a model whether its picture is a taught one, never by the file name alone where folders differ."""
-    flags = {path.resolve(): True for path in taught} | {path.resolve(): False for path in others}
-    by_end: dict[tuple[str, ...], list[Path]] = {}
-    for n_parts in {len(PurePosixPath(name).parts) for name in names}:
-        for path in flags:
-            by_end.setdefault(path.parts[-n_parts:], []).append(path)
-    found = {}
-    for name in names:
-        pictures = by_end.get(PurePosixPath(name).parts, [])
-        if len(pictures) > 1:
-            raise UserError(
-                f"{model}: the name {name} fits {pictures[0]} and {pictures[1]}; expected names that tell pictures apart. "
-                "Run the poses stage again."
-            )
-        found[name] = bool(pictures) and flags[pictures[0]]
-    return found
-
-
-def _n_views(track: "pycolmap.Track") -> int:
-    return len({element.image_id for element in track.elements})
+    tracks = reconstruction.tracks
+    is_taught = ~np.array(reconstruction.is_held_out, bool)
+    chosen = np.flatnonzero((tracks.n_views >= MIN_VIEWS)[tracks.indices] & is_taught[tracks.views])
+    keep = chosen[np.random.default_rng(seed).permutation(len(chosen))[:MAX_LINES]]
+    views, seen = tracks.views[keep], tracks.indices[keep]
+    return LinesOfSight(reconstruction.centers[views], tracks.points.positions[seen], tracks.points.colors[seen])
 
 
 def free_cells(scene: Scene, lines: LinesOfSight, layout: OccupancyLayout) -> Tensor:

@@ -1,31 +1,28 @@
 """The poses stage for captured frames: structure from motion, aligned with gravity, in metres where scale is known."""
 
-import os
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-import pycolmap
 
 from recon.console import say, warn
-from recon.doctor import examine, failure_told
 from recon.errors import UserError
-from recon.formats import cameras_json, colmap
-from recon.formats.frame_set import FrameImage, FrameSet, read_frame_set
-from recon.geometry.reconstruction import Reconstruction, View
-from recon.geometry.transforms import Similarity
+from recon.formats import cameras_json
+from recon.formats.frame_set import FrameSet, read_frame_set
+from recon.geometry.reconstruction import Reconstruction
+from recon.poses.doctor import examine, failure_told
 from recon.poses.exchange import write_exchange
-from recon.sfm.resection import position_sigma
-from recon.sfm.settings import PoseSettings
-from recon.sfm.structure import find_structure
+from recon.poses.sfm.colmap_model import Model, reconstruction_of, write_model
+from recon.poses.sfm.resection import position_sigma
+from recon.poses.sfm.settings import PoseSettings
+from recon.poses.sfm.structure import find_structure
+from recon.poses.world_frame.gps.fixes import gps_of
+from recon.poses.world_frame.scale.metric import apply_scale
+from recon.poses.world_frame.scale.settings import ScaleSettings
+from recon.poses.world_frame.up.align import Up, find_up, world_from_capture
+from recon.poses.world_frame.up.held import turns_of
 from recon.workspace import STAGE_MARK, StageRun, Workspace, write_json
-from recon.world_frame.gps.fixes import gps_of
-from recon.world_frame.scale.metric import apply_scale
-from recon.world_frame.scale.settings import ScaleSettings
-from recon.world_frame.up.align import Up, find_up, world_from_capture
-from recon.world_frame.up.held import turns_of
 
 
 def pose_frames(
@@ -54,13 +51,15 @@ def pose_frames(
         frames = frames.with_focal(settings.focal_px)
     structure = find_structure(workspace, frames, settings, seed=seed, threads=threads, failure_told=failure_told)
     inputs = [workspace.frames, workspace.sfm / STAGE_MARK]
-    run = StageRun(workspace, "poses", workspace.poses, settings={"scale": scale}, inputs=inputs, also={"seed": seed})
+    run = StageRun(
+        workspace, "poses", workspace.poses, settings={"scale": scale}, inputs=inputs, also={"seed": seed, "tracks": 1}
+    )
     if run.is_finished:
         say("poses: up to date")
         return workspace.poses
     with run as folder, failure_told(workspace, frames, models=workspace.sfm):
-        reconstruction, up, scale_sources = _to_world(structure.model, frames, workspace, folder, scale, seed)
-        _write_model(structure.model, reconstruction.world_from_capture, folder / "colmap")
+        reconstruction, up, scale_sources = _to_world(structure.model, frames, workspace, scale, seed)
+        write_model(structure.model, reconstruction.world_from_capture, folder / "colmap")
         cameras_json.write(folder / "cameras.json", reconstruction, root=workspace.root)
         write_exchange(folder, reconstruction, root=workspace.root)
         report = {
@@ -72,7 +71,7 @@ def pose_frames(
             "unregistered": sorted({f.name for f in frames.frames} - {v.name for v in reconstruction.views}),
         }
         write_json(folder / "report.json", report)
-        examine(workspace, frames, folder=folder)
+        examine(workspace, frames, reconstruction, folder=folder)
         _say_report(report, workspace)
         metrics = ("registered", "total", "reprojection_error_px", "mean_track_length", "n_points", "seconds")
         run.metrics = {k: report[k] for k in (*metrics, "method", "camera", "scale")}
@@ -80,44 +79,16 @@ def pose_frames(
 
 
 def _to_world(
-    model: pycolmap.Reconstruction,
-    frames: FrameSet,
-    workspace: Workspace,
-    scratch: Path,
-    scale: ScaleSettings,
-    seed: int,
+    model: Model, frames: FrameSet, workspace: Workspace, scale: ScaleSettings, seed: int
 ) -> tuple[Reconstruction, Up, list[dict[str, Any]]]:
     """The model as our noun with +z up, on the ground, in metres where the scale is known; how up and scale were found."""
-    with TemporaryDirectory(dir=scratch) as folder:
-        model.write(folder)
-        captured = _named(colmap.read(Path(folder), images=workspace.frames), frames, workspace.frames)
+    captured = reconstruction_of(model, frames, workspace.frames)
     gps = gps_of(captured, workspace)
     up = find_up(captured, seed=seed, gps=gps, turns=turns_of(captured, workspace))
     aligned = replace(captured.transformed(world_from_capture(captured, up)), is_up_aligned=True)
     error = position_sigma(model)
     metric, sources = apply_scale(aligned, scale, gps=gps, position_error=error, unit_m=None, seed=seed)
     return metric, up, sources
-
-
-def _named(captured: Reconstruction, frames: FrameSet, folder: Path) -> Reconstruction:
-    """Views with the names and times that capture gave them, in order of capture."""
-    by_image = {os.path.abspath(view.image): view for view in captured.views}  # the run folder may be a relative path
-    found = [(by_image.get(os.path.abspath(folder / frame.image)), frame) for frame in frames.frames]
-    posed = [(view, frame) for view, frame in found if view is not None]
-    return replace(captured, views=tuple(_as_captured(view, f, folder) for view, f in posed))
-
-
-def _as_captured(view: View, frame: FrameImage, folder: Path) -> View:
-    mask = None if frame.mask is None else folder / frame.mask
-    return replace(view, name=frame.name, time_s=frame.time_s, mask=mask)
-
-
-def _write_model(model: pycolmap.Reconstruction, world_from_model: Similarity, folder: Path) -> None:
-    """The COLMAP model with its tracks, in our world frame."""
-    rotation = pycolmap.Rotation3d(world_from_model.rotation)
-    model.transform(pycolmap.Sim3d(world_from_model.scale, rotation, world_from_model.translation))
-    folder.mkdir()
-    model.write(folder)
 
 
 def _camera(reconstruction: Reconstruction) -> dict[str, Any]:

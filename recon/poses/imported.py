@@ -17,21 +17,22 @@ from recon.formats import cameras_json
 from recon.geometry.geodesy import GpsFix
 from recon.geometry.reconstruction import Reconstruction
 from recon.geometry.transforms import Similarity, rotation_between
-from recon.given.formats import FORMATS
-from recon.given.pictures import has_transparency
-from recon.given.points import GivenPoints, find_points
-from recon.given.settings import DatasetSettings
-from recon.given.sound import made_sound
 from recon.poses.exchange import picture_folder, write_exchange
-from recon.sfm.colmap_log import colmap_log
-from recon.sfm.settings import PoseSettings
+from recon.poses.given.formats import FORMATS
+from recon.poses.given.pictures import has_transparency
+from recon.poses.given.points import GivenPoints, find_points
+from recon.poses.given.settings import DatasetSettings
+from recon.poses.given.sound import made_sound
+from recon.poses.given.units import points_in_units_of_poses, settled_unit
+from recon.poses.sfm.colmap_log import colmap_log
+from recon.poses.sfm.settings import PoseSettings
+from recon.poses.world_frame.gps.fixes import gps_of
+from recon.poses.world_frame.scale.metric import apply_scale
+from recon.poses.world_frame.scale.settings import ScaleSettings
+from recon.poses.world_frame.up.align import Up, find_up
+from recon.poses.world_frame.up.held import Turns, turns_of
 from recon.workspace import StageRun, Workspace, write_json
 from recon.workspace.reading import is_file, is_folder
-from recon.world_frame.gps.fixes import gps_of
-from recon.world_frame.scale.metric import apply_scale
-from recon.world_frame.scale.settings import ScaleSettings
-from recon.world_frame.up.align import Up, find_up
-from recon.world_frame.up.held import Turns, turns_of
 
 _UPRIGHT_WITHIN_DEG = 30.0
 _ENOUGH = 200  # pictures: a few minutes on two cores; more give more points of the same places
@@ -75,7 +76,12 @@ def import_dataset(
         workspace.poses,
         settings={"dataset": settings, "scale": scale},
         inputs=given.files,
-        also={"features": [features.image_size, features.max_features], "seed": seed, "given": _digest(given)},
+        also={
+            "features": [features.image_size, features.max_features],
+            "seed": seed,
+            "given": _digest(given),
+            "tracks": 1,
+        },
     )
     if run.is_finished:
         say("poses: up to date")
@@ -83,11 +89,12 @@ def import_dataset(
     with run as folder:
         why_not = _why_no_points(given, settings)
         found = None if why_not else _find_points(given, folder, settings, features, seed=seed, threads=threads)
+        unit_m = settled_unit(found, given, settings.format, settings.unit_m)
         gps = gps_of(given, workspace)
         turns = turns_of(given, workspace)
         turned, how, up = _upright(found.reconstruction if found else given, settings.align, gps, turns)
         reconstruction, scale_sources = apply_scale(
-            turned, scale, gps=gps, position_error=0.0, unit_m=settings.unit_m, seed=seed
+            turned, scale, gps=gps, position_error=0.0, unit_m=unit_m, seed=seed
         )
         cameras_json.write(folder / "cameras.json", reconstruction, root=workspace.root)
         if found:
@@ -117,7 +124,7 @@ def _find_points(
     threads: int | None,
 ) -> GivenPoints:
     with _scratch(folder) as scratch, colmap_log(folder / "colmap.log"):
-        return find_points(
+        found = find_points(
             given,
             scratch=scratch,
             is_refined=settings.refine,
@@ -127,6 +134,7 @@ def _find_points(
             seed=seed,
             threads=threads,
         )
+        return points_in_units_of_poses(found)
 
 
 def _why_no_points(given: Reconstruction, settings: DatasetSettings) -> str | None:

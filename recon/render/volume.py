@@ -13,35 +13,11 @@ from torch import Tensor
 from recon import kernels
 from recon.geometry.bounds import intersect_box
 from recon.geometry.rays import Rays
-from recon.kernels import OccupancyLayout, StepLattice
+from recon.kernels import Samples, Sampling, Segments
 
 DensityFn = Callable[[Tensor], tuple[Tensor, Tensor]]
 ColorFn = Callable[[Tensor, Tensor], Tensor]
 Spans = tuple[Tensor, Tensor]  # least and greatest distance [n], [n] to sample on each ray
-
-
-@dataclass(frozen=True)
-class Samples:
-    """Intervals along rays, sorted by ray."""
-
-    ray_indices: Tensor  # [n] int64
-    t_starts: Tensor  # [n]
-    t_ends: Tensor  # [n]
-    # what a sampler that had to look at the field hands on to its gradients: native, the encoding [n, k] of the midpoints
-    features: Tensor | None = None
-    n_lit: Tensor | None = None  # [] how many there are, where the device alone knows: those behind them are rubbish
-
-    def __len__(self) -> int:
-        return len(self.ray_indices)
-
-    def __getitem__(self, keep: Tensor) -> "Samples":
-        features = None if self.features is None else self.features[keep]
-        return Samples(self.ray_indices[keep], self.t_starts[keep], self.t_ends[keep], features)
-
-    @property
-    def t(self) -> Tensor:
-        """Midpoints [n]."""
-        return 0.5 * (self.t_starts + self.t_ends)
 
 
 @dataclass(frozen=True)
@@ -55,78 +31,27 @@ class RenderedRays:
 
 
 class FusedField(Protocol):
-    """A field's own kernels for the two things that the renderer repeats; `reach`: where rays begin and end, [n] and [n]."""
+    """A field's own kernels for the two things that the renderer repeats."""
 
-    def march_visible(
-        self,
-        rays: Rays,
-        reach: tuple[Tensor, Tensor],
-        offsets: Tensor,
-        occupied: Tensor,
-        layout: OccupancyLayout,
-        lattice: StepLattice,
-        capacity: int | None,
-    ) -> Samples:
+    def march_visible(self, segments: Segments, sampling: Sampling, capacity: int | None) -> Samples:
         """The samples of `kernels.march`, each ray ending where the field has absorbed its light; at most `capacity`."""
         ...
 
-    def render(
-        self,
-        rays: Rays,
-        reach: tuple[Tensor, Tensor],
-        occupied: Tensor,
-        layout: OccupancyLayout,
-        lattice: StepLattice,
-        min_weight: float,
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def render(self, segments: Segments, sampling: Sampling, min_weight: float) -> tuple[Tensor, Tensor, Tensor]:
         """Colours [n, 3], opacities [n] and median distances [n], as `render_rays_fast` gives them."""
         ...
 
 
-def sample_rays(
-    rays: Rays,
-    *,
-    near: float,
-    offsets: Tensor,
-    occupied: Tensor,
-    layout: OccupancyLayout,
-    lattice: StepLattice,
-    spans: Spans | None = None,
-) -> Samples:
-    """Samples of the rays in occupied cells, from `near` to the outermost cascade's wall, or within `spans`."""
-    t_near, t_far = _within(spans, *_reach(rays, near, layout))
-    return Samples(
-        *kernels.march(
-            rays.origins,
-            rays.directions,
-            t_near=t_near,
-            t_far=t_far,
-            offsets=offsets,
-            occupied=occupied,
-            layout=layout,
-            lattice=lattice,
-        )
-    )
-
-
-def sample_visible(
-    rays: Rays,
-    *,
-    near: float,
-    offsets: Tensor,
-    occupied: Tensor,
-    layout: OccupancyLayout,
-    lattice: StepLattice,
-    field: FusedField,
-    spans: Spans | None = None,
-    capacity: int | None = None,
-) -> Samples:
-    """`sample_rays`, but each ray ends where the field has absorbed its light: what is behind has no gradient.
-
-    `capacity`: the host does not wait for a GPU to count them; rays whose samples do not fit take no part.
-    """
-    reach = _within(spans, *_reach(rays, near, layout))
-    return field.march_visible(rays, reach, offsets, occupied, layout, lattice, capacity)
+def segments_of(
+    rays: Rays, sampling: Sampling, *, near: float, offsets: Tensor | None = None, spans: Spans | None = None
+) -> Segments:
+    """Rays from `near` to the outermost cascade's wall, or within `spans`. `offsets` [n]: see `Segments`; None: 0.5."""
+    corner = rays.origins.new_full((3,), sampling.layout.half_side)
+    t_near, t_far = intersect_box(rays, -corner, corner)
+    t_near = t_near.clamp_min(near)
+    if spans is not None:
+        t_near, t_far = torch.maximum(t_near, spans[0]), torch.minimum(t_far, spans[1])
+    return Segments(rays, t_near, t_far, torch.full_like(t_near, 0.5) if offsets is None else offsets)
 
 
 def render_rays(
@@ -135,15 +60,15 @@ def render_rays(
     """Render with gradients. `near_scale` dampens gradients of samples closer than that (`scale_gradient_near`)."""
     n = len(rays)
     directions = rays.directions[samples.ray_indices]
-    densities, features = density_fn(rays.origins[samples.ray_indices] + samples.t[:, None] * directions)
+    densities, features = density_fn(samples.positions(rays))
     colors = color_fn(features, directions)
     if near_scale is not None:
         densities, colors = scale_gradient_near(densities, colors, samples.t, near_scale)
-    weights = kernels.render_weights(densities, samples.t_starts, samples.t_ends, samples.ray_indices, n)
+    weights = kernels.render_weights(densities, samples, n)
     summed = kernels.accumulate(
         weights, torch.cat([colors, torch.ones_like(weights)[:, None]], -1), samples.ray_indices, n
     )
-    distance = kernels.median_distance(densities, samples.t_starts, samples.t_ends, samples.ray_indices, n)
+    distance = kernels.median_distance(densities, samples, n)
     return RenderedRays(summed[:, :3], summed[:, 3], distance, weights)
 
 
@@ -154,8 +79,8 @@ def render_rays_fast(
     """Render without gradients: colours only for samples whose weight matters."""
     n = len(rays)
     directions = rays.directions[samples.ray_indices]
-    densities, features = density_fn(rays.origins[samples.ray_indices] + samples.t[:, None] * directions)
-    weights = kernels.render_weights(densities, samples.t_starts, samples.t_ends, samples.ray_indices, n)
+    densities, features = density_fn(samples.positions(rays))
+    weights = kernels.render_weights(densities, samples, n)
     seen = weights > min_weight
     colors = color_fn(features[seen], directions[seen])
     opacity = kernels.accumulate(weights, None, samples.ray_indices, n)[:, 0]
@@ -164,35 +89,15 @@ def render_rays_fast(
     )
     # the left-out samples hold under a few percent: give their weight the colour of the others
     color = kept[:, :3] * (opacity / kept[:, 3].clamp_min(1e-8))[:, None]
-    distance = kernels.median_distance(densities, samples.t_starts, samples.t_ends, samples.ray_indices, n)
+    distance = kernels.median_distance(densities, samples, n)
     return RenderedRays(color, opacity, distance)
 
 
 def render_rays_fused(
-    rays: Rays,
-    *,
-    near: float,
-    occupied: Tensor,
-    layout: OccupancyLayout,
-    lattice: StepLattice,
-    field: FusedField,
-    min_weight: float = 1e-3,
+    segments: Segments, sampling: Sampling, field: FusedField, *, min_weight: float = 1e-3
 ) -> RenderedRays:
-    """`sample_rays` and `render_rays_fast` in one kernel of the field; rays end where light does."""
-    return RenderedRays(*field.render(rays, _reach(rays, near, layout), occupied, layout, lattice, min_weight))
-
-
-def _reach(rays: Rays, near: float, layout: OccupancyLayout) -> tuple[Tensor, Tensor]:
-    """Where rays enter and leave the outermost cascade, no nearer than `near`."""
-    corner = rays.origins.new_full((3,), layout.half_side)
-    t_near, t_far = intersect_box(rays, -corner, corner)
-    return t_near.clamp_min(near), t_far
-
-
-def _within(spans: Spans | None, t_near: Tensor, t_far: Tensor) -> tuple[Tensor, Tensor]:
-    if spans is None:
-        return t_near, t_far
-    return torch.maximum(t_near, spans[0]), torch.minimum(t_far, spans[1])
+    """`kernels.march` and `render_rays_fast` in one kernel of the field; rays end where light does."""
+    return RenderedRays(*field.render(segments, sampling, min_weight))
 
 
 class _ScaleGradient(torch.autograd.Function):

@@ -18,7 +18,7 @@ from recon.console import progress
 from recon.errors import UserError
 from recon.formats.images import resize_image, write_image
 from recon.formats.meshes import write_ply
-from recon.formats.video import write_video
+from recon.formats.video_writing import write_video
 from recon.geometry import Camera, TriangleMesh
 from recon.geometry.transforms import Array
 from recon.synthetic.courtyard import courtyard

@@ -5,67 +5,48 @@ from torch import Tensor
 
 from recon.field.interface import Field
 from recon.geometry import Rays
-from recon.kernels import LossSettings
-from recon.render.volume import Samples, render_rays
+from recon.kernels import LossSettings, RayTargets, Samples
+from recon.render.volume import render_rays
 
 
 def add_gradients(
-    field: Field,
-    rays: Rays,
-    samples: Samples,
-    *,
-    targets: Tensor,  # [n, 3]
-    backgrounds: Tensor,  # [n, 3]; gets a gradient where it wants one
-    loss: LossSettings,
-    known_distances: Tensor | None = None,  # [n], 0 where unknown
+    field: Field, rays: Rays, samples: Samples, targets: RayTargets, loss: LossSettings
 ) -> tuple[Tensor, Tensor]:
     """Add the gradients of the loss (see `LossSettings`) to the field's `.grad`; returns loss [] and rendered colours [n, 3]."""
     fused = field.fused()
     if fused is None:
-        return _by_autograd(field, rays, samples, targets, backgrounds, known_distances, loss)
-    value, grad_backgrounds, color = fused.gradients(rays, samples, targets, backgrounds, loss, known_distances)
-    if backgrounds.requires_grad:
-        backgrounds.backward(grad_backgrounds)
+        return _by_autograd(field, rays, samples, targets, loss)
+    value, grad_backgrounds, color = fused.gradients(rays, samples, targets, loss)
+    if targets.backgrounds.requires_grad:
+        targets.backgrounds.backward(grad_backgrounds)
     return value, color
 
 
 def _by_autograd(
-    field: Field,
-    rays: Rays,
-    samples: Samples,
-    targets: Tensor,
-    backgrounds: Tensor,
-    known_distances: Tensor | None,
-    loss: LossSettings,
+    field: Field, rays: Rays, samples: Samples, targets: RayTargets, loss: LossSettings
 ) -> tuple[Tensor, Tensor]:
     device = rays.origins.device.type
     with torch.autocast(device, dtype=torch.bfloat16, enabled=device == "cuda"):
-        value, color = loss_of_rays(field, rays, samples, targets, backgrounds, known_distances, loss)
+        value, color = loss_of_rays(field, rays, samples, targets, loss)
     value.backward()
     return value.detach(), color.detach()
 
 
 def loss_of_rays(
-    field: Field,
-    rays: Rays,
-    samples: Samples,
-    targets: Tensor,
-    backgrounds: Tensor,
-    known_distances: Tensor | None,
-    loss: LossSettings,
+    field: Field, rays: Rays, samples: Samples, targets: RayTargets, loss: LossSettings
 ) -> tuple[Tensor, Tensor]:
     """The definition: loss [] and colours [n, 3], differentiable in the field's parameters and the backgrounds."""
     rendered = render_rays(
         rays, samples, density_fn=field.density, color_fn=field.color, near_scale=loss.near_scale or None
     )
-    color = rendered.color.float() + (1 - rendered.opacity.float()[:, None]) * backgrounds
-    error = torch.nn.functional.huber_loss(color, targets, delta=loss.huber_delta) / loss.huber_delta
+    color = rendered.color.float() + (1 - rendered.opacity.float()[:, None]) * targets.backgrounds
+    error = torch.nn.functional.huber_loss(color, targets.colors, delta=loss.huber_delta) / loss.huber_delta
     value = error + loss.opacity_loss * binary_entropy(rendered.opacity.float()).mean()
     if loss.distortion_loss > 0:
         assert rendered.weights is not None
         value = value + loss.distortion_loss * distortion(rendered.weights.float(), samples, len(rays)).mean()
-    if loss.depth_loss > 0 and known_distances is not None:
-        value = value + loss.depth_loss * relative_error(rendered.distance.float(), known_distances).mean()
+    if loss.depth_loss > 0 and targets.known_distances is not None:
+        value = value + loss.depth_loss * relative_error(rendered.distance.float(), targets.known_distances).mean()
     return value, color
 
 

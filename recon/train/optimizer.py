@@ -8,6 +8,7 @@ from torch import nn
 
 from recon import kernels
 from recon.field.checkpoint import like
+from recon.kernels import AdamStep
 
 
 class SparseAdam:
@@ -41,17 +42,8 @@ class SparseAdam:
         self.steps += 1
         for parameter, mean, square, decay in zip(self.parameters, self.means, self.squares, self.decays, strict=True):
             assert parameter.grad is not None
-            kernels.adam_step(
-                parameter.data,
-                parameter.grad,
-                mean,
-                square,
-                learning_rate=learning_rate,
-                betas=self.betas,
-                epsilon=self.epsilon,
-                step=self.steps,
-                decay=learning_rate * decay,
-            )
+            numbers = AdamStep(learning_rate, self.betas, self.epsilon, self.steps, decay=learning_rate * decay)
+            kernels.adam_step(parameter.data, parameter.grad, mean, square, numbers)
 
     def forget_gradients(self) -> None:
         """All gradients to zero, as after a step: what a step that failed had added is gone."""

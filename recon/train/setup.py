@@ -7,7 +7,7 @@ import torch
 from recon.field.interface import FieldSettings
 from recon.geometry import Reconstruction
 from recon.kernels import OccupancyLayout
-from recon.pixels import LinesOfSight, Outline, Scene, free_cells, is_possible, lines_of_sight, normalize_scene
+from recon.pixels import Outline, Scene, free_cells, is_possible, lines_of_sight, normalize_scene
 from recon.render.occupancy import Occupancy
 from recon.train.depth_lines import LineSampler
 from recon.train.exposure import ExposureLearner
@@ -37,8 +37,8 @@ def new_training(
     is_open = not scene.is_bounded
     layout = OccupancyLayout(scene.n_cascades, field.occupancy_resolution)
     possible = _possible_cells(scene, outlines, layout)
-    sights = _lines_of_sight(workspace, reconstruction, seed=seed)
-    if sights is not None:
+    sights = lines_of_sight(reconstruction, seed=seed)
+    if sights:
         possible &= ~free_cells(scene, sights, layout)
     lines = None
     if recipe.depth_share > 0:
@@ -56,16 +56,6 @@ def new_training(
         seed=seed,
         device=device,
     )
-
-
-def _lines_of_sight(workspace: Workspace, reconstruction: Reconstruction, *, seed: int) -> LinesOfSight | None:
-    """Those of the COLMAP model, where there is one."""
-    model = workspace.poses / "colmap"
-    if not model.is_dir():
-        return None
-    taught = [view.image for view in reconstruction.training_views]
-    others = [view.image for view in reconstruction.held_out_views]  # these must not teach anything
-    return lines_of_sight(model, taught, others, seed=seed)
 
 
 def _possible_cells(scene: Scene, outlines: Sequence[Outline], layout: OccupancyLayout) -> torch.Tensor:

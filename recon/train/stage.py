@@ -54,7 +54,7 @@ def train_field(
     chosen_backend = kernels.use(backend, chosen_device)
     made_by = {"field": field, "recipe": settings.recipe, "seed": seed, "size": settings.max_image_size}
     depths = [f.path for v in reconstruction.training_views if (f := find_depth(v))] if settings.sensor_depth else []
-    poses = [workspace.cameras_json, workspace.poses / "colmap/points3D.bin"]
+    poses = [workspace.cameras_json, workspace.tracks_npz]
     inputs = [*poses, *reconstruction.files, workspace.matching, *depths]
     key = fingerprint(made_by, inputs)
     limits = (settings.quality, settings.max_steps, settings.max_seconds)

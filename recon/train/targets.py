@@ -7,6 +7,7 @@ from torch import Tensor
 
 from recon.field.interface import Field
 from recon.geometry import Rays
+from recon.kernels import RayTargets
 from recon.pixels import RayBatch
 from recon.train.depth_lines import LineBatch
 from recon.train.exposure import ExposureLearner
@@ -22,6 +23,11 @@ class Targets:
     distances: Tensor  # [n] of the surface, 0 where unknown
     colors: Tensor  # [n, 3]
     backgrounds: Tensor  # [n, 3] behind everything; gets a gradient where it wants one
+
+    @property
+    def seen(self) -> RayTargets:
+        """What a step compares the rendered rays with."""
+        return RayTargets(self.colors, self.backgrounds, self.distances)
 
     def joined(self, other: "Targets") -> "Targets":
         """These rays, then the others."""

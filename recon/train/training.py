@@ -7,12 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from recon import kernels
 from recon.field.interface import Field
 from recon.geometry import Rays
-from recon.kernels import LossSettings, StepLattice
+from recon.kernels import LossSettings, Samples, Sampling, StepLattice
 from recon.pixels import PixelSampler, RayBatch, Scene
 from recon.render.occupancy import Occupancy
-from recon.render.volume import Samples, Spans, sample_rays, sample_visible
+from recon.render.volume import Spans, segments_of
 from recon.train.batch import Batch
 from recon.train.depth_lines import LineBatch, LineSampler
 from recon.train.exposure import ExposureLearner
@@ -104,15 +105,7 @@ class Training:
         if lines is not None:
             targets = targets.joined(targets_of_lines(lines, self._random(len(lines), 3)))
         samples = self._sample(targets.rays, (targets.nearest, targets.farthest), self.samples.capacity(n))
-        loss, color = add_gradients(
-            self.field,
-            targets.rays,
-            samples,
-            targets=targets.colors,
-            backgrounds=targets.backgrounds,
-            loss=self._loss_settings(),
-            known_distances=targets.distances,
-        )
+        loss, color = add_gradients(self.field, targets.rays, samples, targets.seen, self._loss_settings())
         self.optimizer.step(self.learning_rate)
         shown, wanted = color[:n], targets.colors.detach()[:n]
         if self.exposure is not None:
@@ -144,18 +137,10 @@ class Training:
         return self.lines.sample(n, self.recipe.depth_band, self.generator)
 
     def _sample(self, rays: Rays, spans: Spans | None, capacity: int | None) -> Samples:
-        march: dict[str, Any] = {
-            "near": self.scene.near,
-            "offsets": self._random(len(rays)),
-            "occupied": self.occupancy.occupied,
-            "layout": self.occupancy.layout,
-            "lattice": self._lattice(),
-            "spans": spans,
-        }
+        sampling = Sampling(self.occupancy.occupied, self._lattice())
+        segments = segments_of(rays, sampling, near=self.scene.near, offsets=self._random(len(rays)), spans=spans)
         fused = self.field.fused()
-        if fused is None:
-            return sample_rays(rays, **march)
-        return sample_visible(rays, field=fused, capacity=capacity, **march)
+        return kernels.march(segments, sampling) if fused is None else fused.march_visible(segments, sampling, capacity)
 
     def _lattice(self) -> StepLattice:
         """Coarse steps first: early rays cross much fog, and what they cannot resolve yet need not be sampled."""

@@ -6,6 +6,7 @@ Everything is written to a temporary name and renamed, so that a killed run neve
 import errno
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from typing import Any
 from recon.errors import UserError
 from recon.workspace.reading import is_file, read_json_value
 
+_FULL = re.compile(r"disk is full|disk I/O error|No space left on device|\d+ requested and \d+ written")
 _KINDS: dict[type, str] = {dict: "an object", list: "a list"}
 
 
@@ -62,13 +64,22 @@ def _disk_errors(path: Path) -> Iterator[None]:
     """Turn a full or read-only disk into a `UserError`; any other OSError stays a bug with its traceback."""
     try:
         yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT):
+    except (OSError, RuntimeError) as error:
+        is_forbidden = isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM)
+        if is_forbidden or is_full_disk(error):
+            why = (isinstance(error, OSError) and error.strerror) or os.strerror(errno.ENOSPC)
             raise UserError(
-                f"{path}: cannot write ({error.strerror}). Nothing was changed there; free the disk or choose another "
+                f"{path}: cannot write ({why}). Nothing was changed there; free the disk or choose another "
                 "workspace=..., then run the same command again: finished stages are kept."
             ) from error
         raise
+
+
+def is_full_disk(error: BaseException) -> bool:
+    """Whether a full or read-only disk is to blame; SQLite, under COLMAP's databases, and numpy say so in words only."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+    return isinstance(error, (OSError, RuntimeError)) and bool(_FULL.search(str(error)))
 
 
 def write_json(path: Path, value: Any) -> None:

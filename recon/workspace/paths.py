@@ -50,6 +50,10 @@ class Workspace:
         return self.poses / "points.ply"
 
     @property
+    def tracks_npz(self) -> Path:
+        return self.poses / "tracks.npz"
+
+    @property
     def matching(self) -> Path:
         return self.root / "matching"
 

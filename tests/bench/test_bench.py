@@ -12,8 +12,7 @@ from recon.bench import peers
 from recon.bench.steps import Step, rows_touched
 from recon.errors import UserError
 from recon.geometry import Rays
-from recon.kernels import native
-from recon.render.volume import Samples
+from recon.kernels import Samples, native
 
 ROOT = Path(__file__).resolve().parents[2]
 needs_native = pytest.mark.skipif(native.why_missing() is not None, reason=f"native kernels: {native.why_missing()}")
@@ -106,3 +105,12 @@ time.sleep(300)
     peer = fake_nerfstudio(tmp_path / "venv", program)
     found = peers._nerfacto(peer, tmp_path / "transforms.json", tmp_path, 1.0)
     assert found == {"rays_per_second": 500, "psnr_train": 12.5, "steps": 3}
+
+
+def test_growth_with_the_number_of_photos_is_told_stage_by_stage(tmp_path: Path) -> None:
+    costs = bench.measure_frames_growth(tmp_path, [16, 8], width=96, stage="capture")
+    assert [(cost.stage, cost.n_photos) for cost in costs] == [("capture", 8), ("capture", 16)]
+    assert costs[0].growth is None and costs[1].growth is not None and costs[1].peak_rss_mb > 0
+    assert len(list((tmp_path / "photos_16_96").glob("*.jpg"))) == 16
+    with pytest.raises(UserError, match="expected a stage of capture, poses, match"):
+        bench.measure_frames_growth(tmp_path, [16], width=96, stage="training")

@@ -54,4 +54,4 @@ def test_images_are_made_only_for_leaders(tmp_path: Path) -> None:
 
 def test_slow_videos_hold_finer_cells_than_long_ones() -> None:
     spacing = Spacing(target_count=None, min_count=60, max_count=300, max_parallax=0.03, min_overlap=0.85)
-    assert [spacing.n_candidates(cell) for cell in (1 / 16, 1 / 8, 1 / 4, 2.0)] == [80, 240, 1200, 1200]
+    assert [spacing.n_candidates(cell) for cell in (1 / 40, 1 / 20, 1 / 4, 2.0)] == [80, 240, 1200, 1200]

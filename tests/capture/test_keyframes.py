@@ -94,7 +94,7 @@ def test_only_candidates_are_kept() -> None:
 
 @pytest.mark.parametrize(
     ("n_steps", "asked", "automatic"),
-    [(0.0, 1, 1), (0.25, 1, 1), (1.0, 4, 4), (2.0, 10, 5), (12.5, 10, 13), (1000.0, 10, 40)],
+    [(0.0, 1, 1), (0.25, 1, 1), (0.5, 10, 5), (1.0, 10, 5), (2.0, 10, 5), (12.5, 10, 13), (1000.0, 10, 40)],
 )
 def test_window_count(n_steps: float, asked: int, automatic: int) -> None:
     """Too little motion lowers any target; on its own it is one a step within the limits."""
@@ -111,3 +111,12 @@ def test_choice_is_deterministic() -> None:
     rng = np.random.default_rng(3)
     scores = scores_of(np.cumsum(rng.uniform(0, 0.4, 200)), rng.uniform(0.5, 1, 200))
     assert choose_keyframes(scores, SPACING) == choose_keyframes(scores, SPACING)
+
+
+def test_a_long_slow_film_of_one_step_gives_enough_for_a_field() -> None:
+    """A drone that circles ten degrees in 22 seconds; one that hardly moves at all still gives nothing."""
+    spacing = Spacing(target_count=None, min_count=90, max_count=300, max_parallax=0.03, min_overlap=0.85)
+    reasons = choose_keyframes(scores_of(np.linspace(0, 1.06, 660)), spacing)
+    kept = np.flatnonzero([reason is None for reason in reasons])
+    assert len(kept) == 40 and np.diff(kept).min() > 8
+    assert sum(reason is None for reason in choose_keyframes(scores_of(np.linspace(0, 0.12, 660)), spacing)) == 1

@@ -1,10 +1,13 @@
 """How a program ends: one line and exit code 2 for what is no bug."""
 
 import errno
+import signal
+import subprocess
+import sys
 
 import pytest
 
-from recon.command.errors import one_line_errors
+from recon.command.errors import ROOT, one_line_errors
 
 NO_SPACE = OSError(errno.ENOSPC, "No space left on device", "/runs/a/sfm/pairs.txt")
 
@@ -14,6 +17,7 @@ NO_SPACE = OSError(errno.ENOSPC, "No space left on device", "/runs/a/sfm/pairs.t
     [
         NO_SPACE,
         OSError(errno.EROFS, "Read-only file system"),
+        OSError("19200 requested and 7680 written"),
         RuntimeError("[database_sqlite.cc:1350] SQLite error: database or disk is full"),
     ],
 )
@@ -35,3 +39,24 @@ def test_an_interrupted_program_says_so(capsys: pytest.CaptureFixture[str]) -> N
     with pytest.raises(SystemExit) as ended, one_line_errors():
         raise KeyboardInterrupt
     assert ended.value.code == 130 and "Stopped" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "chained", ["raise KeyboardInterrupt", "raise RuntimeError('no backend') from KeyboardInterrupt()"]
+)
+def test_an_interrupt_while_importing_ends_as_a_shell_expects(chained: str) -> None:
+    """pycolmap's module turns it into an ImportError, and that into a RuntimeError."""
+    program = f"from recon.command.errors import be_quiet_when_interrupted as quiet\nquiet()\n{chained}"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert ended.returncode == -signal.SIGINT and ended.stderr == "\nStopped.\n"
+
+
+def test_threads_leave_a_full_disk_to_the_main_one() -> None:
+    program = (
+        "import threading\nfrom recon.command.errors import be_quiet_when_interrupted as quiet\nquiet()\n"
+        "def fail(error): raise error\n"
+        "for error in (OSError(28, 'No space left on device'), KeyError('a')):\n"
+        "    thread = threading.Thread(target=fail, args=(error,)); thread.start(); thread.join()"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert "KeyError" in ended.stderr and "No space" not in ended.stderr

@@ -130,6 +130,16 @@ def test_second_export_is_skipped(exported: Workspace, capsys: pytest.CaptureFix
     assert "up to date" in capsys.readouterr().out
 
 
+def test_two_exports_of_one_mesh_are_equal_to_the_byte(tmp_path: Path) -> None:
+    packages = []
+    for name in "ab":
+        workspace = workspace_of(tmp_path / name / "run", room(side=0.5))
+        export_world(workspace, reconstruction=METRIC, settings=settings(**QUICK))
+        files = sorted(p for p in workspace.world.rglob("*") if p.is_file() and p.name != "stage.json")
+        packages.append({p.relative_to(workspace.world): hashlib.sha256(p.read_bytes()).hexdigest() for p in files})
+    assert len(packages[0]) > 20 and packages[0] == packages[1]
+
+
 def test_unknown_scale_is_declared(tmp_path: Path) -> None:
     take_warnings()
     workspace = workspace_of(tmp_path / "run", room(side=0.5, noise=0.0))

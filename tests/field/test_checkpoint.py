@@ -11,7 +11,7 @@ from recon.errors import UserError
 from recon.field import FieldShape, RadianceField
 from recon.field.checkpoint import VERSION, load_checkpoint, save_checkpoint
 from recon.field.field_file import load_trained_field, save_field
-from recon.kernels import OccupancyLayout, native
+from recon.kernels import OccupancyLayout, Sampling, StepLattice
 from recon.render.occupancy import Occupancy
 from recon.workspace import Workspace
 
@@ -116,7 +116,7 @@ def write_parts(root: Path, state: dict[str, Any]) -> Workspace:
 def test_a_field_file_gives_the_field_back(tmp_path: Path) -> None:
     """In half precision, which is within 2^-11 of each parameter; the cells exactly; written again, the same bytes."""
     trained = load_trained_field(write_parts(tmp_path, parts()), device="cpu", backend="reference")
-    assert trained.layout.shape == (2, 8, 8, 8) and bool(trained.occupied.all())
+    assert trained.occupied.shape == (2, 8, 8, 8) and bool(trained.occupied.all())
     field = trained.field
     with torch.no_grad():
         for i, parameter in enumerate(field.parameters()):  # small and large ones, some too large for half precision
@@ -150,6 +150,9 @@ def test_an_occupancy_takes_only_its_own_grid() -> None:
         own.load_state({**given, "densities": torch.zeros(1, 4, 4, 2)})
 
 
-def test_native_calls_check_the_grid_before_they_take_its_address() -> None:
+@pytest.mark.parametrize("shape", [(1, 4, 4, 2), (4, 4, 4), ()])
+def test_a_grid_is_checked_before_kernels_take_its_address(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="occupied"):
-        native._cells(torch.ones(1, 4, 4, 2, dtype=torch.bool), OccupancyLayout(1, 4))
+        Sampling(torch.ones(shape, dtype=torch.bool), StepLattice(0.1, 0.0))
+    with pytest.raises(TypeError, match="occupied"):
+        Sampling(torch.ones(1, 4, 4, 4), StepLattice(0.1, 0.0))

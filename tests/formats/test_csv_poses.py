@@ -49,6 +49,14 @@ def test_columns_in_any_order_and_defaults(tmp_path: Path) -> None:
     assert (a.time_s, a.split, a.mask) == (None, None, None)
 
 
+def test_decimal_commas_between_semicolons(tmp_path: Path) -> None:
+    """As spreadsheets write tables where the comma is the decimal mark."""
+    row = "a.png;1,5;-2,25;3;1;0;0;0;40,5e0"
+    view = csv_poses.read(table(tmp_path, "Image;X;Y;Z;qw;qx;qy;qz;fx", [row]), intrinsics=None).views[0]
+    np.testing.assert_allclose(view.world_from_camera[:3, 3], [1.5, -2.25, 3])
+    assert view.camera.fx == 40.5
+
+
 @pytest.mark.parametrize("last_row", [True, False])
 def test_a_matrix_may_stand_for_the_quaternion(tmp_path: Path, last_row: bool) -> None:
     rows = 4 if last_row else 3

@@ -8,8 +8,20 @@ import torch
 from recon import kernels
 from recon.field import FieldShape, RadianceField
 from recon.geometry import Rays
-from recon.kernels import HashLayout, LossSettings, OccupancyLayout, StepLattice, native, reference
-from recon.render.volume import Samples, render_rays_fast, render_rays_fused, sample_rays
+from recon.kernels import (
+    AdamStep,
+    HashLayout,
+    LossSettings,
+    OccupancyLayout,
+    RayTargets,
+    Samples,
+    Sampling,
+    StepLattice,
+    native,
+    reference,
+)
+from recon.kernels.native import marching, marshalling, training
+from recon.render.volume import render_rays_fast, render_rays_fused, segments_of
 from recon.train.gradients import add_gradients
 
 pytestmark = pytest.mark.skipif(native.why_missing() is not None, reason=f"native kernels: {native.why_missing()}")
@@ -30,6 +42,16 @@ def _restore_backend():
 def rays_through_cube(n: int) -> Rays:
     directions = torch.nn.functional.normalize(torch.randn(n, 3), dim=-1)
     return Rays(-2.5 * directions + 0.5 * torch.randn(n, 3), directions)
+
+
+def everywhere(step: float) -> Sampling:
+    return Sampling(torch.ones(1, 8, 8, 8, dtype=torch.bool), StepLattice(step, 0.0))
+
+
+def samples_at_lattice(rays: Rays, sampling: Sampling) -> Samples:
+    """Those of the reference, without jitter: the same for every back end."""
+    segments = segments_of(rays, sampling, near=0.1, offsets=torch.zeros(len(rays)))
+    return reference.march(segments, sampling)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -55,17 +77,13 @@ def test_hash_encode(layout: HashLayout, n: int) -> None:
 @pytest.mark.parametrize("growth", [0.0, 1 / 128])
 @pytest.mark.parametrize("share", [0.2, 0.03])  # of occupied cells: short jumps, and long ones
 def test_march(n_cascades: int, growth: float, share: float) -> None:
-    layout, lattice = OccupancyLayout(n_cascades, 16), StepLattice(0.02, growth)
     rays = rays_through_cube(67)
-    occupied = torch.rand(layout.shape) < share
+    sampling = Sampling(torch.rand(OccupancyLayout(n_cascades, 16).shape) < share, StepLattice(0.02, growth))
+    segments = segments_of(rays, sampling, near=0.1, offsets=torch.full((67,), 0.3))
     found = []
     for backend in ("reference", "native"):
         kernels.use(backend)
-        found.append(
-            sample_rays(
-                rays, near=0.1, offsets=torch.full((67,), 0.3), occupied=occupied, layout=layout, lattice=lattice
-            )
-        )
+        found.append(kernels.march(segments, sampling))
     counts = [torch.bincount(s.ray_indices, minlength=67) for s in found]
     # a midpoint within rounding of a cell wall may fall on either side: at most one sample in 500
     assert (counts[0] - counts[1]).abs().sum() <= max(len(found[0]) // 500, 1)
@@ -80,10 +98,10 @@ def test_march(n_cascades: int, growth: float, share: float) -> None:
 def test_clearance_is_the_distance_to_the_next_occupied_cell(resolution: int) -> None:
     """By its definition: the greatest cube around a cell that is empty and stays clear of what other cascades answer for."""
     occupied = torch.rand(2, resolution, resolution, resolution) < 0.002
-    clearance = native._clearance(occupied)
-    assert native._clearance(occupied) is clearance
+    clearance = marshalling.clearance(occupied)
+    assert marshalling.clearance(occupied) is clearance
     occupied[0, 1, 2, 3] = True
-    clearance = native._clearance(occupied)
+    clearance = marshalling.clearance(occupied)
     barred = occupied.clone()
     low, high = resolution // 4, (3 * resolution + 3) // 4
     barred[1, low:high, low:high, low:high] = True
@@ -137,34 +155,24 @@ def test_density(n: int, is_contracted: bool) -> None:
 )
 def test_training_gradients(n_rays: int, is_open: bool, near_scale: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """Loss, colours and the gradient of every parameter; no sample is cut off, so that both mean the same."""
-    monkeypatch.setattr(native.field_gradients, "__defaults__", (None, 0.0, None))
+    monkeypatch.setattr(training, "MIN_TRANSMITTANCE", 0.0)
     field = make_field(is_contracted=is_open)
-    rays, samples = rays_through_cube(n_rays), None
-    layout = OccupancyLayout(2 if is_open else 1, 8)
-    occupied = torch.rand(layout.shape) < 0.5
-    targets, behind = torch.rand(n_rays, 3), torch.rand(n_rays, 3, requires_grad=True)
+    rays = rays_through_cube(n_rays)
+    occupied = torch.rand(OccupancyLayout(2 if is_open else 1, 8).shape) < 0.5
+    colors, behind = torch.rand(n_rays, 3), torch.rand(n_rays, 3, requires_grad=True)
     known = torch.where(torch.rand(n_rays) < 0.7, 1 + 2 * torch.rand(n_rays), 0)  # distances of some rays' surfaces
+    targets = RayTargets(colors, behind, known)
+    samples = samples_at_lattice(rays, Sampling(occupied, StepLattice(0.05, 0.0)))
     results = []
     for backend in ("reference", "native"):
-        kernels.use("reference")
-        samples = sample_rays(
-            rays,
-            near=0.1,
-            offsets=torch.zeros(n_rays),
-            occupied=occupied,
-            layout=layout,
-            lattice=StepLattice(0.05, 0.0),
-        )
         kernels.use(backend)
         field.zero_grad(set_to_none=True)
         behind.grad = None
         loss = LossSettings(
             huber_delta=0.1, opacity_loss=0.01, distortion_loss=0.1, depth_loss=0.3, near_scale=near_scale
         )
-        value, colors = add_gradients(
-            field, rays, samples, targets=targets, backgrounds=behind, loss=loss, known_distances=known
-        )
-        results.append((float(value), colors, [p.grad.clone() for p in (*field.parameters(), behind)]))
+        value, rendered = add_gradients(field, rays, samples, targets, loss)
+        results.append((float(value), rendered, [p.grad.clone() for p in (*field.parameters(), behind)]))
     assert results[1][0] == pytest.approx(results[0][0], rel=1e-4)
     torch.testing.assert_close(results[1][1], results[0][1], atol=2e-5, rtol=1e-4)
     names = [*(name for name, _ in field.named_parameters()), "behind"]
@@ -180,17 +188,13 @@ def test_networks_of_any_width(n_levels: int, n_features: int, width: int) -> No
     field = RadianceField(FieldShape(n_levels, n_features, 12, 4, 64, width, is_contracted=False, has_sky=False))
     with torch.no_grad():
         field.table.uniform_(-1, 1)
-    rays, layout = rays_through_cube(40), OccupancyLayout(1, 8)
-    samples = sample_rays(
-        rays, near=0.1, offsets=torch.zeros(40), occupied=torch.ones(layout.shape, dtype=torch.bool), layout=layout,
-        lattice=StepLattice(0.2, 0.0),
-    )  # fmt: skip
-    targets, results = torch.rand(40, 3), []
+    rays = rays_through_cube(40)
+    samples = samples_at_lattice(rays, everywhere(0.2))
+    targets, results = RayTargets(torch.rand(40, 3), torch.zeros(40, 3)), []
     for backend in ("reference", "native"):
         kernels.use(backend)
         field.zero_grad(set_to_none=True)
-        loss = LossSettings(0.1, 0.0, 0.0, 0.0, 0.0)
-        add_gradients(field, rays, samples, targets=targets, backgrounds=torch.zeros(40, 3), loss=loss)
+        add_gradients(field, rays, samples, targets, LossSettings(0.1, 0.0, 0.0, 0.0, 0.0))
         results.append([p.grad.clone() for p in field.parameters()])
     for expected, found in zip(*results, strict=True):
         assert float((found - expected).norm()) < 2e-2 * float(expected.norm())
@@ -199,15 +203,15 @@ def test_networks_of_any_width(n_levels: int, n_features: int, width: int) -> No
 def test_rendering() -> None:
     """Early termination and the colours that are left out change a pixel by at most one part in a hundred."""
     field = make_field(is_contracted=True)
-    rays, layout, lattice = rays_through_cube(333), OccupancyLayout(3, 16), StepLattice(0.02, 1 / 200)
-    occupied = torch.rand(layout.shape) < 0.4
+    rays = rays_through_cube(333)
+    sampling = Sampling(torch.rand(OccupancyLayout(3, 16).shape) < 0.4, StepLattice(0.02, 1 / 200))
+    segments = segments_of(rays, sampling, near=0.05)
     kernels.use("native")
-    found = render_rays_fused(rays, near=0.05, occupied=occupied, layout=layout, lattice=lattice, field=field.fused())
+    found = render_rays_fused(segments, sampling, field.fused())
     kernels.use("reference")
-    offsets = torch.full((333,), 0.5)
-    samples = sample_rays(rays, near=0.05, offsets=offsets, occupied=occupied, layout=layout, lattice=lattice)
+    samples = kernels.march(segments, sampling)
     expected = render_rays_fast(rays, samples, density_fn=field.density, color_fn=field.color, min_weight=0.0)
-    torch.testing.assert_close(found.opacity, expected.opacity, atol=math.exp(-native.OPAQUE_DEPTH), rtol=0)
+    torch.testing.assert_close(found.opacity, expected.opacity, atol=math.exp(-marching.OPAQUE_DEPTH), rtol=0)
     torch.testing.assert_close(found.color, expected.color, atol=0.01, rtol=0)
     is_hit = (found.distance > 0) & (expected.distance > 0)
     assert is_hit.count_nonzero() > 200
@@ -220,21 +224,16 @@ def test_rendering() -> None:
 def test_depth_loss_alone() -> None:
     """Its gradient is small beside that of colour: compared on its own, with colours that are already right."""
     field = make_field(is_contracted=False)
-    rays, layout = rays_through_cube(90), OccupancyLayout(1, 8)
-    everywhere = torch.ones(layout.shape, dtype=torch.bool)
-    samples = sample_rays(
-        rays, near=0.1, offsets=torch.zeros(90), occupied=everywhere, layout=layout, lattice=StepLattice(0.05, 0.0)
-    )
-    known, behind, results = 1 + 2 * torch.rand(90), torch.zeros(90, 3), []
+    rays = rays_through_cube(90)
+    samples = samples_at_lattice(rays, everywhere(0.05))
+    targets, results = RayTargets(torch.zeros(90, 3), torch.zeros(90, 3), 1 + 2 * torch.rand(90)), []
     for backend in ("reference", "native"):
         kernels.use(backend)
         runs = []
         for weight in (0.0, 1.0):
             field.zero_grad(set_to_none=True)
             loss = LossSettings(0.1, 0.0, 0.0, weight, 0.0)
-            value, _ = add_gradients(
-                field, rays, samples, targets=behind, backgrounds=behind, loss=loss, known_distances=known
-            )
+            value, _ = add_gradients(field, rays, samples, targets, loss)
             runs.append((float(value), [p.grad.clone() for p in field.parameters()]))
         results.append((runs[1][0] - runs[0][0], [b - a for a, b in zip(runs[0][1], runs[1][1], strict=True)]))
     assert results[0][0] > 0.01
@@ -257,10 +256,8 @@ def test_adam_matches_torch_where_there_are_gradients(weight_decay: float) -> No
         for name, values in mine.items():
             kernels.use(name)
             own = gradient.clone()
-            kernels.adam_step(
-                values, own, *moments[name], learning_rate=0.01, betas=(0.9, 0.99), epsilon=1e-15, step=step,
-                decay=0.01 * weight_decay,
-            )  # fmt: skip
+            numbers = AdamStep(0.01, (0.9, 0.99), epsilon=1e-15, count=step, decay=0.01 * weight_decay)
+            kernels.adam_step(values, own, *moments[name], numbers)
             assert not own.any()
     for values in mine.values():
         torch.testing.assert_close(values, expected.detach(), atol=1e-6, rtol=1e-5)
@@ -273,9 +270,7 @@ def test_adam_leaves_untouched_rows_alone(backend: str) -> None:
     before = values.clone()
     gradient[2, 1] = 1.0
     mean = torch.full((7, 3), 0.5)
-    kernels.adam_step(
-        values, gradient, mean, torch.ones(7, 3), learning_rate=0.1, betas=(0.9, 0.99), epsilon=1e-8, step=1, decay=0.0
-    )
+    kernels.adam_step(values, gradient, mean, torch.ones(7, 3), AdamStep(0.1, (0.9, 0.99), epsilon=1e-8, count=1))
     changed = (values != before).any(1)
     assert changed.tolist() == [False, False, True, False, False, False, False]
     assert mean[0, 0] == 0.5
@@ -285,18 +280,13 @@ def test_same_threads_same_bits_other_threads_same_numbers() -> None:
     kernels.use("native")
     field = make_field(is_contracted=False)
     rays = rays_through_cube(500)
-    layout = OccupancyLayout(1, 8)
-    samples = sample_rays(
-        rays, near=0.1, offsets=torch.zeros(500), occupied=torch.ones(layout.shape, dtype=torch.bool), layout=layout,
-        lattice=StepLattice(0.05, 0.0),
-    )  # fmt: skip
-    targets = torch.rand(500, 3)
+    samples = samples_at_lattice(rays, everywhere(0.05))
+    targets = RayTargets(torch.rand(500, 3), torch.zeros(500, 3))
 
     def gradients(n_threads: int) -> list[torch.Tensor]:
         native.set_n_threads(n_threads)
         field.zero_grad(set_to_none=True)
-        settings = LossSettings(0.1, 0.0, 0.0, 0.0, 0.0)
-        add_gradients(field, rays, samples, targets=targets, backgrounds=torch.zeros(500, 3), loss=settings)
+        add_gradients(field, rays, samples, targets, LossSettings(0.1, 0.0, 0.0, 0.0, 0.0))
         return [p.grad.clone() for p in field.parameters()]
 
     once, again, alone = gradients(2), gradients(2), gradients(1)
@@ -311,14 +301,8 @@ def test_samples_can_be_empty() -> None:
     rays, behind = rays_through_cube(5), torch.rand(5, 3)
     for backend in ("reference", "native"):
         kernels.use(backend)
-        _, colors = add_gradients(
-            field,
-            rays,
-            nothing,
-            targets=torch.rand(5, 3),
-            backgrounds=behind,
-            loss=LossSettings(0.1, 0.0, 0.0, 0.0, 0.0),
-        )
+        targets = RayTargets(torch.rand(5, 3), behind)
+        _, colors = add_gradients(field, rays, nothing, targets, LossSettings(0.1, 0.0, 0.0, 0.0, 0.0))
         torch.testing.assert_close(colors, behind)
 
 

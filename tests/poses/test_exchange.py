@@ -12,7 +12,6 @@ from recon.errors import UserError
 from recon.formats import cameras_json, colmap, csv_poses, transforms_json
 from recon.formats.cameras_json import read_reconstruction
 from recon.geometry import Camera, Points, Reconstruction
-from recon.pixels import lines_of_sight
 from recon.poses.exchange import picture_folder, write_exchange
 from recon.workspace import Workspace
 from tests.formats.captures import FISHEYE, OPENCV, PINHOLE, assert_same_views, capture, picture
@@ -71,12 +70,6 @@ def test_colmap_opens_the_model_and_projects_alike(tmp_path: Path, model: str, p
         np.testing.assert_allclose(image.projection_center(), view.world_from_camera[:3, 3], atol=1e-12)
         ours = view.camera.project(torch.from_numpy(ahead)).numpy()
         np.testing.assert_allclose(theirs.cameras[image.camera_id].img_from_cam(ahead), ours, atol=1e-9)
-
-
-def test_a_model_without_tracks_gives_no_lines_of_sight(tmp_path: Path) -> None:
-    given = posed(tmp_path / "frames", PINHOLE)
-    poses = written(tmp_path, given)
-    assert len(lines_of_sight(poses / "colmap", [view.image for view in given.views], [])) == 0
 
 
 def test_a_model_with_tracks_is_left_as_it_is(tmp_path: Path) -> None:

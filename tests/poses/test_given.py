@@ -14,11 +14,11 @@ from recon.errors import UserError
 from recon.formats import colmap, seven_scenes, transforms_json
 from recon.formats.cameras_json import read_reconstruction
 from recon.formats.images import read_image
-from recon.formats.video import write_video
+from recon.formats.video_writing import write_video
 from recon.geometry import Camera, Points, Reconstruction, Similarity, View, look_at
 from recon.workspace import Workspace, read_metrics
+from tests.poses.world_frame.scale_defaults import SCALE
 from tests.stages import import_dataset
-from tests.world_frame.scale_defaults import SCALE
 
 UP = np.array([0.0, 0.0, 1.0])
 SETTINGS: dict[str, Any] = {
@@ -63,7 +63,7 @@ def test_an_upright_world_is_kept_and_pictures_stay(tmp_path: Path) -> None:
     assert read.is_up_aligned and read.scale is None and read.points is not None
     assert read.views[2].image == (data / "images/002.png").resolve()
     assert sorted(p.name for p in workspace.poses.iterdir()) == [
-        "cameras.json", "colmap", "points.ply", "report.json", "stage.json", "transforms.json",
+        "cameras.json", "colmap", "points.ply", "report.json", "stage.json", "tracks.npz", "transforms.json",
     ]  # fmt: skip
     assert read_metrics(workspace)["poses"]["method"] == "given (transforms)"
 

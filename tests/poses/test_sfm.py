@@ -15,8 +15,8 @@ from recon.formats.cameras_json import read_reconstruction
 from recon.geometry import align_points
 from recon.workspace import Workspace, read_metrics
 from tests.poses import room
+from tests.poses.world_frame.scale_defaults import SCALE
 from tests.stages import pose_frames
-from tests.world_frame.scale_defaults import SCALE
 
 SETTINGS: dict[str, Any] = {
     "image_size": None,
@@ -88,6 +88,7 @@ def test_everything_is_written_and_nothing_else(posed: tuple[Workspace, list[np.
         "doctor.json",
         "report.json",
         "stage.json",
+        "tracks.npz",
     }
     kept = {path.name for path in workspace.sfm.iterdir()}
     assert kept == {"database.db", "matching.txt", "model", "report.json", "colmap.log", "stage.json"}

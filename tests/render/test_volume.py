@@ -7,14 +7,8 @@ import torch
 
 from recon import kernels
 from recon.geometry import Rays
-from recon.kernels import OccupancyLayout, StepLattice
-from recon.render.volume import (
-    Samples,
-    render_rays,
-    render_rays_fast,
-    sample_rays,
-    scale_gradient_near,
-)
+from recon.kernels import OccupancyLayout, Samples, Sampling, StepLattice
+from recon.render.volume import render_rays, render_rays_fast, scale_gradient_near, segments_of
 from tests.worlds import Solid
 
 
@@ -25,26 +19,24 @@ def random_samples(n_rays: int, n_samples: int) -> tuple[Samples, torch.Tensor]:
     return Samples(rays, ends - edges, ends), torch.rand(n_samples) * 20
 
 
-def weights_of(densities: torch.Tensor, samples: Samples, n_rays: int) -> torch.Tensor:
-    return kernels.render_weights(densities, samples.t_starts, samples.t_ends, samples.ray_indices, n_rays)
-
-
 @pytest.mark.parametrize(("n_rays", "n_samples"), [(1, 1), (3, 17), (64, 333)])
 def test_weights_sum_to_opacity(n_rays: int, n_samples: int) -> None:
     samples, densities = random_samples(n_rays, n_samples)
-    opacity = kernels.accumulate(weights_of(densities, samples, n_rays), None, samples.ray_indices, n_rays)[:, 0]
+    opacity = kernels.accumulate(kernels.render_weights(densities, samples, n_rays), None, samples.ray_indices, n_rays)[
+        :, 0
+    ]
     optical = torch.zeros(n_rays).index_add(0, samples.ray_indices, densities * (samples.t_ends - samples.t_starts))
     torch.testing.assert_close(opacity, -torch.expm1(-optical), atol=1e-6, rtol=1e-5)
 
 
 def test_splitting_an_interval_changes_nothing() -> None:
     samples, densities = random_samples(5, 40)
-    whole = weights_of(densities, samples, 5)
+    whole = kernels.render_weights(densities, samples, 5)
     middle = samples.t_starts + 0.3 * (samples.t_ends - samples.t_starts)
     starts = torch.stack([samples.t_starts, middle], 1).flatten()
     ends = torch.stack([middle, samples.t_ends], 1).flatten()
     halves = Samples(samples.ray_indices.repeat_interleave(2), starts, ends)
-    split = weights_of(densities.repeat_interleave(2), halves, 5)
+    split = kernels.render_weights(densities.repeat_interleave(2), halves, 5)
     torch.testing.assert_close(split.view(-1, 2).sum(1), whole, atol=1e-6, rtol=1e-5)
 
 
@@ -53,19 +45,17 @@ def test_uniform_medium() -> None:
     density, length, n = 1.7, 2.0, 500
     edges = torch.linspace(0, length, n + 1)
     samples = Samples(torch.zeros(n, dtype=torch.int64), edges[:-1], edges[1:])
-    weights = weights_of(torch.full((n,), density), samples, 1)
+    weights = kernels.render_weights(torch.full((n,), density), samples, 1)
     assert float(weights.sum()) == pytest.approx(1 - math.exp(-density * length), rel=1e-5)
-    assert float(median_of(torch.full((n,), density), samples, 1)) == pytest.approx(math.log(2) / density, rel=1e-5)
-
-
-def median_of(densities: torch.Tensor, samples: Samples, n_rays: int) -> torch.Tensor:
-    return kernels.median_distance(densities, samples.t_starts, samples.t_ends, samples.ray_indices, n_rays)
+    assert float(kernels.median_distance(torch.full((n,), density), samples, 1)) == pytest.approx(
+        math.log(2) / density, rel=1e-5
+    )
 
 
 def test_half_of_the_light_is_left_at_the_median_distance() -> None:
     """The transmittance there is 0.5 in every ray that gets so dark, whatever lies behind; the others have none."""
     samples, densities = random_samples(64, 333)
-    distance = median_of(densities, samples, 64)
+    distance = kernels.median_distance(densities, samples, 64)
     before = (torch.minimum(samples.t_ends, distance[samples.ray_indices]) - samples.t_starts).clamp_min(0)
     optical = torch.zeros(64).index_add(0, samples.ray_indices, densities * before)
     whole = torch.zeros(64).index_add(0, samples.ray_indices, densities * (samples.t_ends - samples.t_starts))
@@ -73,7 +63,7 @@ def test_half_of_the_light_is_left_at_the_median_distance() -> None:
     assert bool((is_hit == (whole >= math.log(2))).all()) and 10 < int(is_hit.count_nonzero()) < 64
     torch.testing.assert_close(optical[is_hit], torch.full_like(optical[is_hit], math.log(2)), atol=1e-4, rtol=0)
     behind = torch.where(samples.t_starts > distance[samples.ray_indices], 3 * densities, densities)
-    torch.testing.assert_close(median_of(behind, samples, 64)[is_hit], distance[is_hit])
+    torch.testing.assert_close(kernels.median_distance(behind, samples, 64)[is_hit], distance[is_hit])
 
 
 def test_gradient_of_the_median_distance() -> None:
@@ -81,34 +71,31 @@ def test_gradient_of_the_median_distance() -> None:
     samples, densities = random_samples(7, 60)
     exact = Samples(samples.ray_indices, samples.t_starts.double(), samples.t_ends.double())
     densities = densities.double().requires_grad_()
-    assert int((median_of(densities, exact, 7) > 0).count_nonzero()) >= 5
-    assert torch.autograd.gradcheck(lambda d: median_of(d, exact, 7), densities, eps=1e-7, atol=1e-4)
-    median_of(densities, exact, 7).sum().backward()
-    distance = median_of(densities, exact, 7).detach()[exact.ray_indices]
+    assert int((kernels.median_distance(densities, exact, 7) > 0).count_nonzero()) >= 5
+    assert torch.autograd.gradcheck(lambda d: kernels.median_distance(d, exact, 7), densities, eps=1e-7, atol=1e-4)
+    kernels.median_distance(densities, exact, 7).sum().backward()
+    distance = kernels.median_distance(densities, exact, 7).detach()[exact.ray_indices]
     assert not densities.grad[(distance == 0) | (exact.t_starts > distance)].any()
 
 
 def test_nothing_in_front_of_an_opaque_wall_is_lost_and_nothing_behind_counts() -> None:
     samples = Samples(torch.zeros(3, dtype=torch.int64), torch.tensor([0.0, 1.0, 2.0]), torch.tensor([1.0, 2.0, 3.0]))
-    weights = weights_of(torch.tensor([0.0, 1e6, 5.0]), samples, 1)
+    weights = kernels.render_weights(torch.tensor([0.0, 1e6, 5.0]), samples, 1)
     torch.testing.assert_close(weights, torch.tensor([0.0, 1.0, 0.0]))
 
 
 def test_gradients_are_finite_at_the_extremes() -> None:
     samples, _ = random_samples(3, 30)
     densities = torch.cat([torch.zeros(10), torch.full((10,), 1e8), torch.rand(10)]).requires_grad_()
-    weights_of(densities, samples, 3).square().sum().backward()
+    kernels.render_weights(densities, samples, 3).square().sum().backward()
     assert bool(torch.isfinite(densities.grad).all())
 
 
 def test_gradient_of_weights_by_finite_differences() -> None:
     samples, densities = random_samples(2, 9)
-    starts, ends = samples.t_starts.double(), samples.t_ends.double()
-
-    def weights(d: torch.Tensor) -> torch.Tensor:
-        return kernels.render_weights(d, starts, ends, samples.ray_indices, 2)
-
-    assert torch.autograd.gradcheck(weights, (densities.double().requires_grad_(),))
+    exact = Samples(samples.ray_indices, samples.t_starts.double(), samples.t_ends.double())
+    densities = densities.double().requires_grad_()
+    assert torch.autograd.gradcheck(lambda d: kernels.render_weights(d, exact, 2), (densities,))
 
 
 def test_rays_without_samples_are_empty() -> None:
@@ -129,15 +116,9 @@ def camera_rays(n: int) -> Rays:
 def test_analytic_solid_is_where_ray_casting_says(kind: str) -> None:
     """Opacity, colour and depth of a dense solid; errors are bounded by the sampling step."""
     solid, step = Solid(kind), 1 / 256
-    rays, layout = camera_rays(257), OccupancyLayout(1, 64)
-    samples = sample_rays(
-        rays,
-        near=0.0,
-        offsets=torch.full((257,), 0.5),
-        occupied=torch.ones(layout.shape, dtype=torch.bool),
-        layout=layout,
-        lattice=StepLattice(step, 0.0),
-    )
+    rays = camera_rays(257)
+    sampling = Sampling(torch.ones(1, 64, 64, 64, dtype=torch.bool), StepLattice(step, 0.0))
+    samples = kernels.march(segments_of(rays, sampling, near=0.0), sampling)
     rendered = render_rays_fast(rays, samples, density_fn=solid.density_fn, color_fn=solid.color_fn)
     enter, leave = solid.interval(rays)
     through = (leave - enter) > 0.1  # clear hits
@@ -157,8 +138,8 @@ def test_occupancy_that_holds_the_solid_changes_nothing() -> None:
     tight = (solid.signed_distance(low + 0.5 * side[:, None]) < side).view(layout.shape)
     images = []
     for occupied in (torch.ones(layout.shape, dtype=torch.bool), tight):
-        offsets = torch.full((64,), 0.5)
-        samples = sample_rays(rays, near=0.0, offsets=offsets, occupied=occupied, layout=layout, lattice=lattice)
+        sampling = Sampling(occupied, lattice)
+        samples = kernels.march(segments_of(rays, sampling, near=0.0), sampling)
         images.append(render_rays(rays, samples, density_fn=solid.density_fn, color_fn=solid.color_fn))
     torch.testing.assert_close(images[0].color, images[1].color, atol=1e-6, rtol=0)
     torch.testing.assert_close(images[0].distance, images[1].distance, atol=1e-4, rtol=0)

@@ -2,7 +2,7 @@
 
 import torch
 
-from recon.render.volume import Samples
+from recon.kernels import Samples
 from recon.train.gradients import distortion, sum_before
 
 

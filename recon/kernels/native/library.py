@@ -4,6 +4,7 @@ import ctypes
 from ctypes import POINTER, c_double, c_float, c_int, c_int32, c_int64, c_void_p
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from recon.kernels.native.headers import version_of
 from recon.kernels.native.variant import library_file
@@ -31,26 +32,31 @@ class Field(ctypes.Structure):
     )
 
 
+MARCH: Any = (  # fields that structs share
+    ("n_rays", c_int64),
+    *((name, c_void_p) for name in ("origins", "directions", "t_near", "t_far", "offsets", "clearance")),
+    ("n_cascades", c_int32),
+    ("resolution", c_int32),
+    ("step", c_float),
+    ("growth", c_float),
+)
+PINHOLE: Any = (*((name, c_int32) for name in ("h", "w")), *((name, c_float) for name in ("fx", "fy", "cx", "cy")))
+POSED: Any = (
+    *PINHOLE,
+    ("rotation", c_float * 9),
+    ("translation", c_float * 3),
+    *((name, c_float) for name in ("near", "far")),
+)
+
+
 class MarchArguments(ctypes.Structure):
-    _fields_ = (
-        ("n_rays", c_int64),
-        *((name, c_void_p) for name in ("origins", "directions", "t_near", "t_far", "offsets", "clearance")),
-        ("n_cascades", c_int32),
-        ("resolution", c_int32),
-        ("step", c_float),
-        ("growth", c_float),
-    )
+    _fields_ = MARCH
 
 
 class RenderArguments(ctypes.Structure):
     _fields_ = (
         ("field", Field),
-        ("n_rays", c_int64),
-        *((name, c_void_p) for name in ("origins", "directions", "t_near", "t_far", "offsets", "clearance")),
-        ("n_cascades", c_int32),
-        ("resolution", c_int32),
-        ("step", c_float),
-        ("growth", c_float),
+        *MARCH,
         ("min_weight", c_float),
         ("opaque", c_float),
         *((name, c_void_p) for name in ("colors", "opacities", "distances")),
@@ -88,6 +94,13 @@ class TrainArguments(ctypes.Structure):
         ("grad_color_layers", c_void_p * 3),
         *((name, c_void_p) for name in ("grad_backgrounds", "colors", "opacities", "seconds")),
     )
+
+
+def compiled() -> ctypes.CDLL:
+    """The library, which must be there: ask `why_missing` first."""
+    found = load()[0]
+    assert found is not None, "the native back end is not there: check why_missing() first"
+    return found
 
 
 @cache

@@ -17,11 +17,7 @@ Agreement = tuple[NDArray[np.uint8], NDArray[np.uint8], Floats]
 
 class _View(ctypes.Structure):
     _fields_ = (
-        *((name, c_int32) for name in ("h", "w")),
-        *((name, c_float) for name in ("fx", "fy", "cx", "cy")),
-        ("rotation", c_float * 9),
-        ("translation", c_float * 3),
-        *((name, c_float) for name in ("near", "far")),
+        *lib.POSED,
         *((name, c_void_p) for name in ("quads", "depth", "planes", "costs", "chosen")),
     )
 
@@ -42,8 +38,7 @@ class _Arguments(ctypes.Structure):
 
 @cache
 def _library() -> ctypes.CDLL:
-    library = lib.load()[0]
-    assert library is not None, "the native back end is not there: check why_missing() first"
+    library = lib.compiled()
     library.recon_stereo_costs.restype, library.recon_stereo_costs.argtypes = None, [POINTER(_Arguments)]
     library.recon_stereo_sweep.restype, library.recon_stereo_sweep.argtypes = c_int64, [POINTER(_Arguments)]
     library.recon_stereo_agreement.restype = None

@@ -32,11 +32,7 @@ class _Plane(ctypes.Structure):
 
 class _View(ctypes.Structure):
     _fields_ = (
-        *((name, c_int32) for name in ("h", "w")),
-        *((name, c_float) for name in ("fx", "fy", "cx", "cy")),
-        ("rotation", c_float * 9),
-        ("translation", c_float * 3),
-        *((name, c_float) for name in ("near", "far")),
+        *lib.POSED,
         *((name, c_void_p) for name in ("grey", "depth", "confidence", "is_closed", "labels", "margins")),
     )
 
@@ -73,8 +69,7 @@ class _Arguments(ctypes.Structure):
 def label_planes(
     views: Sequence[LabelView], planes: Sequence[ScenePlane], sources: NDArray[np.int32], settings: LabelSettings
 ) -> list[tuple[NDArray[np.int16], NDArray[np.float32]]]:
-    library = lib.load()[0]
-    assert library is not None, "the native back end is not there: check why_missing() first"
+    library = lib.compiled()
     library.recon_plane_labels.restype, library.recon_plane_labels.argtypes = None, [POINTER(_Arguments)]
     assert len(planes) <= MAX_PLANES and sources.shape[0] == len(views)
     sources = np.ascontiguousarray(sources, np.int32)

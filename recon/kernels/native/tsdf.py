@@ -1,7 +1,7 @@
 """The native side of `recon.kernels.tsdf`: structs and calls of tsdf.h."""
 
 import ctypes
-from ctypes import POINTER, c_float, c_int32, c_int64, c_void_p
+from ctypes import POINTER, c_float, c_int64, c_void_p
 from functools import cache
 
 import numpy as np
@@ -20,8 +20,7 @@ class _Volume(ctypes.Structure):
 
 class _View(ctypes.Structure):
     _fields_ = (
-        *((name, c_int32) for name in ("h", "w")),
-        *((name, c_float) for name in ("fx", "fy", "cx", "cy")),
+        *lib.PINHOLE,
         ("camera_from_world", c_float * 12),
         ("far", c_float),
         *((name, c_void_p) for name in ("depth", "weight", "normal", "is_free")),
@@ -30,8 +29,7 @@ class _View(ctypes.Structure):
 
 @cache
 def _library() -> ctypes.CDLL:
-    library = lib.load()[0]
-    assert library is not None, "the native back end is not there: check why_missing() first"
+    library = lib.compiled()
     library.recon_tsdf_integrate.restype = None
     library.recon_tsdf_integrate.argtypes = [POINTER(_Volume), POINTER(_View)]
     return library

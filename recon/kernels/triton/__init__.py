@@ -24,9 +24,6 @@ from recon.kernels.triton.points import (
 from recon.kernels.triton.rays import march, march_visible, render_field
 from recon.kernels.triton.step import field_gradients
 
-TAKES_ENCODING = False  # field_gradients encodes the samples itself
-COUNTS_AHEAD = True  # march_visible takes a capacity, and then the host need not wait for it
-
 render_weights = reference.render_weights
 median_distance = reference.median_distance
 accumulate = reference.accumulate
@@ -40,6 +37,10 @@ def why_missing(device: torch.device) -> str | None:
 def runs_on(device: torch.device) -> bool:
     """Whether tensors on `device` are for these kernels."""
     return device.type == ("cpu" if IS_INTERPRETED else "cuda")
+
+
+def set_n_threads(n: int) -> None:
+    """A GPU has its own."""
 
 
 @functools.lru_cache(maxsize=8)
@@ -56,8 +57,6 @@ def _failure(device: torch.device) -> str | None:
 
 
 __all__ = [
-    "COUNTS_AHEAD",
-    "TAKES_ENCODING",
     "accumulate",
     "adam_step",
     "field_density",
@@ -70,6 +69,7 @@ __all__ = [
     "render_field",
     "render_weights",
     "runs_on",
+    "set_n_threads",
     "spherical_harmonics",
     "why_missing",
 ]

@@ -5,6 +5,7 @@ ones is masked and counts as zero.
 """
 
 import functools
+import math
 from typing import Any, NamedTuple
 
 import torch
@@ -12,7 +13,10 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from recon.kernels.layout import FieldTensors, HashLayout, OccupancyLayout, StepLattice
+from recon.kernels.layout import HashLayout
+from recon.kernels.learning import AdamStep, FieldTensors
+from recon.kernels.rays import Sampling as OccupiedSampling
+from recon.kernels.rays import Segments
 
 OPERANDS = tl.float16  # of the networks' matrix products; sums are float32
 BRICK = 8  # cells an axis of a brick: large empty space is crossed brick by brick
@@ -45,32 +49,97 @@ class Field(NamedTuple):
     dtype: tl.constexpr
 
 
-class Cells(NamedTuple):
-    """Occupied cells [n_cascades, r, r, r] of an `OccupancyLayout`, and its bricks, if r divides."""
+class Sampling(NamedTuple):
+    """A `Sampling`: occupied cells [n_cascades, r, r, r], their bricks, if r divides, and the lattice of distances."""
 
     occupied: Any
     bricks: Any
     n_cascades: Any
     resolution: Any
     has_bricks: tl.constexpr
-
-
-class Lattice(NamedTuple):
-    """A `StepLattice`."""
-
     step: Any
     growth: Any
     grows: tl.constexpr
 
 
 class Rays(NamedTuple):
-    """n rays and the stretch [t_near, t_far) to look at, cut at lattice indices i + offsets."""
+    """`Segments`: n rays, the stretch [t_near, t_far) of each to look at, and where their lattices begin."""
 
     origins: Any
     directions: Any
     t_near: Any
     t_far: Any
     offsets: Any
+
+
+class Packed(NamedTuple):
+    """The rays of a training step and their samples, of which the first n_samples [1] take part."""
+
+    origins: Any
+    directions: Any
+    ray_indices: Any
+    t_starts: Any
+    t_ends: Any
+    n_samples: Any
+
+
+class Intervals(NamedTuple):
+    """Samples ray by ray: those of ray r are first[r] to first[r + 1]."""
+
+    t_starts: Any
+    t_ends: Any
+    first: Any
+
+
+class Wanted(NamedTuple):
+    """`RayTargets`."""
+
+    colors: Any
+    backgrounds: Any
+    known_distances: Any
+
+
+class Composited(NamedTuple):
+    """What compositing finds: colors [n, 3], opacities [n], losses [n] of rays, gradients of their backgrounds [n, 3] and of the
+    samples' outputs [n_samples, 4]."""
+
+    colors: Any
+    opacities: Any
+    losses: Any
+    grad_backgrounds: Any
+    grad_outputs: Any
+
+
+class Backwards(NamedTuple):
+    """Gradients on their way back: of outputs [n_samples, 4], of features [n_samples, ENCODED], of weights, a row a program."""
+
+    outputs: Any
+    features: Any
+    weights: Any
+    n_weights: Any
+
+
+class Looked(NamedTuple):
+    """Pictures to make: harmonics [n, 16] of the rays, when a ray ends, which samples have a colour of their own, and what
+    is seen, all zero before: colors [n, 3], opacities [n], distances [n]."""
+
+    harmonics: Any
+    opaque: Any
+    min_weight: Any
+    colors: Any
+    opacities: Any
+    distances: Any
+
+
+class Adam(NamedTuple):
+    """An `AdamStep`; rate: learning rate over the first correction, root: of the inverse second, kept: share of a value."""
+
+    rate: Any
+    beta1: Any
+    beta2: Any
+    epsilon: Any
+    root: Any
+    kept: Any
 
 
 class Met(NamedTuple):
@@ -133,16 +202,24 @@ def field(tensors: FieldTensors, dtype: tl.dtype) -> Field:
     return Field(tensors.table.detach(), *layers, *map(tl.constexpr, sizes))
 
 
-def cells(occupied: Tensor, layout: OccupancyLayout) -> Cells:
-    c, r = layout.n_cascades, layout.resolution
+def adam(numbers: AdamStep) -> Adam:
+    of_mean, of_square = numbers.corrections
+    rates = (numbers.learning_rate / of_mean, *numbers.betas, numbers.epsilon)
+    return Adam(*rates, 1 / math.sqrt(of_square), 1 - numbers.decay)
+
+
+def rays(segments: Segments) -> Rays:
+    return Rays(*map(plain, segments.tensors))
+
+
+def sampling(where: OccupiedSampling) -> Sampling:
+    c, r = where.layout.n_cascades, where.layout.resolution
     has_bricks = r % BRICK == 0
-    as_bytes = occupied.contiguous().view(torch.uint8)
+    as_bytes = where.occupied.contiguous().view(torch.uint8)
     bricks = as_bytes
     if has_bricks:
         b = r // BRICK
         bricks = as_bytes.view(c, b, BRICK, b, BRICK, b, BRICK).amax((2, 4, 6)).contiguous()
-    return Cells(as_bytes, bricks, c, r, tl.constexpr(has_bricks))
-
-
-def lattice(steps: StepLattice) -> Lattice:
-    return Lattice(float(steps.step), float(steps.growth), tl.constexpr(steps.growth > 0))
+    steps = where.lattice
+    lattice = (float(steps.step), float(steps.growth), tl.constexpr(steps.growth > 0))
+    return Sampling(as_bytes, bricks, c, r, tl.constexpr(has_bricks), *lattice)

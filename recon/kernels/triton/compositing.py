@@ -35,41 +35,73 @@ def clamped_exp(x):
 
 @triton.jit(do_not_specialize=["n_rays", "capacity"])
 def composite_kernel(
-    outputs, t_starts, t_ends, first, capacity, targets, backgrounds, known_distances, loss, transmittances,
-    grad_outputs, grad_backgrounds, colors, opacities, losses, n_rays, BLOCK: tl.constexpr,
+    outputs, intervals, capacity, wanted, loss, transmittances, found, n_rays, BLOCK: tl.constexpr
 ):  # fmt: skip
-    """colors [n, 3], opacities [n], losses [n] (their sum is the loss) and gradients of rays with samples first[r] to first[r + 1].
+    """Into `found`: colours, opacities and losses of rays, whose sum is the loss, and the gradients of backgrounds and samples.
 
     Rays whose samples end beyond `capacity` have none written and do not take part. `transmittances` [n_samples]: scratch.
     """
     row = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     is_ray = row < n_rays
-    begin = tl.load(first + row, mask=is_ray, other=0).to(tl.int32)
-    end = tl.load(first + row + 1, mask=is_ray, other=0).to(tl.int32)
+    begin = tl.load(intervals.first + row, mask=is_ray, other=0).to(tl.int32)
+    end = tl.load(intervals.first + row + 1, mask=is_ray, other=0).to(tl.int32)
     takes_part = is_ray & (end <= capacity)
     count = tl.where(takes_part, end - begin, 0)
-    longest = tl.max(count, 0)
     per_ray = 1.0 / n_rays
+    red, green, blue, last, spread, sums, half = look_along(
+        outputs, intervals, begin, count, loss.min_transmittance, transmittances
+    )
+    tl.debug_barrier()
 
-    red = tl.zeros([BLOCK], tl.float32)
-    green = tl.zeros([BLOCK], tl.float32)
-    blue = tl.zeros([BLOCK], tl.float32)
-    optical = tl.zeros([BLOCK], tl.float32)
-    last = tl.full([BLOCK], 1.0, tl.float32)  # transmittance behind the samples so far
-    mass = tl.zeros([BLOCK], tl.float32)
-    moment = tl.zeros([BLOCK], tl.float32)
-    spread = tl.zeros([BLOCK], tl.float32)
-    median = tl.zeros([BLOCK], tl.float32)  # where half of the light is left
-    median_sample = tl.full([BLOCK], -1, tl.int32)
-    median_density = tl.full([BLOCK], 1.0, tl.float32)
-    for k in range(longest):
+    behind_r, behind_g, behind_b = load_xyz(wanted.backgrounds, row, is_ray)
+    target_r, target_g, target_b = load_xyz(wanted.colors, row, is_ray)
+    red += last * behind_r
+    green += last * behind_g
+    blue += last * behind_b
+    value_r, slope_r = huber(red - target_r, loss.huber_delta)
+    value_g, slope_g = huber(green - target_g, loss.huber_delta)
+    value_b, slope_b = huber(blue - target_b, loss.huber_delta)
+    share = tl.where(takes_part, per_ray / 3, 0.0)
+    slope_r, slope_g, slope_b = slope_r * share, slope_g * share, slope_b * share
+    entropy, d_entropy = binary_entropy(1 - last)
+    known = tl.load(wanted.known_distances + row, mask=is_ray, other=0.0)
+    cost_of_distance, d_distance = distance_loss(half[0], half[1], known, loss.depth_loss * per_ray)
+    cost = (value_r + value_g + value_b) / 3 + loss.opacity_loss * entropy + loss.distortion_loss * spread
+    tl.store(found.losses + row, tl.where(takes_part, cost * per_ray + cost_of_distance, 0.0), mask=is_ray)
+    tl.store(found.opacities + row, 1 - last, mask=is_ray)
+    store_rgb(found.colors, row, red, green, blue, is_ray)
+    store_rgb(found.grad_backgrounds, row, last * slope_r, last * slope_g, last * slope_b, is_ray)
+
+    behind = last * (behind_r * slope_r + behind_g * slope_g + behind_b * slope_b)  # gradient of what lies behind
+    slopes = (slope_r, slope_g, slope_b, loss.opacity_loss * per_ray * d_entropy, loss.distortion_loss * per_ray)
+    light = (last, behind, sums, (half[0], half[1], d_distance / half[2]))
+    look_back(outputs, intervals, begin, count, light, slopes, loss, transmittances, found.grad_outputs)
+
+
+@triton.jit
+def look_along(outputs, intervals, begin, count, min_transmittance, transmittances):
+    """Of rays with samples [begin, begin + count): red, green, blue, transmittance behind them all, distortion; then its running
+    sums of weights and of weights times places; then where half of the light is left, the sample there (-1: none) and its density.
+
+    `transmittances` [n_samples] are those before each sample.
+    """
+    red = tl.zeros(begin.shape, tl.float32)
+    green = tl.zeros(begin.shape, tl.float32)
+    blue = tl.zeros(begin.shape, tl.float32)
+    optical = tl.zeros(begin.shape, tl.float32)
+    last = tl.full(begin.shape, 1.0, tl.float32)  # transmittance behind the samples so far
+    mass = tl.zeros(begin.shape, tl.float32)
+    moment = tl.zeros(begin.shape, tl.float32)
+    spread = tl.zeros(begin.shape, tl.float32)
+    median = tl.zeros(begin.shape, tl.float32)
+    median_sample = tl.full(begin.shape, -1, tl.int32)
+    median_density = tl.full(begin.shape, 1.0, tl.float32)
+    for k in range(tl.max(count, 0)):
         at = begin + k
         has = k < count
-        lit = has & (last >= loss.min_transmittance)
-        t_start = tl.load(t_starts + at, mask=has, other=0.0)
-        t_end = tl.load(t_ends + at, mask=has, other=0.0)
-        log_density = tl.load(outputs + 4 * at + 3, mask=lit, other=0.0)
-        density = density_of(log_density)
+        lit = has & (last >= min_transmittance)
+        t_start, t_end, near, far, middle = interval_at(intervals, at, has)
+        density = density_of(tl.load(outputs + 4 * at + 3, mask=lit, other=0.0))
         missing = LN_2 - optical
         optical += tl.where(lit, density * (t_end - t_start), 0.0)
         halves = lit & (missing > 0) & (optical >= LN_2)
@@ -83,62 +115,42 @@ def composite_kernel(
         red += weight * r
         green += weight * g
         blue += weight * b
-        near, far = folded(t_start), folded(t_end)
-        middle = 0.5 * (near + far)
         spread += weight * (2 * (mass * middle - moment) + weight * (far - near) / 3)
         mass += weight
         moment += weight * middle
         last = after
-    tl.debug_barrier()
+    return red, green, blue, last, spread, (mass, moment), (median, median_sample, median_density)
 
-    behind_r, behind_g, behind_b = load_xyz(backgrounds, row, is_ray)
-    target_r, target_g, target_b = load_xyz(targets, row, is_ray)
-    red += last * behind_r
-    green += last * behind_g
-    blue += last * behind_b
-    value_r, slope_r = huber(red - target_r, loss.huber_delta)
-    value_g, slope_g = huber(green - target_g, loss.huber_delta)
-    value_b, slope_b = huber(blue - target_b, loss.huber_delta)
-    share = tl.where(takes_part, per_ray / 3, 0.0)
-    slope_r, slope_g, slope_b = slope_r * share, slope_g * share, slope_b * share
-    opacity = 1 - last
-    p = tl.minimum(tl.maximum(opacity, 1e-4), 1 - 1e-4)
-    entropy = -(p * tl.log(p) + (1 - p) * tl.log(1 - p))
-    d_opacity = tl.where(p == opacity, loss.opacity_loss * per_ray * (tl.log(1 - p) - tl.log(p)), 0.0)
-    known = tl.load(known_distances + row, mask=is_ray, other=0.0)
-    pulled = (known > 0) & (median_sample >= 0)
-    rate = tl.where(pulled, loss.depth_loss * per_ray / tl.maximum(known, 1e-12), 0.0)
-    off = median - known
-    d_median = tl.where(off > 0, rate, tl.where(off < 0, -rate, 0.0)) / median_density
-    cost = (value_r + value_g + value_b) / 3 + loss.opacity_loss * entropy + loss.distortion_loss * spread
-    tl.store(losses + row, tl.where(takes_part, cost * per_ray + rate * tl.abs(off), 0.0), mask=is_ray)
-    tl.store(opacities + row, opacity, mask=is_ray)
-    store_rgb(colors, row, red, green, blue, is_ray)
-    store_rgb(grad_backgrounds, row, last * slope_r, last * slope_g, last * slope_b, is_ray)
 
-    behind = last * (behind_r * slope_r + behind_g * slope_g + behind_b * slope_b)  # gradient of what lies behind
+@triton.jit
+def look_back(outputs, intervals, begin, count, light, slopes, loss, transmittances, grad_outputs):
+    """grad_outputs [n_samples, 4], from the last sample of each ray to its first.
+
+    light: what `look_along` found of the rays: transmittance behind them, gradient of what lies there, running sums, and of the
+    half of the light: where, which sample, gradient over density. slopes: gradients of red, green, blue, of the opacity and of
+    the distortion.
+    """
+    last, behind, sums, half = light
+    slope_r, slope_g, slope_b, d_opacity, d_distortion = slopes
     after = last
-    mass_behind = tl.zeros([BLOCK], tl.float32)
-    moment_behind = tl.zeros([BLOCK], tl.float32)
-    for back in range(longest):
+    mass_behind = tl.zeros(begin.shape, tl.float32)
+    moment_behind = tl.zeros(begin.shape, tl.float32)
+    for back in range(tl.max(count, 0)):
         at = begin + count - 1 - back
         has = back < count
         before = tl.load(transmittances + at, mask=has, other=0.0)
         lit = has & (before >= loss.min_transmittance)
-        t_start = tl.load(t_starts + at, mask=has, other=0.0)
-        t_end = tl.load(t_ends + at, mask=has, other=0.0)
+        t_start, t_end, near, far, middle = interval_at(intervals, at, has)
         log_density = tl.load(outputs + 4 * at + 3, mask=lit, other=0.0)
         r, g, b = load_rgb(outputs, at, lit)
         weight = tl.where(lit, before - after, 0.0)
-        near, far = folded(t_start), folded(t_end)
-        middle = 0.5 * (near + far)
-        mass_before, moment_before = mass - mass_behind - weight, moment - moment_behind - weight * middle
+        mass_before, moment_before = sums[0] - mass_behind - weight, sums[1] - moment_behind - weight * middle
         d_spread = 2 * (mass_before * middle - moment_before) + 2 * (moment_behind - mass_behind * middle)
         d_spread += weight * (far - near) * (2.0 / 3)
-        along = r * slope_r + g * slope_g + b * slope_b + loss.distortion_loss * per_ray * d_spread
+        along = r * slope_r + g * slope_g + b * slope_b + d_distortion * d_spread
         d_density = (t_end - t_start) * (after * along - behind + last * d_opacity)
-        within = tl.minimum(t_end, median) - t_start
-        d_density -= tl.where(count - 1 - back <= median_sample, d_median * within, 0.0)
+        within = tl.minimum(t_end, half[0]) - t_start
+        d_density -= tl.where(count - 1 - back <= half[1], half[2] * within, 0.0)
         damp = near_damping(loss.near_scale, 0.5 * (t_start + t_end)) * loss.gradient_scale
         into = grad_outputs + 4 * at
         tl.store(into, tl.where(lit, weight * slope_r * r * (1 - r) * damp, 0.0), mask=has)
@@ -149,6 +161,32 @@ def composite_kernel(
         mass_behind += weight
         moment_behind += weight * middle
         after = tl.where(has, before, after)
+
+
+@triton.jit
+def interval_at(intervals, at, has):
+    """Of samples [n]: t_start, t_end, and start, end and middle of the folded interval."""
+    t_start = tl.load(intervals.t_starts + at, mask=has, other=0.0)
+    t_end = tl.load(intervals.t_ends + at, mask=has, other=0.0)
+    near, far = folded(t_start), folded(t_end)
+    return t_start, t_end, near, far, 0.5 * (near + far)
+
+
+@triton.jit
+def binary_entropy(opacity):
+    """Entropy of opacities, and its slope; recon.train.gradients.binary_entropy."""
+    p = tl.minimum(tl.maximum(opacity, 1e-4), 1 - 1e-4)
+    entropy = -(p * tl.log(p) + (1 - p) * tl.log(1 - p))
+    return entropy, tl.where(p == opacity, tl.log(1 - p) - tl.log(p), 0.0)
+
+
+@triton.jit
+def distance_loss(median, median_sample, known, weight):
+    """Weight times |median - known| / known where both are there, and its slope in the median."""
+    pulled = (known > 0) & (median_sample >= 0)
+    rate = tl.where(pulled, weight / tl.maximum(known, 1e-12), 0.0)
+    off = median - known
+    return rate * tl.abs(off), tl.where(off > 0, rate, tl.where(off < 0, -rate, 0.0))
 
 
 @triton.jit

@@ -48,10 +48,23 @@ def cell_of(position, cells):
 
 
 @triton.jit
-def corner(tables, low_x, low_y, low_z, fx, fy, fz, bx: tl.constexpr, by: tl.constexpr, bz: tl.constexpr):
-    """Row of the table and trilinear weight of one corner of each cell: [n, LEVELS]."""
+def cells_at(tables, x, y, z):
+    """The cells of positions [n] at every level, and where in them: lowest corners and fractions, x, y and z, [n, LEVELS]."""
+    low_x, fx = cell_of(x[:, None], tables[0])
+    low_y, fy = cell_of(y[:, None], tables[0])
+    low_z, fz = cell_of(z[:, None], tables[0])
+    return (low_x, low_y, low_z), (fx, fy, fz)
+
+
+@triton.jit
+def corner(tables, low, fraction, c: tl.constexpr):
+    """Row of the table and trilinear weight of corner c of each cell: [n, LEVELS]. Its bits say which side: x, y, z."""
+    bx: tl.constexpr = c & 1
+    by: tl.constexpr = c >> 1 & 1
+    bz: tl.constexpr = c >> 2
+    fx, fy, fz = fraction
     first, stride_y, stride_z, mask = tables[1], tables[2], tables[3], tables[4]
-    x, y, z = low_x + bx, (low_y + by) * stride_y, (low_z + bz) * stride_z
+    x, y, z = low[0] + bx, (low[1] + by) * stride_y, (low[2] + bz) * stride_z
     row = tl.where(mask < 0, x + y + z, (x ^ y ^ z) & mask) + first
     wx = fx if bx else 1 - fx
     wy = fy if by else 1 - fy
@@ -74,14 +87,12 @@ def entries(grid, live):
 def encode(grid, table, x, y, z, live):
     """Features [n, LEVELS, FEATURES] at positions [n] in the unit cube; zero where not live."""
     tables = level_tables(grid)
-    low_x, fx = cell_of(x[:, None], tables[0])
-    low_y, fy = cell_of(y[:, None], tables[0])
-    low_z, fz = cell_of(z[:, None], tables[0])
+    low, fraction = cells_at(tables, x, y, z)
     mask = entries(grid, live)
     feature = tl.arange(0, grid.FEATURES)[None, None, :]
     total = tl.zeros([x.shape[0], grid.LEVELS, grid.FEATURES], tl.float32)
     for c in tl.static_range(8):
-        row, weight = corner(tables, low_x, low_y, low_z, fx, fy, fz, c & 1, c >> 1 & 1, c >> 2)
+        row, weight = corner(tables, low, fraction, c)
         value = tl.load(table + (row[:, :, None] * grid.n_features + feature), mask=mask, other=0.0)
         total += weight[:, :, None] * value
     return total
@@ -91,13 +102,11 @@ def encode(grid, table, x, y, z, live):
 def scatter(grid, gradient_table, x, y, z, gradient, live):
     """Adds weight * gradient [n, LEVELS, FEATURES] to the rows of every corner, atomically."""
     tables = level_tables(grid)
-    low_x, fx = cell_of(x[:, None], tables[0])
-    low_y, fy = cell_of(y[:, None], tables[0])
-    low_z, fz = cell_of(z[:, None], tables[0])
+    low, fraction = cells_at(tables, x, y, z)
     mask = entries(grid, live)
     feature = tl.arange(0, grid.FEATURES)[None, None, :]
     for c in tl.static_range(8):
-        row, weight = corner(tables, low_x, low_y, low_z, fx, fy, fz, c & 1, c >> 1 & 1, c >> 2)
+        row, weight = corner(tables, low, fraction, c)
         at = gradient_table + (row[:, :, None] * grid.n_features + feature)
         tl.atomic_add(at, weight[:, :, None] * gradient, mask=mask, sem="relaxed")
 

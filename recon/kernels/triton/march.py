@@ -14,9 +14,9 @@ from recon.kernels.triton.walk import TO_THE_END, first_in_line, interval, load_
 
 
 @triton.jit
-def density_at(field, grid, layers, lattice, ray, index, live):
+def density_at(field, grid, layers, sampling, ray, index, live):
     """Of step `index` [n] of each ray: t_start, t_end, optical depth (zero where not live) and geometry [n, 16]."""
-    start, end = interval(lattice, ray, index)
+    start, end = interval(sampling, ray, index)
     t = 0.5 * (start + end)
     x, y, z = unit_position(ray[0] + t * ray[3], ray[1] + t * ray[4], ray[2] + t * ray[5], field.is_contracted)
     features = tl.reshape(encode(grid, field.table, x, y, z, live), [index.shape[0], grid.ENCODED])
@@ -26,11 +26,11 @@ def density_at(field, grid, layers, lattice, ray, index, live):
 
 
 @triton.jit(do_not_specialize=["n"])
-def meet_kernel(rays, cells, lattice, begins, meeting, n_meeting, n, BLOCK: tl.constexpr):
+def meet_kernel(rays, sampling, begins, meeting, n_meeting, n, BLOCK: tl.constexpr):
     """begins [n]: each ray's first step that is a sample; `meeting`: the n_meeting [1] rays that have one, in any order."""
     row = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     ray = load_rays(rays, row, row < n)
-    index, _, found = next_occupied(cells, lattice, ray, tl.zeros([BLOCK], tl.int32), row < n, TO_THE_END)
+    index, _, found = next_occupied(sampling, ray, tl.zeros([BLOCK], tl.int32), row < n, TO_THE_END)
     tl.store(begins + row, index, mask=row < n)
     number = found.to(tl.int32)
     place = tl.atomic_add(n_meeting, tl.sum(number, 0), sem="relaxed") + tl.cumsum(number, 0) - 1
@@ -45,7 +45,7 @@ def load_meeting(met, place, live):
 
 
 @triton.jit
-def count_occupied_kernel(rays, cells, lattice, met, counts, BLOCK: tl.constexpr):
+def count_occupied_kernel(rays, sampling, met, counts, BLOCK: tl.constexpr):
     """counts [n], zero before: samples of each ray in occupied cells."""
     place = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     found = place < tl.load(met.n_meeting)
@@ -55,13 +55,13 @@ def count_occupied_kernel(rays, cells, lattice, met, counts, BLOCK: tl.constexpr
     count = tl.zeros([BLOCK], tl.int32)
     while tl.max(found.to(tl.int32), 0) > 0:
         count += found.to(tl.int32)
-        index, _, found = next_occupied(cells, lattice, ray, index + 1, found, TO_THE_END)
+        index, _, found = next_occupied(sampling, ray, index + 1, found, TO_THE_END)
     tl.store(counts + row, count, mask=met_any)
 
 
 @triton.jit
 def count_visible_kernel(
-    rays, cells, lattice, met, field, grid, opaque, counts, BLOCK: tl.constexpr, LOOKS: tl.constexpr
+    rays, sampling, met, field, grid, opaque, counts, BLOCK: tl.constexpr, LOOKS: tl.constexpr
 ):  # fmt: skip
     """counts [n], zero before: samples of each ray in occupied cells, up to an optical depth of `opaque` of the field itself."""
     layers = density_weights(field, grid)
@@ -73,11 +73,11 @@ def count_visible_kernel(
     optical = tl.zeros([BLOCK], tl.float32)
     while tl.max(active.to(tl.int32), 0) > 0:
         ray = load_rays(rays, row, active)
-        optical += density_at(field, grid, layers, lattice, ray, index, is_sample)[2]
+        optical += density_at(field, grid, layers, sampling, ray, index, is_sample)[2]
         count += is_sample.to(tl.int32)
         searching = active & (optical <= opaque)
         index += is_sample.to(tl.int32)
-        index, searching, is_sample = next_occupied(cells, lattice, ray, index, searching, LOOKS)
+        index, searching, is_sample = next_occupied(sampling, ray, index, searching, LOOKS)
         ended = active & (searching == 0) & (is_sample == 0)
         tl.store(counts + row, count, mask=ended)
         place, waiting = next_in_line(place, ended, waiting)
@@ -90,7 +90,7 @@ def count_visible_kernel(
 
 
 @triton.jit(do_not_specialize=["capacity"])
-def write_kernel(rays, cells, lattice, met, first, ray_indices, t_starts, t_ends, capacity, BLOCK: tl.constexpr):
+def write_kernel(rays, sampling, met, first, ray_indices, t_starts, t_ends, capacity, BLOCK: tl.constexpr):
     """The samples [first[r], first[r + 1]) of each ray r; none of a ray whose samples end beyond `capacity`."""
     place = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     found = place < tl.load(met.n_meeting)
@@ -101,8 +101,8 @@ def write_kernel(rays, cells, lattice, met, first, ray_indices, t_starts, t_ends
     last = tl.where(last <= capacity, last, at)
     while tl.max((at < last).to(tl.int32), 0) > 0:
         writes = at < last
-        index, _, found = next_occupied(cells, lattice, ray, index, found & writes, TO_THE_END)
-        start, end = interval(lattice, ray, index)
+        index, _, found = next_occupied(sampling, ray, index, found & writes, TO_THE_END)
+        start, end = interval(sampling, ray, index)
         tl.store(ray_indices + at, row.to(tl.int64), mask=writes)
         # rounding in the two passes may differ, so that a sample is missing here: it becomes one of no length
         tl.store(t_starts + at, start, mask=writes)

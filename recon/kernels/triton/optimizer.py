@@ -6,11 +6,10 @@ import triton.language as tl
 
 @triton.jit(do_not_specialize=["n_rows"])
 def adam_kernel(
-    parameters, gradients, means, squares, n_rows, rate, beta1, beta2, epsilon, root, kept,
-    columns: tl.constexpr, BLOCK: tl.constexpr, COLUMNS: tl.constexpr,
+    parameters, gradients, means, squares, n_rows, numbers, columns: tl.constexpr, BLOCK: tl.constexpr,
+    COLUMNS: tl.constexpr,
 ):  # fmt: skip
-    """One step for [n_rows, columns] in place; rate: learning rate over the first correction, root: of the inverse second,
-    kept: of a value, before the step."""
+    """One step for [n_rows, columns] in place."""
     row = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)[:, None]
     column = tl.arange(0, COLUMNS)[None, :]
     mask = (row < n_rows) & (column < columns)
@@ -19,10 +18,11 @@ def adam_kernel(
     touched = tl.max((gradient != 0).to(tl.int32), 1)
     if tl.max(touched, 0) > 0:
         mask = mask & (touched > 0)[:, None]
-        mean = beta1 * tl.load(means + at, mask=mask, other=0.0) + (1 - beta1) * gradient
-        square = beta2 * tl.load(squares + at, mask=mask, other=0.0) + (1 - beta2) * gradient * gradient
+        mean = numbers.beta1 * tl.load(means + at, mask=mask, other=0.0) + (1 - numbers.beta1) * gradient
+        square = numbers.beta2 * tl.load(squares + at, mask=mask, other=0.0) + (1 - numbers.beta2) * gradient * gradient
         value = tl.load(parameters + at, mask=mask, other=0.0)
-        tl.store(parameters + at, kept * value - rate * mean / (tl.sqrt(square) * root + epsilon), mask=mask)
+        change = numbers.rate * mean / (tl.sqrt(square) * numbers.root + numbers.epsilon)
+        tl.store(parameters + at, numbers.kept * value - change, mask=mask)
         tl.store(means + at, mean, mask=mask)
         tl.store(squares + at, square, mask=mask)
         tl.store(gradients + at, tl.zeros_like(gradient), mask=mask)

@@ -1,21 +1,18 @@
 """Launches of the kernels that take points or cells one by one: encoding, harmonics, densities, occupied cells, Adam."""
 
-import math
-
 import torch
 from torch import Tensor
 from triton import cdiv, next_power_of_2
 
 from recon.kernels import reference
-from recon.kernels.layout import FieldTensors, HashLayout
+from recon.kernels.layout import HashLayout
+from recon.kernels.learning import AdamStep, FieldTensors
 from recon.kernels.triton import arguments, hash_grid, networks, optimizer, rendering
 from recon.kernels.triton.arguments import plain
 from recon.kernels.triton.launch import CELLS, GATHER, NETWORK, ROWS, SAMPLES, blocks
 
 
 def hash_encode(positions: Tensor, table: Tensor, layout: HashLayout) -> Tensor:
-    if positions.requires_grad:
-        return reference.hash_encode(positions, table, layout)  # the gradient of positions has no kernel of its own
     return _HashEncode.apply(positions, table, layout)
 
 
@@ -65,28 +62,16 @@ def occupied_cells(densities: Tensor, is_possible: Tensor, side: float, threshol
     return occupied.view(torch.bool)
 
 
-def adam_step(
-    parameters: Tensor,
-    gradients: Tensor,
-    mean: Tensor,
-    square: Tensor,
-    *,
-    learning_rate: float,
-    betas: tuple[float, float],
-    epsilon: float,
-    step: int,
-    decay: float,
-) -> None:
+def adam_step(parameters: Tensor, gradients: Tensor, mean: Tensor, square: Tensor, numbers: AdamStep) -> None:
     n_rows, columns = parameters.shape
     if n_rows * columns == 0:
         return
     padded = next_power_of_2(columns)
     block = max(ROWS * 4 // padded, 1)
-    corrections = [1 - beta**step for beta in betas]
-    numbers = (learning_rate / corrections[0], *betas, epsilon, 1 / math.sqrt(corrections[1]), 1 - decay)
     optimizer.adam_kernel[blocks(n_rows, block)](
-        parameters, gradients, mean, square, n_rows, *numbers, columns=columns, BLOCK=block, COLUMNS=padded
-    )
+        parameters, gradients, mean, square, n_rows, arguments.adam(numbers),
+        columns=columns, BLOCK=block, COLUMNS=padded,
+    )  # fmt: skip
 
 
 def field_density(positions: Tensor, field: FieldTensors) -> tuple[Tensor, Tensor]:

@@ -35,14 +35,11 @@ def density_kernel(positions, densities, geometry, field, grid, n, BLOCK: tl.con
 
 
 @triton.jit
-def color_kernel(
-    rays, cells, lattice, met, field, grid, harmonics, opaque, min_weight, colors, opacities, distances,
-    BLOCK: tl.constexpr, LOOKS: tl.constexpr,
-):  # fmt: skip
-    """colors [n, 3], premultiplied, and opacities [n] of rays that end at an optical depth of `opaque`; distances [n] where half
-    of their light is left, 0 where more gets through. All are zero before: rays that meet nothing keep that.
+def color_kernel(rays, sampling, met, field, grid, looked, BLOCK: tl.constexpr, LOOKS: tl.constexpr):
+    """Colours [n, 3], premultiplied, and opacities [n] of rays that end at an optical depth of looked.opaque; distances [n] where
+    half of their light is left, 0 where more gets through. All are zero before: rays that meet nothing keep that.
 
-    Samples that weigh less than `min_weight` have no colour of their own: they take that of the others.
+    Samples that weigh less than looked.min_weight have no colour of their own: they take that of the others.
     """
     density_layers = density_weights(field, grid)
     color_layers = color_weights(field)
@@ -57,29 +54,29 @@ def color_kernel(
     total = tl.zeros([BLOCK, 16], tl.float32)
     while tl.max(active.to(tl.int32), 0) > 0:
         ray = load_rays(rays, row, active)
-        start, end, more, geometry = density_at(field, grid, density_layers, lattice, ray, index, is_sample)
+        start, end, more, geometry = density_at(field, grid, density_layers, sampling, ray, index, is_sample)
         missing = LN_2 - optical
         halves = (missing > 0) & (more >= missing)
         inside = (end - start) * missing / tl.maximum(more, 1e-30)
         distance = tl.where(halves, start + tl.minimum(inside, end - start), distance)
         weight = tl.exp(-optical) - tl.exp(-optical - more)
         optical += more
-        counts = tl.where(weight > min_weight, weight, 0.0)
+        counts = tl.where(weight > looked.min_weight, weight, 0.0)
         if tl.max(counts, 0) > 0:
-            of_direction = harmonics_tile(harmonics, row, active, field.dtype)
+            of_direction = harmonics_tile(looked.harmonics, row, active, field.dtype)
             value = color_network(of_direction, narrow(geometry, field.dtype), color_layers, field.dtype)[2]
             total += counts[:, None] * tl.sigmoid(value)
             seen += counts
         index += is_sample.to(tl.int32)
-        searching = active & (optical <= opaque)
-        index, searching, is_sample = next_occupied(cells, lattice, ray, index, searching, LOOKS)
+        searching = active & (optical <= looked.opaque)
+        index, searching, is_sample = next_occupied(sampling, ray, index, searching, LOOKS)
 
         ended = active & (searching == 0) & (is_sample == 0)
         opacity = 1 - tl.exp(-optical)
-        tl.store(opacities + row, opacity, mask=ended)
-        tl.store(distances + row, distance, mask=ended)
+        tl.store(looked.opacities + row, opacity, mask=ended)
+        tl.store(looked.distances + row, distance, mask=ended)
         scaled = total * (opacity / tl.maximum(seen, 1e-8))[:, None]
-        tl.store(colors + row[:, None] * 3 + channel, scaled, mask=ended[:, None] & (channel < 3))
+        tl.store(looked.colors + row[:, None] * 3 + channel, scaled, mask=ended[:, None] & (channel < 3))
         place, waiting = next_in_line(place, ended, waiting)
         begins = ended & (place < last)
         new_row, new_index = load_meeting(met, place, begins)

@@ -23,19 +23,19 @@ from recon.kernels.triton.networks import (
 
 
 @triton.jit
-def sample_position(field, origins, directions, ray, t, live):
+def sample_position(field, samples, ray, t, live):
     """Unit-cube position of samples [n] at distances t of rays."""
-    ox, oy, oz = load_xyz(origins, ray, live)
-    dx, dy, dz = load_xyz(directions, ray, live)
+    ox, oy, oz = load_xyz(samples.origins, ray, live)
+    dx, dy, dz = load_xyz(samples.directions, ray, live)
     return unit_position(ox + t * dx, oy + t * dy, oz + t * dz, field.is_contracted)
 
 
 @triton.jit
-def samples_of(ray_indices, t_starts, t_ends, sample, live):
+def samples_of(samples, sample, live):
     """Ray (int32) and midpoint of samples [n]."""
-    ray = tl.load(ray_indices + sample, mask=live, other=0).to(tl.int32)
-    start = tl.load(t_starts + sample, mask=live, other=0.0)
-    return ray, 0.5 * (start + tl.load(t_ends + sample, mask=live, other=0.0))
+    ray = tl.load(samples.ray_indices + sample, mask=live, other=0).to(tl.int32)
+    start = tl.load(samples.t_starts + sample, mask=live, other=0.0)
+    return ray, 0.5 * (start + tl.load(samples.t_ends + sample, mask=live, other=0.0))
 
 
 @triton.jit
@@ -46,19 +46,16 @@ def features_tile(grid, features, sample, live):
 
 
 @triton.jit
-def forward_kernel(
-    origins, directions, ray_indices, t_starts, t_ends, n_samples, field, grid, harmonics, features, outputs,
-    BLOCK: tl.constexpr,
-):  # fmt: skip
+def forward_kernel(samples, field, grid, harmonics, features, outputs, BLOCK: tl.constexpr):
     """features [n, ENCODED] and outputs [n, 4] of the n_samples [1] samples."""
-    n = tl.load(n_samples).to(tl.int32)
+    n = tl.load(samples.n_samples).to(tl.int32)
     density_layers = density_weights(field, grid)
     color_layers = color_weights(field)
     for block in range(tl.program_id(0), tl.cdiv(n, BLOCK), tl.num_programs(0)):
         sample = block * BLOCK + tl.arange(0, BLOCK)
         live = sample < n
-        ray, t = samples_of(ray_indices, t_starts, t_ends, sample, live)
-        x, y, z = sample_position(field, origins, directions, ray, t, live)
+        ray, t = samples_of(samples, sample, live)
+        x, y, z = sample_position(field, samples, ray, t, live)
         encoded = tl.reshape(encode(grid, field.table, x, y, z, live), [BLOCK, grid.ENCODED]).to(field.dtype)
         column = tl.arange(0, grid.ENCODED)[None, :]
         tl.store(features + sample[:, None] * grid.ENCODED + column, encoded, mask=live[:, None])
@@ -72,13 +69,9 @@ def forward_kernel(
 
 
 @triton.jit
-def backward_kernel(
-    ray_indices, n_samples, field, grid, harmonics, features, grad_outputs, grad_features, grad_weights, n_weights,
-    BLOCK: tl.constexpr,
-):  # fmt: skip
-    """grad_features [n, ENCODED] from grad_outputs [n, 4], and this program's share of the layers' gradients: one row of
-    grad_weights [programs, n_weights]."""
-    n = tl.load(n_samples).to(tl.int32)
+def backward_kernel(samples, field, grid, harmonics, features, back, BLOCK: tl.constexpr):
+    """Gradients of features from those of outputs, and this program's share of the layers': one row of back.weights."""
+    n = tl.load(samples.n_samples).to(tl.int32)
     density_layers = density_weights(field, grid)
     color_layers = color_weights(field)
     back0, back1 = tl.trans(density_layers[0]), tl.trans(density_layers[1])
@@ -93,14 +86,14 @@ def backward_kernel(
     for block in range(tl.program_id(0), tl.cdiv(n, BLOCK), tl.num_programs(0)):
         sample = block * BLOCK + tl.arange(0, BLOCK)
         live = sample < n
-        ray = tl.load(ray_indices + sample, mask=live, other=0).to(tl.int32)
+        ray = tl.load(samples.ray_indices + sample, mask=live, other=0).to(tl.int32)
         encoded = features_tile(grid, features, sample, live)
         hidden, geometry = density_network(encoded, density_layers, field.dtype)
         geometry = narrow(geometry, field.dtype)
         of_direction = harmonics_tile(harmonics, ray, live, field.dtype)
         hidden1, hidden2, _ = color_network(of_direction, geometry, color_layers, field.dtype)
 
-        given = tl.load(grad_outputs + sample[:, None] * 4 + channel, mask=live[:, None] & (channel < 4), other=0.0)
+        given = tl.load(back.outputs + sample[:, None] * 4 + channel, mask=live[:, None] & (channel < 4), other=0.0)
         d_color = narrow(tl.where(channel == 3, 0.0, given), field.dtype)
         d_log_density = tl.sum(tl.where(channel == 3, given, 0.0), 1)
         sum3 += product(tl.trans(d_color), hidden2)
@@ -116,9 +109,9 @@ def backward_kernel(
         sum0 += product(tl.trans(d_hidden), encoded)
         column = tl.arange(0, grid.ENCODED)[None, :]
         d_encoded = narrow(product(d_hidden, back0), field.dtype)
-        tl.store(grad_features + sample[:, None] * grid.ENCODED + column, d_encoded, mask=live[:, None])
+        tl.store(back.features + sample[:, None] * grid.ENCODED + column, d_encoded, mask=live[:, None])
 
-    own = grad_weights + tl.program_id(0) * n_weights
+    own = back.weights + tl.program_id(0) * back.n_weights
     store_encoding_weights(own, sum0, field, grid)
     own += field.width * (grid.n_levels * grid.n_features)
     store_weights(own, sum1, GEOMETRY, field.width, 0, field.width)
@@ -151,16 +144,13 @@ def store_encoding_weights(layer, tile, field, grid):
 
 
 @triton.jit
-def scatter_features_kernel(
-    origins, directions, ray_indices, t_starts, t_ends, n_samples, field, grid, grad_features, grad_table, scale,
-    BLOCK: tl.constexpr,
-):  # fmt: skip
+def scatter_features_kernel(samples, field, grid, grad_features, grad_table, scale, BLOCK: tl.constexpr):
     """Adds the gradients of the samples' encodings, divided by `scale`, to the rows of the table."""
-    n = tl.load(n_samples).to(tl.int32)
+    n = tl.load(samples.n_samples).to(tl.int32)
     sample = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     live = sample < n
-    ray, t = samples_of(ray_indices, t_starts, t_ends, sample, live)
-    x, y, z = sample_position(field, origins, directions, ray, t, live)
+    ray, t = samples_of(samples, sample, live)
+    x, y, z = sample_position(field, samples, ray, t, live)
     level = tl.arange(0, grid.LEVELS)[None, :, None] * grid.FEATURES
     at = sample[:, None, None] * grid.ENCODED + level + tl.arange(0, grid.FEATURES)[None, None, :]
     gradient = tl.load(grad_features + at, mask=live[:, None, None], other=0.0).to(tl.float32) / scale

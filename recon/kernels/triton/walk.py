@@ -22,34 +22,34 @@ def load_rays(rays, row, live):
 
 
 @triton.jit
-def distance(lattice, t_near, index):
+def distance(sampling, t_near, index):
     """t of fractional lattice indices (StepLattice.distances)."""
-    linear = t_near + index * lattice.step
-    if lattice.grows:
-        t_turn = tl.maximum(t_near, lattice.step / lattice.growth)
-        i_turn = (t_turn - t_near) / lattice.step
-        curved = t_turn * tl.exp(lattice.growth * tl.maximum(index - i_turn, 0.0))
+    linear = t_near + index * sampling.step
+    if sampling.grows:
+        t_turn = tl.maximum(t_near, sampling.step / sampling.growth)
+        i_turn = (t_turn - t_near) / sampling.step
+        curved = t_turn * tl.exp(sampling.growth * tl.maximum(index - i_turn, 0.0))
         linear = tl.where(index <= i_turn, linear, curved)
     return linear
 
 
 @triton.jit
-def steps_before(lattice, t_near, offset, t):
+def steps_before(sampling, t_near, offset, t):
     """A lower bound of the whole steps that lie before distance t >= t_near."""
-    index = (t - t_near) / lattice.step
-    if lattice.grows:
-        t_turn = tl.maximum(t_near, lattice.step / lattice.growth)
-        i_turn = (t_turn - t_near) / lattice.step
-        index = tl.where(t <= t_turn, index, i_turn + tl.log(tl.maximum(t / t_turn, 1.0)) / lattice.growth)
+    index = (t - t_near) / sampling.step
+    if sampling.grows:
+        t_turn = tl.maximum(t_near, sampling.step / sampling.growth)
+        i_turn = (t_turn - t_near) / sampling.step
+        index = tl.where(t <= t_turn, index, i_turn + tl.log(tl.maximum(t / t_turn, 1.0)) / sampling.growth)
     return tl.floor(index - offset).to(tl.int32) - 1
 
 
 @triton.jit
-def interval(lattice, ray, index):
+def interval(sampling, ray, index):
     """The lattice interval of step `index`: t_start, t_end."""
     t_near, offset = ray[6], ray[8]
-    start = distance(lattice, t_near, index.to(tl.float32) + offset)
-    return start, distance(lattice, t_near, (index + 1).to(tl.float32) + offset)
+    start = distance(sampling, t_near, index.to(tl.float32) + offset)
+    return start, distance(sampling, t_near, (index + 1).to(tl.float32) + offset)
 
 
 @triton.jit
@@ -61,7 +61,7 @@ def exit_axis(cell, size, origin, direction, side, resolution):
 
 
 @triton.jit
-def look(cells, lattice, ray, index, searching):
+def look(sampling, ray, index, searching):
     """Whether step `index` of each searching lane is a sample: its midpoint lies in an occupied cell before t_far.
 
     Returns where to look next, which lanes search on, and the hits; those keep their index. Empty cells, and bricks of them, are
@@ -69,15 +69,15 @@ def look(cells, lattice, ray, index, searching):
     """
     ox, oy, oz, dx, dy, dz = ray[0], ray[1], ray[2], ray[3], ray[4], ray[5]
     t_near, t_far, offset = ray[6], ray[7], ray[8]
-    r = cells.resolution
-    start, end = interval(lattice, ray, index)
+    r = sampling.resolution
+    start, end = interval(sampling, ray, index)
     t = 0.5 * (start + end)
     searching = searching & (t < t_far)
     x, y, z = ox + t * dx, oy + t * dy, oz + t * dz
     reach = tl.maximum(tl.maximum(tl.abs(x), tl.abs(y)), tl.abs(z))
     # frexp: reach = m 2^cascade, m in [0.5, 1)
     cascade = tl.maximum((reach.to(tl.int32, bitcast=True) >> 23) - 126, 0)
-    inside = cascade < cells.n_cascades
+    inside = cascade < sampling.n_cascades
     cascade = tl.where(inside, cascade, 0)
     scale = ((127 - cascade) << 23).to(tl.float32, bitcast=True)
     cx = tl.minimum(tl.maximum(((x * scale + 1) * (0.5 * r)).to(tl.int32), 0), r - 1)
@@ -85,24 +85,24 @@ def look(cells, lattice, ray, index, searching):
     cz = tl.minimum(tl.maximum(((z * scale + 1) * (0.5 * r)).to(tl.int32), 0), r - 1)
     looks = searching & inside
     size = tl.full(index.shape, 1, tl.int32)
-    if cells.has_bricks:
+    if sampling.has_bricks:
         b = r // BRICK
         brick = ((cascade * b + cz // BRICK) * b + cy // BRICK) * b + cx // BRICK
-        looks = looks & (tl.load(cells.bricks + brick, mask=looks, other=0) != 0)
+        looks = looks & (tl.load(sampling.bricks + brick, mask=looks, other=0) != 0)
         size = tl.where(looks, 1, BRICK)
     cell = ((cascade * r + cz) * r + cy) * r + cx
-    hit = looks & (tl.load(cells.occupied + cell, mask=looks, other=0) != 0)
+    hit = looks & (tl.load(sampling.occupied + cell, mask=looks, other=0) != 0)
     searching = searching & (hit == 0)
     side = 2.0 / (r * scale)
     t_exit = tl.minimum(exit_axis(cx, size, ox, dx, side, r), exit_axis(cy, size, oy, dy, side, r))
     t_exit = tl.minimum(t_exit, exit_axis(cz, size, oz, dz, side, r))
     t_exit = tl.maximum(tl.minimum(t_exit, t_far), t_near)
-    jump = tl.where(searching & inside, steps_before(lattice, t_near, offset, t_exit), 0)
+    jump = tl.where(searching & inside, steps_before(sampling, t_near, offset, t_exit), 0)
     return tl.where(searching, tl.maximum(index + 1, jump), index), searching, hit
 
 
 @triton.jit
-def next_occupied(cells, lattice, ray, index, searching, looks):
+def next_occupied(sampling, ray, index, searching, looks):
     """Each searching lane's first sample from step `index` on, or, after so many looks, the step to go on from.
 
     Returns the steps, which lanes search on, and which found a sample.
@@ -110,7 +110,7 @@ def next_occupied(cells, lattice, ray, index, searching, looks):
     found = searching & (index < 0)  # none yet
     left = tl.full([], looks, tl.int32)
     while left * tl.max(searching.to(tl.int32), 0) > 0:
-        index, searching, hit = look(cells, lattice, ray, index, searching)
+        index, searching, hit = look(sampling, ray, index, searching)
         found = found | hit
         left -= 1
     return index, searching, found

@@ -1,0 +1,46 @@
+"""Every back end of the table has the functions of the interface, with its parameters."""
+
+import importlib
+import inspect
+from types import ModuleType
+
+import pytest
+import torch
+
+from recon import kernels
+from recon.kernels import Backend, FusedBackend, reference
+from recon.kernels.backends import TABLE
+
+
+def functions_of(interface: type) -> dict[str, list[str]]:
+    """Names of its functions, each with those of its parameters."""
+    members = inspect.getmembers(interface, inspect.isfunction)
+    found = {name: list(inspect.signature(f).parameters)[1:] for name, f in members if not name.startswith("_")}
+    assert {"march", "adam_step", "runs_on"} <= found.keys()
+    return found
+
+
+def check(module: ModuleType, interface: type) -> None:
+    for name, expected in functions_of(interface).items():
+        parameters = inspect.signature(getattr(module, name)).parameters
+        assert list(parameters)[: len(expected)] == expected, f"{module.__name__}.{name}"
+        own = list(parameters.values())[len(expected) :]  # what only its own tests and benchmarks ask for
+        assert all(p.default is not p.empty for p in own), f"{module.__name__}.{name}"
+
+
+def test_the_reference_has_every_operation() -> None:
+    check(reference, Backend)
+    assert kernels.use("reference") == "reference"
+    assert kernels.fused(torch.device("cpu")) is None
+
+
+@pytest.mark.parametrize("name", sorted(TABLE))
+def test_a_back_end_has_every_function(name: str) -> None:
+    if name == "triton":
+        pytest.importorskip("triton", reason="the package triton is not installed")
+    check(importlib.import_module(TABLE[name].module), FusedBackend)
+
+
+def test_auto_takes_one_back_end_on_each_kind_of_device() -> None:
+    assert sum(entry.is_for_cpu for entry in TABLE.values()) == 1
+    assert len(TABLE) == 2
