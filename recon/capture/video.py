@@ -135,7 +135,7 @@ def _choose(
 
 
 def _name(source_index: int) -> str:
-    """Five digits hold 55 minutes at 30 frames a second; longer videos get names that still sort."""
+    """Five digits hold 55 minutes at 30 frames per second; longer videos get names that still sort."""
     return f"frame_{source_index:05d}" if source_index < 100_000 else f"frame_z{source_index:09d}"
 
 

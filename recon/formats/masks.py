@@ -14,7 +14,8 @@ from PIL import Image
 from recon.console import say, warn
 from recon.errors import UserError
 from recon.formats.deep_pixels import is_deep
-from recon.formats.image_files import DAMAGE, opened, orientation_of
+from recon.formats.exif import DAMAGE
+from recon.formats.image_files import opened, orientation_of
 from recon.formats.images import turned
 
 _SAME_ASPECT = 0.02

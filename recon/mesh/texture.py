@@ -21,7 +21,7 @@ from recon.mesh.picture import sample_image
 
 SurfaceColorFn = Callable[[NDArray, NDArray], NDArray]  # (positions [n, 3], unit directions [n, 3]) -> [n, 3] in [0, 1]
 
-_CHUNK = 1 << 18  # samples a call of color_fn
+_CHUNK = 1 << 18  # samples per call of color_fn
 _MIN_COSINE = 0.05  # a photo at a grazing angle is used where there is none better
 _OUTLIER = 0.15  # difference of colour from the face's median at which a photo's weight has fallen to 1 / e
 

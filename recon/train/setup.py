@@ -16,10 +16,8 @@ from recon.train.settings import Recipe
 from recon.train.training import Training
 from recon.workspace import Workspace
 
-SILHOUETTE_CELLS, FRUSTUM_CELLS = (
-    64,
-    32,
-)  # an axis, of the grid on which `is_possible` is judged; OCCUPANCY_MULTIPLE holds both
+# Cells per axis of the grid on which `is_possible` is judged; OCCUPANCY_MULTIPLE is a multiple of both
+SILHOUETTE_CELLS, FRUSTUM_CELLS = 64, 32
 
 
 def new_training(

@@ -41,7 +41,7 @@ _CAUSES = {
     "dark": _Cause("too dark (grey level {found:.0f} of 255, elsewhere {usual:.0f})", "film in more light"),
     "exposure": _Cause("the exposure jumps by {found:.1f} stops", "lock the exposure while filming"),
     "texture": _Cause(
-        "little texture ({found:.0f} features a frame, elsewhere {usual:.0f})",
+        "little texture ({found:.0f} features per frame, elsewhere {usual:.0f})",
         "step back from bare surfaces and keep objects in view",
     ),
     "turn": _Cause(

@@ -1,7 +1,7 @@
 """Structure from motion of captured frames: features -> pairs -> mapping -> polish, in turns until a model holds.
 
 structure    the folder sfm/: what is found once is kept          settings  conf/poses
-ladder       the ways to pose a capture, tried in turn, each model judged
+ladder       the ways to pose a capture, tried in turn, each model judged; rungs: what each does
 features     SIFT into a COLMAP database
 pairs        which pairs are matched, and matching them
 retrieval    global descriptors from the capture's own features: which frames look alike
@@ -18,4 +18,5 @@ rig          views of one panorama: one pose for all, and which of them are matc
 learned      learned features, where they are installed; xfeat is the network
 diagnosis    why a capture cannot be posed, in words
 colmap_log   COLMAP's chatter goes to a file
+colmap_model COLMAP's models as our nouns           database   its features and matches
 """

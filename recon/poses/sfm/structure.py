@@ -112,14 +112,14 @@ def _reconstruct(
     pycolmap.set_random_seed(seed)
     database = workspace.sfm / DATABASE
     ladder = Ladder(database, frames, settings, images=workspace.frames, scratch=scratch, seed=seed, threads=threads)
-    ladder.prepare()
-    statistics = diagnosis.pair_statistics(database, frames, sorted(ladder.matched))
+    ladder.matching.prepare()
+    statistics = diagnosis.pair_statistics(database, frames, sorted(ladder.matching.matched))
     problem = diagnosis.check_motion(statistics)
     if problem is not None:
         raise UserError(f"{workspace.frames}: {problem}")
     mapped = ladder.climb()
     write_json(scratch / ATTEMPTS, ladder.report())
-    _accept(mapped, frames, statistics, settings.min_registered, lacks_learned=ladder.lacks_learned)
+    _accept(mapped, frames, statistics, settings.min_registered, lacks_learned=ladder.matching.lacks_learned)
     assert mapped is not None  # _accept raised otherwise
     report = {
         **{name: value for name, value in asdict(mapped.quality).items() if name != "problems"},
@@ -130,7 +130,7 @@ def _reconstruct(
         "attempts": ladder.report(),
         "pairs": {
             "chosen_by": way_of(frames, settings),
-            "matched": len(ladder.matched),
+            "matched": len(ladder.matching.matched),
             "verified": statistics.verified,
         },
     }

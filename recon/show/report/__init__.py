@@ -1,7 +1,8 @@
 """One page for a person to look at: pictures, curves, numbers, warnings.
 
 stage          write_report: everything of a run on one self-contained page
-sections       the parts of that page, each from the files of one stage
+sections       its parts with pictures, each from the files of one stage
+number_sections  those of numbers and curves
 pose_sections  its parts about poses: what the doctor found, and how they were found
 examination    what the doctor found as HTML
 page           HTML pieces: escaping, inline pictures, tables, style

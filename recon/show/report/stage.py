@@ -8,28 +8,28 @@ from pathlib import Path
 
 from recon.console import say, warn
 from recon.errors import UserError
-from recon.show.report import pose_sections, sections
+from recon.show.report import number_sections, pose_sections, sections
 from recon.show.report.page import document, section
 from recon.workspace import Workspace, replace_file
 
 _TOP: tuple[tuple[str, Callable[[Workspace], str | None]], ...] = (
     ("the first picture", sections.hero),
-    ("the first numbers", sections.headline),
+    ("the first numbers", number_sections.headline),
     ("the verdict on the poses", pose_sections.verdict),
-    ("the list of warnings", sections.warnings_box),
+    ("the list of warnings", number_sections.warnings_box),
 )
 _SECTIONS: tuple[tuple[str, Callable[[Workspace], str | None]], ...] = (
     ("Frames", sections.frames),
     ("Cameras", pose_sections.cameras),
     ("How poses were found", pose_sections.how_found),
-    ("Training", sections.training),
+    ("Training", number_sections.training),
     ("Held-out views", sections.held_out_views),
     ("Novel views", sections.novel_views),
     ("Mesh", sections.mesh),
-    ("World", sections.world),
-    ("Against the truth", sections.truth),
-    ("All numbers", sections.numbers),
-    ("Settings", sections.settings),
+    ("World", number_sections.world),
+    ("Against the truth", number_sections.truth),
+    ("All numbers", number_sections.numbers),
+    ("Settings", number_sections.settings),
 )
 _OPTIONAL = ("How poses were found", "Against the truth")  # rather left out than "not run"
 # What values of another kind than recon writes end in: JSON that a person or a program changed.

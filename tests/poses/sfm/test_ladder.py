@@ -10,6 +10,7 @@ import pytest
 
 from recon.formats.frame_set import FrameSet
 from recon.poses.sfm import ladder as ladder_module
+from recon.poses.sfm import rungs as rungs_module
 from recon.poses.sfm.colmap_log import colmap_log
 from recon.poses.sfm.ladder import Ladder, Mapped
 from recon.poses.sfm.settings import PoseSettings
@@ -42,7 +43,7 @@ def climb(
     synthetic.write_database(folder / "d.db", given, looks=looks)
     ladder = ladder_of(folder, given.frames, **changed)
     with colmap_log(folder / "colmap.log"):
-        ladder.prepare()
+        ladder.matching.prepare()
         mapped = ladder.climb()
     assert mapped is not None
     return ladder, mapped
@@ -53,7 +54,10 @@ def names(ladder: Ladder) -> list[str]:
     assert all(attempt.seconds > 0 for attempt in ladder.attempts)
     climbed = [*ladder.attempts]
     if len(climbed) > 1 and not climbed[-2].problems:
-        assert climbed.pop().name in ("global mapping", "quick global mapping") and ladder.given.frames.kind == "video"
+        assert (
+            climbed.pop().name in ("global mapping", "quick global mapping")
+            and ladder.matching.given.frames.kind == "video"
+        )
     assert all(attempt.problems for attempt in climbed[:-1])
     return [attempt.name for attempt in climbed]
 
@@ -71,7 +75,8 @@ def test_a_model_that_slipped_loses_against_the_second_opinion(tmp_path: Path, m
                 model.frame(frame_id).rig_from_world = turn * model.frame(frame_id).rig_from_world
         return models
 
-    monkeypatch.setattr(ladder_module, "map_incrementally", slipping)
+    for module in (ladder_module, rungs_module):
+        monkeypatch.setattr(module, "map_incrementally", slipping)
     monkeypatch.setattr(ladder_module, "polish", lambda model, *_, **__: (model, "SIMPLE_RADIAL"))
     ladder, mapped = climb(tmp_path, given, retry_below=0.5)
     assert mapped.method == "global mapping" and [a.name for a in ladder.attempts][-1] == "global mapping"
@@ -86,7 +91,7 @@ def test_a_plain_walk_needs_the_first_pairs_only(tmp_path: Path) -> None:
     )  # a second opinion as good changes nothing
     assert ladder.report()[0]["problems"] == () and mapped.quality.problems == ()
     assert synthetic.center_errors(mapped.model, given).max() < 0.005
-    assert len(ladder.matched) == 9 + 8 + 7 + 6
+    assert len(ladder.matching.matched) == 9 + 8 + 7 + 6
 
 
 def test_blurred_frames_longer_than_the_overlap_need_a_wider_window(tmp_path: Path) -> None:
@@ -129,7 +134,7 @@ def test_a_named_mapper_and_named_pairs_are_kept_to(tmp_path: Path) -> None:
     """`wants_links` is false where pairs are named: no other pairs, no relaxed matches; nor another mapper than the named."""
     ladder, mapped = climb(tmp_path, sparse(), pairs="exhaustive", mapper="incremental")
     assert names(ladder) == ["first pairs"] and mapped.quality.problems
-    assert not ladder.wants_links
+    assert not ladder.matching.wants_links
     assert not (tmp_path / "relaxed.db").exists()
 
 
@@ -165,10 +170,10 @@ def test_strong_links_want_no_other_pairs(tmp_path: Path) -> None:
     synthetic.write_database(tmp_path / "d.db", strong)
     ladder = ladder_of(tmp_path, strong.frames)
     with colmap_log(tmp_path / "colmap.log"):
-        ladder.prepare()
-    assert not ladder.wants_links
-    matched = set(ladder.matched)
-    assert not ladder.match_more(sorted(matched)) and ladder.matched == matched
+        ladder.matching.prepare()
+    assert not ladder.matching.wants_links
+    matched = set(ladder.matching.matched)
+    assert not ladder.matching.match_more(sorted(matched)) and ladder.matching.matched == matched
 
 
 def test_all_frames_count_where_links_are_judged(tmp_path: Path) -> None:
@@ -177,6 +182,6 @@ def test_all_frames_count_where_links_are_judged(tmp_path: Path) -> None:
     synthetic.write_database(tmp_path / "d.db", given)
     with colmap_log(tmp_path / "colmap.log"):
         ladder = ladder_of(tmp_path, given.frames)
-        ladder.prepare()
-    assert ladder.wants_links
-    assert not ladder_of(tmp_path, given.frames, retry_below=0.8).wants_links
+        ladder.matching.prepare()
+    assert ladder.matching.wants_links
+    assert not ladder_of(tmp_path, given.frames, retry_below=0.8).matching.wants_links

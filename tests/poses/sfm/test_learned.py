@@ -17,6 +17,8 @@ from recon.formats.frame_set import FrameImage, FrameSet, read_frame_set
 from recon.poses.sfm import ladder, xfeat
 from recon.poses.sfm.features import FeatureSettings
 from recon.poses.sfm.learned import extract_and_match, mutual_nearest
+from recon.poses.sfm.mapping import Models
+from recon.poses.sfm.rungs import Matching
 from recon.poses.sfm.xfeat import INSTALL, LearnedFeatures
 from recon.workspace import Workspace
 from tests.poses import room
@@ -194,12 +196,12 @@ def test_the_room_is_posed_with_xfeat(tmp_path: Path, monkeypatch: pytest.Monkey
     if not xfeat.is_installed():
         pytest.skip(f"XFeat is not installed: {INSTALL}")
 
-    def learn(climbing: ladder.Ladder) -> ladder.Models:
-        climbing.learn()
-        return climbing.map(is_relaxed=True)
+    def learn(matching: Matching) -> Models:
+        matching.learn()
+        return matching.map(is_relaxed=True)
 
-    rungs: dict[str, Callable[[ladder.Ladder], ladder.Models]] = {"learned features": learn}
-    monkeypatch.setattr(ladder, "_RUNGS", rungs)
+    only: dict[str, Callable[[Matching], Models]] = {"learned features": learn}
+    monkeypatch.setattr(ladder, "RUNGS", only)
     workspace, poses = Workspace(tmp_path), room.walk(10)
     room.film(workspace, poses, room.camera())
     pose_frames(workspace, **SETTINGS)

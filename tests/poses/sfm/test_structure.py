@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from recon.formats.cameras_json import read_reconstruction
-from recon.poses.sfm import features, ladder
+from recon.poses.sfm import features, rungs
 from recon.workspace import Workspace
 from tests.poses import room
 from tests.poses.test_sfm import SETTINGS, camera_error
@@ -48,7 +48,7 @@ def test_a_run_goes_on_where_it_was_stopped(
         raise Stop
 
     with monkeypatch.context() as patched, pytest.raises(Stop):
-        patched.setattr(ladder, "match", stop)
+        patched.setattr(rungs, "match", stop)
         pose_frames(walked, **QUICK)
     assert len(detected) == 6 and not walked.poses.exists()
     assert not any(path.name.startswith("scratch") for path in walked.sfm.iterdir())
