@@ -35,7 +35,13 @@ _SCORE_SIZE = 640
 def capture_video(
     source: Path, folder: Path, *, spacing: Spacing, max_size: int | None, jpeg_quality: int, mask_fn: MaskFn | None
 ) -> Capture:
-    """Write the key frames of `source`, and their masks, into `folder` and say what became of every frame."""
+    """Write the key frames of `source`, and their masks, into `folder` and say what became of every frame.
+
+    Args:
+        spacing: how far apart frames are kept.
+        max_size: pixels of the longest side; None: as they are. jpeg_quality: 0 to 100.
+        mask_fn: gives further masks; None: only those of files.
+    """
     candidates = Candidates(folder / "candidates", capacity_fn=spacing.n_candidates, jpeg_quality=jpeg_quality)
     scores, sizes, brightest = score_frames(source, spacing, candidates=candidates, max_size=max_size)
     size_hw = _main_size(source, sizes)

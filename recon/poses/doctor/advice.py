@@ -78,7 +78,11 @@ _HARMLESS = {"no pose": 1, "no link": 1, "few points": 2, "thin": 0}  # frames u
 def give_advice(findings: Findings, stretches: Sequence[Stretch], frames: Sequence[FrameImage], *,
                 coverage: Coverage | None, unit: str, failure: str | None,
                 doubts: Sequence[str] = ()) -> tuple[Advice, ...]:  # fmt: skip
-    """The sentences: why the stage failed, or its model may be wrong (`doubts`), weak stretches, then what concerns the whole."""
+    """The sentences: why the stage failed, or its model may be wrong, weak stretches, then what concerns the whole capture.
+
+    `findings` and `stretches` are what was found in the `frames`; `coverage` of the scene, None where nothing was mapped; `unit` is
+    what lengths are called; `failure` the error that ended the stage, None where it succeeded; `doubts` what is wrong with its model.
+    """
     if failure is not None:  # of a stretch that is most of the capture the failure has said all there is to say
         stretches = [stretch for stretch in stretches if len(stretch.frames) <= len(frames) / 2]
         return (Advice("problem", failure), *_stretches(findings, stretches, frames))
