@@ -81,7 +81,7 @@ def give_advice(findings: Findings, stretches: Sequence[Stretch], frames: Sequen
     """The sentences: why the stage failed, or its model may be wrong, weak stretches, then what concerns the whole capture.
 
     `findings` and `stretches` are what was found in the `frames`; `coverage` of the scene, None where nothing was mapped; `unit` is
-    what lengths are called; `failure` the error that ended the stage, None where it succeeded; `doubts` what is wrong with its model.
+    what lengths are called; `failure` the error that ended the stage, None where it succeeded; `doubts` are of its model.
     """
     if failure is not None:  # of a stretch that is most of the capture the failure has said all there is to say
         stretches = [stretch for stretch in stretches if len(stretch.frames) <= len(frames) / 2]
