@@ -8,17 +8,17 @@ from recon.capture.settings import CaptureSettings
 from recon.errors import UserError
 from recon.export.settings import ExportSettings
 from recon.field.kinds import KINDS
-from recon.given.settings import DatasetSettings
 from recon.matching.settings import MatchingSettings
 from recon.mesh.comparison import CompareSettings
 from recon.mesh.settings import MeshSettings
-from recon.novel_views.settings import ViewsSettings, check_path
+from recon.poses.given.settings import DatasetSettings
+from recon.poses.sfm.settings import PoseSettings
+from recon.poses.world_frame.scale.settings import ScaleSettings
 from recon.score.settings import EvaluateSettings
 from recon.settings import between, chosen_by, written
-from recon.sfm.settings import PoseSettings
+from recon.show.novel_views.settings import ViewsSettings, check_path
+from recon.show.viewer.settings import ViewSettings
 from recon.train.settings import TrainSettings
-from recon.viewer.settings import ViewSettings
-from recon.world_frame.scale.settings import ScaleSettings
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,14 @@ from recon.formats.cameras_json import read_reconstruction
 from recon.matching import match_views
 from recon.mesh import build_mesh
 from recon.mesh.comparison import compare_surfaces
-from recon.novel_views.stage import render_path
-from recon.poses import import_dataset, pose_frames
-from recon.report import poses_reported, write_report
+from recon.poses.captured import pose_frames
+from recon.poses.imported import import_dataset
 from recon.score.stage import evaluate_field
 from recon.score.truth import score_against_truth
+from recon.show.novel_views.stage import render_path
+from recon.show.report import poses_reported, write_report
+from recon.show.viewer.stage import open_viewer
 from recon.train import train_field
-from recon.viewer.stage import open_viewer
 from recon.workspace import Workspace
 
 

@@ -3,6 +3,7 @@
 usage:
 python scripts/bench.py                                      prints tables, writes bench.json (about half a minute)
 python scripts/bench.py out=numbers.json
+python scripts/bench.py growth frames=100,200,400 width=320 stage=poses folder=/tmp/growth
 python scripts/bench.py peers data=capture/transforms.json nerfstudio=/path/to/its/venv seconds=300
 """
 
@@ -17,29 +18,42 @@ from command import one_line_errors
 from recon.errors import UserError
 from recon.workspace import write_json
 
-DEFAULTS = {"out": "bench.json", "data": "", "nerfstudio": "", "seconds": "300"}
+DEFAULTS = {
+    "out": "bench.json",
+    "data": "",
+    "nerfstudio": "",
+    "seconds": "300",
+    "frames": "100,200,400",
+    "width": "320",
+    "stage": "poses",
+    "folder": "growth",
+}
+PARTS = ("peers", "growth")
 
 
 def main() -> None:
     with one_line_errors():
         settings = parse(sys.argv[1:])
-        found = peers(settings) if settings["peers"] else measure()
+        parts = {"peers": peers, "growth": growth}
+        found = parts[settings["part"]](settings) if settings["part"] else measure()
         if found:
             write_json(Path(settings["out"]), {"machine": machine(), **found})
             print(f"-> {settings['out']}")
 
 
 def parse(arguments: list[str]) -> dict[str, Any]:
-    settings: dict[str, Any] = {**DEFAULTS, "peers": "peers" in arguments}
+    settings: dict[str, Any] = {**DEFAULTS, "part": next((a for a in arguments if a in PARTS), None)}
     for argument in arguments:
         key, _, value = argument.partition("=")
         if argument in ("-h", "--help"):
             print(__doc__)
             sys.exit(0)
-        if argument == "peers":
+        if argument in PARTS:
             continue
         if key not in DEFAULTS or not value:
-            raise UserError(f"{argument}: expected peers or one of {', '.join(f'{key}=...' for key in DEFAULTS)}.")
+            raise UserError(
+                f"{argument}: expected {', '.join(PARTS)} or one of {', '.join(f'{key}=...' for key in DEFAULTS)}."
+            )
         settings[key] = value
     settings["seconds"] = positive_number("seconds", settings["seconds"])
     if not Path(settings["out"]).absolute().parent.is_dir():
@@ -85,6 +99,21 @@ def measure() -> dict[str, Any]:
     for point in growth:
         print(f"  {point.what:16s} {point.size:16s} {point.milliseconds:8.1f} ms {point.megabytes:8.1f} MB")
     return {"threads": threads, "backends": backends, "growth": [asdict(point) for point in growth]}
+
+
+def growth(settings: dict[str, Any]) -> dict[str, Any]:
+    """How the stages grow with the number of photos of made captures, which stay in `folder`."""
+    from recon import bench
+
+    counts = [int(positive_number("frames", text)) for text in settings["frames"].split(",")]
+    width = int(positive_number("width", settings["width"]))
+    costs = bench.measure_frames_growth(Path(settings["folder"]), counts, width=width, stage=settings["stage"])
+    for cost in sorted(costs, key=lambda cost: (cost.stage, cost.n_photos)):
+        power = "" if cost.growth is None else f"  photos^{cost.growth:.2f}"
+        print(
+            f"  {cost.stage:10s} {cost.n_photos:6d} photos {cost.cpu_seconds:9.1f} cpu s {cost.peak_rss_mb:8.0f} MB{power}"
+        )
+    return {"growth": [asdict(cost) for cost in costs]}
 
 
 def peers(settings: dict[str, Any]) -> dict[str, Any]:

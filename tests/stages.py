@@ -4,12 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import recon.capture
-import recon.poses
+import recon.poses.captured
+import recon.poses.imported
 from recon.capture.settings import CaptureSettings
-from recon.given.settings import DatasetSettings
-from recon.sfm.settings import PoseSettings
+from recon.poses.given.settings import DatasetSettings
+from recon.poses.sfm.settings import PoseSettings
+from recon.poses.world_frame.scale.settings import ScaleSettings
 from recon.workspace import Workspace
-from recon.world_frame.scale.settings import ScaleSettings
 from tests.default_settings import default_settings
 
 
@@ -21,7 +22,7 @@ def capture_frames(workspace: Workspace, *, source: Path | str | None, **changes
 
 
 def pose_frames(workspace: Workspace, *, scale: dict[str, Any], seed: int, threads: int | None, **changes: Any) -> Path:
-    return recon.poses.pose_frames(
+    return recon.poses.captured.pose_frames(
         workspace,
         settings=default_settings(PoseSettings, "poses", **changes),
         scale=default_settings(ScaleSettings, "scale", **scale),
@@ -34,7 +35,7 @@ def import_dataset(
     workspace: Workspace, *, format: str, scale: dict[str, Any], seed: int, threads: int | None, **changes: Any
 ) -> Path:
     features = {key: changes.pop(key) for key in ("image_size", "max_features") if key in changes}
-    return recon.poses.import_dataset(
+    return recon.poses.imported.import_dataset(
         workspace,
         settings=default_settings(DatasetSettings, "dataset", "capture", format=format, **changes),
         scale=default_settings(ScaleSettings, "scale", **scale),

@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from recon.formats.video import write_video
+from recon.formats.video_writing import write_video
 
 ROOT = Path(__file__).resolve().parent.parent
 Run = Callable[..., Any]

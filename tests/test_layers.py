@@ -15,11 +15,7 @@ BELOW = {
     "formats": {"geometry"},
     "surface": {"geometry", "formats"},
     "capture": {"geometry", "formats"},
-    "sfm": {"geometry", "formats"},
-    "given": {"geometry", "formats", "sfm"},
-    "world_frame": {"geometry", "formats"},
-    "doctor": {"geometry", "formats", "sfm"},
-    "poses": {"geometry", "formats", "sfm", "given", "world_frame", "doctor"},
+    "poses": {"geometry", "formats"},
     "pixels": {"geometry", "formats", "kernels"},
     "synthetic": {"geometry", "formats", "surface"},
     "matching": {"geometry", "formats", "kernels"},
@@ -27,13 +23,15 @@ BELOW = {
     "field": {"geometry", "kernels", "pixels", "render"},
     "score": {"geometry", "formats", "surface", "render"},
     "train": {"geometry", "formats", "kernels", "pixels", "field", "render", "score"},
-    "novel_views": {"geometry", "formats", "render"},
     "mesh": {"geometry", "formats", "kernels", "surface", "render", "score"},
     "export": {"geometry", "formats", "surface"},
-    "report": {"geometry", "formats", "render"},
-    "viewer": {"geometry", "formats", "render"},
-    "bench": {"geometry", "formats", "kernels", "pixels", "field", "render", "train"},
-    "command": {"configuration", "pipeline", "world_frame"},
+    "show": {"geometry", "formats", "render"},
+    "bench": {"geometry", "formats", "kernels", "synthetic", "pixels", "field", "render", "train"},
+    "command": {"configuration", "pipeline", "poses"},
+}
+WITHIN = {  # sub-packages that have an order: which of their neighbours each may import
+    "poses": {"sfm": set[str](), "world_frame": set[str](), "given": {"sfm"}, "doctor": {"sfm"}},
+    "show": {"novel_views": set[str](), "viewer": set[str](), "report": set[str]()},
 }
 FILES = {  # top-level files that are not for everybody
     "configuration": set(BELOW) - {"bench", "synthetic", "command"},
@@ -115,31 +113,43 @@ def test_no_sub_packages_import_each_other_in_a_circle(package: Path) -> None:
     graphlib.TopologicalSorter(graph).prepare()
 
 
+@pytest.mark.parametrize(("package", "sub"), [(package, sub) for package, subs in WITHIN.items() for sub in subs])
+def test_imports_within_a_package_point_down(package: str, sub: str) -> None:
+    prefix, allowed = f"recon.{package}.", WITHIN[package][sub] | {sub}
+    assert {path.name for path in sub_packages() if path.parent.name == package} == set(WITHIN[package])
+    for file in (ROOT / "recon" / package / sub).rglob("*.py"):
+        mine = {name.removeprefix(prefix).split(".")[0] for name in imports(file) if name.startswith(prefix)}
+        assert mine <= allowed, f"{file}: {sorted(mine - allowed)}"
+
+
 def test_configuration_stays_at_the_border() -> None:
     for file in set((ROOT / "recon").rglob("*.py")) - set((ROOT / "recon" / "command").rglob("*.py")):
         names = imports(file)
         assert not {n for n in names if n.split(".")[0] in ("hydra", "omegaconf")}, f"{file}: Hydra stays in command/"
 
 
-COLMAP = ("sfm", "given")  # the others get its findings as our nouns: views, poses, tracks
+COLMAP = ("poses/sfm", "poses/given")  # the others get its findings as our nouns: views, poses, tracks
 
 
 def test_colmap_stays_in_its_packages() -> None:
-    others = (
-        file for file in (ROOT / "recon").rglob("*.py") if file.relative_to(ROOT / "recon").parts[0] not in COLMAP
-    )
-    assert not [str(file) for file in others if any(name.split(".")[0] == "pycolmap" for name in imports(file))]
+    files = ((file.relative_to(ROOT / "recon").as_posix(), file) for file in (ROOT / "recon").rglob("*.py"))
+    others = ((name, file) for name, file in files if not name.startswith(COLMAP))
+    assert not [name for name, file in others if any(i.split(".")[0] == "pycolmap" for i in imports(file))]
 
 
 # Readers of what people and other programs wrote: a name may be too long for `Path.is_file`, a device or a pipe for `read_bytes`.
-READERS = ("capture", "doctor", "formats", "given", "poses", "render", "score")
+READERS = ("capture", "formats", "poses", "render", "score")
 UNSAFE = {"is_file", "is_dir", "exists", "read_bytes", "read_text", "lstat"}
 OUR_OWN = {  # asked about files that only we write, under names that only we choose
     "capture/masks.py",
-    "doctor/examine.py",
-    "doctor/matching.py",
-    "given/matches.py",
+    "poses/doctor/examine.py",
+    "poses/doctor/matching.py",
     "poses/exchange.py",
+    "poses/given/matches.py",
+    "poses/sfm/colmap_log.py",
+    "poses/sfm/features.py",
+    "poses/sfm/structure.py",
+    "poses/sfm/xfeat.py",
 }
 
 

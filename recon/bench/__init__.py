@@ -1,12 +1,14 @@
 """What this machine can do, what the kernels make of it, and how cost grows. A fraction of a ceiling travels between machines.
 
 ceilings  the machine's own limits            steps   one training step, kernel by kernel, and back ends
-growth    how cost grows                      peers   nerfacto on the same data
+growth    how steps and sampling grow         frames_growth  how stages grow with the number of photos
+peers     nerfacto on the same data
 gpu       a GPU's limits and kernels          parity  triton against the reference; parity_cases: its inputs
 timing    seconds of calls
 """
 
 from recon.bench.ceilings import Ceilings, measure_ceilings
+from recon.bench.frames_growth import StageCost, measure_frames_growth
 from recon.bench.growth import Growth, measure_growth
 from recon.bench.peers import measure_peers, why_no_peers
 from recon.bench.steps import KernelTime, measure_backends, measure_kernels
@@ -15,8 +17,10 @@ __all__ = [
     "Ceilings",
     "Growth",
     "KernelTime",
+    "StageCost",
     "measure_backends",
     "measure_ceilings",
+    "measure_frames_growth",
     "measure_growth",
     "measure_kernels",
     "measure_peers",

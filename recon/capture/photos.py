@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -33,12 +34,21 @@ _THUMBNAIL_SIZE = 64
 # Duplicates: thumbnails differ by less than this, on average and anywhere (grey levels). Saving again at a lower
 # quality changes 0.4 and 4, a second shot from a tripod about as much; a step of the camera across texture 7 and 80.
 _SAME_MEAN, _SAME_MAX = 1.0, 10.0
+# A copy in a smaller size, as phones and viewers keep beside the photo, differs by up to this.
+_SMALL_COPY, _COPY_MEAN, _COPY_MAX = 0.7, 6.0, 48.0
 # Pillow's mode and whether alpha is kept: files whose bytes are what would be written.
 _COPIED_MODES = {
     "JPEG": (("RGB", False), ("L", False)),
     "PNG": (("RGB", False), ("L", False), ("RGBA", True)),
 }
 _INVERSE = {6: 8, 8: 6}  # EXIF orientations whose undoing is another one
+
+
+class _Seen(NamedTuple):
+    """What is remembered of a photo that was taken."""
+
+    thumbnail: NDArray[np.int16]  # [h, w] grey
+    side: int  # pixels, the longer one of the file
 
 
 def capture_photos(
@@ -51,7 +61,14 @@ def capture_photos(
     alpha: str,
     mask_fn: MaskFn | None,
 ) -> Capture:
-    """Write the photos of `source`, and their masks, into `folder` at working size and say what became of each."""
+    """Write the photos of `source`, and their masks, into `folder` at working size and say what became of each.
+
+    Args:
+        subfolders: also take photos of the folders below `source`.
+        max_size: pixels of the longest side; None: as they are. jpeg_quality: 0 to 100.
+        alpha: what transparent pixels mean: "mask", that they do not count; "empty", that nothing was there.
+        mask_fn: gives further masks; None: only those of files.
+    """
     paths = list_photos(source, subfolders=subfolders)
     tell_left_out(source, paths, subfolders=subfolders)
     headers, problems = _headers(paths)
@@ -59,7 +76,7 @@ def capture_photos(
     photos, levels = {photo.path: photo for photo in grouped}, common_levels(list(headers))
     named = [path.relative_to(source) for path in paths]
     names = ordered_names([path.with_suffix("").as_posix() for path in named])
-    seen: list[NDArray[np.int16]] = []  # thumbnails
+    seen: list[_Seen] = []
     frames = []
     with progress("reading photos", len(paths)) as bar:
         for index, (path, name) in enumerate(zip(paths, names, strict=True)):
@@ -158,13 +175,13 @@ def _taken(
     photo: PhotoFile,
     focal_px: float | None,
     image: NDArray[np.uint8],
-    seen: list[NDArray[np.int16]],
+    seen: list[_Seen],
 ) -> FrameRecord:
     """The record of a photo that was read: kept unless it shows what one of `seen` shows; else it joins them."""
-    thumbnail, gray = _thumbnail(image), _gray(image, _SCORE_SIZE)
-    is_duplicate = any(_looks_same(thumbnail, other) for other in seen)
+    own, gray = _Seen(_thumbnail(image), max(photo.size_hw)), _gray(image, _SCORE_SIZE)
+    is_duplicate = any(_looks_same(own, other) for other in seen)
     if not is_duplicate:
-        seen.append(thumbnail)
+        seen.append(own)
     return replace(
         record,
         sharpness=round(measure_sharpness(gray), 4),
@@ -231,8 +248,11 @@ def _thumbnail(image: NDArray[np.uint8]) -> NDArray[np.int16]:
     return _gray(image, _THUMBNAIL_SIZE).astype(np.int16)
 
 
-def _looks_same(a: NDArray[np.int16], b: NDArray[np.int16]) -> bool:
-    if a.shape != b.shape:
+def _looks_same(photo: _Seen, before: _Seen) -> bool:
+    """Whether a photo shows what one before it shows: once more, or in a smaller copy."""
+    if photo.thumbnail.shape != before.thumbnail.shape:
         return False
-    difference = np.abs(a - b)
-    return bool(difference.mean() < _SAME_MEAN and difference.max() < _SAME_MAX)
+    difference = np.abs(photo.thumbnail - before.thumbnail)
+    is_small_copy = photo.side < _SMALL_COPY * before.side
+    mean, most = (_COPY_MEAN, _COPY_MAX) if is_small_copy else (_SAME_MEAN, _SAME_MAX)
+    return bool(difference.mean() < mean and difference.max() < most)

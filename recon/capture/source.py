@@ -1,16 +1,18 @@
 """What a person gave as `capture.source`: a video, a folder of photos, or a mistake to explain."""
 
 import os
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Literal
 
-from recon.capture.survey import folder_counts, list_photos, words_of
+from recon.capture.survey import RAW_SUFFIXES, folder_counts, list_photos, words_of
 from recon.errors import UserError
 from recon.formats.image_files import HEIF_INSTALL, HEIF_SUFFIXES, IMAGE_SUFFIXES
-from recon.formats.video import VIDEO_SUFFIXES
+from recon.formats.video_stream import VIDEO_SUFFIXES
 from recon.workspace.reading import is_file, is_folder
 
+_ARCHIVES = (".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz")
 # Folders that come with poses: reading only their pictures would throw the poses away.
 _POSED = {"transforms.json": "transforms", "transforms_train.json": "blender"}
 
@@ -20,9 +22,7 @@ def source_kind(source: Path, *, subfolders: bool) -> Literal["video", "photos"]
     if not isinstance(subfolders, bool):
         raise UserError(f"capture.subfolders={subfolders}: expected true or false.")
     if not is_file(source) and not is_folder(source):
-        raise UserError(
-            f"capture.source={source}: there is no such file or folder (looked in {Path.cwd()}). Check the path."
-        )
+        raise UserError(f"capture.source={source}: {_why_absent(source)}")
     if not os.access(source, os.R_OK | (os.X_OK if is_folder(source) else 0)):
         raise UserError(f"capture.source={source}: no permission to read it. Change its permissions (chmod +r).")
     if is_folder(source):
@@ -34,6 +34,10 @@ def source_kind(source: Path, *, subfolders: bool) -> Literal["video", "photos"]
             f"capture.source={source}: is one image; expected a video or a folder of photos, with at least about "
             f"20 views from different places. Give the folder: capture.source={source.parent}"
         )
+    if source.suffix.lower() in _ARCHIVES:
+        raise UserError(
+            f"capture.source={source}: is an archive. Unpack it and give the folder of photos, or the video."
+        )
     if source.suffix.lower() not in VIDEO_SUFFIXES:
         raise UserError(
             f"capture.source={source}: expected a video ({', '.join(VIDEO_SUFFIXES)}) or a folder of photos "
@@ -41,6 +45,14 @@ def source_kind(source: Path, *, subfolders: bool) -> Literal["video", "photos"]
             "Convert it: ffmpeg -i IN out.mp4"
         )
     return "video"
+
+
+def _why_absent(source: Path) -> str:
+    if re.match(r"[a-z]+:/", str(source)):
+        return "is an address, and only files on this machine are read. Download it first."
+    if re.search(r"%0?\d*d|[*?]", source.name) and is_folder(source.parent):
+        return f"is a pattern of names. Give the folder: capture.source={source.parent}"
+    return f"there is no such file or folder (looked in {Path.cwd()}). Check the path."
 
 
 def _why_no_photos(folder: Path) -> str:
@@ -67,6 +79,8 @@ def _why_no_photos(folder: Path) -> str:
         )
     found = Counter(p.suffix.lower() or "no suffix" for p in entries if is_file(p))
     listed = ", ".join(f"{count} {suffix}" for suffix, count in found.most_common(4)) or "only folders"
+    if any(suffix in RAW_SUFFIXES for suffix in found):
+        return f"capture.source={folder}: holds no images but raw ones ({listed}). Develop them to jpg (darktable, RawTherapee)."
     is_heic = any(suffix in found for suffix in HEIF_SUFFIXES)
     convert = (
         f" Convert them first (heif-convert, or the phone's 'most compatible' format), or {HEIF_INSTALL}."

@@ -10,8 +10,8 @@ import argparse
 from pathlib import Path
 
 from recon.console import say
-from recon.world_frame.scale.marker_dictionaries import DICTIONARIES
-from recon.world_frame.scale.marker_page import PAPERS_MM, write_marker_page
+from recon.poses.world_frame.scale.marker_dictionaries import DICTIONARIES
+from recon.poses.world_frame.scale.marker_page import PAPERS_MM, write_marker_page
 
 
 def main() -> int:

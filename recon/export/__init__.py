@@ -8,9 +8,10 @@ convex_parts    the rest as convex parts            hulls, merging        what a
 covering        which parts are needed, and how well they keep to the surface
 collision_mesh  cleaned, faired, and simplified within a measured bound
 collision       all collision geometry of a place
+things/         what stands on the floor as bodies of their own, the building closed behind them
 labels          floor, wall, ceiling, furniture, object: what each face is
 ground          the ground as a height field
-scenes/         MJCF, URDF, SDF, USD, Habitat       manifest, license, preview   what else a package holds
+scenes/         MJCF, URDF, SDF, USD, Habitat       manifest, readme, license, preview   what else a package holds
 trials/         `verify_world`: load it in each engine, drop spheres, drive, compare with ray casts, check the files
 """
 

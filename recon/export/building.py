@@ -63,16 +63,20 @@ class Slab:
 
     def filled_surface(self) -> TriangleMesh:
         """The part of the slab's surface that nobody saw, in strips of cells; empty where all was seen."""
-        corners = [
-            self.view.low
-            + self.view.cell * (np.array([[start, row], [end, row], [end, row + 1], [start, row + 1]]) - 0.5)
-            for row, start, end in _runs(self.solid & ~self.seen)
-        ]
-        if not corners:
-            return TriangleMesh(np.zeros((0, 3)), np.zeros((0, 3), np.int32))
-        first = 4 * np.arange(len(corners))[:, None, None]
-        faces = (first + np.array([[0, 1, 2], [0, 2, 3]])).reshape(-1, 3)
-        return TriangleMesh(self.view.world(np.concatenate(corners)), faces.astype(np.int32))
+        return strips(self.view, self.solid & ~self.seen)
+
+
+def strips(view: PlanView, mask: np.ndarray, *, height: float = 0.0) -> TriangleMesh:
+    """The set cells of a mask [rows, columns] as a surface at a height over the plane, a rectangle for each run of a row."""
+    corners = [
+        view.low + view.cell * (np.array([[start, row], [end, row], [end, row + 1], [start, row + 1]]) - 0.5)
+        for row, start, end in _runs(mask)
+    ]
+    if not corners:
+        return TriangleMesh(np.zeros((0, 3)), np.zeros((0, 3), np.int32))
+    first = 4 * np.arange(len(corners))[:, None, None]
+    faces = (first + np.array([[0, 1, 2], [0, 2, 3]])).reshape(-1, 3)
+    return TriangleMesh(view.world(np.concatenate(corners), height), faces.astype(np.int32))
 
 
 def _runs(mask: np.ndarray) -> list[tuple[int, int, int]]:

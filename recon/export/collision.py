@@ -10,14 +10,12 @@ from recon.errors import UserError
 from recon.export.building import Slab, find_building
 from recon.export.collision_mesh import clean_mesh, faired, simplified
 from recon.export.convex_parts import decompose
-from recon.export.covering import Fidelity, fidelity, needed, points_over
+from recon.export.covering import LEAST_GAIN, Fidelity, fidelity, needed, points_over
 from recon.export.labels import LABELS, label_faces
 from recon.export.place import CONVEX, FILLED, STATIC, Part
 from recon.export.settings import ExportSettings
 from recon.geometry.mesh import TriangleMesh, joined
 from recon.surface import Surface
-
-_LEAST_GAIN = 12  # squared tolerances of surface that a part must add to those before it
 
 
 @dataclass(frozen=True)
@@ -137,7 +135,7 @@ def _hulls_of_rest(
     fair = TriangleMesh(faired(clean, bound=tolerance / 2).vertices, rest.faces)
     hulls, reached = decompose(fair, surface, tolerance=tolerance, thickness=thickness, max_parts=max_parts)
     points = points_over(rest, apart=tolerance, at_most=200_000)
-    return needed(hulls, [part.mesh for part in built], points, gap=tolerance, least=_LEAST_GAIN), reached
+    return needed(hulls, [part.mesh for part in built], points, gap=tolerance, least=LEAST_GAIN), reached
 
 
 def deviation(static: TriangleMesh, clean: TriangleMesh, *, at_most: int = 200_000) -> float:

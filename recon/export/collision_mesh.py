@@ -50,6 +50,18 @@ def clean_mesh(mesh: TriangleMesh, *, smallest: float) -> TriangleMesh:
     return _compact(vertices, faces[(np.linalg.norm(high - low, axis=1) >= smallest)[piece]])
 
 
+def welded(mesh: TriangleMesh, tolerance: float) -> TriangleMesh:
+    """The faces over one vertex for all at one place, which textures split; faces without three corners are gone."""
+    places, index = np.unique(
+        np.round(mesh.vertices / (1e-3 * tolerance)).astype(np.int64), axis=0, return_inverse=True
+    )
+    vertices = np.zeros((len(places), 3))
+    vertices[index.reshape(-1)] = mesh.vertices
+    faces = index.reshape(-1)[mesh.faces]
+    is_whole = (faces != np.roll(faces, 1, axis=1)).all(1)
+    return _compact(vertices, faces[is_whole])
+
+
 def _compact(vertices: np.ndarray, faces: np.ndarray) -> TriangleMesh:
     """Only the vertices that faces use."""
     used, index = np.unique(faces, return_inverse=True)

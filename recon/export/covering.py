@@ -10,6 +10,8 @@ from recon.geometry.mesh import TriangleMesh
 from recon.geometry.transforms import Array
 from recon.surface import Surface, sample_surface
 
+LEAST_GAIN = 12  # squared tolerances of surface that a part must add to those before it, on points a tolerance apart
+
 
 def points_over(mesh: TriangleMesh, *, apart: float, at_most: int) -> Array:
     """Points [n, 3] spread over a surface by area, about `apart` from each other."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import ConvexHull, QhullError
 
+from recon.export.planes import Plane
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.transforms import Array
 from recon.surface import Surface
@@ -39,6 +40,20 @@ def hull_of(points: Array) -> TriangleMesh | None:
     inward = (np.cross(b - a, c - a) * hull.equations[:, :3]).sum(1) < 0
     faces[inward] = faces[inward][:, ::-1]
     return TriangleMesh(vertices, faces.astype(np.int32))
+
+
+def cut_before(hull: TriangleMesh, plane: Plane, *, reach: float = 0.0) -> TriangleMesh | None:
+    """The part of a convex hull before a plane, drawn down to it where it ends within `reach`; None where nothing is left."""
+    height = plane.height(hull.vertices)
+    edges = hull.faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
+    a, b = edges[(height[edges[:, 0]] > 0) & (height[edges[:, 1]] < 0)].T
+    weight = (height[a] / (height[a] - height[b]))[:, None]
+    crossings = hull.vertices[a] + weight * (hull.vertices[b] - hull.vertices[a])
+    above = hull.vertices[height >= 0]
+    low = hull.vertices[(height > 0) & (height < reach)]
+    feet = low - plane.height(low)[:, None] * plane.normal
+    points = np.concatenate([above, crossings, feet])
+    return hull_of(points) if len(points) >= 4 else None
 
 
 class Strays:

@@ -28,13 +28,13 @@ _TALL = 0.6  # of the place's height: planes that stand higher are walls, lower 
 _LARGE = 2500.0  # squared tolerances: smaller planes are no wall and no ceiling
 _NEAR = 1.5  # tolerances: of a plane's own faces
 _RELIEF = 7.0  # tolerances: skirting, pictures, the rim of a wall
-_FURNITURE_SIZE = 30.0  # tolerances across: smaller pieces are objects
+FURNITURE_SIZE = 30.0  # tolerances across: smaller pieces are objects
 
 
 def label_faces(mesh: TriangleMesh, slabs: Sequence[Slab], *, tolerance: float) -> np.ndarray:
     """Numbers [f] into `LABELS`, uint8, of a z-up mesh and the slabs found in it."""
     centres, normals = mesh.vertices[mesh.faces].mean(1), mesh.face_normals
-    floors, walls, ceilings = _building(mesh, slabs, tolerance)
+    floors, walls, ceilings = building_of(mesh, slabs, tolerance)
     label = np.full(len(mesh.faces), _OBJECT, np.uint8)
     floor = _FLOOR if walls or ceilings else _GROUND
     relief = np.full(len(mesh.faces), -1)
@@ -47,19 +47,21 @@ def label_faces(mesh: TriangleMesh, slabs: Sequence[Slab], *, tolerance: float) 
             if kind == floor:
                 label[height < _NEAR * tolerance] = kind
     tops = [slab for slab in slabs if slab.kind == "top"]
-    welded = _welded(mesh, tolerance)
-    for piece in _pieces(welded, np.flatnonzero(label == _OBJECT)):
+    welded = welded_faces(mesh, tolerance)
+    for piece in pieces_of(welded, np.flatnonzero(label == _OBJECT)):
         kinds = relief[piece]
         if (kinds >= 0).all():
             label[piece] = np.bincount(kinds).argmax()
-        elif _size(mesh, piece) >= _FURNITURE_SIZE * tolerance:
+        elif _size(mesh, piece) >= FURNITURE_SIZE * tolerance:
             label[piece] = _FURNITURE
             for stands in _standing(mesh, welded, piece, tops, tolerance):
                 label[stands] = _OBJECT
     return label
 
 
-def _building(mesh: TriangleMesh, slabs: Sequence[Slab], tolerance: float) -> tuple[list[Slab], list[Slab], list[Slab]]:
+def building_of(
+    mesh: TriangleMesh, slabs: Sequence[Slab], tolerance: float
+) -> tuple[list[Slab], list[Slab], list[Slab]]:
     """Floors, walls and ceilings among slabs."""
     height = float(np.ptp(mesh.vertices[:, 2]))
     middle = float(mesh.vertices[:, 2].min()) + height / 2
@@ -78,13 +80,13 @@ def _is_on(slab: Slab, height: np.ndarray, centres: np.ndarray, reach: float) ->
     return np.asarray((np.abs(height) <= reach) & inside.all(1))
 
 
-def _welded(mesh: TriangleMesh, tolerance: float) -> np.ndarray:
+def welded_faces(mesh: TriangleMesh, tolerance: float) -> np.ndarray:
     """The faces [f, 3] with one number for all vertices at one place: textures split them."""
     places = np.round(mesh.vertices / (0.01 * tolerance)).astype(np.int64)
     return np.unique(places, axis=0, return_inverse=True)[1].reshape(-1)[mesh.faces]
 
 
-def _pieces(welded: np.ndarray, faces: np.ndarray) -> list[np.ndarray]:
+def pieces_of(welded: np.ndarray, faces: np.ndarray) -> list[np.ndarray]:
     """Connected sets of the given faces."""
     if not len(faces):
         return []
@@ -107,7 +109,7 @@ def _standing(
         )
         if not is_its.any():
             continue
-        for part in _pieces(welded, piece[~is_its]):
+        for part in pieces_of(welded, piece[~is_its]):
             corners = mesh.vertices[mesh.faces[part]].reshape(-1, 3)
             lowest = float(top.view.plane.height(corners).min())
             is_over = _is_on(top, np.zeros(len(corners)), corners, tolerance).all()

@@ -1,4 +1,4 @@
-"""manifest.json and README.md of a world package: units, axes, where the scale came from, and a digest of every file."""
+"""manifest.json and CHANGELOG.md of a world package: units, axes, where the scale came from, and a digest of every file."""
 
 import hashlib
 from dataclasses import dataclass
@@ -49,6 +49,7 @@ def make_manifest(
     lengths: Lengths,
     origin: Array,
     collision: dict[str, Any],
+    things: dict[str, Any] | None,
     ground: dict[str, Any] | None,
     labels: dict[str, Any] | None,
     skipped: dict[str, str],
@@ -80,6 +81,7 @@ def make_manifest(
             "friction": settings.friction,
             "gravity": [0, 0, -9.81],
             "collision": collision,
+            "things": things,
             "ground": ground,
             "labels": labels,
             "skipped": skipped,
@@ -92,111 +94,3 @@ def write_changelog(folder: Path, manifest: Manifest) -> None:
     """CHANGELOG.md, for a package that is kept and edited after it was made."""
     day = datetime.now(UTC).date().isoformat()
     (folder / "CHANGELOG.md").write_text(f"# Changelog\n\n- {day}: exported by {manifest.value['generator']}.\n")
-
-
-def write_readme(folder: Path, manifest: Manifest) -> None:
-    """How to load the package, line by line, in each simulator."""
-    value = manifest.value
-    cautions = "".join(f"> **{warning}**\n\n" for warning in value["warnings"])
-    usd = "" if "scene.usd" in value["skipped"] else _USD
-    (folder / "README.md").write_text(_README.format(name=value["name"], cautions=cautions, usd=usd, **_numbers(value)))
-
-
-def _numbers(value: dict[str, Any]) -> dict[str, str]:
-    scale = value["scale"]
-    known = scale and f"metres ({scale['source']}; relative error {scale['relative_error']:.2%})"
-    return {
-        "units": known or "unknown, read as metres",
-        "parts": str(value["collision"]["n_parts"]),
-        "tolerance": f"{value['collision']['tolerance']:.3f}",
-    }
-
-
-_USD = """
-**Isaac Sim, Isaac Lab, Omniverse**: open `scene.usd`, or
-
-```python
-from isaacsim.core.utils.stage import add_reference_to_stage
-add_reference_to_stage("world/scene.usd", "/World/Place")
-```
-"""
-
-_README = """# {name}: a captured place for simulators
-
-![{name}]({name}.png)
-
-{cautions}Units: {units}. Axes: +z up (GLB files alone are +y up, as glTF demands). `manifest.json` says where the scale
-came from, how the world lies in the frame of the capture, and the sha256 of every file. The folder can be moved and
-renamed; nothing in it names a path outside. In the lines below `world/` is this folder.
-
-- `assets/visual.obj` with `.mtl`, `.png`; `assets/visual.glb`: what is seen
-- `assets/convex.obj`: {parts} convex parts, an object each, within {tolerance} of the visual surface; the same parts one by
-  one in `assets/parts/` (those that are boxes stand in the scene files only)
-- `assets/static.obj`, `assets/static.glb`: one concave mesh, for engines that take a static one
-- `assets/labels.npy`: what each face of `visual.obj` is (floor, ground, wall, ceiling, furniture, object), a number a face;
-  names and colours in `manifest.json`. Convex parts are named after theirs, and `scene.usd` has a labelled subset for each
-- `ground.npy`, `ground.png` (when the scene has a ground): height field; layout in `manifest.json`
-- `cameras.json`: where the capture's cameras stood
-- `verification.json`: which engines loaded this folder, and where dropped spheres came to rest
-
-**MuJoCo**: `scene.xml` includes `world.xml` (the place alone) and adds light and sky
-
-```python
-import mujoco
-model = mujoco.MjModel.from_xml_path("world/scene.xml")
-```
-
-To add robots: `spec = mujoco.MjSpec.from_file("world/scene.xml")`, then `spec.attach(robot, prefix="robot/", frame=...)`.
-Collision geometry is geom group 3, drawn when that group is switched on.
-
-**PyBullet**: convex parts, or the one concave mesh
-
-```python
-import pybullet
-pybullet.connect(pybullet.DIRECT)
-pybullet.loadURDF("world/scene.urdf", useFixedBase=True)
-pybullet.loadURDF("world/scene_concave.urdf", useFixedBase=True)  # instead: exact triangles, static only
-```
-
-**Drake**
-
-```python
-plant, scene_graph = AddMultibodyPlantSceneGraph(builder, time_step=0.002)
-Parser(plant).AddModels("world/model.sdf")
-```
-
-**Gazebo**: `gz sim world/world.sdf`; as a model of another world, put this folder's parent on `GZ_SIM_RESOURCE_PATH` and
-include `model://` with the folder's name.
-{usd}
-**Newton**
-
-```python
-builder = newton.ModelBuilder()
-builder.add_usd("world/scene.usd")
-```
-
-**SAPIEN, ManiSkill**
-
-```python
-builder = scene.create_actor_builder()
-builder.add_nonconvex_collision_from_file("world/assets/static.obj")
-builder.add_visual_from_file("world/assets/visual.glb", pose=sapien.Pose(q=[0.7071068, 0.7071068, 0, 0]))
-builder.build_static()
-```
-
-**Genesis**: it decimates and convexifies meshes unless told not to
-
-```python
-scene.add_entity(gs.morphs.Mesh(file="world/assets/static.obj", fixed=True, convexify=False, decimate=False))
-```
-
-**Habitat**
-
-```python
-backend = habitat_sim.SimulatorConfiguration()
-backend.scene_dataset_config_file = "world/{name}.scene_dataset_config.json"
-backend.scene_id = "{name}"
-```
-
-**Unity, Unreal, Blender, web**: `assets/visual.glb`.
-"""

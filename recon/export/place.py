@@ -1,10 +1,10 @@
-"""The nouns of a world package: a convex part, and the place whose scene files are written. Names of the package's files."""
+"""The nouns of a world package: a convex part, a thing, and the place whose scene files are written. Names of its files."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from recon.geometry.mesh import TriangleMesh
+from recon.geometry.mesh import TriangleMesh, joined, joined_alike
 from recon.geometry.reconstruction import Reconstruction
 from recon.geometry.transforms import Array
 
@@ -54,8 +54,43 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Thing:
+    """A body apart from the building. Its frame stands at `origin` [3] with the world's axes; all else is told in that frame.
+
+    `centre` [3] is that of its mass (kg), `inertia` [3, 3] is about it.
+    """
+
+    name: str
+    label: str
+    origin: Array
+    visual: TriangleMesh
+    parts: tuple[Part, ...]
+    mass: float
+    centre: Array
+    inertia: Array
+
+    def named(self, number: int) -> "Thing":
+        """The thing, and its parts, named after what it is and a number."""
+        name = f"{self.label}_{number:02d}"
+        parts = tuple(replace(part, name=f"{name}_part_{i:02d}") for i, part in enumerate(self.parts))
+        return replace(self, name=name, parts=parts)
+
+    @property
+    def file(self) -> str:
+        """Where a package keeps what is drawn of it; the texture is the place's."""
+        return f"assets/{self.name}.obj"
+
+    def in_world(self, mesh: TriangleMesh) -> TriangleMesh:
+        """A mesh of its frame in the world's."""
+        return replace(mesh, vertices=mesh.vertices + self.origin)
+
+
+@dataclass(frozen=True)
 class Place:
-    """What every scene file describes, in package units, +z up."""
+    """What every scene file describes, in package units, +z up: a building, and things in it.
+
+    `visual`, `static`, `parts` and `labels` are the building's alone.
+    """
 
     name: str
     visual: TriangleMesh
@@ -64,7 +99,26 @@ class Place:
     friction: float
     reconstruction: Reconstruction
     labels: np.ndarray | None = None  # [f] of the visual's faces, numbers into `labels.LABELS`
+    things: tuple[Thing, ...] = ()
+    things_are_free: bool = False
 
     @property
     def has_texture(self) -> bool:
         return self.visual.texture is not None
+
+    @property
+    def all_parts(self) -> dict[str, TriangleMesh]:
+        """Every convex part by name, in the world's frame."""
+        of_things = {part.name: thing.in_world(part.mesh) for thing in self.things for part in thing.parts}
+        return {part.name: part.mesh for part in self.parts} | of_things
+
+    def whole_visual(self) -> TriangleMesh:
+        """Building and things as one mesh."""
+        whole = self.visual
+        for thing in self.things:
+            whole = joined_alike(whole, thing.in_world(thing.visual))
+        return whole
+
+    def whole_static(self) -> TriangleMesh:
+        """The concave mesh of the building and those of the things."""
+        return joined([self.static, *(thing.in_world(thing.visual) for thing in self.things)])

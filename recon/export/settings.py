@@ -1,7 +1,7 @@
 """The settings of conf/export; what each means is told there."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from recon.errors import UserError
 from recon.export.trials.engine_run import TRIALS
@@ -23,6 +23,8 @@ class ExportSettings:
     max_parts: Annotated[int, between(1, 100_000)]
     ground_cell_m: Annotated[float, above(0, up_to=100)]
     friction: Annotated[float, between(0, 100)]
+    things: Literal["static", "free", "none"]
+    things_density: Annotated[float, above(0, up_to=100_000)]
     assumed_diagonal_m: Annotated[float, above(0)]
     verify: bool
     engines: Any

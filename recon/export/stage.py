@@ -1,5 +1,6 @@
 """The export stage: mesh/ -> world/, a package that simulators load, and the trials that prove it."""
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,21 @@ from recon.export.collision import Collision, make_collision
 from recon.export.ground import find_ground, write_ground
 from recon.export.labels import LABELS, PALETTE
 from recon.export.license import write_license
-from recon.export.manifest import make_manifest, write_changelog, write_readme
+from recon.export.manifest import make_manifest, write_changelog
 from recon.export.place import CONVEX, FILLED, LABEL_FILE, STATIC, STATIC_GLB, VISUAL, VISUAL_GLB, Place
 from recon.export.preview import write_preview
+from recon.export.readme import write_readme
 from recon.export.scenes import write_scenes
 from recon.export.settings import ExportSettings
+from recon.export.things import cleared, separate
 from recon.export.trials.verify import verify_world
 from recon.export.units import in_package_units, lengths_of
 from recon.formats import cameras_json
+from recon.formats.face_evidence import read_face_evidence
 from recon.formats.mesh_glb import write_glb
 from recon.formats.mesh_npz import read_npz
 from recon.formats.mesh_obj import write_obj, write_obj_objects
+from recon.geometry import Evidence
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.reconstruction import Reconstruction
 from recon.surface import Surface
@@ -49,15 +54,19 @@ def export_world(workspace: Workspace, *, reconstruction: Reconstruction, settin
     mesh, reconstruction, origin = in_package_units(_read_mesh(workspace.mesh_npz), reconstruction)
     lengths = lengths_of(mesh, reconstruction, assumed_diagonal=settings.assumed_diagonal_m)
     with run as folder:
-        collision = make_collision(mesh, settings, length_scale=lengths.scale, is_up_known=reconstruction.is_up_aligned)
+        is_up_known = reconstruction.is_up_aligned
+        apart = separate(mesh, _is_seen(workspace, mesh), settings, length_scale=lengths.scale, is_up_known=is_up_known)
+        collision = make_collision(apart.building, settings, length_scale=lengths.scale, is_up_known=is_up_known)
         place = Place(
             settings.name,
-            mesh,
+            apart.building,
             collision.static,
-            collision.parts,
+            cleared(collision.parts, apart.things, tolerance=collision.asked_tolerance),
             settings.friction,
             reconstruction,
             collision.labels,
+            apart.things,
+            settings.things == "free",
         )
         _write_assets(folder, place, collision.filled)
         skipped = write_scenes(folder, place)
@@ -69,7 +78,8 @@ def export_world(workspace: Workspace, *, reconstruction: Reconstruction, settin
             reconstruction=reconstruction,
             lengths=lengths,
             origin=origin,
-            collision=collision.as_dict(),
+            collision=collision.as_dict() | {"n_parts": len(place.all_parts)},
+            things=apart.as_dict(settings),
             labels=_label_entry(place),
             ground=_write_ground(folder, place, cell=settings.ground_cell_m * lengths.scale),
             skipped=skipped,
@@ -78,11 +88,11 @@ def export_world(workspace: Workspace, *, reconstruction: Reconstruction, settin
         write_readme(folder, manifest)
         write_changelog(folder, manifest)
         manifest.seal(folder)
-        run.metrics = _numbers(collision, lengths.scale)
+        run.metrics = _numbers(place, collision, lengths.scale)
         if settings.verify:
             run.metrics |= _verify(folder, settings)
             manifest.seal(folder)  # with the results of the trials
-    say(f"export: {len(collision.parts)} convex parts -> {workspace.world}")
+    say(f"export: {len(place.all_parts)} convex parts -> {workspace.world}")
     return workspace.world
 
 
@@ -93,19 +103,36 @@ def _read_mesh(source: Path) -> TriangleMesh:
     return mesh
 
 
+def _is_seen(workspace: Workspace, mesh: TriangleMesh) -> np.ndarray:
+    """Which faces [f] a view shows, as the mesh stage tells; all of them of a mesh without that file, which came from elsewhere."""
+    file = workspace.mesh / "faces.npz"
+    if not file.exists():
+        return np.ones(len(mesh.faces), bool)
+    evidence = read_face_evidence(file).evidence
+    if len(evidence) != len(mesh.faces):
+        raise UserError(
+            f"{file}: expected {len(mesh.faces)} faces as in {workspace.mesh_npz.name}, found {len(evidence)}. "
+            "Delete the folder and run: python scripts/mesh.py"
+        )
+    return np.asarray(evidence >= Evidence.SEEN)
+
+
 def _write_assets(folder: Path, place: Place, filled: TriangleMesh) -> None:
-    """Geometry: what is drawn, the concave mesh, what is filled, and the convex parts in one file and one by one."""
+    """Geometry: what is drawn of the building and of each thing, the concave mesh, what is filled, and the convex parts."""
     (folder / "assets/parts").mkdir(parents=True)
     write_obj(folder / VISUAL, place.visual)
-    write_glb(folder / VISUAL_GLB, place.visual)
-    write_obj(folder / STATIC, place.static)
-    write_glb(folder / STATIC_GLB, place.static)
+    write_glb(folder / VISUAL_GLB, place.whole_visual())
+    static = place.whole_static()
+    write_obj(folder / STATIC, static)
+    write_glb(folder / STATIC_GLB, static)
     if len(filled.faces):
         write_obj(folder / FILLED, filled)
     if place.labels is not None:
         np.save(folder / LABEL_FILE, place.labels)
-    write_obj_objects(folder / CONVEX, {part.name: part.mesh for part in place.parts})
-    for part in place.parts:
+    write_obj_objects(folder / CONVEX, place.all_parts)
+    for thing in place.things:
+        write_obj(folder / thing.file, thing.visual, material_of=Path(VISUAL).stem)
+    for part in itertools.chain(place.parts, *(thing.parts for thing in place.things)):
         if part.box is None:
             write_obj(folder / part.file, part.mesh)
 
@@ -140,9 +167,10 @@ def _portable_cameras(reconstruction: Reconstruction, workspace: Workspace) -> d
     return value
 
 
-def _numbers(collision: Collision, length_scale: float) -> dict[str, Any]:
+def _numbers(place: Place, collision: Collision, length_scale: float) -> dict[str, Any]:
     return {
-        "n_parts": len(collision.parts),
+        "n_parts": len(place.all_parts),
+        "n_things": len(place.things),
         "collision_faces": len(collision.static.faces),
         "parts_proud_p95_mm": 1000 * collision.fidelity.proud_p95 / length_scale,
         "parts_proud_p99_mm": 1000 * collision.fidelity.proud_p99 / length_scale,

@@ -6,7 +6,7 @@ deep_pixels         grey pictures of more than 8 bits
 masks               which pixels of a picture count
 depth_images        depth that came with the pictures
 photos              the picture of a posed view with its mask, checked against its camera
-video               mp4, mov, mkv, webm, avi in; H.264 mp4 out
+video               mp4, mov, mkv, webm, avi in; video_stream, video_pixels: its parts; video_writing: H.264 mp4 out
 high_dynamic_range  HLG and PQ video frames to ordinary sRGB; interlaced: half pictures to whole ones
 frames_json         our own list of frames, kept and dropped     frame_set   the kept ones, as the poses need them
 cameras_json        our own posed-capture file

@@ -46,6 +46,7 @@ _KNOWN = {
     *(name for model in MODELS.values() for name in model.coefficients),
 }
 _LOST = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
+_DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+(e[+-]?[0-9]+)?", re.IGNORECASE)
 _ZERO = re.compile(r"[+-]?0*\.?0*(e[+-]?[0-9]+)?", re.IGNORECASE)
 _NAMES = ("poses.csv", "cameras.csv", "images.csv")
 _INTRINSICS = ("calibration.txt", "camera.txt", "intrinsics.txt")
@@ -159,7 +160,8 @@ def _rows(file: Path) -> list[_Row]:
     """The rows of the table, its header checked."""
     lines = read_text(file).splitlines()
     try:
-        table = csv.reader(lines, strict=True, delimiter=_delimiter(lines[0] if lines else ""))
+        delimiter = _delimiter(lines[0] if lines else "")
+        table = csv.reader(lines, strict=True, delimiter=delimiter)
         header = [name.strip().lower() for name in next(table, [])]
         _check_header(file, header)
         rows = []
@@ -170,6 +172,7 @@ def _rows(file: Path) -> list[_Row]:
                 raise UserError(
                     f"{file}, line {table.line_num}: {len(cells)} cells, the header has {len(header)}. Correct the line."
                 )
+            cells = cells if delimiter == "," else [_with_point(cell) for cell in cells]
             rows.append(_Row(file, table.line_num, dict(zip(header, cells, strict=True))))
     except csv.Error as error:
         raise UserError(f"{file}, line {table.line_num}: not a CSV ({error}). Export it again.") from error
@@ -181,6 +184,11 @@ def _rows(file: Path) -> list[_Row]:
 def _delimiter(header: str) -> str:
     """What parts the columns: a comma, or the semicolon or tab that spreadsheets write in other countries."""
     return max(",;\t", key=header.count)
+
+
+def _with_point(cell: str) -> str:
+    """A number with a decimal comma, as the same spreadsheets write it, with a point; anything else as it is."""
+    return cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell.strip()) else cell
 
 
 def _check_header(file: Path, header: list[str]) -> None:

@@ -9,7 +9,8 @@ import numpy as np
 from PIL import ExifTags, Image
 
 from recon.errors import UserError
-from recon.formats.image_files import DAMAGE, has_heif
+from recon.formats.exif import DAMAGE
+from recon.formats.image_files import has_heif
 from recon.geometry.geodesy import GpsFix
 from recon.workspace.reading import is_file
 

@@ -5,47 +5,37 @@ jpg, png, webp, tiff; and heic where a decoder is installed (`pip install pi-hei
 
 import importlib
 import os
-import re
-import struct
 import warnings
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import BinaryIO
 
-import numpy as np
-from PIL import ExifTags, Image
+from PIL import Image
 
 from recon.errors import UserError
+from recon.formats.exif import (
+    DAMAGE,
+    camera_name_in,
+    focal_mm_in,
+    focal_px_in,
+    orientation_in,
+    projection_in,
+    read_exif,
+)
 from recon.workspace.reading import is_file
 
 _PLAIN_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
 HEIF_SUFFIXES = (".heic", ".heif", ".hif")
 HEIF_INSTALL = "pip install pi-heif"
 _PLAIN_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")  # an allow list: Pillow's other readers see no untrusted bytes
-_OF_PYTHON = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    KeyError,
-    IndexError,
-    EOFError,
-    AttributeError,
-    ArithmeticError,
-)
-DAMAGE = (*_OF_PYTHON, MemoryError, struct.error, zlib.error)
 # No camera makes more; a small file that claims more is a decompression bomb. A JPEG can be decoded at an eighth of its
 # size, so that those of 200-megapixel phones need no more memory than others.
 MAX_PIXELS = 150_000_000
 MAX_JPEG_PIXELS = 1_000_000_000
 MAX_SIDE = 65_535
 Image.MAX_IMAGE_PIXELS = MAX_JPEG_PIXELS  # Pillow's own limit would refuse what is within ours
-_DIAGONAL_35MM = float(np.hypot(36.0, 24.0))
-_PROJECTION_TYPE = re.compile(rb"GPano:ProjectionType\s*(?:=\s*[\"']|>)\s*([A-Za-z]+)")
 TRANSPOSED = (5, 6, 7, 8)  # EXIF orientations that swap height and width
 
 
@@ -86,18 +76,18 @@ class ImageHeader:
 def read_header(path: Path) -> ImageHeader:
     """Size, orientation and EXIF focal length of a picture, without decoding it."""
     with opened(path) as image:
-        exif = _exif(image, path)
-        orientation = _orientation(exif)
+        exif = read_exif(image, path)
+        orientation = orientation_in(exif)
         w, h = image.size
         return ImageHeader(
             size_hw=(w, h) if orientation in TRANSPOSED else (h, w),
             orientation=orientation,
             format="JPEG" if image.format == "MPO" else str(image.format),
             mode=image.mode,
-            focal_px=_focal_px(exif, w, h),
-            camera=_camera_name(exif),
-            projection=_projection(image),
-            zoom=_number(exif.get(ExifTags.Base.FocalLength)),
+            focal_px=focal_px_in(exif, w, h),
+            camera=camera_name_in(exif),
+            projection=projection_in(image),
+            zoom=focal_mm_in(exif),
         )
 
 
@@ -113,7 +103,7 @@ def exif_focal_px(path: Path) -> float | None:
 
 def orientation_of(image: Image.Image, path: Path) -> int:
     """EXIF orientation 1..8 of an opened picture; 1 where the file does not say."""
-    return _orientation(_exif(image, path))
+    return orientation_in(read_exif(image, path))
 
 
 def what_is_wrong(path: Path) -> str | None:
@@ -180,93 +170,3 @@ def _ends_well(path: Path, format: str) -> bool:
         file.seek(max(0, size - 64))
         end = file.read().rstrip(b"\0")
     return {"JPEG": end.endswith(b"\xff\xd9"), "PNG": b"IEND" in end[-12:]}.get(format, True)
-
-
-# ---- EXIF ----------------------------------------------------------------------------------------------------------
-
-
-def _exif(image: Image.Image, path: Path) -> dict[int, object]:
-    """Main and camera EXIF tags in one dictionary; empty where there are none or they are damaged.
-
-    Pillow decodes a whole png to look for EXIF behind its pixels, so those are looked for here.
-    """
-    try:
-        tags = Image.Exif() if image.format == "PNG" else image.getexif()
-        if image.format == "PNG":
-            data = _png_exif(path)
-            if data is not None:
-                tags.load(data)
-        return {**dict(tags), **dict(tags.get_ifd(ExifTags.IFD.Exif))}
-    except DAMAGE:
-        return {}
-
-
-def _png_exif(path: Path) -> bytes | None:
-    """The eXIf chunk of a png, found by hopping over the others."""
-    with path.open("rb") as file:
-        file.seek(8)
-        while len(head := file.read(8)) == 8:
-            size, kind = struct.unpack(">I4s", head)
-            if kind == b"eXIf":
-                return _whole(file, size)
-            file.seek(size + 4, os.SEEK_CUR)
-    return None
-
-
-def _whole(file: BinaryIO, size: int) -> bytes | None:
-    data = file.read(min(size, 1 << 20))
-    return data if len(data) == size else None
-
-
-def _orientation(exif: dict[int, object]) -> int:
-    value = exif.get(ExifTags.Base.Orientation, 1)
-    return value if isinstance(value, int) and value in range(1, 9) else 1
-
-
-def _camera_name(exif: dict[int, object]) -> str | None:
-    parts = [str(exif[tag]).strip("\0 ") for tag in (ExifTags.Base.Make, ExifTags.Base.Model) if tag in exif]
-    return " ".join(p for p in parts if p) or None
-
-
-def _projection(image: Image.Image) -> str | None:
-    """GPano:ProjectionType, an attribute or an element, found without an XML parser: what is untrusted stays bytes."""
-    for key in ("xmp", "XML:com.adobe.xmp"):  # jpg, webp and tiff; png
-        xmp = image.info.get(key, b"")
-        xmp = xmp.encode("utf-8", "replace") if isinstance(xmp, str) else xmp
-        found = _PROJECTION_TYPE.search(xmp) if isinstance(xmp, bytes) else None  # a tiff may hold numbers there
-        if found is not None:
-            return found.group(1).decode().lower()
-    return None
-
-
-def _focal_px(exif: dict[int, object], w: int, h: int) -> float | None:
-    """Focal length in pixels from the 35 mm equivalent, else from the millimetres and the focal-plane resolution.
-
-    The 35 mm equivalent compares diagonals (CIPA DCG-001), so it holds for any aspect ratio and any later downscaling.
-    The focal-plane resolution counts pixels of the original picture: it is scaled by how much smaller this one is.
-    """
-    equivalent_mm = _number(exif.get(ExifTags.Base.FocalLengthIn35mmFilm))
-    if equivalent_mm is not None:
-        return _plausible(equivalent_mm * float(np.hypot(w, h)) / _DIAGONAL_35MM, w, h)
-    focal_mm = _number(exif.get(ExifTags.Base.FocalLength))
-    pixels_per_unit = _number(exif.get(ExifTags.Base.FocalPlaneXResolution))
-    unit = exif.get(ExifTags.Base.FocalPlaneResolutionUnit, 2)
-    mm_per_unit = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}.get(unit) if isinstance(unit, int) else None
-    if focal_mm is None or pixels_per_unit is None or mm_per_unit is None:
-        return None
-    original_w = _number(exif.get(ExifTags.Base.ExifImageWidth)) or w
-    return _plausible(focal_mm * pixels_per_unit / mm_per_unit * w / original_w, w, h)
-
-
-def _number(value: object) -> float | None:
-    """A positive finite float, or None (absent, 0 = unknown, zero denominators)."""
-    try:
-        number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError, ArithmeticError):
-        return None
-    return number if np.isfinite(number) and number > 0 else None
-
-
-def _plausible(focal_px: float, w: int, h: int) -> float | None:
-    """Fields of view from 5 to 150 degrees; beyond that the tag is wrong and no prior is the better prior."""
-    return focal_px if 0.13 < focal_px / max(w, h) < 12 else None

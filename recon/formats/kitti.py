@@ -19,7 +19,7 @@ from recon.formats.images import list_images
 from recon.formats.intrinsics import Intrinsics, read_intrinsics, shared_camera
 from recon.formats.named_files import inside
 from recon.formats.text_tables import Row, read_rows, write_rows
-from recon.formats.video import VIDEO_SUFFIXES
+from recon.formats.video_stream import VIDEO_SUFFIXES
 from recon.geometry.reconstruction import Reconstruction, View
 from recon.geometry.transforms import Array
 from recon.workspace.reading import is_file, is_folder

@@ -16,12 +16,13 @@ _MOST = 1 << 31  # corners: faces are held in 32 bits
 _DIGITS = 8  # significant, of a position that lies within its object's own size of the origin
 
 
-def write_obj(path: Path, mesh: TriangleMesh) -> None:
+def write_obj(path: Path, mesh: TriangleMesh, *, material_of: str | None = None) -> None:
     """Write `path`, and for a textured mesh the .mtl and .png of the same stem beside it; each file atomically.
 
-    Without a texture, vertex colours go behind the positions (the common extension of the format).
+    `material_of`: stem of another OBJ in the folder whose .mtl and .png hold this mesh's texture too. Without a texture,
+    vertex colours go behind the positions (the common extension of the format).
     """
-    if mesh.texture is not None:
+    if mesh.texture is not None and material_of is None:
         with replace_file(path.with_suffix(".png")) as temporary:
             write_image(temporary, mesh.texture)
         with replace_file(path.with_suffix(".mtl")) as temporary:
@@ -29,10 +30,10 @@ def write_obj(path: Path, mesh: TriangleMesh) -> None:
                 f"newmtl surface\nKa 0 0 0\nKd 1 1 1\nKs 0 0 0\nd 1\nillum 1\nmap_Kd {path.stem}.png\n"
             )
     with replace_file(path) as temporary, temporary.open("w") as file:
-        _write_geometry(file, path, mesh)
+        _write_geometry(file, path.stem, mesh, material_of or path.stem)
 
 
-def _write_geometry(file: TextIO, path: Path, mesh: TriangleMesh) -> None:
+def _write_geometry(file: TextIO, name: str, mesh: TriangleMesh, material: str) -> None:
     corners = mesh.faces.astype(np.int64) + 1
     number = f"%.{_digits(mesh.vertices)}g"
     if mesh.texture is None or mesh.uvs is None:
@@ -43,7 +44,7 @@ def _write_geometry(file: TextIO, path: Path, mesh: TriangleMesh) -> None:
         return
     # OBJ indexes positions and uvs apart: seam vertices share one position, so the surface stays closed.
     positions, position_of = np.unique(mesh.vertices, axis=0, return_inverse=True)
-    file.write(f"mtllib {path.stem}.mtl\no {path.stem}\n")
+    file.write(f"mtllib {material}.mtl\no {name}\n")
     np.savetxt(file, positions, fmt=f"v {number} {number} {number}")
     np.savetxt(file, mesh.uvs, fmt="vt %.7f %.7f")
     file.write("usemtl surface\n")

@@ -1,6 +1,7 @@
 """Shared nouns and pure maths. Torch, numpy, scipy, no more.
 
 transforms      rigid and similarity transforms     cameras        intrinsics, distortion
+pinhole         a camera without its lens, in numpy
 rays            origin and direction                lines          the point nearest to many lines of sight
 bounds          boxes, and the contraction of all space
 reconstruction  views, points, scale: the hub       mesh           triangles
@@ -22,6 +23,7 @@ from recon.geometry.tracks import Tracks
 from recon.geometry.transforms import (
     Similarity,
     align_points,
+    apply_rigid,
     invert_rigid,
     look_at,
     opencv_from_opengl,
@@ -49,6 +51,7 @@ __all__ = [
     "TriangleMesh",
     "View",
     "align_points",
+    "apply_rigid",
     "contract",
     "focus_of",
     "held_out",

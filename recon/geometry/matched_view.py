@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recon.geometry.cameras import Camera
-from recon.geometry.transforms import Array
+from recon.geometry.transforms import Array, apply_rigid
 
 
 class Kind(IntEnum):
@@ -59,4 +59,4 @@ class MatchedView:
         """World positions [n, 3] of the pixels with a depth, in row order."""
         known = self.has_depth
         local = self.camera_rays[known] * self.depth[known][:, None]
-        return local @ self.world_from_camera[:3, :3].T + self.world_from_camera[:3, 3]
+        return apply_rigid(self.world_from_camera, local)

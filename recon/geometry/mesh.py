@@ -51,3 +51,18 @@ def joined(meshes: Sequence[TriangleMesh]) -> TriangleMesh:
         np.concatenate([np.zeros((0, 3)), *(mesh.vertices for mesh in meshes)]),
         np.concatenate([np.zeros((0, 3), np.int32), *faces]).astype(np.int32),
     )
+
+
+def joined_alike(first: TriangleMesh, second: TriangleMesh) -> TriangleMesh:
+    """Two meshes with one texture, or with colours both, or neither, as one."""
+
+    def both(a: np.ndarray | None, b: np.ndarray | None) -> np.ndarray | None:
+        return None if a is None or b is None else np.concatenate([a, b])
+
+    return TriangleMesh(
+        np.concatenate([first.vertices, second.vertices]),
+        np.concatenate([first.faces, second.faces + len(first.vertices)]).astype(np.int32),
+        both(first.colors, second.colors),
+        both(first.uvs, second.uvs),
+        first.texture,
+    )

@@ -35,6 +35,11 @@ def invert_rigid(b_from_a: Array) -> Array:
     return inverse
 
 
+def apply_rigid(b_from_a: Array, positions: NDArray) -> NDArray:
+    """Positions [.., 3] of frame a in frame b, by a rigid [4, 4]."""
+    return positions @ b_from_a[:3, :3].T + b_from_a[:3, 3]
+
+
 def rigid(rotation: Array, translation: Array) -> Array:
     """Assemble [4, 4] from a rotation [3, 3] and a translation [3]."""
     transform = np.eye(4)

@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.geometry import invert_rigid
+from recon.geometry import Camera, invert_rigid
+from recon.geometry.pinhole import intrinsics, rays_of_pixels
 from recon.geometry.transforms import Array
 from recon.kernels.planes import LabelSettings, LabelView, ScenePlane, label_planes
 from recon.kernels.stereo import Floats, StereoView, stereo_agreement
@@ -51,7 +52,15 @@ def fill_blank(
     scratch: Path,
     settings: LabelSettings,
 ) -> Iterator[PlaneDepths]:
-    """The planes of the pixels that are not confirmed."""
+    """The planes of the pixels that are not confirmed, picture by picture.
+
+    Args:
+        pictures, views, confirmed: what was matched, and the same pictures as matching saw them; one entry per picture.
+        planes: those of the scene, which labels choose from.
+        neighbours: [n_pictures, k] the pictures that a picture is compared with, -1 where there are no more.
+        scratch: folder for what does not fit into memory.
+        settings: what a label costs.
+    """
     small = [_label_view(*args) for args in zip(pictures, views, confirmed, closed, strict=True)]
     every = zip(pictures, confirmed, closed, label_planes(small, planes, neighbours, settings), strict=True)
     chosen = Shelf.of(scratch / "planes", (_on_planes(p, known, no, planes, *found) for p, known, no, found in every))
@@ -69,10 +78,9 @@ def _label_view(picture: Picture, view: StereoView, known: Confirmed, closed: ND
     shrink = min(1.0, LABEL_SIZE / max(h, w))
     size = (max(2, round(h * shrink)), max(2, round(w * shrink)))
     small = picture.resized(size)
-    camera = small.camera
     y, x = _nearest(size, (h, w))
     return LabelView(
-        (camera.fx, camera.fy, camera.cx, camera.cy),
+        intrinsics(small.camera),
         invert_rigid(picture.world_from_camera),
         view.near / NEARER,
         view.far,
@@ -84,13 +92,11 @@ def _label_view(picture: Picture, view: StereoView, known: Confirmed, closed: ND
 
 
 def _depths(
-    label: NDArray[np.int16], planes: Sequence[ScenePlane], intrinsics: tuple[float, float, float, float], pose: Array
+    label: NDArray[np.int16], planes: Sequence[ScenePlane], camera: Camera, pose: Array
 ) -> tuple[Floats, Floats]:
     """Depth [h, w] and world normal [h, w, 3] on the labelled planes; 0 where the label is -1."""
     h, w = label.shape
-    fx, fy, cx, cy = intrinsics
-    y, x = np.mgrid[:h, :w] + 0.5
-    rays = np.stack([(x - cx) / fx, (y - cy) / fy, np.ones((h, w))], -1) @ pose[:3, :3].T
+    rays = rays_of_pixels(camera) @ pose[:3, :3].T
     depth, normal = np.zeros((h, w), np.float32), np.zeros((h, w, 3), np.float32)
     for index in np.unique(label[label >= 0]):
         here = label == index
@@ -115,8 +121,7 @@ def _on_planes(
 ) -> PlaneDepths:
     label, margin = _enlarged(picture, labels, margins)
     label = np.where(known.is_confirmed | closed | ~picture.is_valid, -1, label).astype(np.int16)
-    camera = picture.camera
-    depth, normal = _depths(label, planes, (camera.fx, camera.fy, camera.cx, camera.cy), picture.world_from_camera)
+    depth, normal = _depths(label, planes, picture.camera, picture.world_from_camera)
     confidence = np.where(depth > 0, 1 - np.exp(-margin / SURE_MARGIN), 0)
     return PlaneDepths(depth, normal, confidence.astype(np.float32))
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.geometry.transforms import Array
+from recon.geometry.pinhole import rays_at
+from recon.geometry.transforms import Array, apply_rigid
 from recon.kernels.planes import ScenePlane
 from recon.matching.confirm import Confirmed
 from recon.matching.pictures import Picture
@@ -46,14 +47,9 @@ def sight_lines(
         grid = (slice(step // 2, None, step),) * 2
         depth = np.where(sky[grid], far, np.where(known.confidence[grid] > MIN_CONFIDENCE, known.depth[grid], 0))
         y, x = np.nonzero(depth)
-        camera, pose = picture.camera, picture.world_from_camera
-        plane = (
-            (step * x + step // 2 + 0.5 - camera.cx) / camera.fx,
-            (step * y + step // 2 + 0.5 - camera.cy) / camera.fy,
-        )
-        rays = np.stack([*plane, np.ones(len(x))], -1)
-        ends = rays * depth[y, x][:, None] @ pose[:3, :3].T + pose[:3, 3]
-        yield SightLines(pose[:3, 3], ends, sky[grid][y, x])
+        rays = rays_at(picture.camera, step * x + step // 2 + 0.5, step * y + step // 2 + 0.5)
+        ends = apply_rigid(picture.world_from_camera, rays * depth[y, x][:, None])
+        yield SightLines(picture.world_from_camera[:3, 3], ends, sky[grid][y, x])
 
 
 def opened(planes: Sequence[ScenePlane], lines: Sequence[SightLines], thickness: float) -> list[ScenePlane]:

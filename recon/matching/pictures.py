@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from recon.formats.images import fit_within
 from recon.formats.photos import read_photo
 from recon.geometry import Camera, View, invert_rigid, pixel_centers
+from recon.geometry.pinhole import intrinsics
 from recon.geometry.transforms import Array
 from recon.kernels.stereo import StereoView
 
@@ -46,8 +47,7 @@ class Picture:
     def stereo_view(self, near: float, far: float) -> StereoView:
         """For the kernels, looking between two depths."""
         camera = self.camera
-        intrinsics = (camera.fx, camera.fy, camera.cx, camera.cy)
-        return StereoView(self.grey, intrinsics, invert_rigid(self.world_from_camera), near, far)
+        return StereoView(self.grey, intrinsics(camera), invert_rigid(self.world_from_camera), near, far)
 
 
 def read_picture(view: View, max_size: int | None) -> Picture:

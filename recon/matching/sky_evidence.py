@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recon.geometry import invert_rigid
+from recon.geometry.pinhole import pixels_of, rays_at, rays_of_pixels
+from recon.geometry.transforms import apply_rigid
 from recon.matching.confirm import Confirmed
 from recon.matching.pictures import Picture
 
@@ -17,9 +19,7 @@ PROBE = 4  # pixels between the directions and points that are compared
 
 def directions(picture: Picture, step: int = 1) -> NDArray[np.float64]:
     """Unit directions [h, w, 3] in the world of (every `step`-th of) the pixels."""
-    camera, (h, w) = picture.camera, picture.camera.size_hw
-    y, x = np.mgrid[step // 2 : h : step, step // 2 : w : step] + 0.5
-    rays = np.stack([(x - camera.cx) / camera.fx, (y - camera.cy) / camera.fy, np.ones(x.shape)], -1)
+    rays = rays_of_pixels(picture.camera, step)
     return rays / np.linalg.norm(rays, axis=-1, keepdims=True) @ picture.world_from_camera[:3, :3].T
 
 
@@ -37,21 +37,17 @@ def matter_on(picture: Picture, candidate: Mask, others: Sequence[tuple[Picture,
 
 
 def _points(picture: Picture, known: Confirmed) -> NDArray[np.float64]:
-    camera, depth = picture.camera, known.depth[PROBE // 2 :: PROBE, PROBE // 2 :: PROBE]
+    depth = known.depth[PROBE // 2 :: PROBE, PROBE // 2 :: PROBE]
     rows, columns = np.nonzero(depth)
     y, x = PROBE * rows + PROBE // 2 + 0.5, PROBE * columns + PROBE // 2 + 0.5
-    rays = np.stack([(x - camera.cx) / camera.fx, (y - camera.cy) / camera.fy, np.ones(len(x))], -1)
-    pose = picture.world_from_camera
-    return rays * depth[rows, columns][:, None] @ pose[:3, :3].T + pose[:3, 3]
+    return apply_rigid(picture.world_from_camera, rays_at(picture.camera, x, y) * depth[rows, columns][:, None])
 
 
 def _pixels(picture: Picture, offsets: NDArray[np.float64]) -> tuple[NDArray[np.int64], Mask]:
     """Pixels [n, 2] (x, y) of the ends of vectors [n, 3] from the camera, and which are in the picture."""
     local = offsets @ invert_rigid(picture.world_from_camera)[:3, :3].T
-    z = np.where(local[:, 2] > 1e-9, local[:, 2], np.inf)
-    camera, (h, w) = picture.camera, picture.camera.size_hw
-    x, y = local[:, 0] / z * camera.fx + camera.cx, local[:, 1] / z * camera.fy + camera.cy
-    inside = np.isfinite(z) & (x >= 0) & (x < w) & (y >= 0) & (y < h)
+    h, w = picture.camera.size_hw
+    x, y, inside = pixels_of(picture.camera, local)
     return np.stack([x, y], -1).clip(0, (w - 1, h - 1)).astype(np.int64), inside
 
 

@@ -8,7 +8,8 @@ import scipy.sparse
 from numpy.typing import NDArray
 
 from recon.geometry import Reconstruction, View, focus_of, invert_rigid
-from recon.geometry.transforms import Array
+from recon.geometry.pinhole import pixels_of
+from recon.geometry.transforms import Array, apply_rigid
 
 BEST_ANGLE_DEG = 6.0  # between the lines of sight of two pictures: enough parallax, little change of looks
 ANGLE_BELOW_DEG, ANGLE_ABOVE_DEG = 3.0, 9.0  # how fast smaller and larger angles lose
@@ -26,7 +27,7 @@ class SparseScene:
 
     def local(self, index: int, camera_from_world: Array) -> Array:
         """Positions [k, 3] in the camera frame [4, 4] of the points that view `index` sees, in front of it."""
-        local = self.positions[self.seen[index]] @ camera_from_world[:3, :3].T + camera_from_world[:3, 3]
+        local = apply_rigid(camera_from_world, self.positions[self.seen[index]])
         return local[local[:, 2] > 0]
 
 
@@ -44,12 +45,7 @@ def sparse_scene(reconstruction: Reconstruction, views: Sequence[View]) -> Spars
 
 
 def _in_frustum(positions: Array, view: View) -> NDArray[np.int64]:
-    camera_from_world = invert_rigid(view.world_from_camera)
-    local = positions @ camera_from_world[:3, :3].T + camera_from_world[:3, 3]
-    z = np.where(local[:, 2] > 0, local[:, 2], np.nan)
-    h, w = view.camera.size_hw
-    x, y = local[:, 0] / z * view.camera.fx + view.camera.cx, local[:, 1] / z * view.camera.fy + view.camera.cy
-    return np.flatnonzero((x > 0) & (x < w) & (y > 0) & (y < h))
+    return np.flatnonzero(pixels_of(view.camera, apply_rigid(invert_rigid(view.world_from_camera), positions))[2])
 
 
 def choose_sources(views: Sequence[View], scene: SparseScene, n: int) -> NDArray[np.int32]:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.geometry.transforms import Array
+from recon.geometry.pinhole import rays_at
+from recon.geometry.transforms import Array, apply_rigid
 from recon.matching.confirm import Confirmed
 from recon.matching.pictures import Picture
 
@@ -48,9 +49,8 @@ def _oriented_points(picture: Picture, known: Confirmed) -> tuple[Array, Array]:
     """World positions and normals [n, 3] of a share of the confirmed pixels."""
     step = max(1, max(picture.camera.size_hw) // 200)
     y, x = (step * i for i in np.nonzero(known.depth[::step, ::step]))
-    camera, pose = picture.camera, picture.world_from_camera
-    rays = np.stack([(x + 0.5 - camera.cx) / camera.fx, (y + 0.5 - camera.cy) / camera.fy, np.ones(len(x))], -1)
-    position = rays * known.depth[y, x][:, None] @ pose[:3, :3].T + pose[:3, 3]
+    rays = rays_at(picture.camera, x + 0.5, y + 0.5)
+    position = apply_rigid(picture.world_from_camera, rays * known.depth[y, x][:, None])
     return position, known.normal[y, x].astype(np.float64)
 
 

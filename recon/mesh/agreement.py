@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from recon.console import progress
 from recon.geometry import invert_rigid
-from recon.geometry.transforms import Array
+from recon.geometry.pinhole import pixels_of
+from recon.geometry.transforms import Array, apply_rigid
 from recon.mesh.depth_maps import DepthMap
 
 
@@ -57,17 +58,12 @@ class Looked:
 
 def look_up(positions: Array, view: DepthMap) -> Looked:
     """Where positions [n, 3] fall in a map."""
-    camera, (h, w) = view.viewpoint.camera, view.viewpoint.camera.size_hw
-    camera_from_world = invert_rigid(view.viewpoint.world_from_camera)
-    local = positions @ camera_from_world[:3, :3].T + camera_from_world[:3, 3]
-    z = local[:, 2]
-    safe = np.where(z > 1e-9, z, np.inf)
-    x = np.floor(local[:, 0] / safe * camera.fx + camera.cx)
-    y = np.floor(local[:, 1] / safe * camera.fy + camera.cy)
-    inside = (z > 1e-9) & (x >= 0) & (x < w) & (y >= 0) & (y < h)
-    pixel = np.where(inside, y * w + x, 0).astype(np.int64)
+    camera, w = view.viewpoint.camera, view.viewpoint.camera.size_hw[1]
+    local = apply_rigid(invert_rigid(view.viewpoint.world_from_camera), positions)
+    x, y, inside = pixels_of(camera, local)
+    pixel = np.where(inside, np.floor(y) * w + np.floor(x), 0).astype(np.int64)
     map_depth = np.where(inside, view.depth.reshape(-1)[pixel], 0).astype(np.float32)
-    return Looked(z, map_depth, inside & view.is_free.reshape(-1)[pixel], pixel)
+    return Looked(local[:, 2], map_depth, inside & view.is_free.reshape(-1)[pixel], pixel)
 
 
 def keep_agreed(

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recon.console import progress
-from recon.geometry import Camera, Evidence, Reconstruction
-from recon.geometry.transforms import Array
+from recon.geometry import Evidence, Reconstruction
+from recon.geometry.pinhole import rays_of_pixels
+from recon.geometry.transforms import Array, apply_rigid
 from recon.mesh.viewpoints import Viewpoint, point_depths
 from recon.render.views import RenderViewFn
 
@@ -49,7 +50,7 @@ class DepthMap:
     @property
     def camera_rays(self) -> NDArray[np.float64]:
         """[h, w, 3] directions in the camera frame with z = 1 (pinhole)."""
-        return pinhole_rays(self.viewpoint.camera)
+        return rays_of_pixels(self.viewpoint.camera)
 
     @property
     def unit_normals(self) -> NDArray[np.float32]:
@@ -61,15 +62,7 @@ class DepthMap:
         depth = self.depth[::step, ::step]
         hit = depth > 0
         local = self.camera_rays[::step, ::step][hit] * depth[hit][:, None]
-        pose = self.viewpoint.world_from_camera
-        return local @ pose[:3, :3].T + pose[:3, 3]
-
-
-def pinhole_rays(camera: Camera) -> NDArray[np.float64]:
-    """[h, w, 3] directions in the camera frame with z = 1."""
-    h, w = camera.size_hw
-    y, x = np.mgrid[:h, :w] + 0.5
-    return np.stack([(x - camera.cx) / camera.fx, (y - camera.cy) / camera.fy, np.ones((h, w))], -1)
+        return apply_rigid(self.viewpoint.world_from_camera, local)
 
 
 def camera_normals(viewpoint: Viewpoint, normal: NDArray) -> NDArray[np.int8]:
@@ -79,7 +72,7 @@ def camera_normals(viewpoint: Viewpoint, normal: NDArray) -> NDArray[np.int8]:
     surface is there, how it is turned is not known.
     """
     local = normal @ viewpoint.world_from_camera[:3, :3]
-    rays = pinhole_rays(viewpoint.camera)
+    rays = rays_of_pixels(viewpoint.camera)
     cosine = -(local * rays).sum(-1) / np.linalg.norm(rays, axis=-1)
     local = np.where((cosine > MIN_COSINE)[..., None], local, np.array([0.0, 0.0, -1.0]))
     return np.rint(127 * local).astype(np.int8)
@@ -95,7 +88,13 @@ def render_depth_maps(
     max_jump: float,  # relative change of depth between neighbouring pixels
     min_cosine: float,  # between the normal and the direction to the camera
 ) -> tuple[list[DepthMap], float]:
-    """Render every viewpoint and judge each pixel by its own view. Returns the maps and the far end of the scene."""
+    """Render every viewpoint and judge each pixel by its own view. Returns the maps and the far end of the scene.
+
+    Args:
+        viewpoints: cameras and poses; render_view_fn: what they see of the field.
+        reconstruction: whose sparse points tell how far the scene reaches.
+        min_opacity: below it a pixel has no depth.
+    """
     rendered = []
     with progress("mesh: depth maps", len(viewpoints)) as bar:
         for viewpoint in viewpoints:
@@ -141,6 +140,6 @@ def at_jump(depth: NDArray[np.float32], max_jump: float) -> NDArray[np.bool_]:
 
 def is_grazing(viewpoint: Viewpoint, normal: NDArray[np.float32], min_cosine: float) -> NDArray[np.bool_]:
     """Pixels [h, w] whose rendered normal is nearly across the ray; pixels without a normal are not judged."""
-    rays = pinhole_rays(viewpoint.camera) @ viewpoint.world_from_camera[:3, :3].T
+    rays = rays_of_pixels(viewpoint.camera) @ viewpoint.world_from_camera[:3, :3].T
     cosine = np.abs((rays * normal).sum(-1)) / np.linalg.norm(rays, axis=-1)
     return (cosine < min_cosine) & (np.abs(normal).sum(-1) > 0)

@@ -14,6 +14,8 @@ from recon.console import progress, warn
 from recon.errors import UserError
 from recon.formats.open3d_import import import_open3d
 from recon.geometry import TriangleMesh, invert_rigid
+from recon.geometry.pinhole import intrinsics
+from recon.geometry.transforms import apply_rigid
 from recon.kernels.tsdf import BLOCK, TsdfView, TsdfVolume, integrate
 from recon.mesh.depth_maps import DepthMap
 
@@ -81,7 +83,7 @@ def add_views(volume: TsdfVolume, maps: Sequence[DepthMap], *, far: float) -> No
         for view in maps:
             camera = view.viewpoint.camera
             tsdf_view = TsdfView(
-                (camera.fx, camera.fy, camera.cx, camera.cy),
+                intrinsics(camera),
                 invert_rigid(view.viewpoint.world_from_camera),
                 view.depth,
                 view.weight,
@@ -166,11 +168,11 @@ def _oblique_points(view: DepthMap, side: float) -> NDArray[np.float64]:
         meets = -(shifted * normals).sum(-1, keepdims=True)
         distance = np.where(meets > 1e-3, height / np.maximum(meets, 1e-3), depth[oblique][:, None])
         found.append(shifted * np.clip(distance, 0.5 * depth[oblique][:, None], 2 * depth[oblique][:, None]))
-    return np.concatenate(found) @ pose[:3, :3].T + pose[:3, 3]
+    return apply_rigid(pose, np.concatenate(found))
 
 
 def _keys(cells: NDArray[np.int64]) -> NDArray[np.int64]:
-    """One integer a cell [n, 3]: unique and sorted far faster than rows."""
+    """One integer per cell [n, 3]: integers are made unique and sorted far faster than rows."""
     shifted = cells.astype(np.int64) + (1 << (_KEY_BITS - 1))
     return (shifted[:, 0] << 2 * _KEY_BITS) | (shifted[:, 1] << _KEY_BITS) | shifted[:, 2]
 

@@ -12,7 +12,8 @@ from recon.console import progress
 from recon.formats.images import fit_within
 from recon.formats.photos import read_photo
 from recon.geometry import Camera, View, invert_rigid
-from recon.geometry.transforms import Array
+from recon.geometry.pinhole import pixels_of
+from recon.geometry.transforms import Array, apply_rigid
 from recon.mesh.picture import MeshScene
 
 _OPAQUE = 250  # alpha from which a pixel's colour is the surface's own
@@ -77,13 +78,11 @@ def color_and_validity(view: View, *, max_side: int) -> tuple[NDArray[np.uint8],
 def project(positions: NDArray, photo: PhotoWithDepth, *, tolerance: float) -> Projection:
     """Project positions [n, 3]; `tolerance` (world units, plus 1 % of the depth) is how far behind the mesh's own
     depth a position may lie and still be visible."""
-    camera_from_world = invert_rigid(photo.world_from_camera)
-    local = positions @ camera_from_world[:3, :3].T + camera_from_world[:3, 3]
+    local = apply_rigid(invert_rigid(photo.world_from_camera), positions)
     z = local[:, 2]
     # Distortion models fold back far outside the picture: only what a pinhole puts near it is asked.
     camera, (h, w) = photo.camera, photo.camera.size_hw
-    safe = np.where(z > 1e-9, z, np.inf)
-    x, y = local[:, 0] / safe * camera.fx + camera.cx, local[:, 1] / safe * camera.fy + camera.cy
+    x, y, _ = pixels_of(camera, local)
     is_near = (z > 1e-9) & (np.abs(x - w / 2) < w) & (np.abs(y - h / 2) < h)
     pixels = np.full((len(positions), 2), -1, np.float32)
     pixels[is_near] = camera.project(torch.from_numpy(local[is_near])).numpy()

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recon.geometry import Camera, Reconstruction, View, invert_rigid, rigid
-from recon.geometry.transforms import Array, rotation_from_wxyz, wxyz_from_rotation
+from recon.geometry.pinhole import pixels_of
+from recon.geometry.transforms import Array, apply_rigid, rotation_from_wxyz, wxyz_from_rotation
 
 
 @dataclass(frozen=True)
@@ -80,14 +81,9 @@ def point_depths(reconstruction: Reconstruction) -> NDArray[np.float64]:
     positions = positions[:: max(1, len(positions) // 20_000)]  # plenty for a percentile
     found = []
     for view in training_views(reconstruction):
-        camera_from_world = invert_rigid(view.world_from_camera)
-        local = positions @ camera_from_world[:3, :3].T + camera_from_world[:3, 3]
-        local = local[local[:, 2] > 0]
+        local = apply_rigid(invert_rigid(view.world_from_camera), positions)
         # A frustum test without distortion: enough for percentiles, and distortion folds far outside the picture.
-        h, w = view.camera.size_hw
-        x = local[:, 0] / local[:, 2] * view.camera.fx + view.camera.cx
-        y = local[:, 1] / local[:, 2] * view.camera.fy + view.camera.cy
-        found.append(local[(x > 0) & (x < w) & (y > 0) & (y < h), 2])
+        found.append(local[pixels_of(view.camera, local)[2], 2])
     return np.concatenate(found)
 
 

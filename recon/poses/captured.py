@@ -7,22 +7,22 @@ from typing import Any
 import numpy as np
 
 from recon.console import say, warn
-from recon.doctor import examine, failure_told
 from recon.errors import UserError
 from recon.formats import cameras_json
 from recon.formats.frame_set import FrameSet, read_frame_set
 from recon.geometry.reconstruction import Reconstruction
+from recon.poses.doctor import examine, failure_told
 from recon.poses.exchange import write_exchange
-from recon.sfm.colmap_model import Model, reconstruction_of, write_model
-from recon.sfm.resection import position_sigma
-from recon.sfm.settings import PoseSettings
-from recon.sfm.structure import find_structure
+from recon.poses.sfm.colmap_model import Model, reconstruction_of, write_model
+from recon.poses.sfm.resection import position_sigma
+from recon.poses.sfm.settings import PoseSettings
+from recon.poses.sfm.structure import find_structure
+from recon.poses.world_frame.gps.fixes import gps_of
+from recon.poses.world_frame.scale.metric import apply_scale
+from recon.poses.world_frame.scale.settings import ScaleSettings
+from recon.poses.world_frame.up.align import Up, find_up, world_from_capture
+from recon.poses.world_frame.up.held import turns_of
 from recon.workspace import STAGE_MARK, StageRun, Workspace, write_json
-from recon.world_frame.gps.fixes import gps_of
-from recon.world_frame.scale.metric import apply_scale
-from recon.world_frame.scale.settings import ScaleSettings
-from recon.world_frame.up.align import Up, find_up, world_from_capture
-from recon.world_frame.up.held import turns_of
 
 
 def pose_frames(

@@ -17,22 +17,22 @@ from recon.formats import cameras_json
 from recon.geometry.geodesy import GpsFix
 from recon.geometry.reconstruction import Reconstruction
 from recon.geometry.transforms import Similarity, rotation_between
-from recon.given.formats import FORMATS
-from recon.given.pictures import has_transparency
-from recon.given.points import GivenPoints, find_points
-from recon.given.settings import DatasetSettings
-from recon.given.sound import made_sound
-from recon.given.units import points_in_units_of_poses, settled_unit
 from recon.poses.exchange import picture_folder, write_exchange
-from recon.sfm.colmap_log import colmap_log
-from recon.sfm.settings import PoseSettings
+from recon.poses.given.formats import FORMATS
+from recon.poses.given.pictures import has_transparency
+from recon.poses.given.points import GivenPoints, find_points
+from recon.poses.given.settings import DatasetSettings
+from recon.poses.given.sound import made_sound
+from recon.poses.given.units import points_in_units_of_poses, settled_unit
+from recon.poses.sfm.colmap_log import colmap_log
+from recon.poses.sfm.settings import PoseSettings
+from recon.poses.world_frame.gps.fixes import gps_of
+from recon.poses.world_frame.scale.metric import apply_scale
+from recon.poses.world_frame.scale.settings import ScaleSettings
+from recon.poses.world_frame.up.align import Up, find_up
+from recon.poses.world_frame.up.held import Turns, turns_of
 from recon.workspace import StageRun, Workspace, write_json
 from recon.workspace.reading import is_file, is_folder
-from recon.world_frame.gps.fixes import gps_of
-from recon.world_frame.scale.metric import apply_scale
-from recon.world_frame.scale.settings import ScaleSettings
-from recon.world_frame.up.align import Up, find_up
-from recon.world_frame.up.held import Turns, turns_of
 
 _UPRIGHT_WITHIN_DEG = 30.0
 _ENOUGH = 200  # pictures: a few minutes on two cores; more give more points of the same places
@@ -70,19 +70,10 @@ def import_dataset(
     workspace.poses_failed.unlink(missing_ok=True)
     source = _source(settings)
     given, mask_share = made_sound(FORMATS[settings.format].read(source, settings.options(workspace)), source)
-    run = StageRun(
-        workspace,
-        "poses",
-        workspace.poses,
-        settings={"dataset": settings, "scale": scale},
-        inputs=given.files,
-        also={
-            "features": [features.image_size, features.max_features],
-            "seed": seed,
-            "given": _digest(given),
-            "tracks": 1,
-        },
-    )
+    sizes = [features.image_size, features.max_features]
+    also = {"features": sizes, "seed": seed, "given": _digest(given), "tracks": 1}
+    set_to = {"dataset": settings, "scale": scale}
+    run = StageRun(workspace, "poses", workspace.poses, settings=set_to, inputs=given.files, also=also)
     if run.is_finished:
         say("poses: up to date")
         return workspace.poses
@@ -168,7 +159,7 @@ def _source(settings: DatasetSettings) -> Path:
 
 
 def _digest(given: Reconstruction) -> str:
-    """Of everything that was read, but what the pictures hold."""
+    """A digest of everything that was read except the pixels."""
     digest = hashlib.sha256(json.dumps(cameras_json.encode(given, root=Path("/"))).encode())
     if given.points is not None:
         digest.update(given.points.positions.tobytes() + given.points.colors.tobytes())

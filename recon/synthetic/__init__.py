@@ -1,8 +1,9 @@
 """Worlds that exist only as code, with exact truth: the sample capture and the tests are made from them.
 
 renderer   a textured triangle world and what a camera sees of it
-surfaces   rectangles, boxes, cylinders, ... with texture coordinates
-materials  bricks, planks, plaster, ... as pictures        noise   what they are made of
+surfaces   rectangles, boxes, cylinders, ... with texture coordinates      parts  those with what they are made of
+materials  bricks, planks, plaster, ... as pictures        prints  posters and carpets
+drawing    stencils and stamps in pictures                 noise   what materials are made of
 light      daylight and shadow, baked into the textures
 courtyard  the world of the sample capture          furnished_room  white walls, plain floor, thin legs
 walk       a hand-held walk: poses, exposure, sensor noise

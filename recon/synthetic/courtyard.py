@@ -4,26 +4,23 @@ Floor at z = 0, walls to 2.35 m, no roof, +x along the longer side. Things of ma
 the walls; no two surfaces carry the same picture.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
-import numpy as np
-
-from recon.synthetic import materials
+from recon.synthetic import drawing, materials, prints
+from recon.synthetic.drawing import Color
 from recon.synthetic.light import Daylight, lit_world
-from recon.synthetic.materials import Color
 from recon.synthetic.noise import Rng
+from recon.synthetic.parts import Part, albedos_of, all_of, legs, turned
 from recon.synthetic.renderer import Image, TexturedWorld
-from recon.synthetic.surfaces import Surface, box, cylinder, disc, rectangle, sphere, texture_size, wedge
+from recon.synthetic.surfaces import box, cylinder, disc, rectangle, sphere, wedge
 
 LENGTH_M, WIDTH_M, WALL_M = 6.0, 5.0, 2.35
 
-Material = Callable[[tuple[int, int], float, Rng], Image]  # (size_hw, texel_m, rng) -> albedo
-
 
 def courtyard(*, seed: int, texel_m: float) -> TexturedWorld:
-    """The courtyard of a seed with textures of `texel_m` metres a texel (0.003 is finer than the sample sees)."""
-    parts: list[tuple[Surface, Material]] = [
+    """The courtyard of a seed with textures of `texel_m` metres per texel (0.003 is finer than the sample sees)."""
+    parts: list[Part] = [
         *_walls(),
         *_table((0.42, 0.3), yaw_deg=24),
         *_crates(),
@@ -35,10 +32,7 @@ def courtyard(*, seed: int, texel_m: float) -> TexturedWorld:
         *_shelves(),
         (sphere((0.62, -0.62, 0.21), 0.21, 40), partial(materials.mottled, colors=_BALL, cell_m=0.16)),
     ]
-    albedos = [
-        material(texture_size(surface, texel_m), texel_m, np.random.default_rng((seed, i)))
-        for i, (surface, material) in enumerate(parts)
-    ]
+    albedos = albedos_of(parts, seed=seed, texel_m=texel_m)
     return lit_world(
         [surface for surface, _ in parts],
         albedos,
@@ -47,8 +41,6 @@ def courtyard(*, seed: int, texel_m: float) -> TexturedWorld:
         light_texel_m=max(0.012, texel_m),
     )
 
-
-Part = tuple[Surface, Material]
 
 _BALL: tuple[Color, ...] = ((0.85, 0.22, 0.16), (0.93, 0.82, 0.30), (0.16, 0.38, 0.72), (0.90, 0.88, 0.84))
 _LEAVES: tuple[Color, ...] = ((0.20, 0.38, 0.12), (0.34, 0.50, 0.18), (0.13, 0.26, 0.10), (0.52, 0.60, 0.26))
@@ -75,13 +67,13 @@ def _walls() -> list[Part]:
         *box((x + 0.04, 0), z, (0.17, 2 * y - 0.1, 0.07)),
         *box((-x - 0.04, 0), z, (0.17, 2 * y - 0.1, 0.07)),
     ]
-    return inner + _all(copings, partial(materials.mottled, colors=_CONCRETE, cell_m=0.12))
+    return inner + all_of(copings, partial(materials.mottled, colors=_CONCRETE, cell_m=0.12))
 
 
 def _floor(size_hw: tuple[int, int], texel_m: float, rng: Rng) -> Image:
     picture = materials.slabs(size_hw, texel_m, rng)
-    carpet = materials.rug((round(1.25 / texel_m), round(1.9 / texel_m)), rng)
-    materials.paste(picture, carpet, top=round(2.0 / texel_m), left=round(2.35 / texel_m))
+    carpet = prints.rug((round(1.25 / texel_m), round(1.9 / texel_m)), rng)
+    drawing.paste(picture, carpet, top=round(2.0 / texel_m), left=round(2.35 / texel_m))
     return picture
 
 
@@ -100,9 +92,9 @@ def _brick_wall(size_hw: tuple[int, int], texel_m: float, rng: Rng) -> Image:
 def _mural_wall(size_hw: tuple[int, int], texel_m: float, rng: Rng) -> Image:
     picture = materials.plaster(size_hw, texel_m, rng, color=(0.80, 0.72, 0.56), brick_share=0.13)
     for x, y, radius in ((0.2, 0.45, 0.42), (0.34, 0.7, 0.3), (0.5, 0.3, 0.36), (0.72, 0.6, 0.45), (0.88, 0.3, 0.28)):
-        materials.splash(picture, texel_m, rng, center=(x, y), radius_m=radius)
+        drawing.splash(picture, texel_m, rng, center=(x, y), radius_m=radius)
     h, w = size_hw
-    materials.stencil(picture, "WORKSHOP", (0.12, 0.13, 0.2), center=(0.5 * w, 0.2 * h), width=0.42 * w)
+    drawing.stencil(picture, "WORKSHOP", (0.12, 0.13, 0.2), center=(0.5 * w, 0.2 * h), width=0.42 * w)
     return picture
 
 
@@ -111,7 +103,7 @@ def _board_wall(size_hw: tuple[int, int], texel_m: float, rng: Rng) -> Image:
     door = materials.crate_side(
         (round(1.95 / texel_m), round(0.95 / texel_m)), texel_m, rng, color=_TEAL, label="STORE"
     )
-    materials.paste(picture, door, top=size_hw[0] - door.shape[0], left=round(4.4 / texel_m))
+    drawing.paste(picture, door, top=size_hw[0] - door.shape[0], left=round(4.4 / texel_m))
     _hang(picture, texel_m, rng, "OPEN AIR", left_m=0.6, top_m=0.5, height_m=1.0)
     _hang(picture, texel_m, rng, "CIRCUS", left_m=2.0, top_m=0.35, height_m=0.75)
     _hang(picture, texel_m, rng, "No. 7", left_m=3.2, top_m=0.6, height_m=0.9)
@@ -128,29 +120,20 @@ def _old_wall(size_hw: tuple[int, int], texel_m: float, rng: Rng) -> Image:
 def _hang(wall: Image, texel_m: float, rng: Rng, title: str, *, left_m: float, top_m: float, height_m: float) -> None:
     """Paste a poster of that height onto a wall."""
     size_hw = (max(8, round(height_m / texel_m)), max(8, round(0.72 * height_m / texel_m)))
-    poster = materials.poster(size_hw, rng, title=title)
-    materials.paste(wall, poster, top=round(top_m / texel_m), left=round(left_m / texel_m))
+    poster = prints.poster(size_hw, rng, title=title)
+    drawing.paste(wall, poster, top=round(top_m / texel_m), left=round(left_m / texel_m))
 
 
 def _table(center: tuple[float, float], *, yaw_deg: float) -> list[Part]:
-    a = np.deg2rad(yaw_deg)
-
-    def at(x: float, y: float) -> tuple[float, float]:
-        return center[0] + x * np.cos(a) - y * np.sin(a), center[1] + x * np.sin(a) + y * np.cos(a)
-
-    legs = [
-        side
-        for x in (-0.48, 0.48)
-        for y in (-0.26, 0.26)
-        for side in box(at(x, y), 0, (0.08, 0.08, 0.70), yaw_deg=yaw_deg)[:4]
-    ]
+    at = turned(center, yaw_deg)
+    feet = legs(at, (0.48, 0.26), (0.08, 0.08, 0.70), yaw_deg=yaw_deg)
     top = box(center, 0.70, (1.15, 0.7, 0.05), yaw_deg=yaw_deg)
     case = box(at(-0.3, 0.05), 0.75, (0.3, 0.22, 0.2), yaw_deg=yaw_deg + 17)[:5]
     x, y = at(0.28, 0.12)
     return [
-        *_all(legs, partial(materials.planks, color=(0.42, 0.29, 0.19))),
-        *_all(top, partial(materials.planks, color=_PINE, width_m=0.1)),
-        *_all(case, partial(materials.crate_side, color=(0.66, 0.24, 0.18), label="TOOLS")),
+        *all_of(feet, partial(materials.planks, color=(0.42, 0.29, 0.19))),
+        *all_of(top, partial(materials.planks, color=_PINE, width_m=0.1)),
+        *all_of(case, partial(materials.crate_side, color=(0.66, 0.24, 0.18), label="TOOLS")),
         *_drum((x, y), 0.75, 0.085, 0.24, color=(0.86, 0.78, 0.30), band=(0.25, 0.3, 0.6), label="TEA"),
         (sphere((*at(0.36, -0.18), 0.85), 0.1, 28), partial(materials.mottled, colors=_BALL[1:], cell_m=0.07)),
     ]
@@ -167,7 +150,7 @@ def _crates() -> list[Part]:
     return [
         part
         for center, base, size, yaw, color, label in stands
-        for part in _all(
+        for part in all_of(
             box(center, base, size, yaw_deg=yaw)[:5], partial(materials.crate_side, color=color, label=label)
         )
     ]
@@ -198,8 +181,8 @@ def _bench(center: tuple[float, float]) -> list[Part]:
     supports = [*box((x - 0.55, y), 0, (0.08, 0.32, 0.42))[:4], *box((x + 0.55, y), 0, (0.08, 0.32, 0.42))[:4]]
     seat = box(center, 0.42, (1.45, 0.38, 0.06))
     return [
-        *_all(supports, partial(materials.planks, color=(0.40, 0.28, 0.18), is_upright=True)),
-        *_all(seat, partial(materials.planks, color=(0.30, 0.50, 0.40), width_m=0.12)),
+        *all_of(supports, partial(materials.planks, color=(0.40, 0.28, 0.18), is_upright=True)),
+        *all_of(seat, partial(materials.planks, color=(0.30, 0.50, 0.40), width_m=0.12)),
     ]
 
 
@@ -208,19 +191,19 @@ def _steps() -> list[Part]:
     steps = [box((-2.32 - 0.27 * i, -0.75), 0, (0.27, 1.05, 0.18 * (i + 1))) for i in range(3)]
     risers = [side for step in steps for side in step[:4]]
     return [
-        *_all(risers, partial(materials.bricks, palette=((0.70, 0.55, 0.32), (0.60, 0.42, 0.26)))),
-        *_all([step[4] for step in steps], partial(materials.mottled, colors=_TREADS, cell_m=0.09)),
+        *all_of(risers, partial(materials.bricks, palette=((0.70, 0.55, 0.32), (0.60, 0.42, 0.26)))),
+        *all_of([step[4] for step in steps], partial(materials.mottled, colors=_TREADS, cell_m=0.09)),
     ]
 
 
 def _ramp(center: tuple[float, float]) -> list[Part]:
-    return _all(wedge(center, 0, (1.35, 0.6, 0.42)), partial(materials.planks, color=(0.66, 0.50, 0.30), width_m=0.1))
+    return all_of(wedge(center, 0, (1.35, 0.6, 0.42)), partial(materials.planks, color=(0.66, 0.50, 0.30), width_m=0.1))
 
 
 def _planter(center: tuple[float, float]) -> list[Part]:
     sides = box(center, 0, (0.72, 0.68, 0.4), yaw_deg=6)
     return [
-        *_all(sides[:4], partial(materials.bricks, palette=materials.SANDSTONES)),
+        *all_of(sides[:4], partial(materials.bricks, palette=materials.SANDSTONES)),
         (sides[4], partial(materials.mottled, colors=_SOIL, cell_m=0.06)),
         (
             sphere((center[0] + 0.04, center[1] - 0.03, 0.68), 0.32, 36),
@@ -233,7 +216,7 @@ def _shelves() -> list[Part]:
     """Two boards on the east wall with boxes on them."""
     x = LENGTH_M / 2 - 0.15
     boards = [*box((x, -0.1), 0.85, (0.28, 1.5, 0.04)), *box((x, -0.1), 1.30, (0.28, 1.5, 0.04))]
-    parts = _all(boards, partial(materials.planks, color=_PINE))
+    parts = all_of(boards, partial(materials.planks, color=_PINE))
     stands: Sequence[tuple[float, float, tuple[float, float, float], Color, str]] = (
         (-0.65, 0.89, (0.2, 0.26, 0.24), (0.70, 0.30, 0.22), "NAILS"),
         (-0.22, 0.89, (0.18, 0.34, 0.16), (0.30, 0.45, 0.62), "GLUE"),
@@ -243,9 +226,5 @@ def _shelves() -> list[Part]:
     )
     for i, (y, z, size, color, label) in enumerate(stands):
         sides = box((x - 0.01, y), z, size, yaw_deg=7.0 * (i % 3 - 1))[:5]
-        parts += _all(sides, partial(materials.crate_side, color=color, label=label))
+        parts += all_of(sides, partial(materials.crate_side, color=color, label=label))
     return parts
-
-
-def _all(surfaces: Sequence[Surface], material: Material) -> list[Part]:
-    return [(surface, material) for surface in surfaces]

@@ -18,7 +18,7 @@ from recon.console import progress
 from recon.errors import UserError
 from recon.formats.images import resize_image, write_image
 from recon.formats.meshes import write_ply
-from recon.formats.video import write_video
+from recon.formats.video_writing import write_video
 from recon.geometry import Camera, TriangleMesh
 from recon.geometry.transforms import Array
 from recon.synthetic.courtyard import courtyard
@@ -66,6 +66,10 @@ def make_capture(
     crf: int,
 ) -> Path:
     """Write the capture of one seed of one of the `PLACES` to `folder`, which it replaces.
+
+    Args:
+        n_frames, size_hw: of the film; crf: its quality, 0 lossless to 51 worst.
+        texel_m: metres per texel of the place's textures.
 
     Raises:
         UserError: a place that does not exist, a size that H.264 cannot store, fewer than 8 frames, a texel that is not

@@ -4,22 +4,19 @@
 pictures can hold on to are edges, four pictures, a rug, cushions, books and what stands on the table.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
-import numpy as np
-
-from recon.synthetic import materials
+from recon.synthetic import drawing, materials, prints
+from recon.synthetic.drawing import Color
 from recon.synthetic.light import Daylight, lit_world
-from recon.synthetic.materials import Color
 from recon.synthetic.noise import Rng
+from recon.synthetic.parts import Material, Part, albedos_of, all_of, legs, turned
 from recon.synthetic.renderer import Image, TexturedWorld
-from recon.synthetic.surfaces import Surface, box, cylinder, disc, rectangle, sphere, texture_size
+from recon.synthetic.surfaces import box, cylinder, disc, rectangle, sphere
 
 LENGTH_M, WIDTH_M, HEIGHT_M = 5.2, 4.2, 2.5
 
-Material = Callable[[tuple[int, int], float, Rng], Image]  # (size_hw, texel_m, rng) -> albedo
-Part = tuple[Surface, Material]
 
 _WHITE: Color = (0.90, 0.89, 0.87)
 _LACQUER: Color = (0.93, 0.93, 0.92)
@@ -40,7 +37,7 @@ _DAYLIGHT = Daylight(
 
 
 def furnished_room(*, seed: int, texel_m: float) -> TexturedWorld:
-    """The room of a seed with textures of `texel_m` metres a texel."""
+    """The room of a seed with textures of `texel_m` metres per texel."""
     parts = [
         *_shell(),
         *_window(),
@@ -55,10 +52,7 @@ def furnished_room(*, seed: int, texel_m: float) -> TexturedWorld:
         *_lamp((-2.2, 1.7)),
         *_plant((2.2, -1.65)),
     ]
-    albedos = [
-        material(texture_size(surface, texel_m), texel_m, np.random.default_rng((seed, i)))
-        for i, (surface, material) in enumerate(parts)
-    ]
+    albedos = albedos_of(parts, seed=seed, texel_m=texel_m)
     surfaces = [surface for surface, _ in parts]
     light_texel_m = max(0.04, texel_m)
     return lit_world(surfaces, albedos, texel_m=texel_m, daylight=_DAYLIGHT, light_texel_m=light_texel_m)
@@ -85,16 +79,16 @@ def _shell() -> list[Part]:
         (rectangle((x, y, 0), (0, -2 * y, 0), (0, 0, z)), _painted(_WHITE, 0.95)),
         (rectangle((x, -y, 0), (-2 * x, 0, 0), (0, 0, z)), _painted(_WHITE, 1.0)),
         (rectangle((-x, -y, 0), (0, 2 * y, 0), (0, 0, z)), _painted(_WHITE, 0.92)),
-        *_all(skirting, _painted(_LACQUER, 0.9)),
+        *all_of(skirting, _painted(_LACQUER, 0.9)),
     ]
 
 
 def _floor(size_hw: tuple[int, int], texel_m: float, rng: Rng) -> Image:
     picture = materials.painted(size_hw, texel_m, rng, color=_LAMINATE)
     plain = materials.painted((round(1.3 / texel_m), round(1.0 / texel_m)), texel_m, rng, color=(0.90, 0.88, 0.84))
-    woven = materials.rug((round(0.9 / texel_m), round(1.5 / texel_m)), rng)
-    materials.paste(picture, plain, top=round(0.9 / texel_m), left=round(0.5 / texel_m))
-    materials.paste(picture, woven, top=round(2.5 / texel_m), left=round(1.5 / texel_m))
+    woven = prints.rug((round(0.9 / texel_m), round(1.5 / texel_m)), rng)
+    drawing.paste(picture, plain, top=round(0.9 / texel_m), left=round(0.5 / texel_m))
+    drawing.paste(picture, woven, top=round(2.5 / texel_m), left=round(1.5 / texel_m))
     return picture
 
 
@@ -115,7 +109,7 @@ def _window() -> list[Part]:
         *box((0, y + 0.06), high - 0.06, (right - left, 0.12, 0.06)),
         *box((0, y - 0.05), low - 0.04, (right - left + 0.2, 0.24, 0.04)),
     ]
-    return [*_all(wall, _painted(_WHITE, 0.88)), *_all(frame, _painted(_LACQUER))]
+    return [*all_of(wall, _painted(_WHITE, 0.88)), *all_of(frame, _painted(_LACQUER))]
 
 
 def _door() -> list[Part]:
@@ -124,9 +118,9 @@ def _door() -> list[Part]:
     posts = [*box((-x + 0.03, -1.37), 0, (0.06, 0.07, 2.08)), *box((-x + 0.03, -0.43), 0, (0.06, 0.07, 2.08))]
     handle = box((-x + 0.07, -0.56), 1.02, (0.05, 0.12, 0.025))
     return [
-        *_all(leaf, _painted(_LACQUER, 0.97)),
-        *_all(posts, _painted(_LACQUER, 0.86)),
-        *_all(handle, _painted(_STEEL)),
+        *all_of(leaf, _painted(_LACQUER, 0.97)),
+        *all_of(posts, _painted(_LACQUER, 0.86)),
+        *all_of(handle, _painted(_STEEL)),
     ]
 
 
@@ -142,27 +136,21 @@ def _pictures() -> list[Part]:
     parts: list[Part] = []
     for (px, py), (dx, dy), base, title in hung:
         sides = box((px, py), base, (dx, dy, 0.72))
-        parts += _all(sides, _print(title))
+        parts += all_of(sides, _print(title))
     return parts
 
 
 def _print(title: str) -> Material:
     def material(size_hw: tuple[int, int], _: float, rng: Rng) -> Image:
-        return materials.poster(size_hw, rng, title=title)
+        return prints.poster(size_hw, rng, title=title)
 
     return material
 
 
 def _table(center: tuple[float, float], *, yaw_deg: float) -> list[Part]:
-    at = _turned(center, yaw_deg)
-    legs = [
-        side
-        for x in (-0.62, 0.62)
-        for y in (-0.32, 0.32)
-        for side in box(at(x, y), 0, (0.035, 0.035, 0.71), yaw_deg=yaw_deg)[:4]
-    ]
+    at = turned(center, yaw_deg)
     things: list[Part] = [
-        *_all(
+        *all_of(
             box(at(-0.35, 0.1), 0.74, (0.26, 0.18, 0.13), yaw_deg=yaw_deg + 25)[:5],
             partial(materials.crate_side, color=(0.62, 0.26, 0.20), label="ATLAS"),
         ),
@@ -170,23 +158,18 @@ def _table(center: tuple[float, float], *, yaw_deg: float) -> list[Part]:
         (disc((*at(0.3, -0.08), 0.94), 0.06, 32), _painted(_STEEL)),
     ]
     return [
-        *_all(legs, _painted(_STEEL)),
-        *_all(box(center, 0.71, (1.4, 0.8, 0.03), yaw_deg=yaw_deg), _painted(_LACQUER)),
+        *all_of(legs(at, (0.62, 0.32), (0.035, 0.035, 0.71), yaw_deg=yaw_deg), _painted(_STEEL)),
+        *all_of(box(center, 0.71, (1.4, 0.8, 0.03), yaw_deg=yaw_deg), _painted(_LACQUER)),
         *things,
     ]
 
 
 def _chair(center: tuple[float, float], *, yaw_deg: float) -> list[Part]:
-    at = _turned(center, yaw_deg)
-    legs = [
-        side
-        for x in (-0.19, 0.19)
-        for y in (-0.19, 0.19)
-        for side in box(at(x, y), 0, (0.025, 0.025, 0.45), yaw_deg=yaw_deg)[:4]
-    ]
+    at = turned(center, yaw_deg)
+    feet = legs(at, (0.19, 0.19), (0.025, 0.025, 0.45), yaw_deg=yaw_deg)
     seat = box(center, 0.45, (0.42, 0.42, 0.03), yaw_deg=yaw_deg)
     back = box(at(0, -0.2), 0.52, (0.42, 0.025, 0.38), yaw_deg=yaw_deg)
-    return [*_all(legs, _painted(_STEEL)), *_all([*seat, *back], _painted(_OAK))]
+    return [*all_of(feet, _painted(_STEEL)), *all_of([*seat, *back], _painted(_OAK))]
 
 
 def _sofa(center: tuple[float, float]) -> list[Part]:
@@ -202,8 +185,8 @@ def _sofa(center: tuple[float, float]) -> list[Part]:
         *box((x + 0.45, y - 0.12), 0.42, (0.4, 0.14, 0.36), yaw_deg=-11),
     ]
     return [
-        *_all(cloth, _painted(_CLOTH)),
-        *_all(cushions, partial(materials.mottled, colors=_PATTERN, cell_m=0.09)),
+        *all_of(cloth, _painted(_CLOTH)),
+        *all_of(cushions, partial(materials.mottled, colors=_PATTERN, cell_m=0.09)),
     ]
 
 
@@ -214,9 +197,9 @@ def _cupboard(center: tuple[float, float]) -> list[Part]:
     gaps = [*box((x - 0.231, y), 0.1, (0.004, 0.006, 1.76)), *box((x - 0.231, y), 1.1, (0.004, 1.16, 0.006))]
     top = box((x, y + 0.2), 1.90, (0.34, 0.5, 0.26), yaw_deg=6)[:5]
     return [
-        *_all(body, _painted(_LACQUER, 0.96)),
-        *_all(gaps, _painted(_STEEL)),
-        *_all(top, partial(materials.crate_side, color=(0.72, 0.60, 0.42), label="WINTER")),
+        *all_of(body, _painted(_LACQUER, 0.96)),
+        *all_of(gaps, _painted(_STEEL)),
+        *all_of(top, partial(materials.crate_side, color=(0.72, 0.60, 0.42), label="WINTER")),
     ]
 
 
@@ -225,13 +208,13 @@ def _sideboard(center: tuple[float, float]) -> list[Part]:
     x, y = center
     feet = [side for dx in (-0.5, 0.5) for side in box((x + dx, y), 0, (0.03, 0.3, 0.12))[:4]]
     parts = [
-        *_all(feet, _painted(_STEEL)),
-        *_all(box(center, 0.12, (1.2, 0.4, 0.5)), _painted(_LACQUER, 0.94)),
+        *all_of(feet, _painted(_STEEL)),
+        *all_of(box(center, 0.12, (1.2, 0.4, 0.5)), _painted(_LACQUER, 0.94)),
     ]
     for i, (width, height) in enumerate(((0.05, 0.24), (0.035, 0.21), (0.06, 0.26), (0.04, 0.22), (0.05, 0.25))):
         book = box((x - 0.45 + 0.062 * i, y), 0.62, (width, 0.17, height))[:5]
         colors = (_PATTERN[i % 4], _PATTERN[(i + 1) % 4])
-        parts += _all(book, partial(materials.mottled, colors=colors, cell_m=0.03))
+        parts += all_of(book, partial(materials.mottled, colors=colors, cell_m=0.03))
     parts.append((sphere((x + 0.3, y, 0.75), 0.13, 32), partial(materials.mottled, colors=_PATTERN, cell_m=0.08)))
     return parts
 
@@ -252,12 +235,3 @@ def _plant(center: tuple[float, float]) -> list[Part]:
         (disc((x, y, 0.32), 0.17, 36), _painted((0.24, 0.18, 0.13))),
         (sphere((x, y, 0.72), 0.36, 40), partial(materials.mottled, colors=_LEAVES, cell_m=0.06)),
     ]
-
-
-def _turned(center: tuple[float, float], yaw_deg: float) -> Callable[[float, float], tuple[float, float]]:
-    cos, sin = np.cos(np.deg2rad(yaw_deg)), np.sin(np.deg2rad(yaw_deg))
-    return lambda x, y: (float(center[0] + x * cos - y * sin), float(center[1] + x * sin + y * cos))
-
-
-def _all(surfaces: Sequence[Surface], material: Material) -> list[Part]:
-    return [(surface, material) for surface in surfaces]

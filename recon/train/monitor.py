@@ -14,6 +14,8 @@ import torch
 from numpy.typing import NDArray
 
 from recon.geometry import Camera, Reconstruction, View
+from recon.geometry.pinhole import rays_at
+from recon.geometry.transforms import apply_rigid
 from recon.render.pictures import depth_picture, depth_range, error_picture, picture, side_by_side
 from recon.render.views import RenderedView
 
@@ -123,10 +125,8 @@ def camera_frusta(reconstruction: Reconstruction) -> tuple[NDArray, NDArray, NDA
 def frustum_corners(camera: Camera, view: View, depth: float) -> NDArray[np.float64]:
     """The camera centre and the four image corners at `depth`, in the world frame [5, 3] (distortion left out)."""
     h, w = camera.size_hw
-    pixels = np.array([[0, 0], [w, 0], [w, h], [0, h]], float)
-    plane = (pixels - [camera.cx, camera.cy]) / [camera.fx, camera.fy]
-    corners = np.concatenate([np.zeros((1, 3)), np.concatenate([plane, np.ones((4, 1))], 1) * depth])
-    return corners @ view.world_from_camera[:3, :3].T + view.world_from_camera[:3, 3]
+    corners = rays_at(camera, np.array([0, w, w, 0]), np.array([0, 0, h, h])) * depth
+    return apply_rigid(view.world_from_camera, np.concatenate([np.zeros((1, 3)), corners]))
 
 
 def flat_settings(settings: Mapping[str, Any], prefix: str = "") -> dict[str, float | str | bool]:

@@ -105,3 +105,12 @@ time.sleep(300)
     peer = fake_nerfstudio(tmp_path / "venv", program)
     found = peers._nerfacto(peer, tmp_path / "transforms.json", tmp_path, 1.0)
     assert found == {"rays_per_second": 500, "psnr_train": 12.5, "steps": 3}
+
+
+def test_growth_with_the_number_of_photos_is_told_stage_by_stage(tmp_path: Path) -> None:
+    costs = bench.measure_frames_growth(tmp_path, [12, 8], width=64, stage="capture")
+    assert [(cost.stage, cost.n_photos) for cost in costs] == [("capture", 8), ("capture", 12)]
+    assert costs[0].growth is None and costs[1].growth is not None and costs[1].peak_rss_mb > 0
+    assert len(list((tmp_path / "photos_12_64").glob("*.jpg"))) == 12
+    with pytest.raises(UserError, match="expected a stage of capture, poses, match"):
+        bench.measure_frames_growth(tmp_path, [16], width=64, stage="training")

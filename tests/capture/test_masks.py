@@ -10,7 +10,8 @@ from PIL import ExifTags, Image
 
 from recon.capture.masks import shrink_mask
 from recon.errors import UserError
-from recon.formats import images, video
+from recon.formats import images
+from recon.formats.video_writing import write_video
 from recon.workspace import Workspace
 from tests.capture.test_stage import SETTINGS, photo_folder
 from tests.stages import capture_frames
@@ -72,7 +73,7 @@ def test_files_beside_photos(workspace: Workspace, tmp_path: Path, views: list[n
 
 
 def test_files_beside_a_video_are_numbered_from_0(workspace: Workspace, tmp_path: Path, views: list) -> None:
-    source = video.write_video(tmp_path / "walk.mp4", views, fps=10)
+    source = write_video(tmp_path / "walk.mp4", views, fps=10)
     folder = masks_beside(source, [], corner())
     for i in range(30):
         mask = np.ones((H, W), np.uint8)
@@ -85,7 +86,7 @@ def test_files_beside_a_video_are_numbered_from_0(workspace: Workspace, tmp_path
 
 
 def test_masks_numbered_from_1_are_refused(workspace: Workspace, tmp_path: Path, views: list) -> None:
-    source = video.write_video(tmp_path / "walk.mp4", views, fps=10)
+    source = write_video(tmp_path / "walk.mp4", views, fps=10)
     masks_beside(source, [f"{i:04d}.png" for i in range(1, 31)], corner())
     with pytest.raises(UserError, match="expected numbers from 0"):
         capture(workspace, source)

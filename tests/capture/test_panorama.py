@@ -16,6 +16,7 @@ from recon.capture.motion import Motion
 from recon.capture.panorama import plan_views
 from recon.errors import UserError
 from recon.formats import images, video
+from recon.formats.video_writing import write_video
 from recon.geometry import Camera, pixel_centers
 from recon.geometry.panorama import directions_of_panorama
 from recon.workspace import Workspace, read_metrics
@@ -108,7 +109,7 @@ def test_max_size_is_that_of_the_views(tmp_path: Path) -> None:
 
 def test_a_spherical_video_becomes_views(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     phases = np.linspace(0, 1.5, 30)
-    clip = video.write_video(tmp_path / "walk.mp4", [panorama(phase) for phase in phases], fps=10, crf=4)
+    clip = write_video(tmp_path / "walk.mp4", [panorama(phase) for phase in phases], fps=10, crf=4)
     refused(tmp_path, clip, r"200x100 is exactly 2:1.*capture\.projection=equirectangular if")
     mark_spherical(clip)
     assert video.read_video_info(clip).projection == "equirectangular"

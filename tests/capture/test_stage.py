@@ -15,7 +15,8 @@ from PIL import ExifTags, Image
 
 from recon.capture.photos import ordered_names
 from recon.errors import UserError
-from recon.formats import images, video
+from recon.formats import images
+from recon.formats.video_writing import write_video
 from recon.workspace import Workspace, read_metrics
 from tests.stages import capture_frames
 
@@ -47,7 +48,7 @@ def views(texture: np.ndarray) -> list[np.ndarray]:
 @pytest.fixture
 def clip(tmp_path: Path, views: list[np.ndarray]) -> Path:
     # Little compression: at more, the encoder mends blurred frames from their crisp neighbours.
-    return video.write_video(tmp_path / "walk.mp4", views, fps=20, crf=6)
+    return write_video(tmp_path / "walk.mp4", views, fps=20, crf=6)
 
 
 def photo_folder(folder: Path, pictures: list[np.ndarray], suffix: str = "png") -> Path:
@@ -204,7 +205,7 @@ def test_exposure_jumps_and_blur_are_noted(workspace: Workspace, tmp_path: Path,
     filmed = [view for i, view in enumerate(views) if i % 4 != 3]
     filmed[20:26] = [cv2.blur(view, (9, 9)) for view in filmed[20:26]]
     filmed[34:] = [(view * 0.6).astype(np.uint8) for view in filmed[34:]]
-    frames = capture(workspace, video.write_video(tmp_path / "noted.mp4", filmed, fps=20, crf=6))["frames"]
+    frames = capture(workspace, write_video(tmp_path / "noted.mp4", filmed, fps=20, crf=6))["frames"]
     assert [f["source_index"] for f in frames if "exposure jump" in f["notes"]] == [34]
     assert [f["source_index"] for f in frames if "blur run" in f["notes"]] == list(range(20, 26))
     assert frames[34]["exposure"] == pytest.approx(frames[33]["exposure"] * 0.6**2.2, rel=0.1)
@@ -213,7 +214,7 @@ def test_exposure_jumps_and_blur_are_noted(workspace: Workspace, tmp_path: Path,
 def test_memory_and_disk_do_not_grow_with_the_video(tmp_path: Path, views: list[np.ndarray]) -> None:
     def peak_of(n_rounds: int, run: str) -> int:
         frames = [view for _ in range(n_rounds) for view in (*views, *views[::-1])]
-        path = video.write_video(tmp_path / f"{n_rounds}.mp4", frames, fps=20, crf=25)
+        path = write_video(tmp_path / f"{n_rounds}.mp4", frames, fps=20, crf=25)
         tracemalloc.start()
         capture(Workspace(tmp_path / run), path)
         peak = tracemalloc.get_traced_memory()[1]
@@ -228,7 +229,7 @@ def test_noise_is_still_a_capture(workspace: Workspace, tmp_path: Path) -> None:
     """That noise makes no scene is for the poses stage to say."""
     rng = np.random.default_rng(0)
     noise = [rng.integers(0, 255, (H, W, 3), dtype=np.uint8) for _ in range(20)]
-    assert len(capture(workspace, video.write_video(tmp_path / "noise.mp4", noise, fps=10))["frames"]) == 20
+    assert len(capture(workspace, write_video(tmp_path / "noise.mp4", noise, fps=10))["frames"]) == 20
 
 
 # ---- photos --------------------------------------------------------------------------------------------------------
@@ -299,6 +300,16 @@ def test_duplicates_are_dropped(workspace: Workspace, tmp_path: Path, views: lis
     images.write_image(folder / "IMG_20.jpg", views[2])  # the same picture, compressed
     reasons = [frame["reason"] for frame in capture(workspace, folder)["frames"]]
     assert reasons == [None, None, None, None, "duplicate", "duplicate"]
+
+
+def test_small_copies_of_photos_are_dropped(workspace: Workspace, tmp_path: Path, views: list[np.ndarray]) -> None:
+    """Thumbnails beside the photos: the same view twice, and perhaps on both sides of what is held out."""
+    folder = photo_folder(tmp_path / "photos", views[:8:2])
+    for i, size in enumerate(((100, 56), (80, 45), (64, 36))):
+        small = np.asarray(Image.fromarray(views[2 * i]).resize(size, Image.Resampling.BICUBIC))
+        images.write_image(folder / f"z_thumb_{i}.jpg", small)
+    reasons = [frame["reason"] for frame in capture(workspace, folder)["frames"]]
+    assert reasons == [None] * 4 + ["duplicate"] * 3
 
 
 def test_photos_held_upright_are_turned_into_the_same_camera(
@@ -418,19 +429,36 @@ def test_damaged_photos_alone_are_refused(workspace: Workspace, tmp_path: Path, 
 
 
 def test_tripod_video(workspace: Workspace, tmp_path: Path, views: list[np.ndarray]) -> None:
-    clip = video.write_video(tmp_path / "still.mp4", [views[0]] * 30, fps=10)
+    clip = write_video(tmp_path / "still.mp4", [views[0]] * 30, fps=10)
     refused(workspace, clip, r"only 1 of 30 frames show different views")
 
 
 @pytest.mark.parametrize(("level", "word"), [(0, "black"), (3, "black"), (255, "white")])
 def test_a_film_of_nothing(workspace: Workspace, tmp_path: Path, level: int, word: str) -> None:
-    clip = video.write_video(tmp_path / "cap.mp4", [np.full((H, W, 3), level, np.uint8)] * 20, fps=10)
+    clip = write_video(tmp_path / "cap.mp4", [np.full((H, W, 3), level, np.uint8)] * 20, fps=10)
     refused(workspace, clip, f"are {word} all over")
 
 
 def test_unknown_suffix(workspace: Workspace, tmp_path: Path) -> None:
     (tmp_path / "walk.xyz").write_text("?")
     refused(workspace, tmp_path / "walk.xyz", "expected a video")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("photos.zip", "is an archive. Unpack it"),
+        ("IMG_%04d.jpg", "is a pattern of names. Give the folder: capture.source="),
+        ("*.jpg", "is a pattern of names"),
+        ("raw", "holds no images but raw ones"),
+    ],
+)
+def test_other_things_that_people_give(workspace: Workspace, tmp_path: Path, name: str, said: str) -> None:
+    (tmp_path / "photos.zip").write_bytes(b"PK")
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw/DSC_1.NEF").write_bytes(b"II*")
+    refused(workspace, tmp_path / name, said)
+    refused(workspace, Path("https://example.org/walk.mp4"), "is an address")
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,8 @@ def test_mujoco_compiles_without_warnings_and_draws_without_colliding(exported: 
     model = mujoco.MjModel.from_xml_path(str(exported.world / "scene.xml"))
     visual = model.geom("visual")
     assert (visual.contype, visual.conaffinity, visual.group) == (0, 0, 2)
-    assert model.ntex == 2 and model.ngeom == 1 + read_metrics(exported)["world"]["n_parts"]
+    world = read_metrics(exported)["world"]
+    assert model.ntex == 2 and model.ngeom == 1 + world["n_things"] + world["n_parts"]
 
 
 def test_package_can_be_moved(exported: Workspace, tmp_path: Path) -> None:

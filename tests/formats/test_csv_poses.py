@@ -49,6 +49,14 @@ def test_columns_in_any_order_and_defaults(tmp_path: Path) -> None:
     assert (a.time_s, a.split, a.mask) == (None, None, None)
 
 
+def test_decimal_commas_between_semicolons(tmp_path: Path) -> None:
+    """As spreadsheets write tables where the comma is the decimal mark."""
+    row = "a.png;1,5;-2,25;3;1;0;0;0;40,5e0"
+    view = csv_poses.read(table(tmp_path, "Image;X;Y;Z;qw;qx;qy;qz;fx", [row]), intrinsics=None).views[0]
+    np.testing.assert_allclose(view.world_from_camera[:3, 3], [1.5, -2.25, 3])
+    assert view.camera.fx == 40.5
+
+
 @pytest.mark.parametrize("last_row", [True, False])
 def test_a_matrix_may_stand_for_the_quaternion(tmp_path: Path, last_row: bool) -> None:
     rows = 4 if last_row else 3
@@ -117,3 +125,12 @@ def test_no_table_and_an_empty_one(tmp_path: Path) -> None:
     table(tmp_path, HEADER, [])
     with pytest.raises(UserError, match="no rows"):
         csv_poses.read(tmp_path, intrinsics=None)
+
+
+def test_a_matrix_written_by_columns_is_told_so(tmp_path: Path) -> None:
+    header = "image,fx," + ",".join(f"r{i}{j}" for i in range(4) for j in range(4))
+    cells = ",".join(str(float(value)) for value in pose(2).T.ravel())
+    with pytest.raises(
+        UserError, match=r"line 2: the pose has its translation in the last row.*Transpose every matrix"
+    ):
+        csv_poses.read(table(tmp_path, header, [f"a.png,40,{cells}"]), intrinsics=None)

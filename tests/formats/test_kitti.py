@@ -7,7 +7,7 @@ import pytest
 
 from recon.errors import UserError
 from recon.formats import kitti
-from recon.formats.video import write_video
+from recon.formats.video_writing import write_video
 from recon.geometry import Reconstruction
 from tests.formats.captures import OPENCV, assert_same_views, capture, picture, pose
 

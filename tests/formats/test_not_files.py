@@ -26,7 +26,7 @@ from recon.formats.text_tables import read_rows
 from recon.formats.video import read_video_info
 from recon.render.path_file import read_path_file
 from recon.score.comparison import read_mesh
-from recon.score.truth import read_truth
+from recon.score.truth_file import read_truth
 from recon.workspace.reading import read_json_value, read_text
 
 READERS: dict[str, tuple[str, Callable[[Path], Any]]] = {

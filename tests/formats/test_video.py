@@ -12,8 +12,9 @@ import pytest
 from av.video.reformatter import ColorRange, Colorspace
 
 from recon.errors import UserError
-from recon.formats import video
+from recon.formats import video, video_pixels
 from recon.formats.high_dynamic_range import sdr_from_hdr
+from recon.formats.video_writing import write_video
 
 H, W = 54, 98
 
@@ -68,7 +69,7 @@ def read_all(path: Path, **options: Any) -> list[video.Frame]:
 
 @pytest.mark.parametrize(("h", "w"), [(54, 98), (53, 97), (54, 97)])
 def test_written_video_reads_back(tmp_path: Path, h: int, w: int) -> None:
-    path = video.write_video(tmp_path / "a.mp4", (picture(i, h, w) for i in range(12)), fps=29.97, crf=12)
+    path = write_video(tmp_path / "a.mp4", (picture(i, h, w) for i in range(12)), fps=29.97, crf=12)
     frames = read_all(path)
     info = video.read_video_info(path)
     assert [frame.source_index for frame in frames] == list(range(12))
@@ -80,7 +81,7 @@ def test_written_video_reads_back(tmp_path: Path, h: int, w: int) -> None:
 
 def test_written_video_plays_in_browsers(tmp_path: Path) -> None:
     """H.264 in yuv420p with its index in front, tagged BT.709."""
-    path = video.write_video(tmp_path / "a.mp4", [picture(i) for i in range(3)], fps=15)
+    path = write_video(tmp_path / "a.mp4", [picture(i) for i in range(3)], fps=15)
     data = path.read_bytes()
     assert 0 < data.find(b"moov") < data.find(b"mdat")
     with av.open(str(path)) as container:
@@ -94,11 +95,11 @@ def test_failed_write_leaves_nothing(tmp_path: Path) -> None:
         raise RuntimeError("renderer failed")
 
     with pytest.raises(RuntimeError, match="renderer failed"):
-        video.write_video(tmp_path / "a.mp4", frames(), fps=10)
+        write_video(tmp_path / "a.mp4", frames(), fps=10)
     with pytest.raises(ValueError, match="at least one frame"):
-        video.write_video(tmp_path / "a.mp4", [], fps=10)
+        write_video(tmp_path / "a.mp4", [], fps=10)
     with pytest.raises(ValueError, match="frames must be"):
-        video.write_video(tmp_path / "a.mp4", [picture(), picture()[:-2]], fps=10)
+        write_video(tmp_path / "a.mp4", [picture(), picture()[:-2]], fps=10)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -114,7 +115,7 @@ def test_containers(tmp_path: Path, name: str, codec: str) -> None:
 
 
 def test_max_size_shrinks_the_longest_side(tmp_path: Path) -> None:
-    path = video.write_video(tmp_path / "a.mp4", [picture()], fps=10)
+    path = write_video(tmp_path / "a.mp4", [picture()], fps=10)
     assert read_all(path, max_size=49)[0].image.shape == (27, 49, 3)
     assert read_all(path, max_size=500)[0].image.shape == (H, W, 3)
 
@@ -152,7 +153,7 @@ def test_display_matrix(matrix: tuple[int, int, int, int], seen: Callable[[np.nd
     a, b, c, d = (value << 16 for value in matrix)
     side_data = np.array([a, b, 0, c, d, 0, 0, 0, 1 << 30], np.int32).tobytes()
 
-    upright = video._upright_from_stored(SimpleNamespace(side_data={"DISPLAYMATRIX": side_data}))
+    upright = video_pixels._upright_from_stored(SimpleNamespace(side_data={"DISPLAYMATRIX": side_data}))
     assert np.array_equal(upright(picture()), seen(picture()))
 
 
@@ -326,7 +327,7 @@ def test_recording_without_index_says_so(tmp_path: Path) -> None:
 def test_not_a_video(tmp_path: Path) -> None:
     (tmp_path / "text.mp4").write_text("This is a letter, not a video.\n" * 40)
     (tmp_path / "empty.mp4").touch()
-    secret = video.write_video(tmp_path / "secret.mp4", [picture()], fps=10)
+    secret = write_video(tmp_path / "secret.mp4", [picture()], fps=10)
     (tmp_path / "list.mp4").write_text(f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{secret}\n#EXT-X-ENDLIST\n")
     (tmp_path / "concat.mp4").write_text(f"ffconcat version 1.0\nfile {secret.name}\n")
     expected = {
@@ -356,5 +357,5 @@ def test_sound_only(tmp_path: Path) -> None:
 
 
 def test_colon_in_a_name_is_no_protocol(tmp_path: Path) -> None:
-    path = video.write_video(tmp_path / "take: 2.mp4", [picture()], fps=10)
+    path = write_video(tmp_path / "take: 2.mp4", [picture()], fps=10)
     assert len(read_all(path)) == 1

@@ -15,8 +15,8 @@ from recon.formats.cameras_json import read_reconstruction
 from recon.geometry import align_points
 from recon.workspace import Workspace, read_metrics
 from tests.poses import room
+from tests.poses.world_frame.scale_defaults import SCALE
 from tests.stages import pose_frames
-from tests.world_frame.scale_defaults import SCALE
 
 SETTINGS: dict[str, Any] = {
     "image_size": None,

@@ -14,7 +14,8 @@ from recon.formats.meshes import write_ply
 from recon.geometry import Camera, Reconstruction, Scale, Similarity, TriangleMesh, View, look_at
 from recon.score.comparison import compare_meshes, read_mesh, table
 from recon.score.seen_points import seen_points
-from recon.score.truth import align_cameras, read_truth, rotation_angles_deg, score_against_truth
+from recon.score.truth import align_cameras, rotation_angles_deg, score_against_truth
+from recon.score.truth_file import read_truth
 from recon.score.truth_surface import largest_wrong_patch, score_surface
 from recon.surface import Surface, sample_surface
 from recon.synthetic.surfaces import box, rectangle

@@ -1,15 +1,18 @@
 """MJCF for MuJoCo: `world.xml` is the place and nothing else, `scene.xml` includes it and adds light, sky and camera.
 
-So a robot's own scene includes `world.xml`, and who only wants to look opens `scene.xml`.
+So a robot's own scene includes `world.xml`, and who only wants to look opens `scene.xml`. Things are bodies beside that of the
+building, in geom groups of their own.
 """
 
+import itertools
+from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree as xml
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from recon.export.place import Part, Place
+from recon.export.place import VISUAL, Part, Place, Thing
 from recon.export.scenes.xml_file import numbers, write_xml
 
 _NEAR = 0.01  # of the view frustum, package units: a camera on a robot stands close to things
@@ -19,6 +22,7 @@ _OFFSCREEN_WH = (1920, 1080)
 # a board is thick, and at two time steps, the stiffest that MuJoCo holds stable, it bounces.
 _CONTACT = {"solref": "0.004 1", "solmix": "10"}
 VISUAL_GROUP, COLLISION_GROUP = "2", "3"  # MuJoCo's viewer draws groups 0 to 2
+THING_VISUAL_GROUP, THING_COLLISION_GROUP = "1", "4"
 
 
 def write_mjcf(folder: Path, place: Place) -> None:
@@ -37,24 +41,53 @@ def _world(place: Place) -> xml.Element:
         xml.SubElement(asset, "texture", name="visual", type="2d", file="visual.png")
         material.set("texture", "visual")
     # Inertia of a shell: none is needed of a world that never moves, and open surfaces have no volume.
-    xml.SubElement(asset, "mesh", name="visual", file="visual.obj", inertia="shell")
+    for name, file in _mesh_files(place):
+        xml.SubElement(asset, "mesh", name=name, file=file, inertia="shell")
+    worldbody = xml.SubElement(root, "worldbody")
+    body = xml.SubElement(worldbody, "body", name=place.name)
+    xml.SubElement(body, "geom", _drawn("visual", VISUAL_GROUP))
     for part in place.parts:
-        if part.box is None:
-            file = str(Path(part.file).relative_to("assets"))
-            xml.SubElement(asset, "mesh", name=part.name, file=file, inertia="shell")
-    body = xml.SubElement(xml.SubElement(root, "worldbody"), "body", name=place.name)
-    drawn = {"name": "visual", "type": "mesh", "mesh": "visual", "material": "visual", "mass": "0"}
-    xml.SubElement(body, "geom", {**drawn, "contype": "0", "conaffinity": "0", "group": VISUAL_GROUP})
-    for part in place.parts:
-        xml.SubElement(body, "geom", _geom(part, place.friction))
+        xml.SubElement(body, "geom", _geom(part, place.friction, COLLISION_GROUP))
+    for thing in place.things:
+        worldbody.append(_thing(thing, place))
     return root
 
 
-def _geom(part: Part, friction: float) -> dict[str, str]:
+def _mesh_files(place: Place) -> Iterator[tuple[str, str]]:
+    """Name and file, as seen from assets/, of every mesh."""
+    yield "visual", str(Path(VISUAL).relative_to("assets"))
+    for thing in place.things:
+        yield thing.name, str(Path(thing.file).relative_to("assets"))
+    for part in itertools.chain(place.parts, *(thing.parts for thing in place.things)):
+        if part.box is None:
+            yield part.name, str(Path(part.file).relative_to("assets"))
+
+
+def _thing(thing: Thing, place: Place) -> xml.Element:
+    """A body with mass of its own; where things are free, it has the six degrees of freedom of the world."""
+    body = xml.Element("body", name=thing.name, pos=numbers(thing.origin))
+    if place.things_are_free:
+        xml.SubElement(body, "freejoint", name=thing.name)
+    xx, yy, zz = np.diag(thing.inertia)
+    xy, xz, yz = thing.inertia[[0, 0, 1], [1, 2, 2]]
+    inertia = {"pos": numbers(thing.centre), "mass": f"{thing.mass:.6g}"}
+    xml.SubElement(body, "inertial", {**inertia, "fullinertia": numbers((xx, yy, zz, xy, xz, yz))})
+    xml.SubElement(body, "geom", _drawn(thing.name, THING_VISUAL_GROUP))
+    for part in thing.parts:
+        xml.SubElement(body, "geom", _geom(part, place.friction, THING_COLLISION_GROUP))
+    return body
+
+
+def _drawn(mesh: str, group: str) -> dict[str, str]:
+    drawn = {"name": mesh, "type": "mesh", "mesh": mesh, "material": "visual", "mass": "0"}
+    return {**drawn, "contype": "0", "conaffinity": "0", "group": group}
+
+
+def _geom(part: Part, friction: float, group: str) -> dict[str, str]:
     shared = {
         "name": part.name,
         "mass": "0",
-        "group": COLLISION_GROUP,
+        "group": group,
         "friction": f"{friction:g} 0.005 0.0001",
         "rgba": "0.4 0.6 0.9 0.5",
         **_CONTACT,

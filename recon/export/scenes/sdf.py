@@ -1,46 +1,92 @@
 """SDFormat for Gazebo and Drake: `model.sdf` with `model.config` (a model folder), and `world.sdf`, which opens by itself.
 
-`world.sdf` holds the model instead of including it by name, so that the folder may be called anything and lie anywhere.
+`world.sdf` holds the model instead of including it by name, so that the folder may be called anything and lie anywhere. Things
+are links of the static model; where they are free, they are models of their own in `world.sdf`.
 Collision is the convex parts, marked for Drake as convex; a mesh without the mark would lose all but its hull there.
 """
 
-import copy
+from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree as xml
 
-from recon.export.place import VISUAL, Part, Place
-from recon.export.scenes.xml_file import numbers, roll_pitch_yaw, write_xml
+import numpy as np
+
+from recon.export.labels import LABELS
+from recon.export.place import VISUAL, Part, Place, Thing
+from recon.export.scenes.xml_file import inertia_entries, numbers, roll_pitch_yaw, write_xml
+from recon.geometry.transforms import Array
 
 LINK = "place"  # "world" is reserved
 VERSION = "1.9"
 DRAKE = "http://drake.mit.edu"
+_FIRST_LABEL = 1  # for segmentation cameras, in the order of `LABELS`; 0 is what has none
 
 
 def write_sdf(folder: Path, place: Place) -> None:
     """Write model.sdf, model.config and world.sdf."""
     xml.register_namespace("drake", DRAKE)
-    model = _model(place)
     root = xml.Element("sdf", version=VERSION)
-    root.append(copy.deepcopy(model))
+    root.append(_model(place, things=place.things))
     write_xml(folder / "model.sdf", root)
     write_xml(folder / "model.config", _config(place))
-    write_xml(folder / "world.sdf", _world(place, model))
+    write_xml(folder / "world.sdf", _world(place))
 
 
-def _model(place: Place) -> xml.Element:
+def _model(place: Place, *, things: Sequence[Thing]) -> xml.Element:
+    """The static model of the building, with `things` as links in it."""
     model = xml.Element("model", name=place.name)
     xml.SubElement(model, "static").text = "true"
-    link = xml.SubElement(model, "link", name=LINK)
-    inertial = xml.SubElement(link, "inertial")
-    xml.SubElement(inertial, "mass").text = "1"
-    inertia = xml.SubElement(inertial, "inertia")
-    for tag, value in (("ixx", 1), ("ixy", 0), ("ixz", 0), ("iyy", 1), ("iyz", 0), ("izz", 1)):
-        xml.SubElement(inertia, tag).text = str(value)
-    visual = xml.SubElement(link, "visual", name="visual")
-    xml.SubElement(xml.SubElement(xml.SubElement(visual, "geometry"), "mesh"), "uri").text = VISUAL
+    link = _link(LINK, mass=1.0, centre=np.zeros(3), inertia=np.eye(3))
+    _draw(link, "visual", VISUAL)
     for part in place.parts:
         _collide(xml.SubElement(link, "collision", name=part.name), part, place.friction)
+    model.append(link)
+    for thing in things:
+        link = _thing(thing, place.friction)
+        link.insert(0, _pose(thing.origin))
+        model.append(link)
     return model
+
+
+def _free_model(thing: Thing, friction: float) -> xml.Element:
+    """A thing as a model of its own, which moves."""
+    model = xml.Element("model", name=thing.name)
+    model.append(_pose(thing.origin))
+    model.append(_thing(thing, friction))
+    return model
+
+
+def _thing(thing: Thing, friction: float) -> xml.Element:
+    link = _link(thing.name, mass=thing.mass, centre=thing.centre, inertia=thing.inertia)
+    visual = _draw(link, "visual", thing.file)
+    plugin = xml.SubElement(visual, "plugin", filename="gz-sim-label-system", name="gz::sim::systems::Label")
+    xml.SubElement(plugin, "label").text = str(_FIRST_LABEL + LABELS.index(thing.label))
+    for part in thing.parts:
+        _collide(xml.SubElement(link, "collision", name=part.name), part, friction)
+    return link
+
+
+def _link(name: str, *, mass: float, centre: Array, inertia: Array) -> xml.Element:
+    link = xml.Element("link", name=name)
+    inertial = xml.SubElement(link, "inertial")
+    inertial.append(_pose(centre))
+    xml.SubElement(inertial, "mass").text = f"{mass:.6g}"
+    entries = xml.SubElement(inertial, "inertia")
+    for tag, value in inertia_entries(inertia).items():
+        xml.SubElement(entries, tag).text = value
+    return link
+
+
+def _draw(link: xml.Element, name: str, file: str) -> xml.Element:
+    visual = xml.SubElement(link, "visual", name=name)
+    xml.SubElement(xml.SubElement(xml.SubElement(visual, "geometry"), "mesh"), "uri").text = file
+    return visual
+
+
+def _pose(position: Array) -> xml.Element:
+    pose = xml.Element("pose")
+    pose.text = numbers((*position, 0, 0, 0))
+    return pose
 
 
 def _collide(element: xml.Element, part: Part, friction: float) -> None:
@@ -71,7 +117,7 @@ def _config(place: Place) -> xml.Element:
     return config
 
 
-def _world(place: Place, model: xml.Element) -> xml.Element:
+def _world(place: Place) -> xml.Element:
     root = xml.Element("sdf", version=VERSION)
     world = xml.SubElement(root, "world", name=f"{place.name}_world")
     physics = xml.SubElement(world, "physics", name="default", type="ode")
@@ -84,5 +130,8 @@ def _world(place: Place, model: xml.Element) -> xml.Element:
     xml.SubElement(light, "diffuse").text = "1 1 1 1"
     xml.SubElement(light, "specular").text = "0 0 0 1"
     xml.SubElement(light, "direction").text = "-0.3 0.2 -0.9"
-    world.append(model)
+    world.append(_model(place, things=() if place.things_are_free else place.things))
+    if place.things_are_free:
+        for thing in place.things:
+            world.append(_free_model(thing, place.friction))
     return root

@@ -4,11 +4,15 @@ Gazebo's reader drops a single link named `world` with all it holds, and links w
 `world` with an inertia that nobody feels. `concave` is Bullet's mark that a mesh is not to be replaced by its hull.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from xml.etree import ElementTree as xml
 
-from recon.export.place import STATIC, VISUAL, Part, Place
-from recon.export.scenes.xml_file import numbers, roll_pitch_yaw, write_xml
+import numpy as np
+
+from recon.export.place import STATIC, VISUAL, Part, Place, Thing
+from recon.export.scenes.xml_file import inertia_entries, numbers, roll_pitch_yaw, write_xml
+from recon.geometry.transforms import Array
 
 LINK = "place"
 DRAKE = "http://drake.mit.edu"
@@ -20,9 +24,13 @@ def write_urdf(folder: Path, place: Place) -> None:
     root, link = _robot(place)
     for part in place.parts:
         _collide(xml.SubElement(link, "collision", name=part.name), part, place.friction)
+    for thing in place.things:
+        _stand(root, thing, place.friction)
     write_xml(folder / "scene.urdf", root)
 
     root, link = _robot(place)
+    for thing in place.things:
+        _mesh(xml.SubElement(link, "visual", name=thing.name), thing.file, at=thing.origin)
     collision = xml.SubElement(link, "collision", name="static", concave="yes")
     _mesh(collision, STATIC)
     write_xml(folder / "scene_concave.urdf", root)
@@ -35,18 +43,35 @@ def _robot(place: Place) -> tuple[xml.Element, xml.Element]:
     joint = xml.SubElement(root, "joint", name=f"world_to_{LINK}", type="fixed")
     xml.SubElement(joint, "parent", link="world")
     xml.SubElement(joint, "child", link=LINK)
-    link = xml.SubElement(root, "link", name=LINK)
-    inertial = xml.SubElement(link, "inertial")
-    xml.SubElement(inertial, "origin", xyz="0 0 0", rpy="0 0 0")
-    xml.SubElement(inertial, "mass", value="1")
-    xml.SubElement(inertial, "inertia", ixx="1", ixy="0", ixz="0", iyy="1", iyz="0", izz="1")
-    contact = xml.SubElement(link, "contact")  # Bullet's
-    xml.SubElement(contact, "lateral_friction", value=f"{place.friction:g}")
-    gazebo = xml.SubElement(root, "gazebo", reference=LINK)
-    for tag in ("mu1", "mu2"):
-        xml.SubElement(gazebo, tag).text = f"{place.friction:g}"
+    link = _link(root, LINK, mass=1.0, centre=np.zeros(3), inertia=np.eye(3), friction=place.friction)
     _mesh(xml.SubElement(link, "visual", name="visual"), VISUAL)
     return root, link
+
+
+def _stand(root: xml.Element, thing: Thing, friction: float) -> None:
+    """A thing as a link of its own, fixed where it stands: a robot's links have no way to be free."""
+    joint = xml.SubElement(root, "joint", name=f"{LINK}_to_{thing.name}", type="fixed")
+    xml.SubElement(joint, "parent", link=LINK)
+    xml.SubElement(joint, "child", link=thing.name)
+    xml.SubElement(joint, "origin", xyz=numbers(thing.origin), rpy="0 0 0")
+    link = _link(root, thing.name, mass=thing.mass, centre=thing.centre, inertia=thing.inertia, friction=friction)
+    _mesh(xml.SubElement(link, "visual", name=thing.name), thing.file)
+    for part in thing.parts:
+        _collide(xml.SubElement(link, "collision", name=part.name), part, friction)
+
+
+def _link(root: xml.Element, name: str, *, mass: float, centre: Array, inertia: Array, friction: float) -> xml.Element:
+    link = xml.SubElement(root, "link", name=name)
+    inertial = xml.SubElement(link, "inertial")
+    xml.SubElement(inertial, "origin", xyz=numbers(centre), rpy="0 0 0")
+    xml.SubElement(inertial, "mass", value=f"{mass:.6g}")
+    xml.SubElement(inertial, "inertia", inertia_entries(inertia))
+    contact = xml.SubElement(link, "contact")  # Bullet's
+    xml.SubElement(contact, "lateral_friction", value=f"{friction:g}")
+    gazebo = xml.SubElement(root, "gazebo", reference=name)
+    for tag in ("mu1", "mu2"):
+        xml.SubElement(gazebo, tag).text = f"{friction:g}"
+    return link
 
 
 def _collide(element: xml.Element, part: Part, friction: float) -> None:
@@ -61,6 +86,6 @@ def _collide(element: xml.Element, part: Part, friction: float) -> None:
         xml.SubElement(contact, f"{{{DRAKE}}}{tag}", value=f"{friction:g}")
 
 
-def _mesh(element: xml.Element, file: str) -> None:
-    xml.SubElement(element, "origin", xyz="0 0 0", rpy="0 0 0")
+def _mesh(element: xml.Element, file: str, *, at: Iterable[float] = (0, 0, 0)) -> None:
+    xml.SubElement(element, "origin", xyz=numbers(at), rpy="0 0 0")
     xml.SubElement(xml.SubElement(element, "geometry"), "mesh", filename=file, scale="1 1 1")

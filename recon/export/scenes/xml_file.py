@@ -26,3 +26,9 @@ def roll_pitch_yaw(rotation: NDArray[np.float64]) -> tuple[float, float, float]:
         return 0.0, float(pitch), float(np.arctan2(-rotation[0, 1], rotation[1, 1]))
     roll = np.arctan2(rotation[2, 1], rotation[2, 2])
     return float(roll), float(pitch), float(np.arctan2(rotation[1, 0], rotation[0, 0]))
+
+
+def inertia_entries(inertia: NDArray[np.float64]) -> dict[str, str]:
+    """The six numbers of an inertia tensor [3, 3] by the names that URDF and SDF give them."""
+    places = {"ixx": (0, 0), "ixy": (0, 1), "ixz": (0, 2), "iyy": (1, 1), "iyz": (1, 2), "izz": (2, 2)}
+    return {name: f"{inertia[place]:.6g}" for name, place in places.items()}

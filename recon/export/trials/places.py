@@ -19,6 +19,7 @@ _DOWN = np.array([0.0, 0.0, -1.0])
 _LEVEL = 0.5  # cosine: on steeper faces a sphere slides for metres and tells little
 _REFINEMENTS = 5  # of the grid of columns, each twice as fine, until there are enough places
 _CLEARANCE = 1.5  # tolerances of air round a sphere that starts
+_LID = 0.2  # tolerances below a floor: there a thing that stands on it ends
 _RIM = 5.0  # radii, or tolerances, from the outline of the world
 _TRIED = 3  # times the spheres asked for: most places that marbles try
 # In tolerances: by how much the marbles of a place start beside it (x, y), and by how much they are too fat. A fat marble on
@@ -98,7 +99,16 @@ def _places(surface: Surface, low: Array, high: Array, side: float, radius: floa
     is_good = (surface.distance(starts) >= 0.999 * room) & (below.normals[:, 2] > _LEVEL)
     starts = starts[is_good]
     is_over = np.isfinite(surface.cast(starts, np.broadcast_to(_DOWN, starts.shape)).distance)
-    return starts[is_over & ~surface.encloses(starts)]
+    return starts[is_over & ~surface.encloses(starts) & ~_is_in_a_thing(surface, starts, tolerance)]
+
+
+def _is_in_a_thing(surface: Surface, starts: Array, tolerance: float) -> np.ndarray:
+    """Which starts [n, 3] have a thing's lid right below their floor, and so are inside it: things may be open behind."""
+    down = np.broadcast_to(_DOWN, starts.shape)
+    floor = surface.cast(starts, down).distance
+    below = starts + np.where(np.isfinite(floor), floor + 1e-3 * tolerance, 0.0)[:, None] * _DOWN
+    lid = surface.cast(below, down)
+    return np.asarray((lid.distance < _LID * tolerance) & (lid.normals[:, 2] < -_LEVEL))
 
 
 def _is_inland(surface: Surface, starts: Array, reach: float) -> np.ndarray:

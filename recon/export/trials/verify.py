@@ -1,7 +1,10 @@
 """Every trial of a finished package, and what came of it: the section "world" of metrics.json."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from recon.console import say, warn
 from recon.errors import UserError
@@ -11,8 +14,9 @@ from recon.export.trials.drive import drive
 from recon.export.trials.engine_drop import Spheres, TriedWorld, drop_in, plan_spheres
 from recon.export.trials.engine_run import TRIALS
 from recon.export.trials.rays import compare_rays
+from recon.export.trials.rest import rest
 from recon.formats.mesh_obj import read_obj
-from recon.geometry.mesh import joined
+from recon.geometry.mesh import TriangleMesh, joined
 from recon.surface import Surface
 from recon.workspace import read_json
 
@@ -34,44 +38,55 @@ def verify_world(
     ones beside them. A robot drives lanes in MuJoCo and walks for `walk_steps` steps. Lengths are multiplied by the
     manifest's `length_scale` (1 unless the scale is unknown).
     """
-    tried = _read(world, n_spheres=n_spheres, radius_m=sphere_radius_m)
+    manifest = read_json(world / "manifest.json", made_by=_HOW)
+    tried = _read(world, manifest, n_spheres=n_spheres, radius_m=sphere_radius_m)
     verdicts: dict[str, str] = {}
     drops: dict[str, dict[str, Any]] = {}
     for name in TRIALS if engines is None else engines:
         verdicts[name], details = drop_in(TRIALS[name], tried, seconds=seconds)
         if details:
             drops[name] = details
-    visual = read_obj(world / VISUAL).vertices
-    n_collisions = _count_objects(world / CONVEX)
     if engines is None:
-        verdicts |= check_files(
-            world, n_collisions=n_collisions, bounds=[visual.min(0).tolist(), visual.max(0).tolist()]
-        )
+        seen = _seen(world, manifest).vertices
+        bounds = [seen.min(0).tolist(), seen.max(0).tolist()]
+        verdicts |= check_files(world, n_collisions=_count_objects(world / CONVEX), bounds=bounds)
     driven = drive(world, tried.solid, tried.surface, scale=tried.scale, walk_steps=walk_steps)
     rays = compare_rays(world, tried.surface, tried.spheres.starts[:100], tolerance=tried.tolerance)
-    if driven:
-        verdicts["drive"] = driven.pop("verdict")
+    rested = rest(world, list(_things(manifest)), scale=tried.scale)
+    for name, trial in (("drive", driven), ("things", rested)):
+        if trial:
+            verdicts[name] = trial.pop("verdict")
     for name, verdict in verdicts.items():
         (say if verdict == PASS or verdict.startswith((ABSENT, UNUSABLE)) else warn)(f"world in {name}: {verdict}")
     if tried.spheres.places.off_edge:
         say(f"world: {tried.spheres.words}")
-    return _summary(verdicts, drops, driven, rays, tried.spheres)
+    return _summary(verdicts, drops, driven, rays, tried.spheres) | {"things": rested}
 
 
-def _read(world: Path, *, n_spheres: int, radius_m: float) -> TriedWorld:
-    manifest = read_json(world / "manifest.json", made_by=_HOW)
+def _read(world: Path, manifest: dict[str, Any], *, n_spheres: int, radius_m: float) -> TriedWorld:
     try:
         scale, tolerance = float(manifest["length_scale"]), float(manifest["collision"]["asked_tolerance"])
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(
             f"{world}/manifest.json: expected length_scale and collision.asked_tolerance. Run: {_HOW}"
         ) from error
-    solid = read_obj(world / VISUAL)
-    if (world / FILLED).exists():
-        solid = joined([solid, read_obj(world / FILLED)])
+    solid = joined([_seen(world, manifest), *([read_obj(world / FILLED)] if (world / FILLED).exists() else [])])
     surface = Surface(solid)
     spheres = plan_spheres(solid, surface, n=n_spheres, radius_m=radius_m, scale=scale, tolerance=tolerance)
     return TriedWorld(world, scale, tolerance, solid, surface, spheres)
+
+
+def _seen(world: Path, manifest: dict[str, Any]) -> TriangleMesh:
+    """What is drawn of the building and of the things in it."""
+    meshes = [read_obj(world / VISUAL)]
+    for thing in _things(manifest).values():
+        visual = read_obj(world / thing["file"])
+        meshes.append(replace(visual, vertices=visual.vertices + np.array(thing["origin"])))
+    return joined(meshes)
+
+
+def _things(manifest: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return (manifest.get("things") or {}).get("bodies") or {}
 
 
 def _summary(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import mujoco
 import numpy as np
+from mujoco_place import held
 
 SPEED, TURN = 0.5, 1.5  # metres a second, radians a second
 WHEEL, TRACK, BASE = 0.05, 0.13, 0.1  # radius; half distances of the wheels across and along
@@ -42,7 +43,7 @@ def robot(spec: mujoco.MjSpec, scale: float) -> None:
 class Driver:
     def __init__(self, job: dict) -> None:
         self.scale = job["scale"]
-        spec = mujoco.MjSpec.from_file(job["file"])
+        spec = held(job["file"])
         spec.option.gravity, spec.option.timestep = [0, 0, -9.81 * self.scale], TIMESTEP
         robot(spec, self.scale)
         self.model = spec.compile()

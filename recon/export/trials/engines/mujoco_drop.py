@@ -3,13 +3,14 @@
 import mujoco
 import numpy as np
 from drop_job import MASS, Job, run
+from mujoco_place import held
 
 _STIFF = 4.0  # time steps: stiff, and without a bounce
 
 
 class MujocoWorld:
     def __init__(self, job: Job) -> None:
-        spec = mujoco.MjSpec.from_file(job.file)
+        spec = held(job.file)
         spec.option.gravity = [0, 0, -job.gravity]
         spec.option.timestep = job.timestep
         for position, radius in zip(job.starts, job.radii, strict=True):

@@ -7,7 +7,7 @@ from pathlib import Path
 import mujoco
 import numpy as np
 
-COLLISION_GROUP = 3
+COLLISION_GROUPS = [3, 4]  # of the building and of things
 
 
 def main() -> None:
@@ -16,7 +16,7 @@ def main() -> None:
     data = mujoco.MjData(model)
     mujoco.mj_forward(model, data)
     groups = np.zeros(6, np.uint8)
-    groups[COLLISION_GROUP] = 1
+    groups[COLLISION_GROUPS] = 1
     hit = np.zeros(1, np.int32)
     normal = np.zeros(3)
     distances = np.array(

@@ -14,6 +14,10 @@ class NewtonWorld:
         wp.config.quiet = True
         builder = newton.ModelBuilder(up_axis=newton.Axis.Z)
         builder.add_usd(job.file, load_visual_shapes=False)
+        self._first = builder.body_count  # free things of the place come before the spheres, and are held
+        for body in range(self._first):
+            builder.body_mass[body] = builder.body_inv_mass[body] = 0.0
+            builder.body_inertia[body] = builder.body_inv_inertia[body] = wp.mat33(0.0)
         self.n_collisions = builder.shape_count
         corners = [self._corners(builder, shape) for shape in range(builder.shape_count)]
         self.bounds = np.stack([np.min([c.min(0) for c in corners], 0), np.max([c.max(0) for c in corners], 0)])
@@ -40,23 +44,27 @@ class NewtonWorld:
         self._now, self._next = self._next, self._now
 
     def positions(self) -> np.ndarray:
-        return self._now.body_q.numpy()[:, :3].astype(float)
+        return self._now.body_q.numpy()[self._first :, :3].astype(float)
 
     def velocities(self) -> np.ndarray:
-        return self._now.body_qd.numpy()[:, :3].astype(float)
+        return self._now.body_qd.numpy()[self._first :, :3].astype(float)
 
     def slow(self, factor: float) -> None:
-        self._set_velocities(self._now.body_qd.numpy() * np.array([factor, factor, 1, factor, factor, factor]))
+        velocities = self._now.body_qd.numpy()[self._first :]
+        self._set_velocities(velocities * np.array([factor, factor, 1, factor, factor, factor]))
 
     def _set_velocities(self, values: np.ndarray) -> None:
         if len(values):
-            self._now.body_qd.assign(values.astype(np.float32))
-            self._now.joint_qd.assign(values.astype(np.float32).reshape(-1))
+            every = np.concatenate([np.zeros((self._first, 6)), values]).astype(np.float32)
+            self._now.body_qd.assign(every)
+            self._now.joint_qd.assign(every.reshape(-1))
 
     @staticmethod
     def _corners(builder, shape: int) -> np.ndarray:  # type: ignore[no-untyped-def]
         local = np.asarray(builder.shape_source[shape].vertices, float) * np.array(builder.shape_scale[shape])
-        pose = builder.shape_transform[shape]
+        pose, body = builder.shape_transform[shape], builder.shape_body[shape]
+        if body >= 0:
+            pose = wp.transform_multiply(wp.transform(*builder.body_q[body]), wp.transform(*pose))
         turn = np.array(wp.quat_to_matrix(wp.transform_get_rotation(pose))).reshape(3, 3)
         return local @ turn.T + np.array(wp.transform_get_translation(pose))
 

@@ -1,0 +1,104 @@
+"""A piece as a body: convex parts that engines collide with, and mass and inertia of what those enclose."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from scipy.spatial import ConvexHull, QhullError
+
+from recon.export.building import Slab
+from recon.export.collision_mesh import faired, welded
+from recon.export.convex_parts import decompose
+from recon.export.covering import LEAST_GAIN, needed, points_over
+from recon.export.hulls import cut_before
+from recon.export.labels import FURNITURE_SIZE
+from recon.export.place import Part, Thing
+from recon.export.planes import Plane
+from recon.geometry.mesh import TriangleMesh, joined
+from recon.geometry.transforms import Array
+from recon.surface import Surface
+
+_MOST_PARTS = 500  # before those that others replace are dropped
+_STEADY = 0.5  # tolerances within its foot that the middle of a thing's mass lies
+_CELLS = 40  # along the longest side, of the grid that volumes are measured on
+
+
+def body_of(
+    piece: TriangleMesh,
+    planes: Sequence[Slab],
+    around: TriangleMesh,
+    *,
+    tolerance: float,
+    thickness: float,
+    length_scale: float,
+    density: float,
+) -> Thing:
+    """The body of a piece in package units, closed by the `planes` it touches, amid all that is `around`.
+
+    Its parts keep out of free space as those of the building do; they end on the floor, and a tolerance before a wall,
+    whose own parts may stand before it by that. `density` is in kg per cubic metre, of which `length_scale` units make one.
+    The body's frame stands in the middle of its foot with the world's axes.
+    """
+    low, high = piece.vertices.min(0), piece.vertices.max(0)
+    origin = np.array([*(low + high)[:2] / 2, low[2]])
+    gaps = [0.0 if slab.kind == "floor" else tolerance for slab in planes]
+    ends = [Plane(slab.view.plane.normal, slab.view.plane.offset + gap) for slab, gap in zip(planes, gaps, strict=True)]
+    surface = Surface(joined([around, piece]))
+    hulls = [
+        replace(hull, vertices=hull.vertices - origin)
+        for hull in _hulls(piece, ends, surface, tolerance=tolerance, thickness=thickness)
+    ]
+    volume, centre, spread = _solid(hulls)
+    mass = density * volume / length_scale**3
+    label = "furniture" if np.linalg.norm(high - low) >= FURNITURE_SIZE * tolerance else "object"
+    parts = tuple(Part(f"part_{i:02d}", hull) for i, hull in enumerate(hulls))
+    local = replace(piece, vertices=piece.vertices - origin)
+    return Thing(label, label, origin, local, parts, mass, centre, mass * spread)
+
+
+def stands_by_itself(thing: Thing, floor: Plane, *, tolerance: float) -> bool:
+    """Whether its mass lies over its foot, by a little: what does not would fall over once it is free."""
+    vertices = np.concatenate([np.zeros((0, 3)), *(thing.in_world(part.mesh).vertices for part in thing.parts)])
+    foot = vertices[floor.height(vertices) < 1e-2 * tolerance]
+    try:
+        outline = ConvexHull(foot[:, :2]).equations
+    except (QhullError, ValueError):
+        return False
+    middle = (thing.origin + thing.centre)[:2]
+    return bool((outline[:, :2] @ middle + outline[:, 2]).max() < -_STEADY * tolerance)
+
+
+def _hulls(
+    piece: TriangleMesh, ends: Sequence[Plane], surface: Surface, *, tolerance: float, thickness: float
+) -> list[TriangleMesh]:
+    """Convex parts of a closed piece, those that are needed, cut off where they end so that it stands flat."""
+    seamless = welded(piece, tolerance)
+    fair = TriangleMesh(faired(seamless, bound=tolerance / 2).vertices, seamless.faces)
+    hulls, _ = decompose(fair, surface, tolerance=tolerance, thickness=thickness, max_parts=_MOST_PARTS)
+    points = points_over(seamless, apart=tolerance, at_most=50_000)
+    kept = needed(hulls, [], points, gap=tolerance, least=LEAST_GAIN) or hulls[:1]
+    for plane in ends:
+        kept = [cut for hull in kept if (cut := cut_before(hull, plane, reach=tolerance)) is not None]
+    return kept
+
+
+def _solid(hulls: list[TriangleMesh]) -> tuple[float, Array, Array]:
+    """Volume of the union of convex parts, its centre [3], and its inertia about that for a mass of one [3, 3].
+
+    Counted on a grid of cells: parts overlap.
+    """
+    points = np.concatenate([hull.vertices for hull in hulls])
+    low, size = points.min(0), np.ptp(points, axis=0)
+    cell = float(size.max()) / _CELLS
+    axes = [np.arange(low[i] + cell / 2, low[i] + size[i] + cell / 2, cell) for i in range(3)]
+    cells = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3)
+    is_inside = np.zeros(len(cells), bool)
+    for hull in hulls:
+        planes = ConvexHull(hull.vertices).equations
+        is_inside |= (cells @ planes[:, :3].T + planes[:, 3]).max(1) <= 0
+    inside = cells[is_inside] if is_inside.any() else points
+    volume = max(len(cells[is_inside]), 1) * cell**3
+    centre = inside.mean(0)
+    offset = inside - centre
+    square = np.eye(3) * (offset**2).sum(1).mean() - offset.T @ offset / len(offset)
+    return volume, centre, square + np.eye(3) * cell**2 / 6  # of a cell itself

@@ -1,0 +1,44 @@
+"""Room for things: convex parts of the building that reach a little into one are cut back to its skin."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from scipy.spatial import ConvexHull
+
+from recon.export.hulls import cut_before
+from recon.export.place import Part, Thing
+from recon.export.planes import Plane
+
+_GAP = 0.02  # tolerances between a part and a thing
+
+
+def cleared(parts: Sequence[Part], things: Sequence[Thing], *, tolerance: float) -> tuple[Part, ...]:
+    """The parts of a building without what reaches into things, which would be thrown off once they are free.
+
+    A part is cut along that face of a thing's part behind which it reaches least. Boxes, which are floors and walls, stay.
+    """
+    bodies = [thing.in_world(part.mesh).vertices for thing in things for part in thing.parts]
+    faces = [np.unique(ConvexHull(vertices).equations.round(9), axis=0) for vertices in bodies]
+    kept = []
+    for part in parts:
+        mesh = None if part.box is not None else part.mesh
+        for vertices, planes in zip(bodies, faces, strict=True):
+            if mesh is None or _apart(mesh.vertices, vertices):
+                continue
+            reach = (mesh.vertices @ planes[:, :3].T + planes[:, 3]).min(0)
+            normal, offset = planes[reach.argmax(), :3], -planes[reach.argmax(), 3]
+            if reach.max() < _GAP * tolerance:
+                mesh = cut_before(mesh, Plane(normal, float(offset) + _GAP * tolerance))
+                if mesh is None:
+                    break
+        if part.box is not None:
+            kept.append(part)
+        elif mesh is not None:
+            kept.append(replace(part, mesh=mesh))
+    return tuple(kept)
+
+
+def _apart(first: np.ndarray, second: np.ndarray) -> bool:
+    """Whether the boxes around two sets of points do not touch."""
+    return bool((first.min(0) > second.max(0)).any() or (second.min(0) > first.max(0)).any())

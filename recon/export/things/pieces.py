@@ -1,0 +1,172 @@
+"""Which pieces of a mesh stand apart from the building: cut off the floor below them and the walls behind them, and closed.
+
+Every plane of the building cuts the mesh a little before itself. What is left falls into connected pieces; one that stands on
+the floor, with its weight over its own foot, and is no larger than furniture, is a thing. All else stays in the building.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from scipy.spatial import ConvexHull, QhullError
+
+from recon.export.building import Slab
+from recon.export.labels import pieces_of, welded_faces
+from recon.export.things.clipping import CutMesh, chosen, cut_along
+from recon.export.things.closing import closed_by
+from recon.geometry.mesh import TriangleMesh, joined_alike
+
+_CUT = 1.0  # tolerances before a plane
+_LEAST_AREA = 150.0  # squared tolerances of surface
+_LEAST_SIZE = 6.0  # tolerances, in height and across: less is a ripple of the floor
+_LARGEST = 0.5  # of the floor's longer side: more is not a thing but a part of the building
+_LEAST_FOOT = 4.0  # squared tolerances of floor that it stands on
+_ASIDE = 2.0  # tolerances beside the outline of a plane where it still cuts
+_BEHIND = 10.0  # tolerances behind a wall that are the wall
+_AROUND = 3.0  # tolerances about a thing in which crumbs are its own
+CRUMB = "crumb"
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A thing by itself, closed by the planes it stood on. `faces`: of the cut mesh that it was made of."""
+
+    mesh: TriangleMesh
+    faces: np.ndarray
+    touches: tuple[int, ...]  # which planes
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """A mesh cut before the planes of its building, the pieces that may be things, and how many others there are, by the reason."""
+
+    mesh: TriangleMesh
+    cut: CutMesh
+    is_free: np.ndarray  # [f] of the cut mesh: before all planes
+    pieces: tuple[Piece, ...]
+    left: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Apart:
+    """A mesh without its things, and the things. `is_seen` [f]: faces of the building that a view shows."""
+
+    building: TriangleMesh
+    is_seen: np.ndarray
+    pieces: tuple[Piece, ...]
+
+
+def find_pieces(mesh: TriangleMesh, planes: Sequence[Slab], *, tolerance: float) -> Candidates:
+    """What of a z-up mesh may be a thing that stands on the first of the `planes` of its building, which is the floor."""
+    cut, is_free = _cut_at(mesh, planes, tolerance)
+    floor = planes[0]
+    largest = _LARGEST * float(np.ptp(floor.view.centres(floor.solid), axis=0).max())
+    pieces: list[Piece] = []
+    loose: list[tuple[str, np.ndarray]] = []
+    for faces in pieces_of(welded_faces(cut.mesh, tolerance), np.flatnonzero(is_free)):
+        closed, touches = _closed(cut.mesh, faces, planes, tolerance)
+        fault = _fault(closed, touches, floor, tolerance, largest)
+        if fault is None:
+            pieces.append(Piece(closed, faces, touches))
+        else:
+            loose.append((fault, faces))
+    pieces, loose = _with_loose(pieces, cut.mesh, loose, tolerance)
+    return Candidates(mesh, cut, is_free, tuple(pieces), dict(Counter(fault for fault, _ in loose if fault != CRUMB)))
+
+
+def take_apart(found: Candidates, pieces: Sequence[Piece], is_seen: np.ndarray) -> Apart:
+    """The building without some of the pieces found in it; `is_seen` [f]: which faces of the whole mesh a view shows."""
+    whole, remains = _without(found, pieces)
+    building = joined_alike(chosen(found.mesh, whole), chosen(found.cut.mesh, remains))
+    return Apart(building, is_seen[np.concatenate([whole, found.cut.parent[remains]])], tuple(pieces))
+
+
+def _without(found: Candidates, pieces: Sequence[Piece]) -> tuple[np.ndarray, np.ndarray]:
+    """Faces of the mesh that no thing has a part of, and of the others those cut ones that are nobody's.
+
+    What such a triangle has between the thing and the plane goes too: the thing is drawn down to the plane instead.
+    """
+    parent = found.cut.parent
+    is_thing = np.zeros(len(parent), bool)
+    for piece in pieces:
+        is_thing[piece.faces] = True
+    is_cut = np.zeros(len(found.mesh.faces), bool)
+    is_cut[parent[is_thing]] = True
+    return np.flatnonzero(~is_cut), np.flatnonzero(is_cut[parent] & found.is_free & ~is_thing)
+
+
+def _cut_at(mesh: TriangleMesh, planes: Sequence[Slab], tolerance: float) -> tuple[CutMesh, np.ndarray]:
+    """The mesh cut before every plane, and which of its faces lie before all of them."""
+    cut = CutMesh.whole(mesh)
+    for slab in planes:
+        side = slab.view.plane.height(cut.mesh.vertices) - _CUT * tolerance
+        cut = cut_along(cut, side, _is_over(slab, cut.mesh, tolerance))
+    is_free = np.ones(len(cut.mesh.faces), bool)
+    for slab in planes:
+        height = slab.view.plane.height(cut.mesh.vertices[cut.mesh.faces].mean(1))
+        is_free &= ~(_is_over(slab, cut.mesh, tolerance) & (height < _CUT * tolerance))
+    return cut, is_free
+
+
+def _is_over(slab: Slab, mesh: TriangleMesh, tolerance: float) -> np.ndarray:
+    """Which faces lie over the outline of a slab, and not far behind it: the next room is another place. Below a floor is none."""
+    middles = mesh.vertices[mesh.faces].mean(1)
+    flat, end = slab.view.flat(middles), slab.view.low + slab.view.cell * np.array(slab.view.shape[::-1])
+    margin = _ASIDE * tolerance
+    is_over = ((flat >= slab.view.low - margin) & (flat <= end + margin)).all(1)
+    return np.asarray(is_over & ((slab.kind == "floor") | (slab.view.plane.height(middles) > -_BEHIND * tolerance)))
+
+
+def _closed(
+    mesh: TriangleMesh, faces: np.ndarray, planes: Sequence[Slab], tolerance: float
+) -> tuple[TriangleMesh, tuple[int, ...]]:
+    """Some faces as a mesh of their own, closed by the planes it touches, and the numbers of those."""
+    piece, touches = chosen(mesh, faces), []
+    for number, slab in enumerate(planes):
+        before = len(piece.faces)
+        piece = closed_by(
+            piece,
+            welded_faces(piece, tolerance),
+            slab.view.plane,
+            cut=_CUT * tolerance,
+            slack=1e-3 * tolerance,
+        )
+        if len(piece.faces) > before:
+            touches.append(number)
+    return piece, tuple(touches)
+
+
+def _fault(piece: TriangleMesh, touches: tuple[int, ...], floor: Slab, tolerance: float, largest: float) -> str | None:
+    """Why a closed piece is no thing, or None where it is one."""
+    size = np.ptp(piece.vertices, axis=0)
+    width, length = sorted(cv2.minAreaRect(piece.vertices[:, :2].astype(np.float32))[1])
+    if min(size[2], width) < _LEAST_SIZE * tolerance or piece.face_areas.sum() < _LEAST_AREA * tolerance**2:
+        return CRUMB
+    if 0 not in touches:
+        return "without a foot on the floor"
+    if length > largest:
+        return "too large"
+    foot = piece.vertices[np.abs(floor.view.plane.height(piece.vertices)) < 1e-3 * tolerance]
+    try:
+        outline = ConvexHull(foot[:, :2])
+    except (QhullError, ValueError):
+        return "without a foot on the floor"
+    return None if outline.volume >= _LEAST_FOOT * tolerance**2 else "without a foot on the floor"
+
+
+def _with_loose(
+    pieces: list[Piece], mesh: TriangleMesh, loose: list[tuple[str, np.ndarray]], tolerance: float
+) -> tuple[list[Piece], list[tuple[str, np.ndarray]]]:
+    """The pieces, each with what lies about it and would hang in the air without it; and the rest of what is loose."""
+    for number, piece in enumerate(pieces):
+        low, high = piece.mesh.vertices.min(0) - _AROUND * tolerance, piece.mesh.vertices.max(0) + _AROUND * tolerance
+        corners = [mesh.vertices[mesh.faces[faces]].reshape(-1, 3) for _, faces in loose]
+        is_mine = [bool((c >= low).all() and (c <= high).all()) for c in corners]
+        mine = [faces for (_, faces), is_it in zip(loose, is_mine, strict=True) if is_it]
+        loose = [each for each, is_it in zip(loose, is_mine, strict=True) if not is_it]
+        if mine:
+            whole = joined_alike(piece.mesh, chosen(mesh, np.concatenate(mine)))
+            pieces[number] = Piece(whole, np.concatenate([piece.faces, *mine]), piece.touches)
+    return pieces, loose

@@ -1,5 +1,0 @@
-"""Pictures and a video of the field along a path that nobody filmed."""
-
-from recon.novel_views.stage import render_path
-
-__all__ = ["render_path"]

@@ -1,0 +1,198 @@
+"""Sparse points of a data set that brings poses, from the pictures that are not held out.
+
+The points carry tracks (which picture saw them where), so training gets its lines of sight (recon.pixels.free_space) as after
+structure from motion. Held-out pictures take no part: where points lie would tell what those pictures show.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pycolmap
+
+from recon.console import say, warn
+from recon.geometry import Points, Reconstruction
+from recon.poses.given.agreement import Agreement, check
+from recon.poses.given.frusta import pairs_by_frusta
+from recon.poses.given.matches import GivenMatches, match_given
+from recon.poses.given.mistakes import MIRROR
+from recon.poses.given.refine import Change, change_of, locate, refine
+from recon.poses.given.triangulate import MAX_ERROR_PX, triangulate, write_given_model
+from recon.poses.given.turned import find_turned, may_be_turned, read_turned
+from recon.poses.sfm.colmap_model import tracks_of
+from recon.poses.sfm.settings import MatchSettings
+
+NEIGHBOURS = 12  # views that each is matched with; more adds little but time
+_TO_TELL_TURNS = 4  # likewise, only to tell whether a picture stands on its head
+_MOSTLY = 0.9  # share of matches that fit the poses, below which some pictures may
+
+
+@dataclass(frozen=True)
+class GivenPoints:
+    """The data set with points, and the COLMAP model with their tracks, both in the data set's own frame."""
+
+    reconstruction: Reconstruction
+    agreement: Agreement
+    change: Change | None  # None: the poses are as they came
+    model: pycolmap.Reconstruction
+    places: tuple[int, ...]  # of the model's images 1, 2, ... among the views
+
+    def write(self, folder: Path, reconstruction: Reconstruction) -> None:
+        """Write the model in the world of `reconstruction`: the same views, turned and scaled."""
+        world_from_given = reconstruction.world_from_capture @ self.reconstruction.world_from_capture.inverse()
+        write_given_model(folder, self.model, self.places, reconstruction.views, world_from_given)
+
+    def report(self) -> dict[str, Any]:
+        """What poses/report.json says of it; keys as after structure from motion where they mean the same."""
+        model, agreement = self.model, self.agreement
+        some = model.num_points3D() > 0
+        return {
+            "reprojection_error_px": model.compute_mean_reprojection_error() if some else None,
+            "mean_track_length": model.compute_mean_track_length() if some else None,
+            "triangulation": {
+                "n_points": model.num_points3D(),
+                "pictures": sum(image.num_points3D > 0 for image in model.images.values()),
+                "pairs": {"matched": agreement.tried_pairs, "verified": agreement.verified_pairs},
+                "epipolar_error_px": agreement.median_px,
+                "fitting_matches": agreement.fitting,
+            },
+            "refined": self.change and self.change.report(),
+        }
+
+
+def find_points(
+    given: Reconstruction,
+    *,
+    scratch: Path,
+    is_refined: bool,
+    intrinsics: bool,
+    at_most: int | None,
+    features: MatchSettings,
+    seed: int,
+    threads: int | None,
+) -> GivenPoints:
+    """Match the pictures of `given`, check the poses against them (a warning says what looks wrong), triangulate.
+
+    is_refined: first adjust the poses, and lenses where `intrinsics` says so; held-out pictures are then read too, but only to
+    find their own poses against the finished points. Otherwise `at_most` so many pictures are used, evenly over the capture.
+    Points that the data set brings stay; the model holds ours.
+    features: conf/poses; size and number of features are used. scratch: a folder for files. seed: of all random numbers;
+    threads: None: all cores.
+    """
+    pycolmap.set_random_seed(seed)
+    how: dict[str, Any] = {"features": features, "seed": seed, "threads": threads}
+    asked: dict[str, Any] = {"is_refined": is_refined, "intrinsics": intrinsics, "at_most": at_most}
+    if any(may_be_turned(view) for view in given.views):
+        given = _read_upright(given, _folder(scratch, "turned"), **how)
+    found = _find_points(given, _folder(scratch, "first"), **asked, **how)
+    if found.agreement.fitting < _MOSTLY and found.agreement.median_px is not None:
+        better = _without_mistake(given, found.agreement) or _read_upright(given, _folder(scratch, "unfit"), **how)
+        if better is not given:
+            found = _find_points(better, _folder(scratch, "second"), **asked, **how)
+    problem = found.agreement.warning()
+    if problem is not None:
+        warn(problem)
+    return found
+
+
+def _without_mistake(given: Reconstruction, agreement: Agreement) -> Reconstruction | None:
+    """The data set with the poses that its author meant, said; None where no mistake of convention is certain."""
+    mistake = agreement.mistake
+    if mistake is None or not mistake.is_mended or not agreement.is_refuted:
+        return None
+    poses = mistake.change(np.stack([view.world_from_camera for view in given.views]))
+    views = [replace(view, world_from_camera=pose) for view, pose in zip(given.views, poses, strict=True)]
+    points = given.points
+    if mistake.is_mirrored and points is not None:
+        points = Points(points.positions @ MIRROR[:3, :3], points.colors)
+    warn(
+        f"the given poses do not fit the pictures ({agreement.fitting:.0%} of the matched features agree with them), but without "
+        f"a mistake of convention they do, and are read so. {mistake.words}"
+    )
+    return replace(given, views=tuple(views), points=points)
+
+
+def _folder(scratch: Path, name: str) -> Path:
+    (scratch / name).mkdir()
+    return scratch / name
+
+
+def _find_points(
+    given: Reconstruction,
+    scratch: Path,
+    *,
+    is_refined: bool,
+    intrinsics: bool,
+    at_most: int | None,
+    features: MatchSettings,
+    seed: int,
+    threads: int | None,
+) -> GivenPoints:
+    is_out = given.is_held_out
+    used = [i for i, out in enumerate(is_out) if is_refined or not out]
+    if at_most is not None and not is_refined and len(used) > at_most:
+        say(f"poses: {at_most} of {len(used)} pictures are matched for points; dataset.triangulate=always takes all")
+        used = [used[k] for k in np.linspace(0, len(used) - 1, at_most).round().astype(int)]
+    taught = [place for place, i in enumerate(used) if not is_out[i]]
+    views = [given.views[i] for i in used]
+    own = None if given.points is None else given.points.positions
+    pairs = pairs_by_frusta(views, own, neighbours=NEIGHBOURS)
+    matches = match_given(views, pairs, scratch=scratch, features=features, threads=threads)
+    agreement = check(matches, np.stack([v.world_from_camera for v in given.views]), np.array(used), seed=seed)
+    how: dict[str, Any] = {"scratch": scratch, "seed": seed, "threads": threads}
+    refined = None
+    if is_refined and agreement.median_px is not None:
+        refined = refine(matches, taught, error_px=agreement.median_px, intrinsics=intrinsics, **how)
+    model = triangulate(refined or matches, taught, **how, max_error_px=MAX_ERROR_PX)
+    model.extract_colors_for_all_images(matches.pictures, threads or -1)
+    change = None
+    if refined is not None:
+        given, change = _adopt(given, refined, used, taught, model, seed=seed)
+    tracks = tracks_of(model, {place + 1: i for place, i in enumerate(used)})
+    given = replace(given, tracks=tracks)
+    if given.points is None and len(tracks.points):
+        given = replace(given, points=tracks.points)
+    return GivenPoints(given, agreement, change, model, tuple(used))
+
+
+def _read_upright(
+    given: Reconstruction, scratch: Path, *, features: MatchSettings, seed: int, threads: int | None
+) -> Reconstruction:
+    """The data set with every picture the way round that its pose is for; itself where all are.
+
+    Held-out pictures are matched too, but for this question only.
+    """
+    own = None if given.points is None else given.points.positions
+    pairs = pairs_by_frusta(given.views, own, neighbours=_TO_TELL_TURNS)
+    matches = match_given(given.views, pairs, scratch=scratch, features=features, threads=threads)
+    turns = find_turned(matches, np.stack([view.world_from_camera for view in given.views]), seed=seed)
+    return read_turned(given, turns) if turns else given
+
+
+def _adopt(
+    given: Reconstruction,
+    refined: GivenMatches,
+    used: list[int],
+    taught: list[int],
+    model: pycolmap.Reconstruction,
+    *,
+    seed: int,
+) -> tuple[Reconstruction, Change]:
+    """The data set with its refined views; held-out ones are found against the points, or keep their poses."""
+    apart = sorted(set(range(len(used))) - set(taught))
+    located = locate(refined, model, apart, seed=seed)
+    views = list(given.views)
+    for place, i in enumerate(used):
+        pose = located.get(place, refined.views[place].world_from_camera)
+        views[i] = replace(refined.views[place], world_from_camera=pose)
+    unlocated = [views[used[place]].name for place in apart if place not in located]
+    change = change_of(given.views, views, unlocated)
+    if unlocated:
+        warn(f"dataset.refine: {len(unlocated)} held-out pictures match too few points and keep their given poses.")
+    say(
+        f"poses: refined; positions moved by {np.median(change.positions):.3g} units in the median, at most "
+        f"{change.positions.max():.3g}, turned by {np.median(change.rotations_deg):.2f}, at most "
+        f"{change.rotations_deg.max():.2f} degrees"
+    )
+    return replace(given, views=tuple(views)), change

@@ -1,0 +1,146 @@
+"""Ways to pose a capture, tried in turn until one gives a model that holds: cheap and usual first.
+
+Each rung adds matches, or maps the same matches in another way. A model is judged (recon.poses.sfm.quality); the first without
+a problem wins, else the best of all. Of a video, mapping all frames at once is tried even then, and wins where it fits clearly
+better. A rung that cannot help is left out: more pairs do not, where all frames hold together.
+"""
+
+import copy
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pycolmap
+
+from recon.console import say
+from recon.formats.frame_set import FrameSet
+from recon.poses.sfm.mapping import Mapping, Models, map_globally, map_incrementally
+from recon.poses.sfm.polish import polish
+from recon.poses.sfm.quality import Quality, judge
+from recon.poses.sfm.rungs import RUNGS, Matching
+from recon.poses.sfm.same_model import is_same
+from recon.poses.sfm.settings import PoseSettings
+
+_SECOND_OPINION = "global mapping"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What one rung came to, for the report."""
+
+    name: str
+    registered: int
+    models: int  # partial models that mapping ended with
+    seconds: float
+    problems: tuple[str, ...]  # why the next rung was tried; none: this one won
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """The best model of all and how it came about."""
+
+    model: pycolmap.Reconstruction
+    quality: Quality
+    lens: str
+    method: str  # the rung that won
+    database: Path  # with the features and matches it was made of
+
+
+class Ladder:
+    """The state of one climb: what has been matched and mapped so far."""
+
+    def __init__(
+        self,
+        database: Path,
+        frames: FrameSet,
+        settings: PoseSettings,
+        *,
+        images: Path,
+        scratch: Path,
+        seed: int,
+        threads: int | None,
+    ) -> None:
+        self.matching = Matching(Mapping(database, images, scratch, frames, seed, threads), settings)
+        self.settings = settings
+        self.attempts: list[Attempt] = []
+        self.best: Mapped | None = None
+
+    def climb(self) -> Mapped | None:
+        """Try the rungs until a model has no problem; the best one, None when nothing could be mapped."""
+        for name in RUNGS:
+            mapped = self._try(name)
+            if mapped is not None and not mapped.quality.problems:
+                break
+        if self._wants_second_opinion() and not self._is_confirmed():
+            self._try(_SECOND_OPINION)
+        return self.best
+
+    def _wants_second_opinion(self) -> bool:
+        """Whether a video's model may fit well and be wrong: mapped frame by frame, a repeating texture slips by a period."""
+        is_tried = any(attempt.name == _SECOND_OPINION for attempt in self.attempts)
+        return self.best is not None and not is_tried and self.matching.given.frames.kind == "video"
+
+    def _is_confirmed(self) -> bool:
+        """Whether all frames mapped at once, quickly, come to the poses of the best model: then there is nothing to choose."""
+        assert self.best is not None
+        started = time.perf_counter()
+        models = map_globally(self.matching.given, is_quick=True) if self.settings.mapper == "auto" else []
+        if not models or not is_same(self.best.model, max(models, key=_size)):
+            return False
+        seconds = time.perf_counter() - started
+        self.attempts.append(
+            Attempt("quick global mapping", self.best.model.num_reg_images(), len(models), seconds, ())
+        )
+        say(f"poses: quick global mapping: the same poses ({seconds:.0f} s)")
+        return True
+
+    def _try(self, name: str) -> Mapped | None:
+        """One rung; None where it is left out or gives no model."""
+        started = time.perf_counter()
+        models = RUNGS[name](self.matching)
+        if models is None:
+            return None
+        mapped = self._finish(max(models, key=_size), name) if models else None
+        self._record(name, mapped, models, time.perf_counter() - started)
+        return mapped
+
+    def _finish(self, model: pycolmap.Reconstruction, name: str) -> Mapped | None:
+        """Polished; frames that were left out, or thrown out, get a second chance from there."""
+        model, lens = self._polish(copy.deepcopy(model))
+        if 3 <= model.num_reg_images() < len(self.matching.given.frames.frames):
+            larger = map_incrementally(self.matching.given, start=model)
+            if larger and larger[0].num_reg_images() > model.num_reg_images():
+                model, lens = self._polish(larger[0])
+        if model.num_reg_images() < 3 or model.num_points3D() == 0:
+            return None
+        quality = judge(
+            model, self.matching.given.database, self.matching.given.frames, min_registered=self.settings.retry_below
+        )
+        return Mapped(model, quality, lens, name, self.matching.given.database)
+
+    def _polish(self, model: pycolmap.Reconstruction) -> tuple[pycolmap.Reconstruction, str]:
+        return polish(
+            model, self.matching.given.database, self.matching.given.frames, camera_model=self.settings.camera_model
+        )
+
+    def _record(self, name: str, mapped: Mapped | None, models: Models, seconds: float) -> None:
+        registered = mapped.model.num_reg_images() if mapped else 0
+        problems = mapped.quality.problems if mapped else ("no model came about",)
+        self.attempts.append(Attempt(name, registered, len(models), seconds, problems))
+        say(
+            f"poses: {name}: {registered} of {len(self.matching.given.frames.frames)} frames"
+            f"{'; ' + '; '.join(problems) if problems else ''} ({seconds:.0f} s)"
+        )
+        if mapped is not None and (self.best is None or mapped.quality.rank > self.best.quality.rank):
+            self.best = mapped
+        if sum(map(_size, models)) > sum(map(_size, self.matching.parts)):
+            self.matching.parts = models
+
+    def report(self) -> list[dict[str, Any]]:
+        """The attempts as JSON."""
+        return [asdict(attempt) for attempt in self.attempts]
+
+
+def _size(model: pycolmap.Reconstruction) -> int:
+    return model.num_reg_images()
