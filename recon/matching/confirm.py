@@ -13,7 +13,8 @@ from recon.matching.passes import Matches
 from recon.matching.pictures import Picture
 from recon.matching.settings import MatchingSettings
 
-NEAR, FAR = (2, 4), (8, 16)  # pixels: how far apart the pixels are that are asked, and how far away at most
+NEAR_STEP = 2  # pixels between those that are asked whether they lie on a pixel's plane, two to each side
+FAR_STEP = 1 / 80  # the same of those farther away, as a share of the picture's longer side
 COHERENT = 0.01  # relative difference of a depth from the plane of a pixel near it
 
 # Log odds that a depth is more than 1.5 % wrong: logistic regression on the exact truth of three places (docs/surfaces.md).
@@ -70,7 +71,9 @@ def confirm(
         agreeing, _, mean = stereo_agreement(
             view, depth, others, depths, pixels=settings.agreement_px, relative=settings.agreement
         )
-        doubt = chance_of_error(agreeing, state.costs, *(coherence(view, state.planes, *grid) for grid in (NEAR, FAR)))
+        far_step = max(NEAR_STEP, round(FAR_STEP * max(depth.shape)))
+        coherences = (coherence(view, state.planes, step) for step in (NEAR_STEP, far_step))
+        doubt = chance_of_error(agreeing, state.costs, *coherences)
         is_edge = ~is_blank(picture) & (state.costs <= EDGE_COST)
         keep = (agreeing >= settings.min_agreeing) & ((doubt <= settings.max_doubt) | is_edge)
         keep &= (depth > 0) & picture.is_valid
@@ -89,11 +92,12 @@ def chance_of_error(agreeing: NDArray[np.uint8], costs: Floats, near: Floats, fa
     return np.asarray(1 / (1 + np.exp(-log_odds)), np.float32)
 
 
-def coherence(view: StereoView, planes: Floats, step: int, reach: int) -> Floats:
+def coherence(view: StereoView, planes: Floats, step: int) -> Floats:
     """Of each pixel [h, w]: the share of the pixels round it whose depth lies on its own plane [h, w, 3].
 
-    Asked are those on a grid of `step` pixels, at most `reach` pixels to either side.
+    Asked are those on a grid of `step` pixels, two to every side.
     """
+    reach = 2 * step
     fx, fy = view.intrinsics[:2]
     inverse = np.maximum(np.einsum("hwc,hwc->hw", planes, view.rays()), 1e-9)
     h, w = inverse.shape
