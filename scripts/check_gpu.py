@@ -192,8 +192,8 @@ def print_table(found: dict[str, Any]) -> None:
     for run in found["trained"]:
         print(
             f"\n{run['asked_seconds']:g} s: {run['psnr']:.2f} dB over {run['n_views']} held-out views, {run['steps']:,} steps, "
-            f"{run['rays_per_second']:,} rays/s, {run['samples_per_second']:,} samples/s, {run['samples_per_ray']} samples a ray, "
-            f"{1e3 * run['seconds_a_view']:.0f} ms a view"
+            f"{run['rays_per_second']:,} rays/s, {run['samples_per_second']:,} samples/s, {run['samples_per_ray']} samples/ray, "
+            f"{1e3 * run['seconds_a_view']:.0f} ms per view"
         )
     sample = found["chain"]
     print(f"\nthe sample from film to world: {sample['ended']}")

@@ -33,7 +33,7 @@ def measure_ceilings(threads: int) -> Ceilings:
 
 
 def random_rows(n_rows: int) -> tuple[float, float]:
-    """Random rows per second of a table of `n_rows`, at the current thread count: read, and added to (a table a thread)."""
+    """Random rows per second of a table of `n_rows`, at the current thread count: read, and added to (a table per thread)."""
     threads = torch.get_num_threads()
     rows = torch.randint(n_rows, (N_ROWS,), dtype=torch.int32)
     tables = [torch.zeros(n_rows, ROW_BYTES // 4) for _ in range(threads)]

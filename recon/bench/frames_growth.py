@@ -23,7 +23,7 @@ from recon.workspace import Workspace, read_metrics
 
 ROUND = 50  # photos of one walk round the place; more are more walks, each a little different
 STAGES = ("capture", "poses", "match")
-_TEXEL_M = 0.006
+_PIXEL_M = 3.2  # over the width: what a pixel sees of a wall across the place
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def photograph(folder: Path, count: int, *, width: int) -> None:
     """`count` photos of a courtyard along walks of `ROUND` photos each, written to `folder`."""
     size_hw = (width * 3 // 4, width)
     camera = Camera("PINHOLE", size_hw, FOCAL_OF_WIDTH * width, FOCAL_OF_WIDTH * width, width / 2, size_hw[0] / 2)
-    world = courtyard(seed=0, texel_m=_TEXEL_M)
+    world = courtyard(seed=0, texel_m=min(_PIXEL_M / width, 0.1))
     folder.mkdir(parents=True, exist_ok=True)
     times_s = np.arange(ROUND) * 10 / ROUND
     with progress("photographing", count) as bar:

@@ -83,13 +83,13 @@ def random_field(device: torch.device, sizes: Sizes, *, is_open: bool) -> Radian
 
 
 def all_samples(rays: Rays, sampling: Sampling) -> Samples:
-    """Of rays in occupied cells."""
+    """All samples of the rays in occupied cells."""
     return kernels.march(segments_of(rays, sampling, near=NEAR), sampling)
 
 
 @torch.no_grad()
 def lit_samples(field: RadianceField, rays: Rays, samples: Samples) -> Samples:
-    """Those that more than a hundredth of the light reaches: neither side looks behind them."""
+    """The samples that more than a hundredth of the light reaches; neither back end looks at the others."""
     optical = field.density(samples.positions(rays))[0] * samples.lengths
     total = torch.cumsum(optical.double(), 0) - optical
     counts = torch.bincount(samples.ray_indices, minlength=len(rays))

@@ -149,7 +149,7 @@ def _encode_seconds(step: Step) -> float:
 
 
 def _gradient_seconds(step: Step) -> tuple[float, float]:
-    """Of the networks with compositing and loss, and of the scatter."""
+    """Seconds of the networks with compositing and loss, and of the scatter."""
     field, targets = step.field, RayTargets(step.colors, step.colors)
     features = native.hash_encode((step.positions() + 1) / 2, field.table.data, field.layout)
     samples = replace(step.samples, handed_on=features)
@@ -161,7 +161,7 @@ def _gradient_seconds(step: Step) -> tuple[float, float]:
 
 
 def _adam_seconds(step: Step) -> float:
-    """Of a step with fresh gradients: they are zero afterwards, and rows without a gradient cost nothing."""
+    """Seconds of an Adam step on fresh gradients: a step leaves zeros, and rows without a gradient cost nothing."""
     found = []
     for _ in range(5):
         step.gradients()

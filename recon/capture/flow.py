@@ -14,7 +14,7 @@ _PERCENTILE = 75
 # weakly that the nearest of these is within 4 % of the flow.
 _FOCALS = (0.5, 0.7, 1.0, 1.4, 2.0)
 _ROUNDS = 6  # of reweighting; the fit has settled by then
-_BORDER_SAMPLES = 9  # points a side
+_BORDER_SAMPLES = 9  # points per side
 
 
 def typical_length(displacements: NDArray[np.float64]) -> float:

@@ -61,7 +61,14 @@ def capture_photos(
     alpha: str,
     mask_fn: MaskFn | None,
 ) -> Capture:
-    """Write the photos of `source`, and their masks, into `folder` at working size and say what became of each."""
+    """Write the photos of `source`, and their masks, into `folder` at working size and say what became of each.
+
+    Args:
+        subfolders: also take photos of the folders below `source`.
+        max_size: pixels of the longest side; None: as they are. jpeg_quality: 0 to 100.
+        alpha: what transparent pixels mean: "mask", that they do not count; "empty", that nothing was there.
+        mask_fn: gives further masks; None: only those of files.
+    """
     paths = list_photos(source, subfolders=subfolders)
     tell_left_out(source, paths, subfolders=subfolders)
     headers, problems = _headers(paths)

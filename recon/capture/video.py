@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from recon.capture.borders import Bars, black_bars
 from recon.capture.candidates import Candidates
 from recon.capture.keyframes import OTHER_SIZE, FrameScore, Spacing, choose_keyframes
 from recon.capture.mask_files import masks_of_video
@@ -21,7 +22,7 @@ from recon.capture.motion import Motion, MotionMeter
 from recon.capture.notes import exposure_of, note_frames
 from recon.capture.sharpness import measure_sharpness
 from recon.console import progress as progress_bar
-from recon.console import warn
+from recon.console import say, warn
 from recon.formats.frames_json import Capture, FrameRecord
 from recon.formats.images import fit_within
 from recon.formats.masks import read_mask
@@ -34,10 +35,20 @@ _SCORE_SIZE = 640
 def capture_video(
     source: Path, folder: Path, *, spacing: Spacing, max_size: int | None, jpeg_quality: int, mask_fn: MaskFn | None
 ) -> Capture:
-    """Write the key frames of `source`, and their masks, into `folder` and say what became of every frame."""
+    """Write the key frames of `source`, and their masks, into `folder` and say what became of every frame.
+
+    Args:
+        spacing: how far apart frames are kept.
+        max_size: pixels of the longest side; None: as they are. jpeg_quality: 0 to 100.
+        mask_fn: gives further masks; None: only those of files.
+    """
     candidates = Candidates(folder / "candidates", capacity_fn=spacing.n_candidates, jpeg_quality=jpeg_quality)
-    scores, sizes = score_frames(source, spacing, candidates=candidates, max_size=max_size)
+    scores, sizes, brightest = score_frames(source, spacing, candidates=candidates, max_size=max_size)
     size_hw = _main_size(source, sizes)
+    bars = black_bars(brightest[size_hw])
+    if bars is not None:
+        sides = ", ".join(f"{share:.0%} {side}" for side, share in bars._asdict().items() if share)
+        say(f"capture: {source.name} has black bars round its picture ({sides}): they do not count")
     reasons = _choose(scores, [size == size_hw for size in sizes], spacing, candidates.finish())
     chosen = [i for i, reason in enumerate(reasons) if reason is None]
     for i in chosen:
@@ -53,7 +64,12 @@ def capture_video(
         size_hw=fit_within(size_hw, max_size),
         shared_camera=True,
         frames=tuple(
-            write_masks(frames, folder, read_fn=partial(_given_mask, files) if files else None, mask_fn=mask_fn)
+            write_masks(
+                frames,
+                folder,
+                read_fn=partial(_given_mask, files, bars, fit_within(size_hw, max_size)) if files or bars else None,
+                mask_fn=mask_fn,
+            )
         ),
         fps=fps,
         duration_s=span_s + (1 / fps if fps else 0.0),
@@ -62,15 +78,17 @@ def capture_video(
 
 def score_frames(
     source: Path, spacing: Spacing, *, candidates: Candidates, max_size: int | None
-) -> tuple[list[FrameScore], list[tuple[int, int]]]:
+) -> tuple[list[FrameScore], list[tuple[int, int]], dict[tuple[int, int], NDArray[np.uint8]]]:
     """Scores of every frame of a video, from small grey pictures, and its size; offers each to `candidates` on the way.
 
+    Beside them how bright each pixel of the small pictures ever was, by size of the frames.
     Where the picture changes its size, motion starts anew: nothing is known of what lies between.
     """
     info = read_video_info(source)
     meter, before, previous = MotionMeter(), Motion(0.0, 0.0), None
     scores: list[FrameScore] = []
     sizes: list[tuple[int, int]] = []
+    brightest: dict[tuple[int, int], NDArray[np.uint8]] = {}
     steps = 0.0
     with progress_bar("choosing frames", info.n_frames) as bar:
         for frame in decode_frames(source):
@@ -78,6 +96,7 @@ def score_frames(
             if sizes and frame.size_hw != sizes[-1]:
                 meter, before, previous = MotionMeter(), scores[-1].motion, None
             sizes.append(frame.size_hw)
+            brightest[frame.size_hw] = np.maximum(brightest.get(frame.size_hw, gray), gray)
             change = np.inf if previous is None else float(np.abs(gray.astype(np.int16) - previous).mean())
             motion, sharpness = before + meter.advance(gray), measure_sharpness(gray)
             steps += spacing.steps(motion - scores[-1].motion) if scores else 0.0
@@ -89,7 +108,7 @@ def score_frames(
             )
             previous = gray
             bar.advance()
-    return scores, sizes
+    return scores, sizes, brightest
 
 
 def _main_size(source: Path, sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
@@ -122,12 +141,18 @@ def _choose(
 
 
 def _name(source_index: int) -> str:
-    """Five digits hold 55 minutes at 30 frames a second; longer videos get names that still sort."""
+    """Five digits hold 55 minutes at 30 frames per second; longer videos get names that still sort."""
     return f"frame_{source_index:05d}" if source_index < 100_000 else f"frame_z{source_index:09d}"
 
 
-def _given_mask(files: Mapping[int, Path], frame: FrameRecord) -> NDArray[np.bool_] | None:
-    return read_mask(files[frame.source_index]) if frame.source_index in files else None
+def _given_mask(
+    files: Mapping[int, Path], bars: Bars | None, size_hw: tuple[int, int], frame: FrameRecord
+) -> NDArray[np.bool_] | None:
+    """The mask beside the film, less its black bars; `size_hw`: of the kept frames."""
+    given = read_mask(files[frame.source_index]) if frame.source_index in files else None
+    if bars is None:
+        return given
+    return bars.counts(size_hw) if given is None else given & bars.counts(given.shape[:2])
 
 
 def _records(scores: Sequence[FrameScore], reasons: Sequence[str | None]) -> list[FrameRecord]:

@@ -2,7 +2,6 @@
 
 import os
 import re
-import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -58,9 +57,8 @@ def be_quiet_when_interrupted() -> None:
         if not _was_interrupted(error):
             hook(kind, error, trace)
             return
-        print("\nStopped.", file=sys.stderr)
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        os.kill(os.getpid(), signal.SIGINT)  # the end that a shell expects: 130
+        print("\nStopped.", file=sys.stderr, flush=True)
+        os._exit(130)  # as later on; left to itself, Python ends by the signal
 
     def quiet_thread(ended: threading.ExceptHookArgs) -> None:
         from recon.workspace.files import is_full_disk

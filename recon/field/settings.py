@@ -9,8 +9,8 @@ from recon.kernels import StepLattice
 from recon.settings import above, between
 
 SIDE, SIDE_FOLDED = 2.0, 4.0  # of what the hash grid covers, scene units: the unit cube, all space folded
-FINEST = 16384  # cells an axis
-OCCUPANCY_MULTIPLE = 64  # cells an axis: the occupancy grid is first judged on coarser cells
+FINEST = 16384  # cells per axis
+OCCUPANCY_MULTIPLE = 64  # cells per axis: the occupancy grid is first judged on coarser cells
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from recon.console import say
 from recon.geometry.transforms import Array
 
 UNITS_S = {"seconds": 1.0, "milliseconds": 1e-3, "microseconds": 1e-6, "nanoseconds": 1e-9}
-_SLOWEST_S = 8.0  # between two frames; 8 to 100 without a date are milliseconds of 10 to 120 frames a second
+_SLOWEST_S = 8.0  # between two frames; 8 to 100 without a date are milliseconds of 10 to 120 frames per second
 _EPOCH_S = (1e8, 1e11)  # seconds since 1970 lie between these, whatever the spacing
 
 

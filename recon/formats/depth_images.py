@@ -42,7 +42,7 @@ class DepthFile:
     """Where the depth of one picture lies, and what its numbers mean."""
 
     path: Path
-    unit_m: float  # metres a count, of whole numbers; floating ones are metres
+    unit_m: float  # metres per count, of whole numbers; floating ones are metres
     confidence: Path | None = None
     is_portrait: bool = False  # the picture is: files without a header do not say
 

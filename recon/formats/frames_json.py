@@ -110,7 +110,7 @@ def read_capture(workspace: Workspace) -> Capture:
 
 
 def _encoded(frame: FrameRecord, capture: Capture) -> dict[str, Any]:
-    """Of one camera, the prior at the top stands for all: whole-millimetre EXIF values differ by rounding only."""
+    """Where one camera took all frames, one focal length stands for all: whole-millimetre EXIF values differ by rounding only."""
     if not capture.shared_camera:
         return asdict(replace(frame, camera=frame.camera or 0))
     return {key: value for key, value in asdict(replace(frame, exif_focal_px=None)).items() if key != "camera"}

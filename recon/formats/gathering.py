@@ -54,7 +54,7 @@ class Gathering:
         return found if self.opens(found, named) else None
 
     def _is_surely_missing(self, named: str) -> bool:
-        """Whether nothing in its folder can be meant by a plain name: one look at a folder serves a million names."""
+        """Whether a plain name fits no file of its folder. The folder is listed once, for however many names."""
         if self._also or "\\" in named or "\0" in named or ".." in named or named.startswith(("/", "~")):
             return False
         folder, _, name = named.rpartition("/")

@@ -28,6 +28,10 @@ def rigid_matrix(matrix: Array, label: str) -> Array:
         raise UserError(f"{label}: expected a 4x4 pose, found shape {matrix.shape}. Correct or delete it.")
     check_not_lost(matrix[:3, :3], label)
     check_not_lost(matrix, label)
+    if np.abs(matrix[:, 3] - [0, 0, 0, 1]).max() < 1e-6 < np.abs(matrix[3] - [0, 0, 0, 1]).max():
+        raise UserError(
+            f"{label}: the pose has its translation in the last row: it is written by columns. Transpose every matrix."
+        )
     rotation = matrix[:3, :3]
     # Exports print 4 to 8 digits; 0.01 lets all of them pass and no scaled, sheared or mirrored pose.
     off = np.abs(rotation.T @ rotation - np.eye(3)).max()

@@ -22,6 +22,7 @@ _SAME_ASPECT = 0.02
 _LOSSY = ("JPEG", "MPO", "WEBP", "HEIF")
 _RINGING = 16  # grey levels that compression may leave of black
 _LEAST_VISIBLE = 0.02  # masks that hide more than the rest are inverted, or of another capture
+_LITTLE = 0.12  # of the pixels: one object may fill no more, inverted masks of passers-by leave no more
 _NOTHING_HIDDEN = 0.9999
 
 
@@ -73,7 +74,7 @@ def shrink_mask(counts: NDArray[np.bool_], size_hw: tuple[int, int]) -> NDArray[
 def tell_share(shares: list[float], what: str) -> float:
     """Say which share of the pixels counts in `shares` of the pictures that have masks, and return the mean.
 
-    Raises `UserError` where next to nothing counts, and warns where nothing is hidden.
+    Raises `UserError` where next to nothing counts, and warns where little does or nothing is hidden.
     """
     mean = float(np.mean(shares))
     if mean < _LEAST_VISIBLE:
@@ -86,6 +87,8 @@ def tell_share(shares: list[float], what: str) -> float:
         warn(
             f"{what}: the masks hide nothing: every pixel of the {len(shares)} looked at counts. Are they the right ones?"
         )
+    if mean < _LITTLE:
+        warn(f"{what}: the masks leave little. White counts and black does not: are they inverted?")
     hidden = sum(share < _LEAST_VISIBLE for share in shares)
     if hidden:
         warn(f"{what}: {hidden} of {len(shares)} masks hide their picture whole: it teaches nothing.")

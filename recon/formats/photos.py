@@ -81,7 +81,7 @@ def _shrunk(mask: NDArray[np.bool_], size_hw: tuple[int, int]) -> NDArray[np.boo
 
 
 def _check_size(pixels: NDArray[np.uint8], view: View) -> None:
-    """Of the camera's size, or of the half, quarter or eighth at which a very large JPEG is decoded."""
+    """The picture at the camera's size, or at the half, quarter or eighth at which a very large JPEG is decoded."""
     (h, w), (camera_h, camera_w) = pixels.shape[:2], view.camera.size_hw
     if all((h, w) != (-(-camera_h // shrink), -(-camera_w // shrink)) for shrink in (1, 2, 4, 8)):
         raise UserError(

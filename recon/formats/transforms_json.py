@@ -137,7 +137,7 @@ def path_of(file: Path, frame: Any, index: int) -> str:
 
 
 def _file_path(frame: Mapping[str, Any]) -> str:
-    """A frame's path with the slashes of this system: Windows writes the other ones."""
+    """A frame's path with the slashes of this system; files written on Windows have backslashes."""
     return str(frame["file_path"]).replace("\\", "/")
 
 

@@ -19,7 +19,7 @@ class Evidence(IntEnum):
 
 @dataclass(frozen=True)
 class FaceEvidence:
-    """One entry a face, in the order of the mesh's faces."""
+    """One entry per face, in the order of the mesh's faces."""
 
     evidence: NDArray[np.uint8]  # [f] of `Evidence`
     expected_error: NDArray[np.float32]  # [f] world units: two thirds of the faces lie nearer than that to the truth

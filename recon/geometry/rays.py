@@ -35,9 +35,8 @@ def rays_through_pixels(camera: Camera, world_from_camera: Tensor, pixels: Tenso
     return Rays(world_from_camera[:3, 3].expand_as(directions), directions)
 
 
-@lru_cache(
-    maxsize=2
-)  # the pictures of a video share one camera, and undoing its distortion takes longer than much that follows
+# The pictures of a video share one camera, and undoing its distortion takes longer than much that follows.
+@lru_cache(maxsize=2)
 def pixel_directions(camera: Camera) -> Tensor:
     """Unit directions [h, w, 3] in the camera frame of all pixel centres, float32 on the CPU; not to be written to."""
     return camera.unproject(pixel_centers(camera.size_hw))

@@ -11,8 +11,8 @@ from torch import Tensor
 class HashLayout:
     """Levels of a multi-resolution hash grid over the unit cube (Mueller et al. 2022, section 3).
 
-    Level l has `resolutions[l]` cells and resolution + 1 vertices an axis. Its rows [offsets[l], offsets[l + 1]) of the table
-    [n_rows, n_features] hold one feature vector a vertex where they fit in 2^log2_table_size (dense levels), else vertices
+    Level l has `resolutions[l]` cells and resolution + 1 vertices per axis. Its rows [offsets[l], offsets[l + 1]) of the table
+    [n_rows, n_features] hold one feature vector per vertex where they fit in 2^log2_table_size (dense levels), else vertices
     share rows by a spatial hash. Dense levels come first.
     """
 
@@ -51,7 +51,7 @@ class HashLayout:
 
 @dataclass(frozen=True)
 class OccupancyLayout:
-    """Nested cubes of cells about the origin: cascade k covers [-2^k, 2^k]^3 with `resolution` cells an axis.
+    """Nested cubes of cells about the origin: cascade k covers [-2^k, 2^k]^3 with `resolution` cells per axis.
 
     A position belongs to the smallest cascade that contains it. Cell (x, y, z) of cascade k is entry [k, z, y, x].
     """

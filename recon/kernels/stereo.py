@@ -113,7 +113,13 @@ def stereo_sweep(
     depths: Sequence[Floats] | None = None,
     seed: int = 0,
 ) -> int:
-    """One sweep: every pixel tries its neighbours' planes and small changes of its own. Returns the hypotheses tried."""
+    """One sweep: every pixel tries its neighbours' planes and small changes of its own. Returns the hypotheses tried.
+
+    Args:
+        view: the picture; state: its hypotheses, changed in place; sources: the pictures it is compared with.
+        depths: of the sources, for geometric consistency; None: by colours alone.
+        seed: of the random changes.
+    """
     return _native().sweep(view, state, sources, settings, depths, seed)
 
 

@@ -19,7 +19,10 @@ def plane_costs(
     settings: StereoSettings,
     depths: Sequence[Floats] | None = None,
 ) -> NDArray[np.float64]:
-    """The cost [n_sources] of a plane at a pixel in each source; all IMPOSSIBLE where no camera could see the plane."""
+    """The cost [n_sources] of a plane at a pixel in each source; all IMPOSSIBLE where no camera could see the plane.
+
+    `depths` of the sources add the cost of geometric consistency; None: colours alone.
+    """
     fx, fy, cx, cy = view.intrinsics
     here = np.array([(pixel[0] + 0.5 - cx) / fx, (pixel[1] + 0.5 - cy) / fy, 1.0])
     inverse = float(plane @ here)

@@ -52,7 +52,15 @@ def fill_blank(
     scratch: Path,
     settings: LabelSettings,
 ) -> Iterator[PlaneDepths]:
-    """The planes of the pixels that are not confirmed."""
+    """The planes of the pixels that are not confirmed, picture by picture.
+
+    Args:
+        pictures, views, confirmed: what was matched, and the same pictures as matching saw them; one entry per picture.
+        planes: those of the scene, which labels choose from.
+        neighbours: [n_pictures, k] the pictures that a picture is compared with, -1 where there are no more.
+        scratch: folder for what does not fit into memory.
+        settings: what a label costs.
+    """
     small = [_label_view(*args) for args in zip(pictures, views, confirmed, closed, strict=True)]
     every = zip(pictures, confirmed, closed, label_planes(small, planes, neighbours, settings), strict=True)
     chosen = Shelf.of(scratch / "planes", (_on_planes(p, known, no, planes, *found) for p, known, no, found in every))

@@ -15,10 +15,8 @@ Piece = tuple[Array, Voxels]  # unit normal and the matter of a plane
 
 SNAP_DEG = 4.0  # normals this near a direction of the frame, or to a right angle with its first, are drawn to it
 ROUNDS = 4
-TILTED_VOXELS, TURNED_VOXELS = (
-    400,
-    120,
-)  # that a plane along no axis must have: at no right angle to the first direction; at one
+# Voxels that a plane along no axis must have: where it meets the first direction at another angle than a right one; at a right one
+TILTED_VOXELS, TURNED_VOXELS = 400, 120
 FILLED = 0.45  # of the thickness: matter along no axis that spreads more fills all of it (0.58) and is no plane
 
 

@@ -82,7 +82,16 @@ def match_pictures(
     seed: int,
     bar: Bar | None = None,
 ) -> Matches:
-    """Coarse to fine: the first level starts near the sparse points, each later one where the level before ended."""
+    """Coarse to fine: the first level starts near the sparse points, each later one where the level before ended.
+
+    Args:
+        pictures: all that are matched, at full size.
+        scene: sparse points, and which view sees which.
+        sources: [n_pictures, k] the pictures that each is matched against, -1 where there are no more.
+        ranges: least and greatest depth of each picture.
+        scratch: folder for what does not fit into memory.
+        seed: of the random hypotheses; bar: progress, advanced by one per picture and sweep.
+    """
     matches: Matches | None = None
     turn = 0
     for level, sizes in enumerate(pyramid_sizes([p.camera.size_hw for p in pictures], smallest=SMALLEST)):

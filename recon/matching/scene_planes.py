@@ -22,10 +22,8 @@ THICKNESS = 0.010  # of the typical depth: matter this near belongs to a plane
 MIN_COSINE = 0.87  # between a voxel's normal and its plane's
 MIN_VOXELS = 60  # of a plane
 REACH = 0.5  # of the typical depth: beyond it from known matter a plane is no likelier than anything
-TURNED_REACH, TURNED_BEYOND = (
-    0.1,
-    3.0,
-)  # the same of a plane along no axis, a thing and no wall; its distances end at so many reaches
+# The same of a plane along no axis, which is a thing and no wall; and the number of reaches at which its distances end
+TURNED_REACH, TURNED_BEYOND = 0.1, 3.0
 EDGE_PLANES = 2  # a side of a direction
 EDGE_CONTRAST = 2.0
 BEYOND = 0.05  # share of all matter that may lie behind such a plane: walls and ceilings are the last thing

@@ -88,7 +88,13 @@ def render_depth_maps(
     max_jump: float,  # relative change of depth between neighbouring pixels
     min_cosine: float,  # between the normal and the direction to the camera
 ) -> tuple[list[DepthMap], float]:
-    """Render every viewpoint and judge each pixel by its own view. Returns the maps and the far end of the scene."""
+    """Render every viewpoint and judge each pixel by its own view. Returns the maps and the far end of the scene.
+
+    Args:
+        viewpoints: cameras and poses; render_view_fn: what they see of the field.
+        reconstruction: whose sparse points tell how far the scene reaches.
+        min_opacity: below it a pixel has no depth.
+    """
     rendered = []
     with progress("mesh: depth maps", len(viewpoints)) as bar:
         for viewpoint in viewpoints:

@@ -172,7 +172,7 @@ def _oblique_points(view: DepthMap, side: float) -> NDArray[np.float64]:
 
 
 def _keys(cells: NDArray[np.int64]) -> NDArray[np.int64]:
-    """One integer a cell [n, 3]: unique and sorted far faster than rows."""
+    """One integer per cell [n, 3]: integers are made unique and sorted far faster than rows."""
     shifted = cells.astype(np.int64) + (1 << (_KEY_BITS - 1))
     return (shifted[:, 0] << 2 * _KEY_BITS) | (shifted[:, 1] << _KEY_BITS) | shifted[:, 2]
 

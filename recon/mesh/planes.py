@@ -17,14 +17,13 @@ from recon.geometry.transforms import Array, plane_axes
 
 _N_POINTS = 60_000  # of the surface, evenly over its area
 _N_NEIGHBOURS = 24  # that give a point its normal
-_N_TRIALS = 300  # hypotheses a plane
+_N_TRIALS = 300  # hypotheses per plane
 _MAX_PLANES = 60
 _MOST_NOISE = 0.4  # of the tolerance: points that fill the whole of it lie on no plane (1.48 times its half)
 _SAME_DIRECTION = np.cos(np.deg2rad(20))  # between a point's normal and its plane's
 _CORNER = 2.5  # times the reach of a plane: vertices that near two planes, facing between them, belong to their edge
-_NEAR_EDGE = np.cos(
-    np.deg2rad(70)
-)  # at the edge of two planes a vertex looks half way between them, give or take noise
+# Between a vertex's normal and a plane's: at the edge of two planes a vertex looks half way between them, apart from noise
+_NEAR_EDGE = np.cos(np.deg2rad(70))
 
 
 @dataclass(frozen=True)

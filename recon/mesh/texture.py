@@ -21,7 +21,7 @@ from recon.mesh.picture import sample_image
 
 SurfaceColorFn = Callable[[NDArray, NDArray], NDArray]  # (positions [n, 3], unit directions [n, 3]) -> [n, 3] in [0, 1]
 
-_CHUNK = 1 << 18  # samples a call of color_fn
+_CHUNK = 1 << 18  # samples per call of color_fn
 _MIN_COSINE = 0.05  # a photo at a grazing angle is used where there is none better
 _OUTLIER = 0.15  # difference of colour from the face's median at which a photo's weight has fallen to 1 / e
 
@@ -84,7 +84,15 @@ def make_painter(
     occlusion_margin_px: int,
     tolerance: float,
 ) -> Painter:
-    """Score the photos on every face, even their exposures, and lower outliers."""
+    """Score the photos on every face, even their exposures, and lower the scores of outliers.
+
+    Args:
+        mesh: what is painted; photos: with the depth of this mesh in each.
+        color_fn: the field's colours, where no photo shows a place.
+        views_per_texel: how many photos are blended on each face.
+        occlusion_margin_px: pixels kept away from edges that hide something behind them.
+        tolerance: how far behind the mesh's own depth a place may lie and still be seen, world units.
+    """
     scores = face_scores(mesh, photos, min_cosine=_MIN_COSINE, tolerance=tolerance)
     centers = face_centers(mesh)
     colors = np.full((len(photos), len(centers), 3), np.nan, np.float32)

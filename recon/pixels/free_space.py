@@ -17,7 +17,7 @@ from recon.kernels import OccupancyLayout
 from recon.pixels.scene import Scene
 
 CELLS = 64  # an axis of each cascade: coarse enough to be crossed often, fine enough to leave a thin shell on surfaces
-MIN_CROSSINGS = 6  # samples of lines in a cell, two a line: three lines
+MIN_CROSSINGS = 6  # samples of lines in a cell, two per line: three lines
 MAX_LINES = 400_000
 MIN_VIEWS = 4  # of a point that is believed: two pictures agree on false matches too, where texture repeats
 END = 0.95  # of the way to the point: points have errors along the line

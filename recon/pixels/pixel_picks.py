@@ -43,7 +43,7 @@ def pick_pixels(view: View, *, max_size: int | None, share: float, rng: np.rando
 
 
 def n_picked(n_usable: int, share: float) -> int:
-    """How many of so many pixels a share is: at least one, where there is one."""
+    """How many of `n_usable` pixels `share` of them are: at least one, unless there are none."""
     return min(int(n_usable * share) + 1, n_usable)
 
 

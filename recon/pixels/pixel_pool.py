@@ -168,7 +168,7 @@ class PixelPool:
     # ---- replacing -------------------------------------------------------------------------------------------------
 
     def _round_of(self, photo: int, n_refreshed: int) -> int:
-        """How often a picture's pixels have been replaced after so many replacements: pictures take turns."""
+        """How often one picture's pixels have been replaced after `n_refreshed` replacements in all: pictures take turns."""
         full_rounds, within = divmod(n_refreshed, len(self._files))
         return full_rounds + (photo < within)
 

@@ -70,19 +70,10 @@ def import_dataset(
     workspace.poses_failed.unlink(missing_ok=True)
     source = _source(settings)
     given, mask_share = made_sound(FORMATS[settings.format].read(source, settings.options(workspace)), source)
-    run = StageRun(
-        workspace,
-        "poses",
-        workspace.poses,
-        settings={"dataset": settings, "scale": scale},
-        inputs=given.files,
-        also={
-            "features": [features.image_size, features.max_features],
-            "seed": seed,
-            "given": _digest(given),
-            "tracks": 1,
-        },
-    )
+    sizes = [features.image_size, features.max_features]
+    also = {"features": sizes, "seed": seed, "given": _digest(given), "tracks": 1}
+    set_to = {"dataset": settings, "scale": scale}
+    run = StageRun(workspace, "poses", workspace.poses, settings=set_to, inputs=given.files, also=also)
     if run.is_finished:
         say("poses: up to date")
         return workspace.poses
@@ -168,7 +159,7 @@ def _source(settings: DatasetSettings) -> Path:
 
 
 def _digest(given: Reconstruction) -> str:
-    """Of everything that was read, but what the pictures hold."""
+    """A digest of everything that was read except the pixels."""
     digest = hashlib.sha256(json.dumps(cameras_json.encode(given, root=Path("/"))).encode())
     if given.points is not None:
         digest.update(given.points.positions.tobytes() + given.points.colors.tobytes())

@@ -16,7 +16,7 @@ MAX_FRAMES, MAX_SIDE = 20_000, 8192  # beyond is surely a mistake
 
 
 def read_path_file(file: Path, *, max_size: int) -> tuple[Path3D, float | None]:
-    """A nerfstudio camera path: views in the world frame of poses/cameras.json, and frames a second where stated.
+    """A nerfstudio camera path: views in the world frame of poses/cameras.json, and frames per second where stated.
 
     `camera_path[i].camera_to_world` is 4x4 row-major with OpenGL axes, `fov` the vertical angle in degrees; the picture
     size `render_width` x `render_height` is reduced to `max_size`.

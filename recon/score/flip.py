@@ -1,7 +1,7 @@
 """FLIP, the difference of two pictures as seen when flipping between them (Andersson et al. 2020), for low dynamic range.
 
 Colours are compared after the eye's contrast sensitivity has blurred them, edges and points by how strong they are; the error
-is colour^(1 - feature). Settings are the paper's, seen at 67 pixels a degree: a desktop screen at 0.7 m.
+is colour^(1 - feature). Settings are the paper's, seen at 67 pixels per degree: a desktop screen at 0.7 m.
 """
 
 import math

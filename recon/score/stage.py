@@ -50,6 +50,7 @@ def evaluate_field(
 ) -> dict[str, Any]:
     """Score the held-out views; the section "eval" of metrics.json is returned.
 
+    `render_view_fn` renders a view of the `reconstruction`; `settings` are conf/evaluate.
     `background` is what photos with transparency are composited on: "white" or "black"; "none" where no photo has any.
     `gain_fn` gives the exposure [3] of a picture without a look at it: that of its neighbours in time.
     """

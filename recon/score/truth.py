@@ -26,9 +26,8 @@ from recon.score.truth_surface import score_surface
 from recon.workspace import Workspace, read_json, write_metrics
 from recon.workspace.reading import is_file
 
-STRAIGHT_PATH = (
-    0.01  # second over first deviation of the camera centres under which their roll is left to the rotations
-)
+# Second over first deviation of the camera centres under which their roll is left to the rotations
+STRAIGHT_PATH = 0.01
 
 
 @dataclass(frozen=True)

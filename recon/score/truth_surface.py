@@ -39,7 +39,10 @@ def score_surface(
     n_samples: int,
     seed: int,
 ) -> dict[str, Any]:
-    """Every score of a surface. A mesh with nothing inside the truth's box scores 0."""
+    """Every score of the surface `ours` against the `exact` one, from `n_samples` random points; both in the truth's metres.
+
+    A mesh with nothing inside the truth's box scores 0.
+    """
     if len(seen) == 0:
         raise UserError("truth: the cameras see nothing of the exact mesh. Does truth.json belong to this mesh?")
     points, faces = sample_surface(ours, n_samples, seed=seed)

@@ -19,7 +19,7 @@ LENGTH_M, WIDTH_M, WALL_M = 6.0, 5.0, 2.35
 
 
 def courtyard(*, seed: int, texel_m: float) -> TexturedWorld:
-    """The courtyard of a seed with textures of `texel_m` metres a texel (0.003 is finer than the sample sees)."""
+    """The courtyard of a seed with textures of `texel_m` metres per texel (0.003 is finer than the sample sees)."""
     parts: list[Part] = [
         *_walls(),
         *_table((0.42, 0.3), yaw_deg=24),

@@ -67,6 +67,10 @@ def make_capture(
 ) -> Path:
     """Write the capture of one seed of one of the `PLACES` to `folder`, which it replaces.
 
+    Args:
+        n_frames, size_hw: of the film; crf: its quality, 0 lossless to 51 worst.
+        texel_m: metres per texel of the place's textures.
+
     Raises:
         UserError: a place that does not exist, a size that H.264 cannot store, fewer than 8 frames, a texel that is not
             of sensible size, or a folder that holds other files.

@@ -37,7 +37,7 @@ _DAYLIGHT = Daylight(
 
 
 def furnished_room(*, seed: int, texel_m: float) -> TexturedWorld:
-    """The room of a seed with textures of `texel_m` metres a texel."""
+    """The room of a seed with textures of `texel_m` metres per texel."""
     parts = [
         *_shell(),
         *_window(),

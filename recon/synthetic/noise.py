@@ -55,7 +55,7 @@ class Cells:
     joint_distance: Grey  # [h, w] texels to the nearest edge of the stone
 
     def per_cell(self, rng: Rng, *, spread: float) -> Grey:
-        """One normal number of deviation `spread` a stone, as [h, w]."""
+        """One normal number of deviation `spread` per stone, as [h, w]."""
         return (spread * rng.standard_normal(int(self.ids.max()) + 1)).astype(np.float32)[self.ids]
 
     def pick(self, palette: NDArray[np.float32], rng: Rng) -> NDArray[np.float32]:

@@ -62,7 +62,7 @@ class TexturedWorld:
 def render(
     world: TexturedWorld, camera: Camera, world_from_camera: Array, *, supersampling: int = 2
 ) -> tuple[Image, Image]:
-    """Colour [h, w, 3] in [0, 1] (mean of supersampling^2 samples a pixel) and exact depth [h, w] at pixel centres.
+    """Colour [h, w, 3] in [0, 1] (mean of supersampling^2 samples per pixel) and exact depth [h, w] at pixel centres.
 
     Depth runs along camera z in metres; 0 where the sky is seen.
     """

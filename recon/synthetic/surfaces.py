@@ -62,12 +62,17 @@ def triangle(corner: Vector, u_edge: Vector, v_edge: Vector) -> Surface:
     )
 
 
+def _axes(yaw_deg: float) -> tuple[Array, Array, Array]:
+    """The axes x, y, z of a thing that is turned by yaw about the vertical."""
+    a = np.deg2rad(yaw_deg)
+    return np.array([np.cos(a), np.sin(a), 0]), np.array([-np.sin(a), np.cos(a), 0]), np.array([0.0, 0, 1])
+
+
 def box(
     center_xy: tuple[float, float], base_z: float, size: tuple[float, float, float], *, yaw_deg: float = 0.0
 ) -> list[Surface]:
     """Six sides, in the order front (-y), right, back, left, top, bottom, turned by yaw about the vertical."""
-    a = np.deg2rad(yaw_deg)
-    x, y, z = np.array([np.cos(a), np.sin(a), 0]), np.array([-np.sin(a), np.cos(a), 0]), np.array([0.0, 0, 1])
+    x, y, z = _axes(yaw_deg)
     sx, sy, sz = size
     base = np.array([*center_xy, base_z])
 
@@ -88,8 +93,7 @@ def wedge(
     center_xy: tuple[float, float], base_z: float, size: tuple[float, float, float], *, yaw_deg: float = 0.0
 ) -> list[Surface]:
     """A ramp that rises along its own +x from 0 to the full height: slope, back, right and left side."""
-    a = np.deg2rad(yaw_deg)
-    x, y, z = np.array([np.cos(a), np.sin(a), 0]), np.array([-np.sin(a), np.cos(a), 0]), np.array([0.0, 0, 1])
+    x, y, z = _axes(yaw_deg)
     sx, sy, sz = size
     low = np.array([*center_xy, base_z]) - x * sx / 2
     high = low + x * sx

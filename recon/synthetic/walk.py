@@ -31,7 +31,7 @@ def walk_poses(walk: Walk, times_s: NDArray[np.float64], *, duration_s: float, r
     share = times_s / duration_s
     angle = 2 * np.pi * walk.turns * share - 2.0
     radius = 1 + _wander(share, 9, 0.05, rng)
-    steps = 2 * np.pi * 1.8 * times_s  # 1.8 steps a second
+    steps = 2 * np.pi * 1.8 * times_s  # 1.8 steps per second
     x = walk.radii[0] * radius * np.cos(angle)
     y = walk.radii[1] * radius * np.sin(angle)
     z = np.mean(walk.height) + np.ptp(walk.height) * _wave(share, 3.0, rng) / 2 + walk.bob_m * np.sin(steps)

@@ -28,7 +28,14 @@ def known_lines(
     has_sensor: bool,
     seed: int,
 ) -> DepthLines | None:
-    """The lines of the training pictures: dense ones of sensors and matching, else those of sparse points, if any."""
+    """The lines of the training pictures: dense ones of sensors and matching, else those of sparse points, if any.
+
+    Args:
+        workspace: where matching left its views; reconstruction, scene: the posed pictures, and where the field lies.
+        sights: lines of sight to sparse points, which also scale the sensor's depths.
+        has_sensor: whether a sensor's depths beside the pictures are read.
+        seed: of the choice of pixels.
+    """
     sensors = sensor_views(reconstruction, sights) if has_sensor else []
     dense = [
         *matched_lines(workspace, reconstruction.training_views, scene, seed=seed),

@@ -31,7 +31,7 @@ class SampleCounts:
         self._coming: deque[_Count] = deque()
 
     def capacity(self, n_rays: int) -> int | None:
-        """How many samples so many rays may take; None before anything is known: then the host waits for the count."""
+        """How many samples that many rays may take; None before anything is known, when the host must wait for the count."""
         return int(SPARE * self.per_ray * n_rays) if self.is_known else None
 
     def add(self, n_samples: int | Tensor, n_rays: int) -> None:

@@ -9,7 +9,7 @@ from recon.settings import above, between
 
 @dataclass(frozen=True)
 class Recipe:
-    """Those of the optimisation itself: what, with the seed and the pictures, decides the field that comes out."""
+    """The settings of the optimisation itself: with the seed and the pictures they decide which field comes out."""
 
     samples_per_step: Annotated[int, between(64, 100_000_000)] | None
     max_rays_per_step: Annotated[int, between(64, 10_000_000)] | None

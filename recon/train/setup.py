@@ -16,10 +16,8 @@ from recon.train.settings import Recipe
 from recon.train.training import Training
 from recon.workspace import Workspace
 
-SILHOUETTE_CELLS, FRUSTUM_CELLS = (
-    64,
-    32,
-)  # an axis, of the grid on which `is_possible` is judged; OCCUPANCY_MULTIPLE holds both
+# Cells per axis of the grid on which `is_possible` is judged; OCCUPANCY_MULTIPLE is a multiple of both
+SILHOUETTE_CELLS, FRUSTUM_CELLS = 64, 32
 
 
 def new_training(
@@ -32,7 +30,11 @@ def new_training(
     seed: int,
     device: torch.device,
 ) -> Training:
-    """The training at step 0 on the photos with these outlines, and on what the workspace knows of their depths."""
+    """The training at step 0 on the photos with these outlines, and on what the workspace knows of their depths.
+
+    `field` and `recipe` are conf/field and the part of conf/train that decides the result; `seed` is of all random numbers,
+    `device` where the field lies.
+    """
     scene = normalize_scene(reconstruction, outlines)
     is_open = not scene.is_bounded
     layout = OccupancyLayout(scene.n_cascades, field.occupancy_resolution)

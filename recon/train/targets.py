@@ -66,6 +66,6 @@ def targets_of_lines(
     lines: LineBatch,
     noise: Tensor,  # [n, 3] in [0, 1)
 ) -> Targets:
-    """Random colours behind; free rays must show them as they are."""
+    """Targets with random colours as backgrounds; rays through free space must show those colours unchanged."""
     colors = torch.where(lines.distances[:, None] > 0, lines.colors, noise)
     return Targets(lines.rays, lines.nearest, lines.farthest, lines.distances, colors, noise)

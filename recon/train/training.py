@@ -130,7 +130,7 @@ class Training:
         return torch.rand(*shape, generator=self.generator, device=self.device)
 
     def _draw_lines(self, n_photo_rays: int) -> LineBatch | None:
-        """Rays of known depth for a step with so many rays of photos."""
+        """Rays of known depth for a step with `n_photo_rays` rays of photos."""
         if self.lines is None:
             return None
         n = max(int(n_photo_rays * self.recipe.depth_share), 1)

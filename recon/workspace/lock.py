@@ -11,9 +11,8 @@ from pathlib import Path
 from recon.errors import UserError
 from recon.workspace.paths import Workspace
 
-_LEFT = re.compile(
-    r"\.(?P<name>.+)\.[0-9]+\.(?P<kind>tmp|old)(\.[A-Za-z0-9]+)?"
-)  # see `files.replace_file`, `replace_folder`
+# Names that `files.replace_file` and `replace_folder` give to what is not finished.
+_LEFT = re.compile(r"\.(?P<name>.+)\.[0-9]+\.(?P<kind>tmp|old)(\.[A-Za-z0-9]+)?")
 
 
 @contextmanager

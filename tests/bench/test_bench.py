@@ -108,9 +108,9 @@ time.sleep(300)
 
 
 def test_growth_with_the_number_of_photos_is_told_stage_by_stage(tmp_path: Path) -> None:
-    costs = bench.measure_frames_growth(tmp_path, [16, 8], width=96, stage="capture")
-    assert [(cost.stage, cost.n_photos) for cost in costs] == [("capture", 8), ("capture", 16)]
+    costs = bench.measure_frames_growth(tmp_path, [12, 8], width=64, stage="capture")
+    assert [(cost.stage, cost.n_photos) for cost in costs] == [("capture", 8), ("capture", 12)]
     assert costs[0].growth is None and costs[1].growth is not None and costs[1].peak_rss_mb > 0
-    assert len(list((tmp_path / "photos_16_96").glob("*.jpg"))) == 16
+    assert len(list((tmp_path / "photos_12_64").glob("*.jpg"))) == 12
     with pytest.raises(UserError, match="expected a stage of capture, poses, match"):
-        bench.measure_frames_growth(tmp_path, [16], width=96, stage="training")
+        bench.measure_frames_growth(tmp_path, [16], width=64, stage="training")

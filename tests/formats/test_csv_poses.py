@@ -125,3 +125,12 @@ def test_no_table_and_an_empty_one(tmp_path: Path) -> None:
     table(tmp_path, HEADER, [])
     with pytest.raises(UserError, match="no rows"):
         csv_poses.read(tmp_path, intrinsics=None)
+
+
+def test_a_matrix_written_by_columns_is_told_so(tmp_path: Path) -> None:
+    header = "image,fx," + ",".join(f"r{i}{j}" for i in range(4) for j in range(4))
+    cells = ",".join(str(float(value)) for value in pose(2).T.ravel())
+    with pytest.raises(
+        UserError, match=r"line 2: the pose has its translation in the last row.*Transpose every matrix"
+    ):
+        csv_poses.read(table(tmp_path, header, [f"a.png,40,{cells}"]), intrinsics=None)

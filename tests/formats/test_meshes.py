@@ -115,6 +115,15 @@ def test_a_damaged_npz_is_a_user_error(tmp_path, textured):
         read_npz(path)
 
 
+def test_an_edited_obj_becomes_what_export_reads(tmp_path, textured):
+    """As docs/pipeline.md says to do it."""
+    write_obj(tmp_path / "edited.obj", textured)
+    write_npz(tmp_path / "mesh.npz", read_obj(tmp_path / "edited.obj"))
+    back = read_npz(tmp_path / "mesh.npz")
+    np.testing.assert_allclose(back.vertices[back.faces], textured.vertices[textured.faces], atol=1e-6)
+    np.testing.assert_array_equal(back.texture, textured.texture)
+
+
 def test_obj_round_trip_keeps_axes_texture_and_closed_seams(tmp_path, textured):
     write_obj(tmp_path / "wall.obj", textured)
     text = (tmp_path / "wall.obj").read_text()

@@ -13,7 +13,7 @@ from recon.kernels.native.marshalling import at, field_struct, march_fields
 from recon.kernels.rays import MIN_TRANSMITTANCE, Samples, Sampling, Segments
 
 OPAQUE_DEPTH = 5.0  # optical depth at which a rendered ray ends: 0.7 % of the light is left
-ROOM = 64  # samples a ray that are made room for at first
+ROOM = 64  # samples per ray that are made room for at first
 
 
 def march(segments: Segments, sampling: Sampling) -> Samples:

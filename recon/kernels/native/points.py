@@ -73,5 +73,5 @@ def gather_rows(table: Tensor, rows: Tensor) -> float:
 
 
 def scatter_rows(tables: list[Tensor], rows: Tensor) -> None:
-    """Add one to rows (int32 [n]) of tables [.., 4], one table a thread: a ceiling for the gradient of `hash_encode`."""
+    """Add one to rows (int32 [n]) of tables [.., 4], one table per thread: a ceiling for the gradient of `hash_encode`."""
     lib.compiled().recon_scatter(pointers(tables), at(rows), len(rows))

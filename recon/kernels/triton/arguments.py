@@ -19,12 +19,12 @@ from recon.kernels.rays import Sampling as OccupiedSampling
 from recon.kernels.rays import Segments
 
 OPERANDS = tl.float16  # of the networks' matrix products; sums are float32
-BRICK = 8  # cells an axis of a brick: large empty space is crossed brick by brick
+BRICK = 8  # cells per axis of a brick: large empty space is crossed brick by brick
 _PRIMES = (2654435761 - (1 << 32), 805459861)  # Mueller et al. 2022, eq. 4, as wrapping 32-bit integers
 
 
 class HashGrid(NamedTuple):
-    """A `HashLayout`. `levels` [5, n_levels] int32: cells an axis, first row, strides of y and z, mask (-1: dense)."""
+    """A `HashLayout`. `levels` [5, n_levels] int32: cells per axis, first row, strides of y and z, mask (-1: dense)."""
 
     levels: Any
     n_levels: tl.constexpr

@@ -1,4 +1,4 @@
-"""Colours and opacities of rays, their loss, and its gradient back to each sample. One ray a lane, sample by sample.
+"""Colours and opacities of rays, their loss, and its gradient back to each sample. One ray per lane, sample by sample.
 
 The maths of recon/kernels/native/train.cpp: emission-absorption rendering, Huber loss, entropy of the opacity, distortion by
 running sums (Barron et al. 2022, eq. 15) over folded distances s = t / (1 + t).

@@ -10,8 +10,8 @@ os.environ.setdefault("TRITON_DEFAULT_FP_FUSION", "1")
 
 IS_INTERPRETED = os.environ.get("TRITON_INTERPRET", "0") == "1"  # kernels run in Python, on the CPU: for tests
 
-SAMPLES = 64  # samples a block of the networks
-RAYS = 32  # rays a block that march side by side
+SAMPLES = 64  # samples per block of the networks
+RAYS = 32  # rays per block that march side by side
 LOOKS = 6  # at cells before rays that have found a sample go on: those that still search wait, with a lane each
 CELLS = 1024  # of the occupancy grid a block
 ROWS = 256  # of a table a block of the optimiser

@@ -63,7 +63,7 @@ def _meet(where: Where) -> tuple[arguments.Met, Tensor]:
 
 
 def _programs(counts: Tensor) -> tuple[int]:
-    """Of kernels whose lanes take one ray after the other; counts [n_rays]."""
+    """The grid of a kernel whose lanes take one ray after the other; counts [n_rays]."""
     return (min(n_programs(counts.device, MARCHING_PER_PROCESSOR), *blocks(len(counts), RAYS)),)
 
 

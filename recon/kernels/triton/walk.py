@@ -1,4 +1,4 @@
-"""Walking rays through the occupancy cascades, one ray a lane: recon.kernels.layout.OccupancyLayout and StepLattice."""
+"""Walking rays through the occupancy cascades, one ray per lane: recon.kernels.layout.OccupancyLayout and StepLattice."""
 
 import triton
 import triton.language as tl
@@ -54,7 +54,7 @@ def interval(sampling, ray, index):
 
 @triton.jit
 def exit_axis(cell, size, origin, direction, side, resolution):
-    """Distance at which a ray leaves, along one axis, the box of `size` cells an axis that `cell` lies in."""
+    """Distance at which a ray leaves, along one axis, the box of `size` cells per axis that `cell` lies in."""
     wall = (cell // size * size).to(tl.float32) + tl.where(direction > 0, size, 0).to(tl.float32)
     t = ((wall - 0.5 * resolution) * side - origin) / tl.where(direction == 0, 1.0, direction)
     return tl.where(direction == 0, float("inf"), t)

@@ -19,6 +19,9 @@ _COARSE_PX = 2.0  # median reprojection error; 0.3 to 1 is usual
 _JUMP_STOPS = 0.4  # seen as a step in the colours of whatever is made of the frames
 _LONG_CHAIN = 6  # links from the first to the last frame, from which on small errors add up to a bend
 _FEW_FRAMES = 10
+_DOUBT = (
+    "Usual reasons: the lens zoomed, the picture was stabilised or cropped while filming, or much of the scene moved"
+)
 _NAMED = 4  # photos or moments named in a sentence
 
 
@@ -41,7 +44,7 @@ _CAUSES = {
     "dark": _Cause("too dark (grey level {found:.0f} of 255, elsewhere {usual:.0f})", "film in more light"),
     "exposure": _Cause("the exposure jumps by {found:.1f} stops", "lock the exposure while filming"),
     "texture": _Cause(
-        "little texture ({found:.0f} features a frame, elsewhere {usual:.0f})",
+        "little texture ({found:.0f} features per frame, elsewhere {usual:.0f})",
         "step back from bare surfaces and keep objects in view",
     ),
     "turn": _Cause(
@@ -73,13 +76,19 @@ _HARMLESS = {"no pose": 1, "no link": 1, "few points": 2, "thin": 0}  # frames u
 
 
 def give_advice(findings: Findings, stretches: Sequence[Stretch], frames: Sequence[FrameImage], *,
-                coverage: Coverage | None, unit: str, failure: str | None) -> tuple[Advice, ...]:  # fmt: skip
-    """The sentences: why the stage failed, weak stretches, then what concerns the whole capture."""
+                coverage: Coverage | None, unit: str, failure: str | None,
+                doubts: Sequence[str] = ()) -> tuple[Advice, ...]:  # fmt: skip
+    """The sentences: why the stage failed, or its model may be wrong, weak stretches, then what concerns the whole capture.
+
+    `findings` and `stretches` are what was found in the `frames`; `coverage` of the scene, None where nothing was mapped; `unit` is
+    what lengths are called; `failure` the error that ended the stage, None where it succeeded; `doubts` are of its model.
+    """
     if failure is not None:  # of a stretch that is most of the capture the failure has said all there is to say
         stretches = [stretch for stretch in stretches if len(stretch.frames) <= len(frames) / 2]
         return (Advice("problem", failure), *_stretches(findings, stretches, frames))
     about_stretches = _stretches(findings, stretches, frames)
-    problems = [advice for advice in about_stretches if advice.severity == "problem"]
+    problems = [Advice("problem", f"the poses may be wrong: {'; '.join(doubts)}. {_DOUBT}.")] if doubts else []
+    problems += [advice for advice in about_stretches if advice.severity == "problem"]
     hints = [advice for advice in about_stretches if advice.severity == "hint"]
     hints += [Advice("hint", text) for text in _whole(findings, frames, coverage, unit)]
     good = [] if problems else [Advice("good", _all_good(findings, anything_else=bool(hints)))]

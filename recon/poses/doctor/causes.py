@@ -57,7 +57,7 @@ def _median(values: Floats) -> float:
 
 
 def _steps_into(values: Floats, run: Run) -> Floats:
-    """Of values [n - 1] between neighbours: those inside the run, into it and out of it."""
+    """The values [n - 1] between neighbouring frames that lie inside a run, lead into it or out of it."""
     return values[max(run.first - 1, 0) : run.last + 1]
 
 

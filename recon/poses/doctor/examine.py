@@ -53,7 +53,10 @@ def examine(workspace: Workspace, frames: FrameSet, reconstruction: Reconstructi
     report = read_json(folder / "report.json", made_by="python scripts/poses.py")
     database = workspace.sfm / Path(report["database"]).name
     unit = "m" if reconstruction.scale else "units"
-    value = diagnose(workspace, frames, database=database, model=reconstruction, unit=unit, failure=None)
+    problems = tuple(map(str, report.get("problems") or ()))
+    value = diagnose(
+        workspace, frames, database=database, model=reconstruction, unit=unit, failure=None, problems=problems
+    )
     write_json(folder / workspace.doctor_json.name, value)
 
 
@@ -65,16 +68,19 @@ def diagnose(
     model: Reconstruction | None,
     unit: str,
     failure: str | None,
+    problems: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """Everything that the page draws, as plain values; frames go by their place in the order of capture.
 
     `database` has the matches that `model` is made of. `model` is in the world frame unless the stage failed, when it is the
-    largest there was; `unit` is what its lengths are called.
+    largest there was; `unit` is what its lengths are called. `problems`: why the model may be wrong.
     """
     findings = _findings(workspace, frames, database, model)
     coverage = measure_coverage(findings.model) if failure is None else None
     stretches = find_stretches(findings)
-    advice = give_advice(findings, stretches, frames.frames, coverage=coverage, unit=unit, failure=failure)
+    advice = give_advice(
+        findings, stretches, frames.frames, coverage=coverage, unit=unit, failure=failure, doubts=problems
+    )
     return {
         "format": FORMAT,
         "version": VERSION,

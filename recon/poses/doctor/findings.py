@@ -24,7 +24,7 @@ class Findings:
 
     @property
     def best_matches(self) -> tuple[Ints, Floats]:
-        """Of each frame and the one it has most matches with: the inliers [n], and their share of the matches [n]."""
+        """Each frame's inliers [n] with the frame it has most matches with, and their share of those matches [n]."""
         n, m = self.matching.n_frames, self.matching
         inliers, share = np.zeros(n, np.int64), np.full(n, np.nan)
         for k in np.argsort(m.matches, kind="stable"):  # the best pair of a frame is written last

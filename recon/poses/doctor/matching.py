@@ -38,7 +38,7 @@ class Matching:
 
 
 def no_matching(n_frames: int) -> Matching:
-    """Of a stage that failed before it had looked at the pictures."""
+    """What there is when a stage failed before it looked at the pictures: nothing."""
     none = np.zeros(0, np.int64)
     pixels = (np.zeros((0, 2)), np.zeros((0, 2)))
     return Matching(

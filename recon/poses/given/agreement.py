@@ -121,7 +121,7 @@ def draw_rays(
     most_pairs: int = _MAX_PAIRS,
     most_matches: int = _MAX_MATCHES,
 ) -> MatchedRays:
-    """Random verified matches as rays, at most so many of each of at most so many pairs."""
+    """Random verified matches as rays: at most `most_matches` of each of at most `most_pairs` pairs."""
     keypoints, views = matches.keypoints(), matches.views
     keys = list(verified)
     drawn = [keys[i] for i in sorted(rng.permutation(len(keys))[:most_pairs])]

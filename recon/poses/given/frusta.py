@@ -10,7 +10,7 @@ from recon.geometry import View, nearest_to_lines
 from recon.geometry.transforms import Array
 from recon.poses.sfm.pairs import Pair
 
-_GRID = 4  # sample pixels a side
+_GRID = 4  # sample pixels per side
 _DEPTHS = (0.5, 1.0, 2.0, 4.0)  # of the typical depth, which is a guess
 _MAX_ANGLE_DEG = 50.0  # between the rays to a place: SIFT rarely matches beyond
 _MIN_OVERLAP = 0.1

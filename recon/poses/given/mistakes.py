@@ -38,6 +38,14 @@ _QUARTER = (
 )
 _HALF = "They fit with the cameras upside down. Turn pictures or poses by half a turn about the optical axis."
 _ORDER = "They fit when the four numbers of each quaternion are read in the order {0}. Write them in the order that the format has."
+_TRANSPOSED = (
+    "They fit when each rotation is transposed: those of camera_from_world were given with the cameras' centres. Write those of "
+    "world_from_camera."
+)
+_CENTER = (
+    "They fit with other centres: the translations of camera_from_world were given beside the rotations of world_from_camera. "
+    "Write the cameras' centres, -R t."
+)
 _LEFT = "They fit when mirrored: coordinates of a left-handed program ({}). Export right-handed ones."
 _AHEAD = "They fit with cameras that look along their x axis: axes of a vehicle or a robot's body. Export those of the camera."
 _LATE = "They fit when each picture takes the pose of the {} one. Check that poses and pictures are in the same order."
@@ -58,6 +66,20 @@ def _reordered(poses: Array, order: list[int]) -> Array:
     return turned
 
 
+def _transposed(poses: Array) -> Array:
+    """Poses [n, 4, 4] with their rotations transposed and their centres as they are."""
+    turned = poses.copy()
+    turned[:, :3, :3] = poses[:, :3, :3].transpose(0, 2, 1)
+    return turned
+
+
+def _recentred(poses: Array) -> Array:
+    """Poses [n, 4, 4] whose last column t is that of the inverse: centres -R t."""
+    moved = poses.copy()
+    moved[:, :3, 3] = -np.einsum("nij,nj->ni", poses[:, :3, :3], poses[:, :3, 3])
+    return moved
+
+
 MISTAKES = (
     Mistake(_FLIPPED, lambda poses: poses @ _FLIP),
     Mistake(f"{_INVERTED}.", invert_rigid),
@@ -69,6 +91,10 @@ MISTAKES = (
     Mistake(_ORDER.format("x y z w"), lambda poses: _reordered(poses, _XYZW)),
     Mistake(_ORDER.format("w x y z"), lambda poses: invert_rigid(_reordered(invert_rigid(poses), _WXYZ))),
     Mistake(_ORDER.format("x y z w"), lambda poses: invert_rigid(_reordered(invert_rigid(poses), _XYZW))),
+    Mistake(_TRANSPOSED, _transposed),
+    Mistake(_TRANSPOSED, lambda poses: _transposed(poses @ _FLIP) @ _FLIP),  # of OpenGL axes
+    Mistake(_CENTER, _recentred),
+    Mistake(_CENTER, lambda poses: _recentred(poses @ _FLIP) @ _FLIP),
     Mistake(_LEFT.format("Unity"), lambda poses: MIRROR @ poses @ MIRROR, is_mirrored=True),
     Mistake(_LEFT.format("Unreal"), lambda poses: MIRROR @ poses @ _UNREAL, is_mirrored=True),
     Mistake(_AHEAD, lambda poses: poses @ _BODY),

@@ -72,12 +72,13 @@ def find_points(
     seed: int,
     threads: int | None,
 ) -> GivenPoints:
-    """Match the pictures, check the poses against them (a warning says what looks wrong), triangulate.
+    """Match the pictures of `given`, check the poses against them (a warning says what looks wrong), triangulate.
 
     is_refined: first adjust the poses, and lenses where `intrinsics` says so; held-out pictures are then read too, but only to
     find their own poses against the finished points. Otherwise `at_most` so many pictures are used, evenly over the capture.
     Points that the data set brings stay; the model holds ours.
-    features: conf/poses; size and number of features are used.
+    features: conf/poses; size and number of features are used. scratch: a folder for files. seed: of all random numbers;
+    threads: None: all cores.
     """
     pycolmap.set_random_seed(seed)
     how: dict[str, Any] = {"features": features, "seed": seed, "threads": threads}

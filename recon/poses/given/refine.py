@@ -58,7 +58,8 @@ def refine(
 ) -> GivenMatches | None:
     """The same matches with the views at `places` adjusted; None, with a warning, when too little fits to adjust to.
 
-    error_px: how far matches are off now, in the median.
+    error_px: how far matches are off now, in the median. intrinsics: whether lenses are adjusted too. scratch: a folder for files.
+    seed: of all random numbers; threads: None: all cores.
     """
     current = matches
     for limit_px in np.geomspace(max(_LOOSE * error_px, MAX_ERROR_PX), MAX_ERROR_PX, _ROUNDS):

@@ -25,7 +25,8 @@ def triangulate(
 ) -> pycolmap.Reconstruction:
     """A model of the views at `places`, exactly as they are posed, with the points that their matches agree on.
 
-    max_error_px: of a point in each of its pictures. Views at other places play no part.
+    max_error_px: of a point in each of its pictures. Views at other places play no part. scratch: a folder for files.
+    seed: of all random numbers; threads: None: all cores.
     """
     options = pycolmap.IncrementalPipelineOptions()
     options.random_seed = seed

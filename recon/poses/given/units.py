@@ -32,7 +32,7 @@ class _Size(NamedTuple):
 
     reach: float  # largest distance of a camera from their median
     step: float  # between neighbours, median
-    speed: float | None  # units a second, median; None without times
+    speed: float | None  # units per second, median; None without times
 
 
 def settled_unit(found: GivenPoints | None, given: Reconstruction, format: str, unit_m: float | None) -> float | None:

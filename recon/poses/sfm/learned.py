@@ -39,7 +39,13 @@ def extract_and_match(
     detect_fn: Detector,
     threads: int | None,
 ) -> None:
-    """Make `database`: the features of every frame in `folder`, and the matches of `pairs` that one motion explains."""
+    """Make `database`: the features of every frame in `folder`, and the matches of `pairs` that one motion explains.
+
+    Args:
+        pairs: places in the order of `frames`.
+        settings: how many features at which size; detect_fn: finds them in one frame.
+        threads: of the verification; None: all cores.
+    """
     register(database, folder, frames)
     with pycolmap.Database.open(database) as opened:
         by_name = {image.name: image.image_id for image in opened.read_all_images()}

@@ -11,9 +11,8 @@ from recon.formats.frame_set import FrameSet
 
 Models = list[pycolmap.Reconstruction]
 
-_QUICK_TRACKS = (
-    500  # a frame, for the global mapper; enough to compare poses, and with texture that repeats too few to keep them
-)
+# A frame, for the global mapper; enough to compare poses, and with texture that repeats too few to keep them
+_QUICK_TRACKS = 500
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ def map_incrementally(
     options.ba_refine_focal_length, options.ba_refine_extra_params = given.is_focal_free, given.is_lens_free
     options.ba_refine_sensor_from_rig = False  # rigs are given, not estimated
     options.multiple_models = start is None
-    # Frames are posed from points. From matches alone COLMAP takes seconds a frame, and believes the false ones: with the
+    # Frames are posed from points. From matches alone COLMAP takes seconds per frame, and believes the false ones: with the
     # relaxed rung's it joined the two halves of a capture with a gap, 0.7 m off in a room of 6 m.
     options.structure_less_registration_fallback = False
     # The final adjustment is ours (polish); on the way half as many and half as exact ones serve as well.

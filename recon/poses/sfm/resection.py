@@ -10,7 +10,7 @@ import pycolmap
 
 from recon.geometry.transforms import Array
 
-_MOST = 500  # points a camera: the sums need no more
+_MOST = 500  # points per camera: the sums need no more
 _FEWEST = 6  # points of a camera that says anything
 
 

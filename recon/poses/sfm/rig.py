@@ -57,10 +57,10 @@ def rig_pairs(
     neighbours: int,
     seed: int,
 ) -> list[tuple[int, int]]:
-    """Pairs of views to match, as places in the order of capture.
+    """Pairs of views to match, as places in the order of capture of `frames`, whose features the `database` holds.
 
     kind: "sequential" takes each moment with the `overlap` next ones, and the `neighbours` most similar views further
-    away; "exhaustive" all moments with each other; "retrieval" only the similar views.
+    away; "exhaustive" all moments with each other; "retrieval" only the similar views. seed: of the search for similar views.
     """
     moments = frames.moments()
     n = len(moments)

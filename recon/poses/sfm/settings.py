@@ -10,7 +10,7 @@ from recon.settings import between
 
 @dataclass(frozen=True)
 class MatchSettings:
-    """Those that decide which features are found and which frames are matched."""
+    """The settings that decide which features are found and which frames are matched."""
 
     image_size: Annotated[int, between(64, 65536)] | None
     max_features: Annotated[int, between(16, 1_000_000)] | None

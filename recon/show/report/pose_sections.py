@@ -116,7 +116,7 @@ def _map_note(reconstruction: Reconstruction, weak: Sequence[str], lost: Mapping
 
 
 def _attempts(attempts: Sequence[Mapping[str, Any]]) -> str:
-    """One line an attempt, in the order they were made; columns as the stage wrote them."""
+    """One line per attempt, in the order they were made; columns as the stage wrote them."""
     keys = list(dict.fromkeys(key for attempt in attempts for key in attempt))
     return table([[a.get(key) for key in keys] for a in attempts], [k.replace("_", " ") for k in keys]) if keys else ""
 

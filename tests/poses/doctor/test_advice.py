@@ -15,14 +15,22 @@ from tests.poses.doctor.findings import chain_matching, findings, frame_images, 
 N = 24
 
 
-def advice(f: Findings, coverage: Coverage | None = None, failure: str | None = None) -> tuple[Advice, ...]:
+def advice(
+    f: Findings, coverage: Coverage | None = None, failure: str | None = None, doubts: tuple[str, ...] = ()
+) -> tuple[Advice, ...]:
     frames = frame_images(len(f.sharpness), is_video=f.is_video)
-    return give_advice(f, find_stretches(f), frames, coverage=coverage, unit="m", failure=failure)
+    return give_advice(f, find_stretches(f), frames, coverage=coverage, unit="m", failure=failure, doubts=doubts)
 
 
 def test_a_good_capture_is_told_so_and_nothing_else() -> None:
     (only,) = advice(findings(walk_model(N)))
     assert only.severity == "good" and "all 24 frames" in only.text and "nothing to change" in only.text
+
+
+def test_a_model_that_fits_badly_is_not_called_good() -> None:
+    """A lens that zoomed leaves all frames posed, and all of them wrong."""
+    (only,) = advice(findings(walk_model(N)), doubts=("points are 0.6 px off",))
+    assert only.severity == "problem" and "points are 0.6 px off. Usual reasons: the lens zoomed" in only.text
 
 
 def test_a_lost_stretch_is_named_by_frames_times_cause_and_remedy() -> None:

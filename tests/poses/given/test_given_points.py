@@ -52,6 +52,7 @@ SETTINGS: dict[str, Any] = {
     "threads": 2,
 }
 FLIP = np.diag([1.0, -1.0, -1.0, 1.0])
+IN_TURN = np.pad(np.ones((3, 3), bool), (0, 1))  # the part of a pose that is its rotation
 UNREAL = np.array([[0.0, 0, 1, 0], [1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1]])  # its camera axes from ours
 BODY = np.array([[0.0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
 
@@ -274,6 +275,9 @@ def test_exact_poses_raise_no_alarm(matches: GivenMatches) -> None:
         (lambda p: np.diag([1.0, 1, -1, 1]) @ p @ np.diag([1.0, -1, 1, 1]), "left-handed program (Unity)"),
         (lambda p: np.diag([1.0, -1, 1, 1]) @ p @ np.linalg.inv(UNREAL), "left-handed program (Unreal)"),
         (lambda p: p @ np.linalg.inv(BODY), "look along their x axis"),
+        (lambda p: np.where(IN_TURN, p.transpose(0, 2, 1), p), "each rotation is transposed"),
+        (lambda p: np.where(IN_TURN, (p @ FLIP).transpose(0, 2, 1), p) @ FLIP, "each rotation is transposed"),
+        (lambda p: np.where(IN_TURN, p, invert_rigid(p)), "other centres"),
         (lambda p: p @ np.array([[0, -1, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1.0]]), "quarter"),
         (lambda p: p @ np.diag([-1.0, -1, 1, 1]), "upside down"),
         (lambda p: np.roll(p, 1, axis=0), "pose of the next one"),

@@ -204,7 +204,7 @@ def _nothing_found(settings: ScaleSettings, name: str, refused: Sequence[object]
     why = f" Seen, but of no use: {'; '.join(str(reason) for reason in refused[:4])}." if refused else ""
     return (
         f"scale.marker_m={settings.marker_m:g}: no marker of {tried} is seen well in {_MIN_VIEWS} pictures.{why} Lay the "
-        "printed sheet flat in view, film it from several sides at 30 pixels a side or more, set "
+        "printed sheet flat in view, film it from several sides at 30 pixels per side or more, set "
         "scale.marker_dictionary, or set scale.marker_m=null."
     )
 
