@@ -50,7 +50,7 @@ class Motion:
 
 
 # Counted for a frame that cannot be tracked although it looks different (cut, whip pan, noise).
-_LOST = Motion(parallax=0.05, turnover=0.2)
+LOST = Motion(parallax=0.05, turnover=0.2)
 
 
 class MotionMeter:
@@ -79,7 +79,7 @@ class MotionMeter:
             )
             self._motion = self._motion.at_least(self._motion_at_anchor + since_anchor)
         elif np.abs(gray.astype(np.int16) - self._previous).mean() > _SAME:
-            self._motion += _LOST
+            self._motion += LOST
         self._previous = gray
         few_left = len(self._survivors) < _MIN_SURVIVORS * len(self._displacements)
         if not is_tracked or few_left or is_far:

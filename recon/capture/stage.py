@@ -10,6 +10,7 @@ import numpy as np
 from recon.capture.mask_files import mask_folder
 from recon.capture.mask_function import MaskFn, load_mask_fn
 from recon.capture.masks import write_masks
+from recon.capture.notes import CUT
 from recon.capture.panorama import WHOLE_QUALITY, count_panoramas, cut_views, find_projection
 from recon.capture.photos import capture_photos
 from recon.capture.records import MIN_VIEWS, count_reasons
@@ -54,6 +55,7 @@ def capture_frames(workspace: Workspace, *, settings: CaptureSettings) -> Path:
         else:
             capture = _capture(source, kind, folder, settings, function)
         _report(capture)
+        _warn_of_cuts(capture)
         _warn_of_gaps(capture)
         write_frames_json(folder / workspace.frames_json.name, capture)
         run.metrics = _metrics(capture, run.seconds)
@@ -151,6 +153,17 @@ def _report(capture: Capture) -> None:
         + (f"; dropped {dropped}" if dropped else "")
         + (f"; noted {noted}" if noted else "")
     )
+
+
+def _warn_of_cuts(capture: Capture) -> None:
+    """Takes of different places cannot become one scene, and trying takes minutes."""
+    times = [frame.time_s for frame in capture.frames if CUT in frame.notes and frame.time_s is not None]
+    if times:
+        told = ", ".join(f"{time_s:.1f} s" for time_s in times[:4])
+        warn(
+            f"the film is cut at {told}{', ...' if len(times) > 4 else ''}: takes that do not show the same place cannot become "
+            "one scene. Give one of them"
+        )
 
 
 def _warn_of_gaps(capture: Capture) -> None:

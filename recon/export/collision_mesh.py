@@ -3,9 +3,12 @@
 import numpy as np
 from scipy import sparse
 
+from recon.console import warn
 from recon.formats.open3d_import import import_open3d
 from recon.geometry.mesh import TriangleMesh
 from recon.surface import Surface
+
+_MOST_PIECES = 2000  # connected ones: a scan has some hundreds
 
 
 def simplified(mesh: TriangleMesh, *, deviation: float, max_faces: int) -> TriangleMesh:
@@ -29,7 +32,10 @@ def simplified(mesh: TriangleMesh, *, deviation: float, max_faces: int) -> Trian
 
 
 def clean_mesh(mesh: TriangleMesh, *, smallest: float) -> TriangleMesh:
-    """Without colours, duplicate vertices and faces, degenerate faces, and pieces whose extent is under `smallest`."""
+    """Without colours, duplicate vertices and faces, degenerate faces, and pieces whose extent is under `smallest`.
+
+    Of more than two thousand pieces those with the largest surface are kept, with a warning: the others are crumbs.
+    """
     o3d = import_open3d()
     finite = np.asarray(np.isfinite(mesh.vertices).all(axis=1))
     faces = mesh.faces[finite[mesh.faces].all(1)]
@@ -47,7 +53,16 @@ def clean_mesh(mesh: TriangleMesh, *, smallest: float) -> TriangleMesh:
     corners = vertices[faces]
     np.minimum.at(low, piece, corners.min(1))
     np.maximum.at(high, piece, corners.max(1))
-    return _compact(vertices, faces[(np.linalg.norm(high - low, axis=1) >= smallest)[piece]])
+    is_kept = np.linalg.norm(high - low, axis=1) >= smallest
+    if is_kept.sum() > _MOST_PIECES:
+        areas = np.bincount(piece, TriangleMesh(vertices, faces.astype(np.int32)).face_areas)
+        largest = np.argsort(-np.where(is_kept, areas, -1), kind="stable")[:_MOST_PIECES]
+        warn(
+            f"the mesh is in {is_kept.sum()} pieces: contact geometry and things are made from the {_MOST_PIECES} largest. "
+            "A better mesh has fewer: train longer."
+        )
+        is_kept = np.isin(np.arange(len(areas)), largest)
+    return _compact(vertices, faces[is_kept[piece]])
 
 
 def welded(mesh: TriangleMesh, tolerance: float) -> TriangleMesh:

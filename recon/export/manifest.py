@@ -15,7 +15,7 @@ from recon.geometry.reconstruction import Reconstruction
 from recon.geometry.transforms import Array
 from recon.workspace import write_json
 
-FORMAT, VERSION = "recon-world", 2
+FORMAT, VERSION = "recon-world", 3
 _NOT_SEALED = {"manifest.json", "stage.json"}  # itself, and the run's own note that the stage finished
 UNKNOWN_SCALE = (
     "The scale of this capture is unknown. Simulators read one unit as one metre, which is a convention here and "

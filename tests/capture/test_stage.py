@@ -17,7 +17,7 @@ from recon.capture.photos import ordered_names
 from recon.errors import UserError
 from recon.formats import images
 from recon.formats.video_writing import write_video
-from recon.workspace import Workspace, read_metrics
+from recon.workspace import Workspace, read_metrics, stage_warnings
 from tests.stages import capture_frames
 
 H, W = 90, 160
@@ -437,6 +437,15 @@ def test_tripod_video(workspace: Workspace, tmp_path: Path, views: list[np.ndarr
 def test_a_film_of_nothing(workspace: Workspace, tmp_path: Path, level: int, word: str) -> None:
     clip = write_video(tmp_path / "cap.mp4", [np.full((H, W, 3), level, np.uint8)] * 20, fps=10)
     refused(workspace, clip, f"are {word} all over")
+
+
+def test_a_cut_to_another_place_is_warned_of(workspace: Workspace, tmp_path: Path, texture: np.ndarray) -> None:
+    first = [np.ascontiguousarray(texture[40 : 40 + H, i : i + W]) for i in range(30)]
+    second = [np.ascontiguousarray(255 - texture[100 : 100 + H, 300 + i : 300 + i + W]) for i in range(30)]
+    clip = write_video(tmp_path / "takes.mp4", [*first, *second], fps=20, crf=6)
+    frames = capture(workspace, clip)["frames"]
+    assert [i for i, frame in enumerate(frames) if "cut" in frame["notes"]] == [30]
+    assert any("the film is cut at 1.5 s" in line for line in stage_warnings(workspace)["frames"])
 
 
 def test_unknown_suffix(workspace: Workspace, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from rooms import room, workspace_of
 
+from recon.console import take_warnings
 from recon.errors import UserError
 from recon.export import export_world
 from recon.export.settings import ExportSettings
@@ -25,10 +26,10 @@ def plain() -> TriangleMesh:
     return TriangleMesh(mesh.vertices, mesh.faces)
 
 
-def crumbs(n: int) -> TriangleMesh:
-    """Separate triangles of a centimetre in a room's volume."""
+def crumbs(n: int, *, size: float = 0.01) -> TriangleMesh:
+    """Separate triangles of a size, in metres, in a room's volume."""
     random = np.random.default_rng(0)
-    corners = random.uniform(-2, 2, (n, 1, 3)) + random.normal(0, 0.004, (n, 3, 3))
+    corners = random.uniform(-2, 2, (n, 1, 3)) + random.normal(0, 0.4 * size, (n, 3, 3))
     return TriangleMesh(corners.reshape(-1, 3), np.arange(3 * n, dtype=np.int32).reshape(-1, 3))
 
 
@@ -67,6 +68,17 @@ def test_crumbs_in_the_air_of_a_room_cost_no_parts(tmp_path: Path) -> None:
         export_world(workspace, reconstruction=METRIC, settings=SETTINGS)
         counts.append(json.loads((workspace.world / "manifest.json").read_text())["collision"]["n_parts"])
     assert counts[1] == counts[0]
+
+
+def test_more_large_crumbs_than_anybody_needs_are_a_clean_package_that_says_so(tmp_path: Path) -> None:
+    workspace = workspace_of(tmp_path / "run", crumbs(6000, size=0.06))
+    take_warnings()
+    export_world(workspace, reconstruction=METRIC, settings=SETTINGS)
+    stage = json.loads((workspace.world / "stage.json").read_text())
+    assert any("pieces" in warning and "2000 largest" in warning for warning in stage["warnings"])
+    manifest = json.loads((workspace.world / "manifest.json").read_text())
+    assert 0 < manifest["collision"]["n_parts"] <= SETTINGS.max_parts
+    assert len(read_obj(workspace.world / "assets/visual.obj").faces) == 6000  # what is seen is kept
 
 
 def test_utm_coordinates_keep_their_millimetres_in_a_folder_with_a_name(tmp_path: Path) -> None:

@@ -94,8 +94,9 @@ def _solid(hulls: list[TriangleMesh]) -> tuple[float, Array, Array]:
     cells = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3)
     is_inside = np.zeros(len(cells), bool)
     for hull in hulls:
+        near = np.flatnonzero(((cells >= hull.vertices.min(0)) & (cells <= hull.vertices.max(0))).all(1) & ~is_inside)
         planes = ConvexHull(hull.vertices).equations
-        is_inside |= (cells @ planes[:, :3].T + planes[:, 3]).max(1) <= 0
+        is_inside[near] = (cells[near] @ planes[:, :3].T + planes[:, 3]).max(1) <= 0
     inside = cells[is_inside] if is_inside.any() else points
     volume = max(len(cells[is_inside]), 1) * cell**3
     centre = inside.mean(0)

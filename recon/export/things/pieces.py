@@ -65,7 +65,11 @@ def find_pieces(mesh: TriangleMesh, planes: Sequence[Slab], *, tolerance: float)
     largest = _LARGEST * float(np.ptp(floor.view.centres(floor.solid), axis=0).max())
     pieces: list[Piece] = []
     loose: list[tuple[str, np.ndarray]] = []
+    areas = cut.mesh.face_areas
     for faces in pieces_of(welded_faces(cut.mesh, tolerance), np.flatnonzero(is_free)):
+        if areas[faces].sum() < _LEAST_AREA * tolerance**2:
+            loose.append((CRUMB, faces))
+            continue
         closed, touches = _closed(cut.mesh, faces, planes, tolerance)
         fault = _fault(closed, touches, floor, tolerance, largest)
         if fault is None:
@@ -160,11 +164,16 @@ def _with_loose(
     pieces: list[Piece], mesh: TriangleMesh, loose: list[tuple[str, np.ndarray]], tolerance: float
 ) -> tuple[list[Piece], list[tuple[str, np.ndarray]]]:
     """The pieces, each with what lies about it and would hang in the air without it; and the rest of what is loose."""
+    if not pieces or not loose:
+        return pieces, loose
+    firsts = np.cumsum([0] + [len(faces) for _, faces in loose[:-1]])
+    corners = mesh.vertices[mesh.faces[np.concatenate([faces for _, faces in loose])]]
+    lows, highs = np.minimum.reduceat(corners.min(1), firsts), np.maximum.reduceat(corners.max(1), firsts)
     for number, piece in enumerate(pieces):
         low, high = piece.mesh.vertices.min(0) - _AROUND * tolerance, piece.mesh.vertices.max(0) + _AROUND * tolerance
-        corners = [mesh.vertices[mesh.faces[faces]].reshape(-1, 3) for _, faces in loose]
-        is_mine = [bool((c >= low).all() and (c <= high).all()) for c in corners]
+        is_mine = (lows >= low).all(1) & (highs <= high).all(1)
         mine = [faces for (_, faces), is_it in zip(loose, is_mine, strict=True) if is_it]
+        lows, highs = lows[~is_mine], highs[~is_mine]
         loose = [each for each, is_it in zip(loose, is_mine, strict=True) if not is_it]
         if mine:
             whole = joined_alike(piece.mesh, chosen(mesh, np.concatenate(mine)))
