@@ -95,21 +95,22 @@ def chance_of_error(agreeing: NDArray[np.uint8], costs: Floats, near: Floats, fa
 def coherence(view: StereoView, planes: Floats, step: int) -> Floats:
     """Of each pixel [h, w]: the share of the pixels round it whose depth lies on its own plane [h, w, 3].
 
-    Asked are those on a grid of `step` pixels, two to every side.
+    Asked are those on a grid of `step` pixels, two to every side, inside the picture.
     """
     reach = 2 * step
     fx, fy = view.intrinsics[:2]
     inverse = np.maximum(np.einsum("hwc,hwc->hw", planes, view.rays()), 1e-9)
     h, w = inverse.shape
-    padded = np.pad(inverse, reach, mode="edge")
+    padded = np.pad(inverse, reach)
     offsets = range(-reach, reach + 1, step)
-    count = np.zeros((h, w), np.float32)
+    on_plane, asked = np.zeros((h, w), np.float32), np.zeros((h, w), np.float32)
     for dy in offsets:
         for dx in offsets:
             theirs = padded[reach + dy :, reach + dx :][:h, :w]
             expected = inverse + planes[..., 0] * np.float32(dx / fx) + planes[..., 1] * np.float32(dy / fy)
-            count += np.abs(expected - theirs) < COHERENT * theirs
-    return np.asarray((count - 1) / (len(offsets) ** 2 - 1), np.float32)  # all but the pixel itself
+            on_plane += np.abs(expected - theirs) < COHERENT * theirs
+            asked += theirs > 0
+    return np.asarray((on_plane - 1) / np.maximum(asked - 1, 1), np.float32)  # all but the pixel itself
 
 
 def _normals(state: Hypotheses, world_from_camera: Array) -> NDArray[np.float16]:

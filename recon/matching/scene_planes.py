@@ -27,8 +27,8 @@ TURNED_REACH, TURNED_BEYOND = 0.1, 3.0
 EDGE_PLANES = 2  # a side of a direction
 EDGE_CONTRAST = 2.0
 BEYOND = 0.05  # share of all matter that may lie behind such a plane: walls and ceilings are the last thing
-SHELL_MATTER, SHELL_BEHIND = 0.005, 0.03  # a shell: such a share of all matter at least on it, such a share at most behind
-SHELL_RATIO = 0.5  # of its own matter, at most, behind a shell
+SHELL_MATTER = 0.005  # share of all matter, at least, on a shell
+SHELL_BEHIND, SHELL_RATIO = 0.03, 0.5  # of all matter, and of its own, at most, behind it
 N_CANDIDATES, N_VOTERS = 256, 12_000
 
 
