@@ -31,6 +31,7 @@ SETTINGS: dict[str, Any] = {
     "focal_px": None,
     "retry_below": 0.9,
     "min_registered": 0.6,
+    "dense": False,
     "seed": 0,
     "threads": 2,
     "scale": SCALE,

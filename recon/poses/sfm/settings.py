@@ -36,6 +36,7 @@ class PoseSettings(MatchSettings):
     focal_px: Annotated[float, between(16, 1_000_000)] | None
     retry_below: Annotated[float, between(0, 1)]
     min_registered: Annotated[float, between(0, 1)]
+    dense: bool
 
     def __post_init__(self) -> None:
         if self.camera_model not in ("auto", *LENS_MODELS):

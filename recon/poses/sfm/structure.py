@@ -19,6 +19,7 @@ from recon.errors import UserError
 from recon.formats.frame_set import FrameSet
 from recon.poses.sfm import diagnosis
 from recon.poses.sfm.colmap_log import colmap_log
+from recon.poses.sfm.dense import adjust_densely
 from recon.poses.sfm.focal import FACTORS, is_focal_told
 from recon.poses.sfm.ladder import Ladder, Mapped
 from recon.poses.sfm.pairs import way_of
@@ -121,6 +122,8 @@ def _reconstruct(
     write_json(scratch / ATTEMPTS, ladder.report())
     _accept(mapped, frames, statistics, settings.min_registered, lacks_learned=ladder.matching.lacks_learned)
     assert mapped is not None  # _accept raised otherwise
+    if settings.dense:
+        adjust_densely(mapped.model, frames, images=workspace.frames, scratch=scratch, seed=seed)
     report = {
         **{name: value for name, value in asdict(mapped.quality).items() if name != "problems"},
         "problems": list(mapped.quality.problems),

@@ -28,6 +28,7 @@ SETTINGS = default_settings(
     retrieval_neighbours=1,
     camera_model="SIMPLE_RADIAL",
     retry_below=0.9,
+    dense=False,
 )
 
 
