@@ -27,7 +27,8 @@ TURNED_REACH, TURNED_BEYOND = 0.1, 3.0
 EDGE_PLANES = 2  # a side of a direction
 EDGE_CONTRAST = 2.0
 BEYOND = 0.05  # share of all matter that may lie behind such a plane: walls and ceilings are the last thing
-SHELL_VOXELS, SHELL_BEHIND = 250, 0.03  # a shell: so much matter at least on it, such a share of all at most behind
+SHELL_MATTER = 0.005  # share of all matter, at least, on a shell
+SHELL_BEHIND, SHELL_RATIO = 0.03, 0.5  # of all matter, and of its own, at most, behind it
 N_CANDIDATES, N_VOTERS = 256, 12_000
 
 
@@ -64,10 +65,11 @@ def find_planes(voxels: Voxels, cameras: Array, *, typical_depth: float, seed: i
 
 
 def _is_shell(normal: Array, matter: Voxels, voxels: Voxels, thickness: float) -> bool:
-    """Whether the plane is large and next to no matter lies behind it."""
+    """Whether enough matter lies on the plane, and next to none behind it."""
     offsets = voxels.positions @ normal
     behind = voxels.weights[offsets < np.median(matter.positions @ normal) - 2 * thickness].sum()
-    return bool(matter.weights.sum() >= SHELL_VOXELS and behind <= SHELL_BEHIND * voxels.weights.sum())
+    every, own = voxels.weights.sum(), matter.weights.sum()
+    return bool(own >= SHELL_MATTER * every and behind <= min(SHELL_BEHIND * every, SHELL_RATIO * own))
 
 
 def _edge_planes(

@@ -17,6 +17,6 @@ class MatchingSettings:
     min_agreeing: Annotated[int, between(1, 16)]
     agreement_px: Annotated[float, above(0, up_to=100)]
     agreement: Annotated[float, above(0, up_to=1)]
-    max_cost: Annotated[float, above(0, up_to=2)]
+    max_doubt: Annotated[float, above(0, up_to=1)]
     sky: bool
     planes: bool

@@ -1,7 +1,7 @@
 """The matching stage: poses/ and the training pictures -> matching/, depth and normal of every pixel that is sure enough."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -106,14 +106,16 @@ def _match(
     with progress("matching", n_sweeps(pictures)) as bar:
         matches = match_pictures(pictures, scene, sources, depth_ranges(views, scene), scratch, seed=seed, bar=bar)
     neighbours = choose_sources(views, scene, settings.neighbours)
-    confirmed = Shelf.of(scratch / "confirmed", confirm(matches, pictures, neighbours, settings))
+    supported = Shelf.of(scratch / "supported", confirm(matches, pictures, neighbours, settings))
     matches.clear()
+    confirmed = Shelf.of(scratch / "confirmed", (known.surer_than(1 - settings.max_doubt) for known in supported))
     skies = Shelf.of(scratch / "sky", _skies(pictures, confirmed, neighbours, scratch, settings, reconstruction))
     on_ground = (known.without(sky) for known, sky in zip(confirmed, skies, strict=True))
     confirmed = Shelf.of(scratch / "below_sky", on_ground)
     filled: Iterator[PlaneDepths] = (PlaneDepths.nothing(picture.camera.size_hw) for picture in pictures)
     if settings.planes:
-        filled = _filled(pictures, matches.views, confirmed, skies, scene, scratch, seed)
+        hints = (known.without(sky) for known, sky in zip(supported, skies, strict=True))
+        filled = _filled(pictures, matches.views, confirmed, hints, skies, scene, scratch, seed)
     yield from map(_matched_view, pictures, confirmed, filled, skies)
 
 
@@ -121,16 +123,17 @@ def _filled(
     pictures: Sequence[Picture],
     views: Sequence[StereoView],
     confirmed: Sequence[Confirmed],
+    hints: Iterable[Confirmed],
     skies: Sequence[NDArray[np.bool_]],
     scene: SparseScene,
     scratch: Path,
     seed: int,
 ) -> Iterator[PlaneDepths]:
-    """Planes where nothing is confirmed."""
+    """Planes where nothing is confirmed; they are found by `hints`, which hold what is less sure too."""
     cameras = [picture.view for picture in pictures]
     depth = typical_depth(cameras, scene)
     centers = np.stack([view.world_from_camera[:3, 3] for view in cameras])
-    voxels = oriented_voxels(pictures, confirmed, VOXEL * depth)
+    voxels = oriented_voxels(pictures, hints, VOXEL * depth)
     planes = find_planes(voxels, centers, typical_depth=depth, seed=seed)
     lines = list(sight_lines(pictures, confirmed, skies, far=FAR * depth))
     planes = opened(planes, lines, THICKNESS * depth)

@@ -1,6 +1,6 @@
 """Confirmed depths of all views as oriented voxels, so that each piece of matter counts once, however many views saw it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,7 +27,7 @@ class Voxels:
         return Voxels(self.positions[keep], self.normals[keep], self.weights[keep])
 
 
-def oriented_voxels(pictures: Sequence[Picture], confirmed: Sequence[Confirmed], side: float) -> Voxels:
+def oriented_voxels(pictures: Sequence[Picture], confirmed: Iterable[Confirmed], side: float) -> Voxels:
     """Mean position and normal of the confirmed pixels in every voxel of `side` that several of them fall into."""
     parts, n_merged = [_merged(np.zeros((0, 3), np.int32), np.zeros((0, 6)), np.zeros(0))], 0
     for picture, known in zip(pictures, confirmed, strict=True):
