@@ -26,7 +26,7 @@ from recon.mesh.depth_maps import DepthMap
 from recon.mesh.plane_filling import Filling
 
 FACTORS = {
-    Evidence.SENSOR: 0.65,
+    Evidence.SENSOR: 0.35,
     Evidence.MATCHED: 0.65,
     Evidence.PLANE: 0.65,
     Evidence.SEEN: 2.0,

@@ -87,8 +87,9 @@ def _sensor_files(workspace: Workspace, reconstruction: Reconstruction, settings
 
 
 def _sensor_views(reconstruction: Reconstruction) -> list[SensorView]:
-    """Sensor depth of the training pictures, in world units."""
-    return sensor_views(reconstruction, lines_of_sight(reconstruction), stage="mesh")
+    """Sensor depth of the training pictures, in world units and in the order of `training_views`."""
+    found = sensor_views(reconstruction, lines_of_sight(reconstruction), stage="mesh")
+    return sorted(found, key=lambda sensor: sensor.view.name)
 
 
 def _write(
