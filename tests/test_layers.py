@@ -23,7 +23,7 @@ BELOW = {
     "field": {"geometry", "kernels", "pixels", "render"},
     "score": {"geometry", "formats", "surface", "render"},
     "train": {"geometry", "formats", "kernels", "pixels", "field", "render", "score"},
-    "mesh": {"geometry", "formats", "kernels", "surface", "render", "score"},
+    "mesh": {"geometry", "formats", "kernels", "pixels", "surface", "render", "score"},
     "export": {"geometry", "formats", "surface"},
     "show": {"geometry", "formats", "render"},
     "bench": {"geometry", "formats", "kernels", "synthetic", "pixels", "field", "render", "train"},

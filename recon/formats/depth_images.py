@@ -15,7 +15,7 @@ Depth is along camera z and covers the whole picture, at a size of its own. 0, 6
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -62,6 +62,12 @@ def find_depth(view: View) -> DepthFile | None:
     """The depth of the picture of `view`; None where it has none."""
     view = _as_filmed(view)
     return next((file for layout in _LAYOUTS if (file := layout(view)) is not None), None)
+
+
+def depth_files(views: Iterable[View]) -> list[Path]:
+    """All files that the depth of some pictures comes from."""
+    found = [file for view in views if (file := find_depth(view)) is not None]
+    return [path for file in found for path in (file.path, file.confidence) if path is not None]
 
 
 def read_depth(file: DepthFile) -> DepthImage:
@@ -205,8 +211,8 @@ def _lzfse(path: Path) -> bytes:
         import liblzfse
     except ImportError as error:
         raise UserError(
-            f"{path}: Record3D compresses depth with LZFSE. `pip install pyliblzfse` to read it, or train without depth: "
-            "train.sensor_depth=false"
+            f"{path}: Record3D compresses depth with LZFSE. `pip install pyliblzfse` to read it, or go without depth: "
+            "train.sensor_depth=false mesh.sensor_depth=false"
         ) from error
     try:
         return liblzfse.decompress(read_bytes(path, at_most=_MAX_BYTES))

@@ -15,6 +15,7 @@ class Evidence(IntEnum):
     SEEN = 2  # the radiance field shows it, and several views agree
     PLANE = 3  # the pictures are blank here; a plane of the scene passes through
     MATCHED = 4  # matched between pictures
+    SENSOR = 5  # measured by a depth sensor
 
 
 @dataclass(frozen=True)
@@ -30,5 +31,5 @@ class FaceEvidence:
 
     @property
     def is_confirmed(self) -> NDArray[np.bool_]:
-        """[f] matched between pictures, or on a plane that pictures show."""
+        """[f] measured, matched between pictures, or on a plane that pictures show."""
         return self.evidence >= Evidence.PLANE

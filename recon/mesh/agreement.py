@@ -50,10 +50,15 @@ def vote(positions: Array, view: DepthMap, *, tolerance: float, margin: float = 
 class Looked:
     """What one map has where n positions fall in it."""
 
-    depth: Array  # [n] of the positions along camera z
+    local: Array  # [n, 3] the positions in the camera frame
     map_depth: NDArray[np.float32]  # [n] of the map there; 0: unknown, or outside
     is_free: NDArray[np.bool_]  # [n] the map looks through to the far end
     pixel: NDArray[np.int64]  # [n] flat index into the map; 0 outside
+
+    @property
+    def depth(self) -> Array:
+        """[n] of the positions along camera z."""
+        return self.local[:, 2]
 
 
 def look_up(positions: Array, view: DepthMap) -> Looked:
@@ -63,7 +68,7 @@ def look_up(positions: Array, view: DepthMap) -> Looked:
     x, y, inside = pixels_of(camera, local)
     pixel = np.where(inside, np.floor(y) * w + np.floor(x), 0).astype(np.int64)
     map_depth = np.where(inside, view.depth.reshape(-1)[pixel], 0).astype(np.float32)
-    return Looked(local[:, 2], map_depth, inside & view.is_free.reshape(-1)[pixel], pixel)
+    return Looked(local, map_depth, inside & view.is_free.reshape(-1)[pixel], pixel)
 
 
 def keep_agreed(
@@ -92,10 +97,47 @@ def keep_agreed(
     return kept
 
 
+def drop_outvoted(
+    maps: Sequence[DepthMap], judges: Sequence[DepthMap], *, n_neighbours: int, tolerance: float
+) -> list[DepthMap]:
+    """The maps without the pixels that more of the judges, their best neighbours, contradict than confirm.
+
+    `tolerance`, of the depth, is how far from a judge's surface is another place.
+    """
+    kept = []
+    for view in maps:
+        positions = view.points()
+        votes = no_votes(len(positions))
+        for j in _best(view.points(step=12), judges, n_neighbours):
+            votes = votes + _vote_of_planes(positions, view, judges[j], tolerance=tolerance)
+        depth = view.depth.copy()
+        depth[depth > 0] *= votes.contradicting <= votes.agreeing
+        kept.append(replace(view, depth=depth))
+    return kept
+
+
+def _vote_of_planes(positions: Array, view: DepthMap, judge: DepthMap, *, tolerance: float) -> Votes:
+    """Votes of a judge on positions [n, 3] that `view` sees, by their heights over its pixels' planes: at a grazing angle depth
+    changes much from pixel to pixel. From the same place, what lies behind its surface is as wrong as what lies before it."""
+    seen = look_up(positions, judge)
+    rays, normals = (a.reshape(-1, 3)[seen.pixel] for a in (judge.camera_rays, judge.unit_normals))
+    height = (normals * (seen.local - rays * seen.map_depth[:, None])).sum(-1)
+    known, allowed = seen.map_depth > 0, tolerance * seen.depth
+    is_hidden = (height < -allowed) & np.array_equal(
+        view.viewpoint.world_from_camera, judge.viewpoint.world_from_camera
+    )
+    agreeing, contradicting = known & (np.abs(height) <= allowed), known & ((height > allowed) | is_hidden)
+    return Votes(agreeing.astype(np.int32), contradicting.astype(np.int32))
+
+
 def _neighbours(maps: Sequence[DepthMap], i: int, n: int) -> list[int]:
     """The n maps that see most of map i's surface (by a sparse sample of it)."""
-    sample = maps[i].points(step=12)
-    overlap = np.array([_n_seen(sample, view) if j != i else -1 for j, view in enumerate(maps)])
+    return [j if j < i else j + 1 for j in _best(maps[i].points(step=12), [*maps[:i], *maps[i + 1 :]], n)]
+
+
+def _best(sample: Array, maps: Sequence[DepthMap], n: int) -> list[int]:
+    """The n maps that see most of a surface, by a sparse sample [m, 3] of it."""
+    overlap = np.array([_n_seen(sample, view) for view in maps])
     best = np.argsort(-overlap, kind="stable")[:n]
     return [int(j) for j in best if overlap[j] > 0]
 

@@ -9,8 +9,8 @@ from recon.geometry import FaceEvidence, TriangleMesh
 from recon.mesh.atlas import SurfaceSamples, samples_on_faces
 from recon.mesh.photos import PhotoWithDepth, Projection, project
 
-# Of each `Evidence`: invented, filled, seen, plane, matched.
-_COLORS = np.array([[178, 24, 43], [244, 130, 60], [253, 219, 120], [70, 130, 200], [26, 140, 80]])
+# Of each `Evidence`: invented, filled, seen, plane, matched, sensor.
+_COLORS = np.array([[178, 24, 43], [244, 130, 60], [253, 219, 120], [70, 130, 200], [26, 140, 80], [0, 90, 50]])
 
 # Where a face is asked for: its middle, then near its corners (a large face may be hidden in its middle only).
 _MIDDLE = (1 / 3, 1 / 3)
@@ -75,7 +75,7 @@ def seen_fraction(mesh: TriangleMesh, n_seeing: NDArray[np.int64], *, min_views:
 
 
 def evidence_mesh(mesh: TriangleMesh, faces: FaceEvidence) -> TriangleMesh:
-    """The mesh coloured by how its faces are known (mean over a vertex's faces): red invented to green matched."""
+    """The mesh coloured by how its faces are known (mean over a vertex's faces): red invented to green matched or measured."""
     total, count = np.zeros((len(mesh.vertices), 3)), np.zeros((len(mesh.vertices), 1))
     of_face = _COLORS[faces.evidence]
     for corner in range(3):

@@ -1,7 +1,8 @@
 """How each face is known, and how far from the truth it may be: what the views say about it, counted.
 
-A face is *matched* where two views matched it between pictures, *by plane* where two views know it at all and a plane is
-among them, *seen* where the field shows it from two views, *filled* where a plane went on, else *invented*.
+A face is of a *sensor* where two views measured it, *matched* where two views matched it between
+pictures, *by plane* where two views know it at all and a plane is among them, *seen* where the field shows it from two views,
+*filled* where a plane went on, else *invented*.
 
 Its expected error is
 
@@ -25,6 +26,7 @@ from recon.mesh.depth_maps import DepthMap
 from recon.mesh.plane_filling import Filling
 
 FACTORS = {
+    Evidence.SENSOR: 0.35,
     Evidence.MATCHED: 0.65,
     Evidence.PLANE: 0.65,
     Evidence.SEEN: 2.0,
@@ -87,13 +89,17 @@ def _kinds(
     counts: NDArray[np.int32], middles: NDArray, fillings: Sequence[Filling], *, reach: float
 ) -> NDArray[np.uint8]:
     """The best evidence of each face [n] from how many views of each kind [kinds, n] agree with it."""
-    matched, planes, seen = (counts[kind] for kind in (Evidence.MATCHED, Evidence.PLANE, Evidence.SEEN))
+    matched, planes, seen, sensed = (
+        counts[kind] for kind in (Evidence.MATCHED, Evidence.PLANE, Evidence.SEEN, Evidence.SENSOR)
+    )
     kinds = np.full(len(middles), Evidence.INVENTED, np.uint8)
     for filling in fillings:
         over = np.abs(filling.plane.heights(middles)) < reach
         over[over] = filling.plane.holds(middles[over], filling.is_filled)
         kinds[over] = Evidence.FILLED
-    kinds[seen + planes + matched >= _MIN_VIEWS] = Evidence.SEEN
-    kinds[planes + matched >= _MIN_VIEWS] = Evidence.PLANE
-    kinds[(matched >= _MIN_VIEWS) & (matched >= planes)] = Evidence.MATCHED
+    sure = matched + sensed
+    kinds[seen + planes + sure >= _MIN_VIEWS] = Evidence.SEEN
+    kinds[planes + sure >= _MIN_VIEWS] = Evidence.PLANE
+    kinds[(sure >= _MIN_VIEWS) & (sure >= planes)] = Evidence.MATCHED
+    kinds[sensed >= _MIN_VIEWS] = Evidence.SENSOR
     return kinds

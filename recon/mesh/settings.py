@@ -19,6 +19,7 @@ class MeshSettings:
     matched_max_side: Annotated[int, between(16, 16384)]
     field_max_side: Annotated[int, between(16, 16384)]
     field_weight: Annotated[float, above(0, up_to=1)]
+    sensor_depth: bool
 
     # trusting a depth
     max_jump: Annotated[float, above(0, up_to=10)]

@@ -1,4 +1,4 @@
-"""The mesh stage: matched depths and field -> mesh/ with geometry, texture, evidence and pictures."""
+"""The mesh stage: matched depths, a sensor's, and the field -> mesh/ with geometry, texture, evidence and pictures."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recon.console import say, warn
+from recon.formats.depth_images import depth_files
 from recon.formats.face_evidence import write_face_evidence
 from recon.formats.images import write_image
 from recon.formats.matched_views import read_matched_views
@@ -24,6 +25,7 @@ from recon.mesh.texture import Painter, SurfaceColorFn, bake, field_paint, make_
 from recon.mesh.trusted_depths import trusted_depths
 from recon.mesh.verdict import Verdict, judge_surface
 from recon.mesh.viewpoints import farthest_poses, training_views, typical_distance
+from recon.pixels import SensorView, lines_of_sight, sensor_views
 from recon.render.views import RenderViewFn
 from recon.workspace import StageRun, Workspace
 
@@ -46,14 +48,16 @@ def build_mesh(
     Returns `workspace.mesh`. Raises `UserError` when the field shows no surface that its views agree on.
     """
     inputs = [workspace.field_file, workspace.cameras_json, workspace.points_ply, *reconstruction.files]
-    run = StageRun(workspace, "mesh", workspace.mesh, settings=settings, inputs=[*inputs, *_matching(workspace)])
+    inputs += [*_matching(workspace), *_sensor_files(workspace, reconstruction, settings)]
+    run = StageRun(workspace, "mesh", workspace.mesh, settings=settings, inputs=inputs)
     if run.is_finished and (workspace.mesh_npz).exists():
         say("mesh: up to date")
         return workspace.mesh
     with run as folder:
         views, distance = training_views(reconstruction), typical_distance(reconstruction)
         matched = read_matched_views(workspace, [view.name for view in views])
-        maps, far = trusted_depths(reconstruction, matched, render_view_fn, settings)
+        sensors = _sensor_views(reconstruction) if settings.sensor_depth else []
+        maps, far = trusted_depths(reconstruction, matched, sensors, render_view_fn, settings)
         surface = build_surface(maps, far=far, distance=distance, settings=settings)
         painter = _painter(surface, views, color_fn, distance, settings)
         textured, colored = _painted(surface.mesh, painter, settings)
@@ -74,6 +78,18 @@ def build_mesh(
 def _matching(workspace: Workspace) -> list[Path]:
     """The matching stage's files, where it ran."""
     return [workspace.matching] if workspace.matching.is_dir() else []
+
+
+def _sensor_files(workspace: Workspace, reconstruction: Reconstruction, settings: MeshSettings) -> list[Path]:
+    """The files of a sensor's depths, where they are asked for and there are any, and of the points that scale them."""
+    files = depth_files(training_views(reconstruction)) if settings.sensor_depth else []
+    return [*files, workspace.tracks_npz] if files else []
+
+
+def _sensor_views(reconstruction: Reconstruction) -> list[SensorView]:
+    """Sensor depth of the training pictures, in world units and in the order of `training_views`."""
+    found = sensor_views(reconstruction, lines_of_sight(reconstruction), stage="mesh")
+    return sorted(found, key=lambda sensor: sensor.view.name)
 
 
 def _write(

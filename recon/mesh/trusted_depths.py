@@ -1,7 +1,8 @@
-"""The depth maps that are fused: matched depths where pictures could be matched, the field's where they are silent."""
+"""The depth maps that are fused: matched depths, a sensor's, and the field's where both are silent."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -9,41 +10,52 @@ from numpy.typing import NDArray
 
 from recon.console import say, warn
 from recon.geometry import MatchedView, Reconstruction
-from recon.mesh.agreement import keep_agreed
+from recon.mesh.agreement import drop_outvoted, keep_agreed
 from recon.mesh.depth_maps import DepthMap, far_end, render_depth_maps
 from recon.mesh.fusion import no_surface
 from recon.mesh.matched_maps import matched_map
+from recon.mesh.sensor_maps import sensor_map
 from recon.mesh.settings import MeshSettings
 from recon.mesh.viewpoints import Viewpoint, choose_viewpoints, farthest_poses, small_pinhole, typical_distance
+from recon.pixels import SensorView
 from recon.render.views import RenderViewFn
 
-_SILENT = 0.02  # share of a picture that matching must leave open for the field to be asked
+_SILENT = 0.02  # share of a picture that matching and sensor must leave open for the field to be asked
+_Posed = TypeVar("_Posed", MatchedView, SensorView)
 
 
 def trusted_depths(
     reconstruction: Reconstruction,
     matched_views: Iterable[MatchedView],
+    sensor_views: Sequence[SensorView],
     render_view_fn: RenderViewFn,
     settings: MeshSettings,
 ) -> tuple[list[DepthMap], float]:
     """All maps to fuse, and the far end of the scene."""
-    matched = _matched(reconstruction, matched_views, settings)
-    if not matched:
+    matched = _spread(list(matched_views), reconstruction, settings)
+    sensors = _spread(sensor_views, reconstruction, settings)
+    if not matched and not sensors:
         return _field_alone(reconstruction, render_view_fn, settings)
-    far = settings.max_depth or far_end(reconstruction, [view.depth for view in matched])
-    maps = [
-        matched_map(view, far=far, max_jump=settings.max_jump, max_side=settings.matched_max_side) for view in matched
-    ]
-    known = sum(int((view.depth > 0).sum() + view.is_free.sum()) for view in maps)
-    say(f"mesh: {known / sum(view.depth.size for view in maps):.0%} of {len(maps)} pictures are matched or sky")
+    far = settings.max_depth or far_end(reconstruction, [v.depth for v in matched] + [v.depth for v in sensors])
+    maps = [matched_map(v, far=far, max_jump=settings.max_jump, max_side=settings.matched_max_side) for v in matched]
+    sensed = [sensor_map(view, far=far, settings=settings) for view in sensors]
+    if maps:
+        say(f"mesh: {_known_share(maps):.0%} of {len(maps)} pictures are matched or sky")
+    if sensed:
+        say(f"mesh: {_known_share(sensed):.0%} of {len(sensed)} pictures are measured by a sensor")
+        tolerance = max(settings.agreement, 3 * sensors[0].error)
+        maps = drop_outvoted(maps, sensed, n_neighbours=settings.neighbours, tolerance=tolerance)
+    maps += sensed
     return maps + _field_where_silent(maps, far, reconstruction, render_view_fn, settings), far
 
 
-def _matched(
-    reconstruction: Reconstruction, matched_views: Iterable[MatchedView], settings: MeshSettings
-) -> list[MatchedView]:
-    """At most `fusion_views` of the matched views, spread over the capture."""
-    views = list(matched_views)
+def _known_share(maps: Sequence[DepthMap]) -> float:
+    known = sum(int((view.depth > 0).sum() + view.is_free.sum()) for view in maps)
+    return known / sum(view.depth.size for view in maps)
+
+
+def _spread(views: Sequence[_Posed], reconstruction: Reconstruction, settings: MeshSettings) -> Sequence[_Posed]:
+    """At most `fusion_views` of the views, spread over the capture."""
     if len(views) <= settings.fusion_views:
         return views
     poses = np.stack([view.world_from_camera for view in views])
@@ -58,14 +70,15 @@ def _field_where_silent(
     render_view_fn: RenderViewFn,
     settings: MeshSettings,
 ) -> list[DepthMap]:
-    """The field's depths from the same places, only where matching says nothing and no other view says otherwise."""
-    silent = [_is_silent(view, settings.field_max_side) for view in maps]
+    """The field's depths from the same places, only where their maps say nothing and no other view says otherwise."""
+    places = _by_place(maps)
+    silent = [np.logical_and.reduce([_is_silent(m, settings.field_max_side) for m in place]) for place in places]
     asked = [i for i, mask in enumerate(silent) if mask.mean() > _SILENT]
     if not asked:
         return []
+    first = [places[i][0].viewpoint for i in asked]
     viewpoints = [
-        Viewpoint(small_pinhole(maps[i].viewpoint.camera, settings.field_max_side), maps[i].viewpoint.world_from_camera)
-        for i in asked
+        Viewpoint(small_pinhole(view.camera, settings.field_max_side), view.world_from_camera) for view in first
     ]
     rendered = _rendered(reconstruction, viewpoints, render_view_fn, settings, far)
     field = [
@@ -85,6 +98,14 @@ def _field_where_silent(
         min_agreeing=settings.min_agreeing,
         tolerance=settings.agreement,
     )
+
+
+def _by_place(maps: Sequence[DepthMap]) -> list[list[DepthMap]]:
+    """The maps of each picture together, in the order of the first of each."""
+    places: dict[bytes, list[DepthMap]] = {}
+    for view in maps:
+        places.setdefault(view.viewpoint.world_from_camera.tobytes(), []).append(view)
+    return list(places.values())
 
 
 def _is_silent(view: DepthMap, max_side: int) -> NDArray[np.bool_]:

@@ -10,7 +10,7 @@ from recon.geometry.transforms import Array
 from recon.mesh.planes import PlanePatch
 from recon.mesh.surface import KnownSurface
 
-# From these shares of the area confirmed by matching or by planes, down to these expected errors as shares of the
+# From these shares of the area confirmed by a sensor, by matching or by planes, down to these expected errors as shares of the
 # typical distance, and down to these shares of the area that views contradict, a surface is called so.
 _LEVELS = (("good", 0.8, 0.008, 0.06), ("usable", 0.6, 0.02, 0.15), ("poor", 0.35, 0.05, 0.3))
 _CONTRADICTED = 0.1  # of the views of a face that look through it
@@ -23,7 +23,7 @@ class Verdict:
 
     level: str  # good, usable, poor or bad
     words: str
-    confirmed_fraction: float  # of the area: matched between pictures, or on a plane that pictures show
+    confirmed_fraction: float  # of the area: measured, matched between pictures, or on a plane that pictures show
     expected_error: float  # world units: area-weighted mean of the faces' expected errors
     fractions: dict[str, float]  # of the area, by kind of evidence
     contradicted_fraction: float  # of the area: more than a tenth of the views look through it
@@ -39,14 +39,15 @@ def judge_surface(surface: KnownSurface, reconstruction: Reconstruction, *, dist
     expected = float((shares * faces.expected_error).sum())
     contradicted = float(shares[surface.through > _CONTRADICTED].sum())
     level = _level(confirmed, expected / distance, contradicted)
+    sensor = "a depth sensor, by " if fractions["sensor"] else ""
     clauses = [
         _planes_in_words(surface.planes, reconstruction, float(shares[surface.on_plane].sum())),
-        f"{confirmed:.0%} of the surface is confirmed by matching between pictures or by planes",
+        f"{confirmed:.0%} of the surface is confirmed by {sensor}matching between pictures or by planes",
         f"expected accuracy {_length(expected, reconstruction)}",
     ]
     if contradicted > _LEVELS[0][3]:
         clauses.append(f"views look through {contradicted:.0%} of it: repeated texture, or poses that are off")
-    if level == "bad" and not fractions["matched"]:
+    if level == "bad" and not fractions["matched"] and not fractions["sensor"]:
         clauses.append("no picture was matched with another here, so every face is the radiance field's guess")
     guess = _largest_guess(mesh, faces, cell=distance / 4)
     if guess is not None and guess[1] > _GUESS_SHARE * areas.sum():

@@ -2,7 +2,7 @@
 
 scene          where the content lies, how far it reaches, what no camera sees
 outlines       what a view tells without its colours: its pyramid, its silhouette
-free_space     cells that lines of sight cross
+free_space     cells that lines of sight cross      sensor_depth  depth of a sensor in the units of the poses
 pixel_pool     pixels of all pictures within a budget      pixel_picks    some pixels of one picture
 pixel_sampler  random pixels as rays                       lens_tables    directions of pixels by look-up
 """
@@ -12,6 +12,7 @@ from recon.pixels.outlines import Outline
 from recon.pixels.pixel_pool import PixelPool
 from recon.pixels.pixel_sampler import PixelSampler, RayBatch
 from recon.pixels.scene import Scene, is_possible, normalize_scene
+from recon.pixels.sensor_depth import SensorView, sensor_views
 
 __all__ = [
     "LinesOfSight",
@@ -20,8 +21,10 @@ __all__ = [
     "PixelSampler",
     "RayBatch",
     "Scene",
+    "SensorView",
     "free_cells",
     "is_possible",
     "lines_of_sight",
     "normalize_scene",
+    "sensor_views",
 ]

@@ -13,7 +13,7 @@ gradients   loss and gradients: autograd, or the fused kernel
 optimizer   Adam that skips untouched rows
 exposure    gains of the pictures, learned beside the field
 depth_lines rays of known depth: opaque at the surface, free before it
-known_depth where they come from: sparse points, matching, `sensor_depth`
+known_depth where they come from: sparse points, matching, a sensor
 """
 
 from recon.train.stage import train_field

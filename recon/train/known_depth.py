@@ -11,9 +11,8 @@ from torch import Tensor
 from recon.formats.matched_views import read_matched_views
 from recon.formats.photos import Photo, read_photo
 from recon.geometry import Camera, Reconstruction, View
-from recon.pixels import LinesOfSight, Scene
+from recon.pixels import LinesOfSight, Scene, SensorView, sensor_views
 from recon.train.depth_lines import DepthLines
-from recon.train.sensor_depth import SensorView, sensor_views
 from recon.workspace import Workspace
 
 MAX_LINES = 3_000_000  # from depth maps, all pictures together: 120 MB
@@ -36,7 +35,7 @@ def known_lines(
         has_sensor: whether a sensor's depths beside the pictures are read.
         seed: of the choice of pixels.
     """
-    sensors = sensor_views(reconstruction, sights) if has_sensor else []
+    sensors = sensor_views(reconstruction, sights, stage="train") if has_sensor else []
     dense = [
         *matched_lines(workspace, reconstruction.training_views, scene, seed=seed),
         *sensor_lines(sensors, scene, seed=seed),

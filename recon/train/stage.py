@@ -12,7 +12,7 @@ from recon.errors import UserError
 from recon.field.checkpoint import believed, load_checkpoint
 from recon.field.interface import FieldSettings
 from recon.field.trained import choose_device
-from recon.formats.depth_images import find_depth
+from recon.formats.depth_images import depth_files
 from recon.formats.images import fit_within
 from recon.formats.photos import Photo, read_photo
 from recon.geometry import Reconstruction, View
@@ -53,7 +53,7 @@ def train_field(
     chosen_device = choose_device(device)
     chosen_backend = kernels.use(backend, chosen_device)
     made_by = {"field": field, "recipe": settings.recipe, "seed": seed, "size": settings.max_image_size}
-    depths = [f.path for v in reconstruction.training_views if (f := find_depth(v))] if settings.sensor_depth else []
+    depths = depth_files(reconstruction.training_views) if settings.sensor_depth else []
     poses = [workspace.cameras_json, workspace.tracks_npz]
     inputs = [*poses, *reconstruction.files, workspace.matching, *depths]
     key = fingerprint(made_by, inputs)

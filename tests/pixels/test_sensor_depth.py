@@ -13,8 +13,8 @@ from recon.errors import UserError
 from recon.formats.images import write_image
 from recon.geometry import Camera, Reconstruction, Scale, Similarity, View, rigid
 from recon.pixels import LinesOfSight, Scene
+from recon.pixels.sensor_depth import LEAST_ERROR, MIN_POINTS, SensorFit, fit_sensor, scale_of_picture, sensor_views
 from recon.train.known_depth import sensor_lines
-from recon.train.sensor_depth import LEAST_ERROR, fit_sensor, sensor_views
 from recon.workspace import Workspace, read_json
 from tests.default_settings import default_settings
 
@@ -50,7 +50,7 @@ def sights_on_the_wall(reconstruction: Reconstruction, n: int, *, spread: float 
 
 def test_scale_and_error_come_from_the_sparse_points(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     reconstruction = wall_seen_by(tmp_path)
-    views = sensor_views(reconstruction, sights_on_the_wall(reconstruction, 400, spread=0.03))
+    views = sensor_views(reconstruction, sights_on_the_wall(reconstruction, 400, spread=0.03), stage="train")
     assert len(views) == 3 and views[0].camera.size_hw == (12, 20)
     assert views[0].error == pytest.approx(0.03, rel=0.15)
     np.testing.assert_allclose(views[1].depth[:, 6:], UNITS_PER_METRE * WALL_M, rtol=0.005)
@@ -71,14 +71,14 @@ def test_depth_beside_the_photos_of_a_capture_is_found(tmp_path: Path) -> None:
         replace(filmed.views[frame["source_index"]], image=workspace.frames / frame["image"]) for frame in kept
     )
     copies = Reconstruction(views)
-    found = sensor_views(copies, sights_on_the_wall(copies, 400))
+    found = sensor_views(copies, sights_on_the_wall(copies, 400), stage="train")
     assert len(found) == len(kept) == 3 and all((view.depth > 0).any() for view in found)
 
 
 def test_lines_end_on_the_wall_in_its_colour(tmp_path: Path) -> None:
     reconstruction = wall_seen_by(tmp_path)
     scene = Scene(Similarity(0.5, np.eye(3), np.array([0.1, 0.0, 0.0])), 2, 0.01, 0.1, 0.002, False)
-    views = sensor_views(reconstruction, sights_on_the_wall(reconstruction, 400))
+    views = sensor_views(reconstruction, sights_on_the_wall(reconstruction, 400), stage="train")
     (lines, *others) = sensor_lines(views, scene, seed=0)
     assert len(others) == 2 and len(lines) > 150
     ends = (lines.origins + lines.distances[:, None] * lines.directions).double().numpy()
@@ -90,9 +90,9 @@ def test_lines_end_on_the_wall_in_its_colour(tmp_path: Path) -> None:
 
 def test_without_points_the_poses_scale_counts_and_without_both_it_is_an_error(tmp_path: Path) -> None:
     known = wall_seen_by(tmp_path / "a", scale=Scale(2.0, "given", 0.0))
-    np.testing.assert_allclose(sensor_views(known, None)[0].depth[:, 6:], WALL_M / 2, rtol=1e-5)
+    np.testing.assert_allclose(sensor_views(known, None, stage="train")[0].depth[:, 6:], WALL_M / 2, rtol=1e-5)
     with pytest.raises(UserError, match="no scale and no sparse points"):
-        sensor_views(wall_seen_by(tmp_path / "b"), None)
+        sensor_views(wall_seen_by(tmp_path / "b"), None, stage="train")
 
 
 def test_depth_that_does_not_fit_is_said_and_not_used(capsys: pytest.CaptureFixture[str]) -> None:
@@ -111,11 +111,18 @@ def test_another_shape_than_the_picture_is_an_error(tmp_path: Path) -> None:
     reconstruction = wall_seen_by(tmp_path, scale=Scale(1.0, "given", 0.0))
     cv2.imwrite(str(tmp_path / "depth/1.png"), np.ones((20, 20), np.uint16))
     with pytest.raises(UserError, match=r"depth/1.png: depth of 20x20 pixels"):
-        sensor_views(reconstruction, None)
+        sensor_views(reconstruction, None, stage="train")
 
 
 def test_pictures_without_depth_are_left_alone(tmp_path: Path) -> None:
     reconstruction = wall_seen_by(tmp_path)
     for file in (tmp_path / "depth").iterdir():
         file.unlink()
-    assert sensor_views(reconstruction, None) == []
+    assert sensor_views(reconstruction, None, stage="train") == []
+
+
+def test_a_picture_with_points_of_its_own_has_a_scale_of_its_own() -> None:
+    fit = SensorFit(1.0, 0.01)
+    assert scale_of_picture(np.zeros(0), fit) == 1.0
+    assert scale_of_picture(np.full(MIN_POINTS, 1.02), fit) == pytest.approx(1.01)
+    assert scale_of_picture(np.full(100 * MIN_POINTS, 1.02), fit) == pytest.approx(1.02, abs=3e-4)

@@ -1,10 +1,10 @@
-"""Depth of a sensor as lines of known depth: brought to the scale of the poses, with the error that it shows there.
+"""Depth of a sensor, brought to the scale of the poses, with the error that it shows there. Training and meshing both use it.
 
 A sensor's metres and the poses' units meet in the sparse points: along every line of sight to a point, one number says where it
 lies in world units, the other in metres. Their robust ratio is the scale, their spread the sensor's error; both are said.
+A picture with many points of its own has a scale of its own: poses drift, and sensors warm up.
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ from recon.errors import UserError
 from recon.formats.depth_images import DepthFile, DepthImage, find_depth, read_depth
 from recon.geometry import Camera, Reconstruction, View
 from recon.geometry.transforms import Array
-from recon.pixels import LinesOfSight
+from recon.pixels.free_space import LinesOfSight
 
 MIN_POINTS = 50  # to fit and to judge by
 MAX_ERROR = 0.15  # relative spread above which depth and poses do not belong together
@@ -24,6 +24,7 @@ ASSUMED_ERROR = 0.02  # where no sparse points tell
 LEAST_ERROR = 0.005  # a sensor is believed no better than that
 MAX_JUMP = 0.05  # relative, between neighbours: at edges sensors mix what is before and behind
 SCALE_DIFFERENCE = 0.1  # between the sensor's metres and the poses' own, above which the user is told
+WITHOUT = "train.sensor_depth=false mesh.sensor_depth=false"
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,21 @@ class SensorView:
     camera: Camera  # of the depth image: the view's, at its size
     depth: NDArray[np.float32]  # [h, w], 0 where unknown
     confidence: NDArray[np.float32]  # [h, w]
-    error: float  # one sigma, as a fraction
+    error: float  # one sigma, as a fraction, in the middle of all depths
+    typical_depth: float  # world units: where that error holds
+
+    @property
+    def world_from_camera(self) -> Array:
+        return self.view.world_from_camera
 
 
-def sensor_views(reconstruction: Reconstruction, sights: LinesOfSight | None) -> list[SensorView]:
-    """The training pictures that have depth, checked against the poses; none where no picture has any, or it does not fit."""
+def sensor_views(reconstruction: Reconstruction, sights: LinesOfSight | None, *, stage: str) -> list[SensorView]:
+    """The training pictures that have depth, checked against the poses; none where no picture has any, or it does not fit.
+
+    Args:
+        reconstruction: the posed pictures; sights: lines of sight to sparse points, from their cameras.
+        stage: who asks, to be named in what is said.
+    """
     files = {view.name: file for view in reconstruction.training_views if (file := find_depth(view)) is not None}
     if not files:
         return []
@@ -54,24 +65,23 @@ def sensor_views(reconstruction: Reconstruction, sights: LinesOfSight | None) ->
     images = {view.name: _trusted(read_depth(files[view.name])) for view in views}
     cameras = {view.name: _camera(view, files[view.name], images[view.name]) for view in views}
     metres_per_unit = None if reconstruction.scale is None else reconstruction.scale.metres_per_unit
-    ratios = _ratios(views, cameras, images, sights)
+    of_views = [_ratios(view, cameras[view.name], images[view.name], sights) for view in views]
+    ratios = np.concatenate(of_views)
     fit = fit_sensor(ratios, metres_per_unit, where=str(files[views[0].name].path.parent))
     if fit is None:
         return []
     basis = f"{len(ratios):,} sparse points" if len(ratios) >= MIN_POINTS else "the scale of the poses"
     say(
-        f"train: sensor depth of {len(views)} of {len(reconstruction.training_views)} photos "
+        f"{stage}: sensor depth of {len(views)} of {len(reconstruction.training_views)} photos "
         f"({files[views[0].name].path.parent}): 1 m is {fit.units_per_metre:.4g} units by {basis}, error {fit.error:.1%}"
     )
+    scales = [scale_of_picture(own, fit) for own in of_views]
+    depths = [(images[view.name].depth_m * scale).astype(np.float32) for view, scale in zip(views, scales, strict=True)]
+    known = [depth[depth > 0][::7] for depth in depths]
+    typical = float(np.median(np.concatenate(known))) if any(map(len, known)) else 1.0
     return [
-        SensorView(
-            view,
-            cameras[view.name],
-            (images[view.name].depth_m * fit.units_per_metre).astype(np.float32),
-            images[view.name].confidence,
-            fit.error,
-        )
-        for view in views
+        SensorView(view, cameras[view.name], depth, images[view.name].confidence, fit.error, typical)
+        for view, depth in zip(views, depths, strict=True)
     ]
 
 
@@ -84,7 +94,7 @@ def fit_sensor(ratios: Array, metres_per_unit: float | None, *, where: str) -> S
         if metres_per_unit is None:
             raise UserError(
                 f"{where}: depth in metres, but the poses have no scale and no sparse points to find it by "
-                f"({len(ratios)} of {MIN_POINTS}). Give dataset.unit_m=..., or train without it: train.sensor_depth=false"
+                f"({len(ratios)} of {MIN_POINTS}). Give dataset.unit_m=..., or go without it: {WITHOUT}"
             )
         return SensorFit(1 / metres_per_unit, ASSUMED_ERROR)
     middle = float(np.median(ratios))
@@ -101,6 +111,15 @@ def fit_sensor(ratios: Array, metres_per_unit: float | None, *, where: str) -> S
             "The shape is used, at the poses' scale."
         )
     return SensorFit(middle, max(error, LEAST_ERROR))
+
+
+def scale_of_picture(ratios: Array, fit: SensorFit) -> float:
+    """World units in a metre of one picture's depth, from its own ratios [n], drawn to the scale of all.
+
+    The common scale counts as much as MIN_POINTS of the picture's points.
+    """
+    own = float(np.median(ratios)) if len(ratios) else fit.units_per_metre
+    return (len(ratios) * own + MIN_POINTS * fit.units_per_metre) / (len(ratios) + MIN_POINTS)
 
 
 def _trusted(image: DepthImage) -> DepthImage:
@@ -120,28 +139,20 @@ def _camera(view: View, file: DepthFile, image: DepthImage) -> Camera:
     if abs(h / picture_h - w / picture_w) > 0.02 * h / picture_h:
         raise UserError(
             f"{file.path}: depth of {w}x{h} pixels, but the picture has {picture_w}x{picture_h}. Expected the same shape, "
-            "registered to the picture; or train without it: train.sensor_depth=false"
+            f"registered to the picture; or go without it: {WITHOUT}"
         )
     return view.camera.resized((h, w))
 
 
-def _ratios(
-    views: Sequence[View],
-    cameras: Mapping[str, Camera],
-    images: Mapping[str, DepthImage],
-    sights: LinesOfSight | None,
-) -> Array:
-    """World units in a metre along every line of sight that ends in a known depth [n]."""
-    found = [np.zeros(0)]
-    for view in views if sights else ():
-        assert sights is not None
-        center = view.world_from_camera[:3, 3]
-        own = np.linalg.norm(sights.starts - center, axis=1) <= 1e-6 * (1 + np.linalg.norm(center))
-        local = (sights.ends[own] - center) @ view.world_from_camera[:3, :3]
-        camera, image = cameras[view.name], images[view.name]
-        pixels = camera.project(torch.from_numpy(local).float()).nan_to_num(nan=-1.0).floor().long().numpy()
-        h, w = camera.size_hw
-        inside = ((pixels >= 0) & (pixels < (w, h))).all(1) & (local[:, 2] > 0)
-        depth = image.depth_m[pixels[inside, 1], pixels[inside, 0]]
-        found.append(local[inside, 2][depth > 0] / depth[depth > 0])
-    return np.concatenate(found)
+def _ratios(view: View, camera: Camera, image: DepthImage, sights: LinesOfSight | None) -> Array:
+    """World units in a metre along every line of sight of a view that ends in a known depth [n]."""
+    if not sights:
+        return np.zeros(0)
+    center = view.world_from_camera[:3, 3]
+    own = np.linalg.norm(sights.starts - center, axis=1) <= 1e-6 * (1 + np.linalg.norm(center))
+    local = (sights.ends[own] - center) @ view.world_from_camera[:3, :3]
+    pixels = camera.project(torch.from_numpy(local).float()).nan_to_num(nan=-1.0).floor().long().numpy()
+    h, w = camera.size_hw
+    inside = ((pixels >= 0) & (pixels < (w, h))).all(1) & (local[:, 2] > 0)
+    depth = image.depth_m[pixels[inside, 1], pixels[inside, 0]]
+    return np.asarray(local[inside, 2][depth > 0] / depth[depth > 0])
