@@ -25,7 +25,7 @@ from recon.matching.settings import MatchingSettings
 from recon.matching.shelf import Shelf
 from recon.matching.sources import choose_sources, depth_ranges, sparse_scene
 
-QUICK_SIZE = 320  # pixels of the longer side that surfaces are matched at
+QUICK_SIZE = 200  # pixels of the longer side that surfaces are matched at
 FULL_SIZE = 1280  # that patches are followed at, at most
 SURE = 0.93  # confidence of the depths that patches stand on
 PATCHES = 300  # of a picture, at most

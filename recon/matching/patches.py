@@ -77,13 +77,11 @@ def find_patches(patches: Patches, other: PatchPicture) -> tuple[NDArray[np.int6
     at = np.flatnonzero(inside)
     if not len(at):
         return at, np.zeros((0, 2))
-    x, y, wanted = x[at].astype(np.float32), y[at].astype(np.float32), _centred(patches.grey[at])
+    foretold, wanted = [a[at].astype(np.float32) for a in (x, y)], _centred(patches.grey[at])
     shift, step = np.zeros((len(at), 2)), np.zeros((len(at), 2))
     for _ in range(ROUNDS):
-        seen, right, down = (
-            _centred(_read(image, x + np.float32(shift[:, :1, None]), y + np.float32(shift[:, 1:, None])))
-            for image in (other.smooth, *other.slopes)
-        )
+        columns, rows = (a + shift[:, k, None, None].astype(np.float32) for k, a in enumerate(foretold))
+        seen, right, down = (_centred(_read(image, columns, rows)) for image in (other.smooth, *other.slopes))
         gain = (seen * wanted).sum((1, 2)) / np.maximum((seen * seen).sum((1, 2)), FLAT)
         left = wanted - seen * np.clip(gain, 1 / MAX_GAIN, MAX_GAIN)[:, None, None]
         matrix = _products(right, down) + FLAT * np.eye(2)
@@ -93,7 +91,7 @@ def find_patches(patches: Patches, other: PatchPicture) -> tuple[NDArray[np.int6
     likeness = (seen * wanted).sum((1, 2)) / np.sqrt(np.maximum((seen**2).sum((1, 2)) * (wanted**2).sum((1, 2)), FLAT))
     is_found = (likeness > MIN_LIKENESS) & (np.linalg.eigvalsh(matrix)[:, 0] > MIN_TEXTURE)
     is_found &= (np.abs(shift).max(1) < MAX_SHIFT) & (np.abs(step).max(1) < MAX_LAST_STEP)
-    middle = np.stack([x[:, RADIUS, RADIUS], y[:, RADIUS, RADIUS]], -1) + shift + 0.5
+    middle = np.stack([a[:, RADIUS, RADIUS] for a in foretold], -1) + shift + 0.5
     return at[is_found], middle[is_found]
 
 

@@ -1,0 +1,70 @@
+"""Poses adjusted to matched surfaces are nearer to the truth; what cannot be matched leaves a model as it is."""
+
+import copy
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pycolmap
+import pytest
+
+from recon import kernels
+from recon.formats.frame_set import FrameSet, read_frame_set
+from recon.geometry import Tracks, align_points
+from recon.poses.doctor import failure_told
+from recon.poses.sfm import dense
+from recon.poses.sfm.dense import adjust_densely
+from recon.poses.sfm.settings import PoseSettings
+from recon.poses.sfm.structure import find_structure
+from recon.workspace import Workspace
+from tests.default_settings import default_settings
+from tests.poses import room
+
+pytestmark = pytest.mark.skipif(not kernels.is_there("native"), reason="matching needs the native kernels")
+N = 14
+
+
+@pytest.fixture(scope="module")
+def mapped(tmp_path_factory: pytest.TempPathFactory) -> tuple[pycolmap.Reconstruction, FrameSet, Workspace]:
+    workspace = Workspace(tmp_path_factory.mktemp("room"))
+    room.film(workspace, room.walk(N), room.camera())
+    settings = default_settings(PoseSettings, "poses", max_features=1500, dense=False)
+    frames = read_frame_set(workspace)
+    structure = find_structure(workspace, frames, settings, seed=0, threads=2, failure_told=failure_told)
+    return structure.model, frames, workspace
+
+
+def camera_error(model: pycolmap.Reconstruction) -> float:
+    images = sorted((model.image(i) for i in model.reg_image_ids()), key=lambda image: image.name)
+    centers = np.array([image.projection_center() for image in images])
+    truth = np.array([pose[:3, 3] for pose in room.walk(N)])
+    off = align_points(centers, truth).points(centers) - truth
+    return float(np.sqrt((off**2).sum(1).mean()))
+
+
+def test_cameras_and_focal_length_come_nearer_to_the_truth(mapped, tmp_path: Path, capsys) -> None:  # type: ignore[no-untyped-def]
+    model, frames, workspace = mapped
+    better = copy.deepcopy(model)
+    adjust_densely(better, frames, images=workspace.frames, scratch=tmp_path, seed=0)
+    assert "points followed over surfaces" in capsys.readouterr().out
+    assert better.num_reg_images() == N and list(tmp_path.iterdir()) == []
+    assert camera_error(better) < 0.8 * camera_error(model)
+    assert better.num_points3D() > 0.9 * model.num_points3D()
+    assert better.compute_mean_reprojection_error() < 1.1 * model.compute_mean_reprojection_error()
+
+
+def test_a_known_focal_length_stays(mapped, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    model, frames, workspace = mapped
+    better = copy.deepcopy(model)
+    before = next(iter(better.cameras.values())).params[0]
+    adjust_densely(better, replace(frames, is_focal_known=True), images=workspace.frames, scratch=tmp_path, seed=0)
+    assert next(iter(better.cameras.values())).params[0] == before
+
+
+def test_where_nothing_can_be_followed_the_model_stays(mapped, tmp_path: Path, monkeypatch, capsys) -> None:  # type: ignore[no-untyped-def]
+    model, frames, workspace = mapped
+    same = copy.deepcopy(model)
+    monkeypatch.setattr(dense, "dense_tracks", lambda *args, **settings: Tracks())
+    adjust_densely(same, frames, images=workspace.frames, scratch=tmp_path, seed=0)
+    assert "too little surface" in capsys.readouterr().out
+    assert camera_error(same) == camera_error(model)
