@@ -1,6 +1,7 @@
 """manifest.json and CHANGELOG.md of a world package: units, axes, where the scale came from, and a digest of every file."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,14 +49,12 @@ def make_manifest(
     reconstruction: Reconstruction,
     lengths: Lengths,
     origin: Array,
-    collision: dict[str, Any],
-    things: dict[str, Any] | None,
-    ground: dict[str, Any] | None,
-    labels: dict[str, Any] | None,
-    skipped: dict[str, str],
-    seen_fraction: float | None,
+    entries: Mapping[str, Any],
 ) -> Manifest:
-    """Gather what a simulator, or its user, must know."""
+    """Gather what a simulator, or its user, must know.
+
+    lengths: of the package; origin: [3] of the package in the world; entries: what else the manifest says, by its keys.
+    """
     scale = reconstruction.scale
     warnings = [] if lengths.is_metric else [UNKNOWN_SCALE]
     if not reconstruction.is_up_aligned:
@@ -77,14 +76,9 @@ def make_manifest(
             "geo": reconstruction.geo and encode_geo(reconstruction.geo),
             "origin_in_world": {"position": origin.tolist(), "why": "numbers near zero keep their millimetres"},
             "world_from_capture": reconstruction.world_from_capture.matrix.tolist(),
-            "seen_fraction": seen_fraction,
             "friction": settings.friction,
             "gravity": [0, 0, -9.81],
-            "collision": collision,
-            "things": things,
-            "ground": ground,
-            "labels": labels,
-            "skipped": skipped,
+            **entries,
             "warnings": warnings,
         }
     )

@@ -38,16 +38,9 @@ def export_world(workspace: Workspace, *, reconstruction: Reconstruction, settin
 
     Raises `UserError` when there is no mesh, or an empty one.
     """
-    cameras = cameras_json.encode(reconstruction, root=workspace.root)
-    run = StageRun(
-        workspace,
-        "export",
-        workspace.world,
-        settings=settings,
-        inputs=[workspace.mesh],
-        also={"cameras": cameras},
-        section="world",
-    )
+    also = {"cameras": cameras_json.encode(reconstruction, root=workspace.root)}
+    inputs = [workspace.mesh]
+    run = StageRun(workspace, "export", workspace.world, settings=settings, inputs=inputs, also=also, section="world")
     if run.is_finished:
         say("export: up to date")
         return workspace.world
@@ -73,17 +66,16 @@ def export_world(workspace: Workspace, *, reconstruction: Reconstruction, settin
         write_json(folder / "cameras.json", _portable_cameras(reconstruction, workspace))
         write_preview(folder / f"{settings.name}.png", mesh, made_already=workspace.mesh / "mesh_0.png")
         write_license(folder / "LICENSE", license=settings.license, holder=settings.license_holder)
+        entries = {
+            "seen_fraction": read_metrics(workspace).get("mesh", {}).get("seen_fraction"),
+            "collision": collision.as_dict() | {"n_parts": len(place.all_parts)},
+            "things": apart.as_dict(settings),
+            "ground": _write_ground(folder, place, cell=settings.ground_cell_m * lengths.scale),
+            "labels": _label_entry(place),
+            "skipped": skipped,
+        }
         manifest = make_manifest(
-            settings,
-            reconstruction=reconstruction,
-            lengths=lengths,
-            origin=origin,
-            collision=collision.as_dict() | {"n_parts": len(place.all_parts)},
-            things=apart.as_dict(settings),
-            labels=_label_entry(place),
-            ground=_write_ground(folder, place, cell=settings.ground_cell_m * lengths.scale),
-            skipped=skipped,
-            seen_fraction=read_metrics(workspace).get("mesh", {}).get("seen_fraction"),
+            settings, reconstruction=reconstruction, lengths=lengths, origin=origin, entries=entries
         )
         write_readme(folder, manifest)
         write_changelog(folder, manifest)
