@@ -78,7 +78,7 @@ _HARMLESS = {"no pose": 1, "no link": 1, "few points": 2, "thin": 0}  # frames u
 def give_advice(findings: Findings, stretches: Sequence[Stretch], frames: Sequence[FrameImage], *,
                 coverage: Coverage | None, unit: str, failure: str | None,
                 doubts: Sequence[str] = ()) -> tuple[Advice, ...]:  # fmt: skip
-    """The sentences: why the stage failed, or its model may be wrong, weak stretches, then what concerns the whole capture.
+    """The sentences: why the stage failed, weak stretches, why its model may be wrong, then what concerns the whole capture.
 
     `findings` and `stretches` are what was found in the `frames`; `coverage` of the scene, None where nothing was mapped; `unit` is
     what lengths are called; `failure` the error that ended the stage, None where it succeeded; `doubts` are of its model.
@@ -87,8 +87,9 @@ def give_advice(findings: Findings, stretches: Sequence[Stretch], frames: Sequen
         stretches = [stretch for stretch in stretches if len(stretch.frames) <= len(frames) / 2]
         return (Advice("problem", failure), *_stretches(findings, stretches, frames))
     about_stretches = _stretches(findings, stretches, frames)
-    problems = [Advice("problem", f"the poses may be wrong: {'; '.join(doubts)}. {_DOUBT}.")] if doubts else []
-    problems += [advice for advice in about_stretches if advice.severity == "problem"]
+    problems = [advice for advice in about_stretches if advice.severity == "problem"]
+    if doubts:  # after the stretches: they say where, and often why
+        problems.append(Advice("problem", f"the poses may be wrong: {'; '.join(doubts)}. {_DOUBT}."))
     hints = [advice for advice in about_stretches if advice.severity == "hint"]
     hints += [Advice("hint", text) for text in _whole(findings, frames, coverage, unit)]
     good = [] if problems else [Advice("good", _all_good(findings, anything_else=bool(hints)))]
