@@ -31,10 +31,8 @@ SURE = 0.93  # confidence of the depths that patches stand on
 PATCHES = 300  # of a picture, at most
 CELL = 1 / 40  # of the longer side: one patch in each such square
 TEXTURED = 40  # per cent of the sure pixels that have less contrast than the others are left
-NEIGHBOURS, EVERY = (
-    16,
-    2,
-)  # of so many that see most of the same, patches are followed into every second: near and far ones
+NEIGHBOURS = 16  # pictures that see most of the same;
+EVERY = 2  # patches are followed into every second of them: near and far ones
 MIN_FOUND = 2  # of them must find one
 CACHED = 24  # pictures in memory
 

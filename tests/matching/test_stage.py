@@ -87,7 +87,8 @@ def test_where_it_is_off_or_hopeless_one_line_says_so_and_nothing_stale_stays(tm
 def test_memory_of_matching_does_not_grow_with_the_number_of_pictures(tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setattr(shelf, "CACHE_BYTES", 300_000)
     size_hw, peaks, counts = (96, 128), [], []
-    for turn, n in enumerate((9, 25, 25)):  # twice: what else the process does in that time is no part of it
+    # Both have more pictures than one is compared with; the larger twice: what else the process does is no part of it.
+    for turn, n in enumerate((15, 31, 31)):
         reconstruction = room_reconstruction(tmp_path / f"photos{turn}", n, size_hw=size_hw)
         counts.append(len(reconstruction.training_views))
         tracemalloc.start()
@@ -96,6 +97,6 @@ def test_memory_of_matching_does_not_grow_with_the_number_of_pictures(tmp_path, 
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     bytes_a_pixel = (min(peaks[1:]) - peaks[0]) / (counts[1] - counts[0]) / (size_hw[0] * size_hw[1])
-    assert bytes_a_pixel < 12, (
+    assert bytes_a_pixel < 4, (
         "of each further picture, its name and camera included; with everything in memory it was 130"
     )
