@@ -18,13 +18,13 @@ FAR_STEP = 1 / 80  # the same of those farther away, as a share of the picture's
 COHERENT = 0.01  # relative difference of a depth from the plane of a pixel near it
 
 # Log odds that a depth is more than 1.5 % wrong: logistic regression on the exact truth of three places (docs/surfaces.md).
-ODDS = {
-    "at once": 1.24,
-    "log(1 + agreeing views)": -0.26,
-    "cost": 1.68,
-    "near coherence": -1.26,
-    "far coherence": -3.13,
-}
+AT_ONCE, OF_AGREEING, OF_COST, OF_NEAR, OF_FAR = (
+    1.24,
+    -0.26,
+    1.68,
+    -1.26,
+    -3.13,
+)  # log(1 + views), coherence near and far
 
 BLANK_REACH = 2  # pixels round a pixel in which something must show
 BLANK_RANGE = 10  # grey levels between the darkest and the brightest there, after a blur of one pixel, else it is blank
@@ -85,10 +85,9 @@ def confirm(
 
 
 def chance_of_error(agreeing: NDArray[np.uint8], costs: Floats, near: Floats, far: Floats) -> Floats:
-    """In [0, 1], of each pixel [h, w]; `near` and `far`: its coherence with what is round it. See ODDS."""
-    at_once, of_agreeing, of_cost, of_near, of_far = ODDS.values()
-    log_odds = at_once + of_agreeing * np.log1p(agreeing.astype(np.float32))
-    log_odds = log_odds + of_cost * costs + of_near * near + of_far * far
+    """In [0, 1], of each pixel [h, w]; `near` and `far`: its coherence with what is round it."""
+    log_odds = AT_ONCE + OF_AGREEING * np.log1p(agreeing.astype(np.float32))
+    log_odds = log_odds + OF_COST * costs + OF_NEAR * near + OF_FAR * far
     return np.asarray(1 / (1 + np.exp(-log_odds)), np.float32)
 
 

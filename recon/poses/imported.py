@@ -20,7 +20,7 @@ from recon.geometry.transforms import Similarity, rotation_between
 from recon.poses.exchange import picture_folder, write_exchange
 from recon.poses.given.formats import FORMATS
 from recon.poses.given.pictures import has_transparency
-from recon.poses.given.points import GivenPoints, find_points
+from recon.poses.given.points import GivenPoints, PointSearch, find_points
 from recon.poses.given.settings import DatasetSettings
 from recon.poses.given.sound import made_sound
 from recon.poses.given.units import points_in_units_of_poses, settled_unit
@@ -115,9 +115,7 @@ def _find_points(
     threads: int | None,
 ) -> GivenPoints:
     with _scratch(folder) as scratch, colmap_log(folder / "colmap.log"):
-        found = find_points(
-            given,
-            scratch=scratch,
+        search = PointSearch(
             is_refined=settings.refine,
             intrinsics=settings.refine_intrinsics,
             at_most=_ENOUGH if settings.triangulate == "auto" else None,
@@ -125,6 +123,7 @@ def _find_points(
             seed=seed,
             threads=threads,
         )
+        found = find_points(given, search, scratch=scratch)
         return points_in_units_of_poses(found)
 
 

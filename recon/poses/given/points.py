@@ -29,6 +29,18 @@ _MOSTLY = 0.9  # share of matches that fit the poses, below which some pictures 
 
 
 @dataclass(frozen=True)
+class PointSearch:
+    """How pictures of a data set are matched, and whether its poses move."""
+
+    is_refined: bool  # first adjust the poses; held-out pictures are then read too, but only to find their own poses
+    intrinsics: bool  # and the lenses
+    at_most: int | None  # so many pictures are used, evenly over the capture, unless poses are refined
+    features: MatchSettings  # conf/poses; size and number of features are used
+    seed: int  # of all random numbers
+    threads: int | None  # None: all cores
+
+
+@dataclass(frozen=True)
 class GivenPoints:
     """The data set with points, and the COLMAP model with their tracks, both in the data set's own frame."""
 
@@ -61,35 +73,19 @@ class GivenPoints:
         }
 
 
-def find_points(
-    given: Reconstruction,
-    *,
-    scratch: Path,
-    is_refined: bool,
-    intrinsics: bool,
-    at_most: int | None,
-    features: MatchSettings,
-    seed: int,
-    threads: int | None,
-) -> GivenPoints:
+def find_points(given: Reconstruction, search: PointSearch, *, scratch: Path) -> GivenPoints:
     """Match the pictures of `given`, check the poses against them (a warning says what looks wrong), triangulate.
 
-    is_refined: first adjust the poses, and lenses where `intrinsics` says so; held-out pictures are then read too, but only to
-    find their own poses against the finished points. Otherwise `at_most` so many pictures are used, evenly over the capture.
-    Points that the data set brings stay; the model holds ours.
-    features: conf/poses; size and number of features are used. scratch: a folder for files. seed: of all random numbers;
-    threads: None: all cores.
+    Points that the data set brings stay; the model holds ours. scratch: a folder for files.
     """
-    pycolmap.set_random_seed(seed)
-    how: dict[str, Any] = {"features": features, "seed": seed, "threads": threads}
-    asked: dict[str, Any] = {"is_refined": is_refined, "intrinsics": intrinsics, "at_most": at_most}
+    pycolmap.set_random_seed(search.seed)
     if any(may_be_turned(view) for view in given.views):
-        given = _read_upright(given, _folder(scratch, "turned"), **how)
-    found = _find_points(given, _folder(scratch, "first"), **asked, **how)
+        given = _read_upright(given, search, _folder(scratch, "turned"))
+    found = _find_points(given, search, _folder(scratch, "first"))
     if found.agreement.fitting < _MOSTLY and found.agreement.median_px is not None:
-        better = _without_mistake(given, found.agreement) or _read_upright(given, _folder(scratch, "unfit"), **how)
+        better = _without_mistake(given, found.agreement) or _read_upright(given, search, _folder(scratch, "unfit"))
         if better is not given:
-            found = _find_points(better, _folder(scratch, "second"), **asked, **how)
+            found = _find_points(better, search, _folder(scratch, "second"))
     problem = found.agreement.warning()
     if problem is not None:
         warn(problem)
@@ -118,32 +114,22 @@ def _folder(scratch: Path, name: str) -> Path:
     return scratch / name
 
 
-def _find_points(
-    given: Reconstruction,
-    scratch: Path,
-    *,
-    is_refined: bool,
-    intrinsics: bool,
-    at_most: int | None,
-    features: MatchSettings,
-    seed: int,
-    threads: int | None,
-) -> GivenPoints:
-    is_out = given.is_held_out
-    used = [i for i, out in enumerate(is_out) if is_refined or not out]
-    if at_most is not None and not is_refined and len(used) > at_most:
+def _find_points(given: Reconstruction, search: PointSearch, scratch: Path) -> GivenPoints:
+    is_out, at_most, seed, threads = given.is_held_out, search.at_most, search.seed, search.threads
+    used = [i for i, out in enumerate(is_out) if search.is_refined or not out]
+    if at_most is not None and not search.is_refined and len(used) > at_most:
         say(f"poses: {at_most} of {len(used)} pictures are matched for points; dataset.triangulate=always takes all")
         used = [used[k] for k in np.linspace(0, len(used) - 1, at_most).round().astype(int)]
     taught = [place for place, i in enumerate(used) if not is_out[i]]
     views = [given.views[i] for i in used]
     own = None if given.points is None else given.points.positions
     pairs = pairs_by_frusta(views, own, neighbours=NEIGHBOURS)
-    matches = match_given(views, pairs, scratch=scratch, features=features, threads=threads)
+    matches = match_given(views, pairs, scratch=scratch, features=search.features, threads=threads)
     agreement = check(matches, np.stack([v.world_from_camera for v in given.views]), np.array(used), seed=seed)
     how: dict[str, Any] = {"scratch": scratch, "seed": seed, "threads": threads}
     refined = None
-    if is_refined and agreement.median_px is not None:
-        refined = refine(matches, taught, error_px=agreement.median_px, intrinsics=intrinsics, **how)
+    if search.is_refined and agreement.median_px is not None:
+        refined = refine(matches, taught, error_px=agreement.median_px, intrinsics=search.intrinsics, **how)
     model = triangulate(refined or matches, taught, **how, max_error_px=MAX_ERROR_PX)
     model.extract_colors_for_all_images(matches.pictures, threads or -1)
     change = None
@@ -156,17 +142,15 @@ def _find_points(
     return GivenPoints(given, agreement, change, model, tuple(used))
 
 
-def _read_upright(
-    given: Reconstruction, scratch: Path, *, features: MatchSettings, seed: int, threads: int | None
-) -> Reconstruction:
+def _read_upright(given: Reconstruction, search: PointSearch, scratch: Path) -> Reconstruction:
     """The data set with every picture the way round that its pose is for; itself where all are.
 
     Held-out pictures are matched too, but for this question only.
     """
     own = None if given.points is None else given.points.positions
     pairs = pairs_by_frusta(given.views, own, neighbours=_TO_TELL_TURNS)
-    matches = match_given(given.views, pairs, scratch=scratch, features=features, threads=threads)
-    turns = find_turned(matches, np.stack([view.world_from_camera for view in given.views]), seed=seed)
+    matches = match_given(given.views, pairs, scratch=scratch, features=search.features, threads=search.threads)
+    turns = find_turned(matches, np.stack([view.world_from_camera for view in given.views]), seed=search.seed)
     return read_turned(given, turns) if turns else given
 
 

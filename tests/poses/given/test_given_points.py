@@ -26,7 +26,7 @@ from recon.pixels import lines_of_sight
 from recon.poses.given.agreement import check
 from recon.poses.given.matches import GivenMatches, match_given
 from recon.poses.given.pictures import lay_out, picture_names
-from recon.poses.given.points import find_points
+from recon.poses.given.points import PointSearch, find_points
 from recon.poses.given.refine import align_poses
 from recon.poses.sfm.settings import PoseSettings
 from recon.workspace import Workspace, read_metrics
@@ -113,7 +113,7 @@ def find(given: Reconstruction, scratch: Path, **changed: Any) -> Any:
     features = default_settings(PoseSettings, "poses", max_features=1500, image_size=None)
     settings = {"is_refined": False, "intrinsics": False, "at_most": None, "features": features}
     scratch.mkdir()
-    return find_points(given, scratch=scratch, seed=0, threads=2, **{**settings, **changed})
+    return find_points(given, PointSearch(seed=0, threads=2, **{**settings, **changed}), scratch=scratch)
 
 
 def test_points_lie_on_the_walls_of_a_turned_and_scaled_world(given: Reconstruction, tmp_path: Path) -> None:
