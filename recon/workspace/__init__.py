@@ -5,19 +5,21 @@ The run folder is the only interface between stages: each reads files of it and 
 paths  files by name                    stages   one run of a stage: skipped, measured, marked finished
 files  atomic writes, JSON              metrics  metrics.json
 lock   one writer at a time             usage    time, processor time, peak memory
-reading  files that may be anything
+reading  files that may be anything     fingerprints  digests of settings and files
 """
 
 from recon.workspace.files import read_json, replace_file, replace_folder, write_json
+from recon.workspace.fingerprints import fingerprint
 from recon.workspace.lock import only_writer
 from recon.workspace.metrics import read_metrics, write_metrics
 from recon.workspace.paths import Workspace, open_workspace
-from recon.workspace.stages import STAGE_MARK, StageRun, fingerprint, is_finished, mark_finished, stage_warnings
+from recon.workspace.stages import STAGE_MARK, StageRun, check_poses, is_finished, mark_finished, stage_warnings
 
 __all__ = [
     "STAGE_MARK",
     "StageRun",
     "Workspace",
+    "check_poses",
     "fingerprint",
     "is_finished",
     "mark_finished",
