@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from recon.errors import UserError
 from recon.geometry import FaceEvidence
 from recon.workspace import replace_file
+from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file
 
 

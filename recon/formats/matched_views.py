@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.errors import UserError
 from recon.geometry import Camera, MatchedView
 from recon.workspace import Workspace, replace_file
+from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file
 
 _MADE_BY = "python scripts/match.py workspace=..."

@@ -13,9 +13,9 @@ from typing import Any
 import imageio.v3 as iio
 import numpy as np
 
-from recon.errors import UserError
 from recon.geometry.mesh import TriangleMesh
 from recon.workspace import replace_file
+from recon.workspace.errors import UserError
 from recon.workspace.reading import MAX_MESH_BYTES, is_file, read_bytes
 
 _MADE_BY = "python scripts/mesh.py workspace=..."

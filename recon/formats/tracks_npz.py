@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from recon.errors import UserError
 from recon.geometry.points import Points
 from recon.geometry.tracks import Tracks
 from recon.workspace import replace_file
+from recon.workspace.errors import UserError
 from recon.workspace.reading import MAX_MESH_BYTES, read_bytes
 
 _DAMAGE = (ValueError, KeyError, EOFError, OSError, AssertionError, MemoryError, zipfile.BadZipFile)

@@ -16,8 +16,8 @@ from types import TracebackType
 from typing import Any
 
 from recon import __version__
-from recon.console import say, take_warnings
-from recon.errors import UserError
+from recon.workspace.console import say, take_warnings
+from recon.workspace.errors import UserError
 from recon.workspace.files import plain, read_json, replace_folder, write_json
 from recon.workspace.metrics import read_metrics, write_metrics
 from recon.workspace.paths import Workspace
