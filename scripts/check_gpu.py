@@ -17,7 +17,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from recon.errors import UserError  # noqa: E402
+from recon.workspace.errors import UserError  # noqa: E402
 
 DEFAULTS = {"data": "", "seconds": "20,60,120", "out": "gpu.json", "device": "cuda", "limit": "345"}
 EVALUATION_S = 15  # a data set is rendered and compared in that time
@@ -98,10 +98,10 @@ def quality(data: Path, seconds: float, device: str) -> dict[str, Any]:
     from recon.formats.photos import read_photo
     from recon.geometry import held_out
     from recon.score.metrics import psnr
-    from recon.settings import read_settings
     from recon.train import train_field
     from recon.train.settings import TrainSettings
     from recon.workspace import Workspace, read_metrics
+    from recon.workspace.settings import read_settings
 
     reconstruction = blender.read(data)
     values = yaml.safe_load((ROOT / "conf/train/default.yaml").read_text())

@@ -20,14 +20,14 @@ from recon.capture.masks import opaque, save_mask, write_masks
 from recon.capture.notes import exposure_of
 from recon.capture.sharpness import measure_sharpness
 from recon.capture.survey import list_photos, tell_left_out
-from recon.console import progress, warn
-from recon.errors import UserError
 from recon.formats.deep_pixels import Levels, common_levels
 from recon.formats.exif_gps import read_gps
 from recon.formats.frames_json import Capture, FrameRecord
 from recon.formats.image_files import ImageHeader, read_header
 from recon.formats.images import fit_within, read_image, resize_image, turned, write_image
 from recon.formats.masks import read_mask, shrink_mask
+from recon.workspace.console import progress, warn
+from recon.workspace.errors import UserError
 
 _SCORE_SIZE = 640  # sharpness is measured at this longest side, as in videos
 _THUMBNAIL_SIZE = 64

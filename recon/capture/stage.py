@@ -18,10 +18,10 @@ from recon.capture.settings import CaptureSettings
 from recon.capture.source import source_kind
 from recon.capture.survey import photo_folders
 from recon.capture.video import capture_video
-from recon.console import say, warn
-from recon.errors import UserError
 from recon.formats.frames_json import Capture, write_frames_json
 from recon.workspace import StageRun, Workspace
+from recon.workspace.console import say, warn
+from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file, is_folder
 
 _BLACK = 0.002  # mean linear light: a night street with a few lamps has more

@@ -21,12 +21,12 @@ from recon.capture.masks import write_masks
 from recon.capture.motion import Motion, MotionMeter
 from recon.capture.notes import exposure_of, note_frames
 from recon.capture.sharpness import measure_sharpness
-from recon.console import progress as progress_bar
-from recon.console import say, warn
 from recon.formats.frames_json import Capture, FrameRecord
 from recon.formats.images import fit_within
 from recon.formats.masks import read_mask
 from recon.formats.video import decode_frames, read_video_info
+from recon.workspace.console import progress as progress_bar
+from recon.workspace.console import say, warn
 
 # Frames are scored at this longest side: small enough to be quick, large enough to see a pixel or two of motion blur.
 _SCORE_SIZE = 640

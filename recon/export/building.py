@@ -17,8 +17,8 @@ from recon.export.plan_view import PlanView
 from recon.export.planes import FlatRegion, find_planes
 from recon.export.rectangles import rectangles_over
 from recon.geometry.mesh import TriangleMesh
+from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
-from recon.surface import Surface
 
 _UP = 0.94  # cosine of 20 degrees: steeper floors are ramps, and nobody stands on them by default
 _FLOOR_SHARE = 0.25  # a floor is the lowest level that has this share of the largest one's area

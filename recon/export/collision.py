@@ -5,8 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from recon.console import warn
-from recon.errors import UserError
 from recon.export.building import Slab, find_building
 from recon.export.collision_mesh import clean_mesh, faired, simplified
 from recon.export.convex_parts import decompose
@@ -15,7 +13,9 @@ from recon.export.labels import LABELS, label_faces
 from recon.export.place import CONVEX, FILLED, STATIC, Part
 from recon.export.settings import ExportSettings
 from recon.geometry.mesh import TriangleMesh, joined
-from recon.surface import Surface
+from recon.geometry.surface import Surface
+from recon.workspace.console import warn
+from recon.workspace.errors import UserError
 
 
 @dataclass(frozen=True)

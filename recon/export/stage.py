@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from recon.console import say
-from recon.errors import UserError
 from recon.export.collision import Collision, make_collision
 from recon.export.ground import find_ground, write_ground
 from recon.export.labels import LABELS, PALETTE
@@ -31,6 +29,8 @@ from recon.geometry.mesh import TriangleMesh
 from recon.geometry.reconstruction import Reconstruction
 from recon.surface import Surface
 from recon.workspace import StageRun, Workspace, check_poses, read_metrics, write_json
+from recon.workspace.console import say
+from recon.workspace.errors import UserError
 
 
 def export_world(workspace: Workspace, *, reconstruction: Reconstruction, settings: ExportSettings) -> Path:

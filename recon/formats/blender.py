@@ -9,8 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from recon.console import say, warn
-from recon.errors import UserError
 from recon.formats.gathering import Gathering
 from recon.formats.given_poses import camera_for_image, posed_size_hw, unique_names
 from recon.formats.images import natural_key
@@ -18,6 +16,8 @@ from recon.formats.transforms_json import load, path_of, pose
 from recon.formats.transforms_lenses import angle_of, focal_of_angle
 from recon.geometry.cameras import Camera
 from recon.geometry.reconstruction import Reconstruction, Split, View
+from recon.workspace.console import say, warn
+from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file, is_folder
 
 

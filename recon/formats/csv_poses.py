@@ -23,7 +23,6 @@ from typing import get_args
 
 import numpy as np
 
-from recon.errors import UserError
 from recon.formats.gathering import Gathering, LostPoseError
 from recon.formats.given_poses import camera_for_image, posed_size_hw, relative_to, rigid_matrix, unique_names
 from recon.formats.images import natural_key
@@ -34,6 +33,7 @@ from recon.geometry.cameras import MODELS, Camera
 from recon.geometry.reconstruction import Reconstruction, Split, View
 from recon.geometry.transforms import Array, rigid, rotation_from_wxyz, wxyz_from_rotation
 from recon.workspace import replace_file
+from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file, read_text
 
 _CENTER = (("x", "y", "z"), ("r03", "r13", "r23"))

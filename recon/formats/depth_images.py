@@ -23,10 +23,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.errors import UserError
 from recon.formats.text_tables import read_rows
 from recon.geometry import View
 from recon.workspace import read_json
+from recon.workspace.errors import UserError
 from recon.workspace.reading import check_readable, is_file, read_bytes
 
 MILLIMETRE, TUM_UNIT = 1e-3, 1 / 5000

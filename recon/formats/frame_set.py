@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from recon.errors import UserError
 from recon.formats.frames_json import MADE_BY, FrameRecord, read_capture
 from recon.formats.given_poses import rigid_matrix
 from recon.formats.image_files import image_size_hw
 from recon.geometry.transforms import Array
 from recon.workspace import Workspace
+from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file
 
 MIN_FRAMES = 3  # two views give no redundancy to tell a right model from a wrong one

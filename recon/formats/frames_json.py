@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from recon.errors import UserError
 from recon.geometry.geodesy import GpsFix
 from recon.workspace import Workspace, read_json, write_json
+from recon.workspace.errors import UserError
 
 MADE_BY = "python scripts/capture.py capture.source=VIDEO_OR_FOLDER workspace=..."
 

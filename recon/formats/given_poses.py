@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
-from recon.errors import UserError
 from recon.formats.gathering import check_not_lost
 from recon.formats.image_files import IMAGE_SUFFIXES, read_header
 from recon.geometry.cameras import Camera
 from recon.geometry.reconstruction import Reading, Reconstruction
 from recon.geometry.transforms import Array
+from recon.workspace.errors import UserError
 
 
 def relative_to(image: Path, folder: Path) -> str:

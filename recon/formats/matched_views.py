@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.errors import UserError
 from recon.formats.npz_arrays import arrays_of
 from recon.geometry import Camera, MatchedView, View
 from recon.workspace import Workspace, replace_file
+from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file
 
 _MADE_BY = "python scripts/match.py workspace=..."

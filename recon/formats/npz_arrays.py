@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.errors import UserError
+from recon.workspace.errors import UserError
 from recon.workspace.reading import MAX_MESH_BYTES, is_file, read_bytes
 
 _OF_VALUES = (ValueError, KeyError, TypeError, AssertionError, OverflowError)

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from recon.errors import UserError
 from recon.formats.gathering import Gathering, LostPoseError
 from recon.formats.given_poses import rigid_matrix, unique_names
 from recon.formats.images import natural_key
@@ -26,6 +25,7 @@ from recon.geometry.cameras import MODELS, Camera
 from recon.geometry.reconstruction import Reconstruction, Split, View
 from recon.geometry.transforms import Array, opencv_from_opengl, opengl_from_opencv
 from recon.workspace import write_json
+from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file, is_folder, read_json_value
 
 _SPLIT_KEYS: dict[str, Split] = {

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from recon.errors import UserError
+from recon.workspace.errors import UserError
 
 Floats = NDArray[np.float32]
 

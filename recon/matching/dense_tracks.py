@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from recon.console import progress
 from recon.geometry import Points, Reconstruction, Tracks, View
 from recon.geometry.transforms import Array
 from recon.matching.confirm import Confirmed, confirm
@@ -24,6 +23,7 @@ from recon.matching.pictures import Picture, read_picture
 from recon.matching.settings import MatchingSettings
 from recon.matching.shelf import Shelf
 from recon.matching.sources import choose_sources, depth_ranges, sparse_scene
+from recon.workspace.console import progress
 
 QUICK_SIZE = 200  # pixels of the longer side that surfaces are matched at
 FULL_SIZE = 1280  # that patches are followed at, at most

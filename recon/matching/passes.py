@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from recon.console import Bar
 from recon.kernels.stereo import Floats, Hypotheses, StereoSettings, StereoView, stereo_costs, stereo_sweep
 from recon.matching.pictures import Picture, pyramid_sizes
 from recon.matching.shelf import Shelf
 from recon.matching.sources import SparseScene
+from recon.workspace.console import Bar
 
 SMALLEST = 150  # pixels of the longest side, at least, on the first level
 START_NEIGHBOURS = 4  # a pixel starts near one of so many nearest points

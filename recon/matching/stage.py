@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recon import kernels
-from recon.console import progress, say
 from recon.formats.images import write_image
 from recon.formats.matched_views import write_matched_view
 from recon.geometry import Kind, MatchedView, Reconstruction, View
@@ -29,6 +28,7 @@ from recon.matching.sky import find_sky
 from recon.matching.sources import SparseScene, choose_sources, depth_ranges, sparse_scene, typical_depth
 from recon.matching.voxels import oriented_voxels
 from recon.workspace import StageRun, Workspace, write_json
+from recon.workspace.console import progress, say
 
 MAX_SOURCES = 16  # pictures asked about a plane
 SKY_CONFIDENCE = 0.9

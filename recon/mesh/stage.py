@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.console import say, warn
 from recon.formats.depth_images import depth_files
 from recon.formats.face_evidence import write_face_evidence
 from recon.formats.images import write_image
@@ -28,6 +27,7 @@ from recon.mesh.viewpoints import farthest_poses, training_views, typical_distan
 from recon.pixels import SensorView, lines_of_sight, sensor_views
 from recon.render.views import RenderViewFn
 from recon.workspace import StageRun, Workspace
+from recon.workspace.console import say, warn
 
 
 def build_mesh(

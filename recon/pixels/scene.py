@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recon.console import warn
 from recon.geometry import Reconstruction, Similarity, View, focus_of
 from recon.geometry.transforms import Array
 from recon.pixels.outlines import Outline
+from recon.workspace.console import warn
 
 _WIDE = 0.25  # cosine: a view whose corners are over 75 degrees off the axis is bounded by a cone, not by a pyramid
 # Of the smallest depth that pictures show: nothing is sampled nearer than the first, and gradients are dampened nearer than the

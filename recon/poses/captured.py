@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from recon.console import say, warn
-from recon.errors import UserError
 from recon.formats import cameras_json
 from recon.formats.frame_set import FrameSet, read_frame_set
 from recon.geometry.reconstruction import Reconstruction
@@ -23,6 +21,8 @@ from recon.poses.world_frame.scale.settings import ScaleSettings
 from recon.poses.world_frame.up.align import Up, find_up, world_from_capture
 from recon.poses.world_frame.up.held import turns_of
 from recon.workspace import STAGE_MARK, StageRun, Workspace, write_json
+from recon.workspace.console import say, warn
+from recon.workspace.errors import UserError
 
 
 def pose_frames(

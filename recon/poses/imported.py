@@ -11,8 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from recon.console import say, warn
-from recon.errors import UserError
 from recon.formats import cameras_json
 from recon.geometry.geodesy import GpsFix
 from recon.geometry.reconstruction import Reconstruction
@@ -32,6 +30,8 @@ from recon.poses.world_frame.scale.settings import ScaleSettings
 from recon.poses.world_frame.up.align import Up, find_up
 from recon.poses.world_frame.up.held import Turns, turns_of
 from recon.workspace import StageRun, Workspace, write_json
+from recon.workspace.console import say, warn
+from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file, is_folder
 
 _UPRIGHT_WITHIN_DEG = 30.0

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from recon.errors import UserError
 from recon.geometry import Camera, is_rigid, opencv_from_opengl, rigid
 from recon.geometry.transforms import Array
 from recon.render.paths import Path3D, fitted
+from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file, read_json_value
 
 MAX_FRAMES, MAX_SIDE = 20_000, 8192  # beyond is surely a mistake

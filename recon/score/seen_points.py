@@ -4,8 +4,8 @@ import numpy as np
 import torch
 
 from recon.geometry import Camera, TriangleMesh, pixel_centers
+from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
-from recon.surface import Surface
 
 VOXEL_M = 0.02  # spacing of the seen points; not above any threshold
 RAYS_PER_VIEW = 20_000

@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from recon.errors import UserError
 from recon.geometry import TriangleMesh
+from recon.geometry.surface import Surface, sample_surface
 from recon.geometry.transforms import Array
 from recon.score.truth_floor import floor_scores
-from recon.surface import Surface, sample_surface
+from recon.workspace.errors import UserError
 
 THRESHOLDS_M = (0.02, 0.05, 0.10, 0.20)
 MARGIN_M = 0.25  # our surface farther than this outside the exact mesh's box is sky or a neighbour's house: not scored

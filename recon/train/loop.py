@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from recon.console import Bar, progress, say
 from recon.field.checkpoint import save_checkpoint
 from recon.field.exposure import NO_EXPOSURES
 from recon.field.field_file import save_field
@@ -21,6 +20,7 @@ from recon.train.quality import Forecast
 from recon.train.schedule import Budget
 from recon.train.training import StepReport, Training
 from recon.workspace import Workspace, write_json
+from recon.workspace.console import Bar, progress, say
 
 CURVE_INTERVAL_S = 1.0  # between points of the training curve
 

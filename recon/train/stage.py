@@ -7,8 +7,6 @@ from typing import Any
 import torch
 
 from recon import kernels
-from recon.console import say
-from recon.errors import UserError
 from recon.field.checkpoint import believed, load_checkpoint
 from recon.field.interface import FieldSettings
 from recon.field.trained import choose_device
@@ -25,6 +23,8 @@ from recon.train.settings import TrainSettings
 from recon.train.setup import new_training
 from recon.train.training import Training
 from recon.workspace import StageRun, Workspace, fingerprint
+from recon.workspace.console import say
+from recon.workspace.errors import UserError
 
 
 def train_field(

@@ -14,7 +14,7 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from recon.errors import UserError
+from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file, read_json_value
 
 _FULL = re.compile(r"disk is full|disk I/O error|No space left on device|\d+ requested and \d+ written")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from recon import __version__
-from recon.errors import UserError
+from recon.workspace.errors import UserError
 from recon.workspace.files import plain
 from recon.workspace.reading import is_file, is_folder
 

@@ -12,7 +12,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from recon.errors import UserError
+from recon.workspace.errors import UserError
 
 MAX_TEXT_BYTES = 1 << 30  # COLMAP's images.txt of ten thousand pictures has a third of this
 MAX_JSON_BYTES = 1 << 28

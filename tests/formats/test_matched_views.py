@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recon.errors import UserError
 from recon.formats.matched_views import read_matched_view, read_matched_views, write_matched_view
 from recon.geometry import Camera, Kind, MatchedView, View, look_at, rigid
 from recon.workspace import Workspace
+from recon.workspace.errors import UserError
 
 
 def example(name: str = "walk/frame_1") -> MatchedView:

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from recon import kernels
-from recon.errors import UserError
+from recon.workspace.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 needs_triton = pytest.mark.skipif(

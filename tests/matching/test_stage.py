@@ -9,13 +9,13 @@ import pytest
 import yaml
 
 from recon import kernels
+from recon.bench.synthetic.renderer import render_depth
 from recon.formats.matched_views import read_matched_views
 from recon.geometry import Kind, held_out
 from recon.matching import match_views, shelf
 from recon.matching.settings import MatchingSettings
-from recon.settings import read_settings
-from recon.synthetic.renderer import render_depth
 from recon.workspace import Workspace, read_metrics
+from recon.workspace.settings import read_settings
 from tests.worlds import room_reconstruction, textured_room
 
 pytestmark = pytest.mark.skipif(not kernels.is_there("native"), reason="matching needs the native kernels")

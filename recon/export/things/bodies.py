@@ -15,8 +15,8 @@ from recon.export.labels import FURNITURE_SIZE
 from recon.export.place import Part, Thing
 from recon.export.planes import Plane
 from recon.geometry.mesh import TriangleMesh, joined
+from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
-from recon.surface import Surface
 
 _MOST_PARTS = 500  # before those that others replace are dropped
 _STEADY = 0.5  # tolerances within its foot that the middle of a thing's mass lies

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
-from recon.surface import Surface
 
 _DOWN = np.array([0.0, 0.0, -1.0])
 _FLUNG = 6.0  # radii above its start

@@ -12,8 +12,8 @@ from recon.export.trials.engine_run import Trial, is_installed, run_program
 from recon.export.trials.places import Places, plan_places
 from recon.formats.mesh_obj import read_obj
 from recon.geometry.mesh import TriangleMesh
+from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
-from recon.surface import Surface
 
 _SMALL_M, _FAST_M_S = 0.02, 20.0
 _SLOWEST_M_S = 0.05  # a sphere that moves faster is not at rest

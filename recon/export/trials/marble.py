@@ -6,8 +6,8 @@ sides and it never moves by more than half its radius at once, so it cannot pass
 
 import numpy as np
 
+from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
-from recon.surface import Surface
 
 _ROLLING = 5 / 7  # of the acceleration of a ball that slides: the rest turns it
 _LONGEST_STEP_S = 0.01

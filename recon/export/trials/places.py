@@ -12,8 +12,8 @@ import numpy as np
 from recon.export.trials.drop_test import left_the_surface, went_through
 from recon.export.trials.marble import roll
 from recon.geometry.mesh import TriangleMesh
+from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
-from recon.surface import Surface
 
 _DOWN = np.array([0.0, 0.0, -1.0])
 _LEVEL = 0.5  # cosine: on steeper faces a sphere slides for metres and tells little

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from recon.export.trials.engine_run import is_installed, run_program
+from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
-from recon.surface import Surface
 
 
 def compare_rays(

@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from recon.console import say, warn
-from recon.errors import UserError
 from recon.export.place import CONVEX, FILLED, VISUAL
 from recon.export.trials.checkers import ABSENT, PASS, UNUSABLE, check_files
 from recon.export.trials.drive import drive
@@ -17,8 +15,10 @@ from recon.export.trials.rays import compare_rays
 from recon.export.trials.rest import rest
 from recon.formats.mesh_obj import read_obj
 from recon.geometry.mesh import TriangleMesh, joined
-from recon.surface import Surface
+from recon.geometry.surface import Surface
 from recon.workspace import read_json
+from recon.workspace.console import say, warn
+from recon.workspace.errors import UserError
 
 _HOW = "python scripts/export.py"
 

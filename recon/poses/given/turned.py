@@ -11,12 +11,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.console import warn
 from recon.formats.image_files import read_header
 from recon.geometry import Reconstruction, View
 from recon.geometry.transforms import Array
 from recon.poses.given.agreement import FITS, MatchedRays, draw_rays, errors_px
 from recon.poses.given.matches import GivenMatches
+from recon.workspace.console import warn
 
 _LEAST = 20  # matches of a picture, below which nothing is said of it
 _WRONG, _RIGHT = 0.35, 0.6  # shares of them that fit as it is read, and turned

@@ -13,7 +13,6 @@ from typing import Any
 
 import pycolmap
 
-from recon.console import say
 from recon.formats.frame_set import FrameSet
 from recon.poses.sfm.mapping import Mapping, Models, map_globally, map_incrementally
 from recon.poses.sfm.polish import polish
@@ -21,6 +20,7 @@ from recon.poses.sfm.quality import Quality, judge
 from recon.poses.sfm.rungs import RUNGS, Matching
 from recon.poses.sfm.same_model import is_same
 from recon.poses.sfm.settings import PoseSettings
+from recon.workspace.console import say
 
 _SECOND_OPINION = "global mapping"
 

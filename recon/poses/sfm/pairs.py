@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pycolmap
 
-from recon.console import progress
 from recon.formats.frame_set import FrameSet
 from recon.poses.sfm.database import verified
 from recon.poses.sfm.retrieval import global_descriptors, similar_pairs
 from recon.poses.sfm.rig import rig_pairs
 from recon.poses.sfm.settings import MatchSettings
+from recon.workspace.console import progress
 
 Pair = tuple[int, int]  # places in the order of capture, i < j
 _CHUNK = 64  # pairs a call, for the progress bar

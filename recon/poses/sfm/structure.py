@@ -14,8 +14,6 @@ from typing import Any
 
 import pycolmap
 
-from recon.console import say
-from recon.errors import UserError
 from recon.formats.frame_set import FrameSet
 from recon.poses.sfm import diagnosis
 from recon.poses.sfm.colmap_log import colmap_log
@@ -27,6 +25,8 @@ from recon.poses.sfm.quality import MIN_MEDIAN_ANGLE_DEG
 from recon.poses.sfm.settings import PoseSettings
 from recon.poses.sfm.xfeat import INSTALL
 from recon.workspace import StageRun, Workspace, fingerprint, read_json, replace_folder, write_json
+from recon.workspace.console import say
+from recon.workspace.errors import UserError
 
 DATABASE = "database.db"  # in sfm/: of the first features and matches
 ATTEMPTS = "attempts.json"  # beside the models of a try: the ways that were gone

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recon.errors import UserError
 from recon.geometry import Camera, Points, Reconstruction, Similarity, View, look_at
 from recon.poses.world_frame.scale.camera_height import camera_height
 from recon.poses.world_frame.scale.metric import apply_scale
+from recon.workspace.errors import UserError
 from tests.poses.world_frame.scale_defaults import changed
 
 CAMERA = Camera("PINHOLE", (24, 36), 40.0, 40.0, 18.0, 12.0)

@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from recon.console import take_warnings
-from recon.errors import UserError
 from recon.formats import cameras_json
 from recon.geometry import Camera, Reconstruction, Similarity, View, look_at
 from recon.geometry.geodesy import GpsFix, enu_from_fixes, fix_from_enu
@@ -19,6 +17,8 @@ from recon.poses.world_frame.scale.metric import apply_scale
 from recon.poses.world_frame.up.align import find_up
 from recon.poses.world_frame.up.gps_up import gps_up
 from recon.workspace import Workspace
+from recon.workspace.console import take_warnings
+from recon.workspace.errors import UserError
 from tests.formats.test_exif_gps import block, write_photo
 from tests.poses.world_frame.scale_defaults import changed
 

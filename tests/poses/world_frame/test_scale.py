@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from recon.console import take_warnings
-from recon.errors import UserError
 from recon.geometry import Camera, Points, Reconstruction, View, look_at
 from recon.poses.world_frame.scale.measurement import Measurement, sigmas_apart
 from recon.poses.world_frame.scale.metric import MeasuredScale, apply_scale, disagreements
+from recon.workspace.console import take_warnings
+from recon.workspace.errors import UserError
 from tests.poses.world_frame.scale_defaults import SCALE, changed
 
 

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from recon.errors import UserError
 from recon.poses.world_frame.scale.marker_dictionaries import DICTIONARIES, dictionary
 from recon.workspace import replace_file
+from recon.workspace.errors import UserError
 
 PAPERS_MM = {"a4": (210.0, 297.0), "a3": (297.0, 420.0), "letter": (215.9, 279.4)}
 _MARGIN_MM = 10.0  # printers leave about 5 white

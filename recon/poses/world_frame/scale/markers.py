@@ -14,8 +14,6 @@ import torch
 from scipy.optimize import least_squares
 from scipy.spatial.transform import Rotation
 
-from recon.console import progress
-from recon.errors import UserError
 from recon.formats.photos import read_pixels
 from recon.geometry.lines import nearest_to_lines
 from recon.geometry.reconstruction import Reconstruction, View
@@ -24,6 +22,8 @@ from recon.poses.world_frame.scale.marker_corners import refine_corners
 from recon.poses.world_frame.scale.marker_dictionaries import AUTO, dictionary
 from recon.poses.world_frame.scale.measurement import Measurement
 from recon.poses.world_frame.scale.settings import ScaleSettings
+from recon.workspace.console import progress
+from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file
 
 _MIN_VIEWS = 3  # two fit a square that is not there

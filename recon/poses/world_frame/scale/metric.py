@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from recon.console import warn
-from recon.errors import UserError
 from recon.geometry.geodesy import GpsFix
 from recon.geometry.reconstruction import Reconstruction, Scale
 from recon.geometry.transforms import Similarity
@@ -20,6 +18,8 @@ from recon.poses.world_frame.scale.known_distance import measure_known_distance
 from recon.poses.world_frame.scale.markers import measure_markers
 from recon.poses.world_frame.scale.measurement import Measurement, sigmas_apart
 from recon.poses.world_frame.scale.settings import ScaleSettings
+from recon.workspace.console import warn
+from recon.workspace.errors import UserError
 
 _DISAGREE = 3.0  # sigmas
 _USELESS = 0.25  # a scale that is off by a quarter is no scale: one sigma

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.synthetic.drawing import Size, fill, finish, stamp, stencil, vivid
-from recon.synthetic.noise import Rng, fractal
-from recon.synthetic.renderer import Image
+from recon.bench.synthetic.drawing import Size, fill, finish, stamp, stencil, vivid
+from recon.bench.synthetic.noise import Rng, fractal
+from recon.bench.synthetic.renderer import Image
 
 
 def poster(size_hw: Size, rng: Rng, *, title: str) -> Image:

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.synthetic.noise import Rng, fractal, ramp
-from recon.synthetic.renderer import Image
+from recon.bench.synthetic.noise import Rng, fractal, ramp
+from recon.bench.synthetic.renderer import Image
 
 Color = tuple[float, float, float]
 Size = tuple[int, int]

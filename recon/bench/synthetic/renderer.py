@@ -18,8 +18,8 @@ import torch
 from numpy.typing import NDArray
 
 from recon.geometry import Camera, TriangleMesh, pixel_centers
+from recon.geometry.surface import Hits, Surface
 from recon.geometry.transforms import Array
-from recon.surface import Hits, Surface
 
 Image = NDArray[np.float32]
 

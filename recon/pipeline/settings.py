@@ -5,7 +5,6 @@ from typing import Annotated, Any
 
 from recon import kernels
 from recon.capture.settings import CaptureSettings
-from recon.errors import UserError
 from recon.export.settings import ExportSettings
 from recon.field.kinds import KINDS
 from recon.matching.settings import MatchingSettings
@@ -15,10 +14,11 @@ from recon.poses.given.settings import DatasetSettings
 from recon.poses.sfm.settings import PoseSettings
 from recon.poses.world_frame.scale.settings import ScaleSettings
 from recon.score.settings import EvaluateSettings
-from recon.settings import between, chosen_by, written
 from recon.show.novel_views.settings import ViewsSettings, check_path
 from recon.show.viewer.settings import ViewSettings
 from recon.train.settings import TrainSettings
+from recon.workspace.errors import UserError
+from recon.workspace.settings import between, chosen_by, written
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """What a person sees while a stage works: messages, warnings, progress bars with rate and time left.
 
 Warnings are printed and kept, so that the stage that raised them can write them beside its results
-(`workspace.mark_finished`) and the report can show them.
+(`mark_finished`) and the report can show them.
 """
 
 import time

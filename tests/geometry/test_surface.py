@@ -5,7 +5,7 @@ import pytest
 import trimesh
 
 from recon.geometry import TriangleMesh
-from recon.surface import Surface, sample_surface
+from recon.geometry.surface import Surface, sample_surface
 
 MIDDLE = np.array([5000.0, -300.0, 20.0])  # float32 keeps half a millimetre there
 SIZE = np.array([2.0, 3.0, 4.0])

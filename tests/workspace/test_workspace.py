@@ -14,8 +14,6 @@ import cv2
 import numpy as np
 import pytest
 
-from recon.console import take_warnings, warn
-from recon.errors import UserError
 from recon.workspace import (
     StageRun,
     Workspace,
@@ -33,9 +31,11 @@ from recon.workspace import (
     write_json,
     write_metrics,
 )
+from recon.workspace.console import take_warnings, warn
+from recon.workspace.errors import UserError
 from recon.workspace.usage import Usage
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def names(folder: Path) -> list[str]:

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from recon.synthetic.drawing import Color, Size, finish, palette_of, stamp, stencil
-from recon.synthetic.noise import Rng, courses, fractal, ramp, relief
-from recon.synthetic.renderer import Image
+from recon.bench.synthetic.drawing import Color, Size, finish, palette_of, stamp, stencil
+from recon.bench.synthetic.noise import Rng, courses, fractal, ramp, relief
+from recon.bench.synthetic.renderer import Image
 
 BRICK_REDS = ((0.58, 0.27, 0.19), (0.66, 0.34, 0.22), (0.49, 0.21, 0.17), (0.72, 0.45, 0.30), (0.40, 0.20, 0.19))
 SANDSTONES = ((0.66, 0.60, 0.50), (0.56, 0.52, 0.47), (0.72, 0.64, 0.50), (0.48, 0.47, 0.46), (0.62, 0.52, 0.42))

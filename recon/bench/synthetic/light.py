@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from recon.bench.synthetic.renderer import Image, TexturedWorld
+from recon.bench.synthetic.surfaces import Surface, assemble, texture_size
 from recon.geometry.transforms import Array
-from recon.synthetic.renderer import Image, TexturedWorld
-from recon.synthetic.surfaces import Surface, assemble, texture_size
 
 LIFT_M = 0.004  # rays start this far off the surface: above float32 error, below the size of any part
 DISPLAY_GAMMA = 2.2

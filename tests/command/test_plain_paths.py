@@ -8,7 +8,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from recon.command.plain_paths import quoted_paths
-from recon.errors import UserError
+from recon.workspace.errors import UserError
 
 NAMES = [
     "walk (1).mp4", "walk,2.mp4", "a=b.mp4", "K\u00fcche \u2013 \u00e4.mp4", "it's here.mp4", "scan #3 100%.mp4", "[draft] {x}.mp4",

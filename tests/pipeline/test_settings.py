@@ -5,9 +5,9 @@ import math
 
 import pytest
 
-from recon.configuration import Settings
-from recon.errors import UserError
-from recon.settings import read_settings
+from recon.pipeline.settings import Settings
+from recon.workspace.errors import UserError
+from recon.workspace.settings import read_settings
 from tests.test_configs import GROUPS, composed
 
 IMPOSSIBLE = [-1, 0, math.nan, math.inf, 1e300, "abc", True, []]

@@ -3,14 +3,13 @@
 from pathlib import Path
 
 from recon.capture import capture_frames
-from recon.configuration import Settings
-from recon.console import in_turn
 from recon.export import export_world
 from recon.field.field_file import load_trained_field
 from recon.formats.cameras_json import read_reconstruction
 from recon.matching import match_views
 from recon.mesh import build_mesh
 from recon.mesh.comparison import compare_surfaces
+from recon.pipeline.settings import Settings
 from recon.poses.captured import pose_frames
 from recon.poses.imported import import_dataset
 from recon.score.stage import evaluate_field
@@ -20,6 +19,7 @@ from recon.show.report import poses_reported, write_report
 from recon.show.viewer.stage import open_viewer
 from recon.train import train_field
 from recon.workspace import Workspace
+from recon.workspace.console import in_turn
 
 
 def run(workspace: Workspace, settings: Settings) -> None:

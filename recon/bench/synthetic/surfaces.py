@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from recon.bench.synthetic.renderer import TexturedWorld
 from recon.geometry.transforms import Array
-from recon.synthetic.renderer import TexturedWorld
 
 UV = NDArray[np.float64]
 Vector = Sequence[float] | Array

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from recon.synthetic.depth_sensor import BASELINE_M, FARTHEST_M, STEP_PX, sensed_depth
+from recon.bench.synthetic.depth_sensor import BASELINE_M, FARTHEST_M, STEP_PX, sensed_depth
 
 
 def sensed(depth_m: np.ndarray, *, cosine: float = 1.0, scale_error: float = 0.0) -> np.ndarray:

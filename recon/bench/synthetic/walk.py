@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 from scipy.spatial.transform import Rotation
 
+from recon.bench.synthetic.renderer import Image
 from recon.geometry.transforms import Array, look_at
-from recon.synthetic.renderer import Image
 
 Rng = np.random.Generator
 

@@ -14,18 +14,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.console import progress
-from recon.errors import UserError
+from recon.bench.synthetic.courtyard import courtyard
+from recon.bench.synthetic.furnished_room import furnished_room
+from recon.bench.synthetic.renderer import TexturedWorld, render_color
+from recon.bench.synthetic.walk import Walk, exposures, sensor_image, walk_poses
 from recon.formats.images import resize_image, write_image
 from recon.formats.meshes import write_ply
 from recon.formats.video_writing import write_video
 from recon.geometry import Camera, TriangleMesh
 from recon.geometry.transforms import Array
-from recon.synthetic.courtyard import courtyard
-from recon.synthetic.furnished_room import furnished_room
-from recon.synthetic.renderer import TexturedWorld, render_color
-from recon.synthetic.walk import Walk, exposures, sensor_image, walk_poses
 from recon.workspace import replace_folder, write_json
+from recon.workspace.console import progress
+from recon.workspace.errors import UserError
 
 FPS = 15
 FOCAL_OF_WIDTH = 0.735  # 68 degrees across, the main camera of a phone

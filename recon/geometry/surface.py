@@ -1,4 +1,4 @@
-"""Questions to a triangle surface: what a ray hits, how far away and on which side; what lies nearest to a point.
+"""A triangle mesh to ask: what a ray hits, how far away and on which side; what lies nearest to a point; points spread over it.
 
 Normals follow the winding of the faces (counter-clockwise seen from the free side). No assumption of watertightness.
 """
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.formats.open3d_import import import_open3d
 from recon.geometry.mesh import TriangleMesh
+from recon.geometry.open3d_import import import_open3d
 from recon.geometry.transforms import Array
 
 _TURNS = np.array([d for d in itertools.product((-1.0, 0.0, 1.0), repeat=3) if np.count_nonzero(d) in (1, 3)])
@@ -110,3 +110,16 @@ class Surface:
         rays = np.empty((len(origins), 6), np.float32)
         rays[:, :3], rays[:, 3:] = origins - self._origin, directions
         return self._o3d.core.Tensor(rays)
+
+
+def sample_surface(mesh: TriangleMesh, n: int, *, seed: int) -> tuple[Array, NDArray[np.int64]]:
+    """n points [n, 3] spread evenly over the area of the mesh, and their faces [n]; none if it has no area."""
+    areas = mesh.face_areas
+    if areas.sum() <= 0:
+        return np.zeros((0, 3)), np.zeros(0, np.int64)
+    rng = np.random.default_rng(seed)
+    face = rng.choice(len(areas), size=n, p=areas / areas.sum())
+    a, b, c = (mesh.vertices[mesh.faces[face, i]] for i in range(3))
+    u, v = rng.random((2, n, 1))
+    u, v = np.where(u + v > 1, 1 - u, u), np.where(u + v > 1, 1 - v, v)  # fold the square onto the triangle
+    return a + u * (b - a) + v * (c - a), face

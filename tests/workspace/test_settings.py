@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 import pytest
 
-from recon.errors import UserError
-from recon.settings import Range, above, at_least, between, read_settings, written
+from recon.workspace.errors import UserError
+from recon.workspace.settings import Range, above, at_least, between, read_settings, written
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from recon.bench.synthetic.film import make_capture
 from recon.formats.cameras_json import read_reconstruction
 from recon.formats.meshes import read_ply
 from recon.formats.video import read_video_info
-from recon.synthetic.film import make_capture
 from recon.workspace import Workspace, read_metrics
 
 SMALL = [  # quick, not good: what matters here is that every stage hands the next one what it needs

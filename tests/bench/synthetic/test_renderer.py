@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 import torch
 
-from recon.errors import UserError
+from recon.bench.synthetic.courtyard import LENGTH_M, WALL_M, WIDTH_M, courtyard
+from recon.bench.synthetic.film import PLACES, make_capture
+from recon.bench.synthetic.furnished_room import furnished_room
+from recon.bench.synthetic.light import Daylight, lit_world
+from recon.bench.synthetic.noise import courses, fractal
+from recon.bench.synthetic.renderer import MipMaps, render, render_color, render_depth
+from recon.bench.synthetic.surfaces import assemble, box, cylinder, disc, rectangle, sphere, wedge
+from recon.bench.synthetic.walk import Walk, exposures, walk_poses
 from recon.formats.meshes import read_ply
 from recon.formats.video import read_frames, read_video_info
 from recon.geometry import Camera, look_at, pixel_centers
-from recon.surface import Surface
-from recon.synthetic.courtyard import LENGTH_M, WALL_M, WIDTH_M, courtyard
-from recon.synthetic.film import PLACES, make_capture
-from recon.synthetic.furnished_room import furnished_room
-from recon.synthetic.light import Daylight, lit_world
-from recon.synthetic.noise import courses, fractal
-from recon.synthetic.renderer import MipMaps, render, render_color, render_depth
-from recon.synthetic.surfaces import assemble, box, cylinder, disc, rectangle, sphere, wedge
-from recon.synthetic.walk import Walk, exposures, walk_poses
+from recon.geometry.surface import Surface
+from recon.workspace.errors import UserError
 
 UP = np.array([0.0, 0.0, 1.0])
 CAMERA = Camera("PINHOLE", (30, 44), 35.0, 36.0, 21.0, 15.5)
@@ -190,7 +190,7 @@ def test_the_command_refuses_what_it_cannot_make_and_spares_other_folders(
     with pytest.raises(UserError, match="other files"):
         make_capture(tmp_path, seed=0, n_frames=9, size_hw=(48, 64), texel_m=0.05, crf=20)
     assert (tmp_path / "letters.txt").read_text() == "mine"
-    script = Path(__file__).parents[2] / "scripts" / "make_sample.py"
+    script = Path(__file__).parents[3] / "scripts" / "make_sample.py"
     monkeypatch.setattr(sys, "argv", [script.name, "--output", str(tmp_path / "new"), "--size", "47", "64"])
     with pytest.raises(SystemExit) as stopped:
         runpy.run_path(str(script), run_name="__main__")
@@ -200,7 +200,7 @@ def test_the_command_refuses_what_it_cannot_make_and_spares_other_folders(
 
 def test_the_checked_in_sample_is_what_the_command_makes() -> None:
     """Truth only: the video also depends on the encoder."""
-    folder = Path(__file__).parents[2] / "data" / "sample"
+    folder = Path(__file__).parents[3] / "data" / "sample"
     truth = json.loads((folder / "truth.json").read_text())
     poses = walk_poses(Walk(), np.arange(150) / 15, duration_s=10.0, rng=np.random.default_rng(7))
     stored = np.array([frame["world_from_camera"] for frame in truth["frames"]])

@@ -11,8 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from recon.console import say, take_warnings
-from recon.errors import UserError
+from recon.workspace.console import say, take_warnings
+from recon.workspace.errors import UserError
 from recon.workspace.files import read_json, replace_folder, write_json
 from recon.workspace.fingerprints import digest_of_file, fingerprint
 from recon.workspace.metrics import read_metrics, write_metrics

@@ -7,13 +7,13 @@ the walls; no two surfaces carry the same picture.
 from collections.abc import Sequence
 from functools import partial
 
-from recon.synthetic import drawing, materials, prints
-from recon.synthetic.drawing import Color
-from recon.synthetic.light import Daylight, lit_world
-from recon.synthetic.noise import Rng
-from recon.synthetic.parts import Part, albedos_of, all_of, legs, turned
-from recon.synthetic.renderer import Image, TexturedWorld
-from recon.synthetic.surfaces import box, cylinder, disc, rectangle, sphere, wedge
+from recon.bench.synthetic import drawing, materials, prints
+from recon.bench.synthetic.drawing import Color
+from recon.bench.synthetic.light import Daylight, lit_world
+from recon.bench.synthetic.noise import Rng
+from recon.bench.synthetic.parts import Part, albedos_of, all_of, legs, turned
+from recon.bench.synthetic.renderer import Image, TexturedWorld
+from recon.bench.synthetic.surfaces import box, cylinder, disc, rectangle, sphere, wedge
 
 LENGTH_M, WIDTH_M, WALL_M = 6.0, 5.0, 2.35
 

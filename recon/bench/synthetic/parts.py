@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from recon.synthetic.noise import Rng
-from recon.synthetic.renderer import Image
-from recon.synthetic.surfaces import Surface, box, texture_size
+from recon.bench.synthetic.noise import Rng
+from recon.bench.synthetic.renderer import Image
+from recon.bench.synthetic.surfaces import Surface, box, texture_size
 
 Material = Callable[[tuple[int, int], float, Rng], Image]  # (size_hw, texel_m, rng) -> albedo
 Part = tuple[Surface, Material]

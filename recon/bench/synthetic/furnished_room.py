@@ -7,13 +7,13 @@ pictures can hold on to are edges, four pictures, a rug, cushions, books and wha
 from collections.abc import Sequence
 from functools import partial
 
-from recon.synthetic import drawing, materials, prints
-from recon.synthetic.drawing import Color
-from recon.synthetic.light import Daylight, lit_world
-from recon.synthetic.noise import Rng
-from recon.synthetic.parts import Material, Part, albedos_of, all_of, legs, turned
-from recon.synthetic.renderer import Image, TexturedWorld
-from recon.synthetic.surfaces import box, cylinder, disc, rectangle, sphere
+from recon.bench.synthetic import drawing, materials, prints
+from recon.bench.synthetic.drawing import Color
+from recon.bench.synthetic.light import Daylight, lit_world
+from recon.bench.synthetic.noise import Rng
+from recon.bench.synthetic.parts import Material, Part, albedos_of, all_of, legs, turned
+from recon.bench.synthetic.renderer import Image, TexturedWorld
+from recon.bench.synthetic.surfaces import box, cylinder, disc, rectangle, sphere
 
 LENGTH_M, WIDTH_M, HEIGHT_M = 5.2, 4.2, 2.5
 

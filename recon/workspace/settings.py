@@ -20,7 +20,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from recon.errors import UserError
+from recon.workspace.errors import UserError
 
 LARGE = 1e9  # the upper end of a range that names none: no setting of ours comes near it
 
