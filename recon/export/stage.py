@@ -27,7 +27,7 @@ from recon.formats.mesh_obj import write_obj, write_obj_objects
 from recon.geometry import Evidence
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.reconstruction import Reconstruction
-from recon.surface import Surface
+from recon.geometry.surface import Surface
 from recon.workspace import StageRun, Workspace, check_poses, read_metrics, write_json
 from recon.workspace.console import say
 from recon.workspace.errors import UserError
