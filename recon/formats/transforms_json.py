@@ -106,7 +106,7 @@ def write(path: Path, reconstruction: Reconstruction, *, root: Path | None = Non
 
 def load(file: Path) -> dict[str, Any]:
     """The JSON object in `file`."""
-    missing = "Point dataset.path=... at the file or at the folder that holds it."
+    missing = "does not exist. Point dataset.path=... at the file or at the folder that holds it."
     value = read_json_of(file, name=str(file), if_missing=missing, if_broken="Export the capture again.")
     if not isinstance(value, dict):
         raise UserError(f"{file}: expected a JSON object with 'frames', found a {type(value).__name__}.")

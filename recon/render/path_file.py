@@ -24,7 +24,7 @@ def read_path_file(file: Path, *, max_size: int) -> tuple[Path3D, float | None]:
     value = read_json_of(
         file,
         name=f"camera path {file}",
-        if_missing="Use path=interpolate, orbit, spiral or an existing .json.",
+        if_missing="does not exist. Use path=interpolate, orbit, spiral or an existing .json.",
         if_broken="Export it again from the viewer.",
     )
     try:

@@ -92,7 +92,7 @@ def write_json(path: Path, value: Any) -> None:
 
 def read_json(path: Path, *, made_by: str, kind: type = dict) -> Any:
     """Read a JSON file of the run folder that holds a `kind`, dict or list; `made_by` is the command that makes it, for errors."""
-    advice = {"if_missing": f"Make it with: {made_by}", "if_broken": f"Delete it and run: {made_by}"}
+    advice = {"if_missing": f"is missing. Make it with: {made_by}", "if_broken": f"Delete it and run: {made_by}"}
     value = read_json_of(path, name=str(path), **advice)
     if not isinstance(value, kind):
         raise UserError(f"{path}: expected {_KINDS[kind]}, found {type(value).__name__}. Delete it and run: {made_by}")

@@ -89,10 +89,10 @@ def read_json_value(path: Path) -> Any:
 def read_json_of(path: Path, *, name: str, if_missing: str, if_broken: str) -> Any:
     """The value in a JSON file; `UserError` where there is none or it is not whole.
 
-    name: of the file in messages. if_missing, if_broken: what to do then, a sentence.
+    name: of the file in messages. if_missing: what is told behind the name then. if_broken: what to do then.
     """
     if not is_file(path):
-        raise UserError(f"{name} does not exist. {if_missing}")
+        raise UserError(f"{name} {if_missing}")
     try:
         return read_json_value(path)
     except ValueError as error:

@@ -19,7 +19,7 @@ _TEXT_MM = 45.0  # height of what stands below the marker
 def write_marker_page(path: Path, name: str, marker: int, *, side_mm: float, paper: str, dpi: int) -> Path:
     """Write the page as .png (with its resolution) or .pdf.
 
-    path: the file. name: of the dictionary; marker: which of it. side_mm: of the square. paper: a4, a3 or letter; dpi: dots per inch.
+    path: the file. name: of a dictionary; marker: id in it. side_mm: of the square. paper: a4, a3 or letter; dpi: dots per inch.
     """
     if path.suffix.lower() not in (".png", ".pdf"):
         raise UserError(f"{path}: a marker page is written as .png or .pdf.")
