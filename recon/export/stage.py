@@ -28,7 +28,7 @@ from recon.geometry import Evidence
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.reconstruction import Reconstruction
 from recon.geometry.surface import Surface
-from recon.workspace import StageRun, Workspace, read_metrics, write_json
+from recon.workspace import StageRun, Workspace, check_poses, read_metrics, write_json
 from recon.workspace.console import say
 from recon.workspace.errors import UserError
 
@@ -36,10 +36,11 @@ from recon.workspace.errors import UserError
 def export_world(workspace: Workspace, *, reconstruction: Reconstruction, settings: ExportSettings) -> Path:
     """Write `workspace.world` and the metrics section "world"; settings are explained in conf/export/default.yaml.
 
-    Raises `UserError` when there is no mesh, or an empty one.
+    Raises `UserError` when there is no mesh, an empty one, or one made with other poses.
     """
     also = {"cameras": cameras_json.encode(reconstruction, root=workspace.root)}
-    inputs = [workspace.mesh]
+    check_poses(workspace, workspace.mesh, made_by="python scripts/mesh.py")
+    inputs = [workspace.mesh, workspace.cameras_json]
     run = StageRun(workspace, "export", workspace.world, settings=settings, inputs=inputs, also=also, section="world")
     if run.is_finished:
         say("export: up to date")

@@ -50,6 +50,8 @@ def find_planes(voxels: Voxels, cameras: Array, *, typical_depth: float, seed: i
         found.append((normal, offset, left.where(inside)))
         left = left.where(~_on_plane(left, normal, offset, 1.5 * thickness))
     pieces = upright([(normal, matter) for normal, _, matter in found], thickness)
+    if not pieces:  # next to nothing was matched, or nothing of it is flat
+        return []
     pieces += _edge_planes(voxels, pieces, cameras, thickness)
     cell = 2 * VOXEL * typical_depth
     frame = main_frame([normal for normal, _ in pieces])

@@ -55,7 +55,7 @@ def build_mesh(
         return workspace.mesh
     with run as folder:
         views, distance = training_views(reconstruction), typical_distance(reconstruction)
-        matched = read_matched_views(workspace, [view.name for view in views])
+        matched = read_matched_views(workspace, views)
         sensors = _sensor_views(reconstruction) if settings.sensor_depth else []
         maps, far = trusted_depths(reconstruction, matched, sensors, render_view_fn, settings)
         surface = build_surface(maps, far=far, distance=distance, settings=settings)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from recon.geometry import Camera, opencv_from_opengl, rigid
+from recon.geometry import Camera, is_rigid, opencv_from_opengl, rigid
 from recon.geometry.transforms import Array
 from recon.render.paths import Path3D, fitted
 from recon.workspace.errors import UserError
@@ -57,11 +57,10 @@ def _parse_stop(stop: Any, size_hw: tuple[int, int], max_size: int) -> tuple[Cam
     if matrix.size != 16 or not np.isfinite(matrix).all():
         raise ValueError("camera_to_world must be 16 finite numbers")
     pose = opencv_from_opengl(matrix.reshape(4, 4))
-    rotation = pose[:3, :3]
-    if np.abs(rotation.T @ rotation - np.eye(3)).max() > 1e-3 or np.linalg.det(rotation) < 0:
+    if not is_rigid(pose):
         raise ValueError("the upper 3x3 of a camera_to_world is not a rotation")
     focal = h / (2 * math.tan(math.radians(_number(stop["fov"], 0.1, 179)) / 2))
-    return fitted(Camera("PINHOLE", size_hw, focal, focal, w / 2, h / 2), max_size), rigid(rotation, pose[:3, 3])
+    return fitted(Camera("PINHOLE", size_hw, focal, focal, w / 2, h / 2), max_size), rigid(pose[:3, :3], pose[:3, 3])
 
 
 def _number(value: Any, low: float, high: float) -> float:

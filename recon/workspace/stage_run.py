@@ -4,24 +4,19 @@ A finished stage folder ends with `stage.json`, which holds a fingerprint of the
 the same fingerprint is skipped.
 """
 
-import hashlib
-import json
-import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from recon import __version__
 from recon.workspace.console import say, take_warnings
 from recon.workspace.errors import UserError
-from recon.workspace.files import plain, read_json, replace_folder, write_json
+from recon.workspace.files import read_json, replace_folder, write_json
+from recon.workspace.fingerprints import digest_of_file, fingerprint
 from recon.workspace.metrics import read_metrics, write_metrics
 from recon.workspace.paths import Workspace
-from recon.workspace.reading import is_file, is_folder
 from recon.workspace.usage import Usage
 
 STAGE_MARK = "stage.json"
@@ -70,6 +65,7 @@ class StageRun:
         self.settings, self.is_kept = settings, is_kept
         self.section = (section or name) if has_metrics else None
         self.key = fingerprint(settings if also is None else {"settings": settings, "also": also}, inputs)
+        self.poses = digest_of_file(workspace.cameras_json) if workspace.cameras_json in inputs else None
         self.metrics: dict[str, Any] = {}
         self._block = ExitStack()
 
@@ -99,7 +95,7 @@ class StageRun:
             self._block.__exit__(kind, error, trace)
             return
         spent = self._usage.spent()
-        mark_finished(self._made, self.key, settings=self.settings, seconds=spent["seconds"])
+        mark_finished(self._made, self.key, settings=self.settings, seconds=spent["seconds"], poses=self.poses)
         self._block.close()
         if self.section is not None:
             write_metrics(self.workspace, self.section, self.metrics)
@@ -111,54 +107,22 @@ class StageRun:
         return self._usage.spent()["seconds"]
 
 
-def fingerprint(settings: Any, inputs: Sequence[Path]) -> str:
-    """A digest of a stage's settings and input files: equal digests mean that a rerun would do the same.
-
-    A file counts by its name and all of its bytes, whatever its time; a folder by the files directly in it. So does the
-    version of recon, as another one may come to another result.
-    """
-    digest = hashlib.sha256(json.dumps([__version__, plain(settings)], sort_keys=True).encode())
-    for path in inputs:
-        files = sorted(p for p in path.iterdir() if is_file(p)) if is_folder(path) else [path]
-        for file in files:
-            digest.update(os.fsencode(file.name))
-            digest.update(_file_digest(file))
-    return digest.hexdigest()
-
-
-def _file_digest(path: Path) -> bytes:
-    if not is_file(path):
-        return b"absent"
-    stat = path.stat()
-    try:
-        return _digest_of(path, stat.st_size, stat.st_mtime_ns, stat.st_ino)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}). Check its permissions and the disk.") from error
-
-
-@lru_cache(maxsize=1 << 16)
-def _digest_of(path: Path, *_unchanged: int) -> bytes:
-    """Of the bytes of a file, read once in a run of the program as long as its size, time and place on the disk stay."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()
-
-
 def is_finished(folder: Path, key: str) -> bool:
     """Whether `folder` holds a complete result made with the same settings and inputs."""
-    try:
-        mark = read_json(folder / STAGE_MARK, made_by="python scripts/run.py")
-    except UserError:  # absent, or damaged: the stage runs
-        return False
-    return isinstance(mark, dict) and mark.get("fingerprint") == key
+    return _mark_of(folder).get("fingerprint") == key
 
 
-def mark_finished(folder: Path, key: str, *, settings: Any, seconds: float) -> None:
-    """Write the mark that says `folder` is complete, with the warnings printed since the last mark."""
+def mark_finished(folder: Path, key: str, *, settings: Any, seconds: float, poses: str | None = None) -> None:
+    """Write the mark that says `folder` is complete, with the warnings printed since the last mark.
+
+    poses: digest of the poses it was made with, where there were any: see `check_poses`.
+    """
     write_json(
         folder / STAGE_MARK,
         {
             "fingerprint": key,
             "settings": settings,
+            "poses": poses,
             "seconds": round(seconds, 3),
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "warnings": take_warnings(),
@@ -167,12 +131,35 @@ def mark_finished(folder: Path, key: str, *, settings: Any, seconds: float) -> N
 
 
 def stage_warnings(workspace: Workspace) -> dict[str, list[str]]:
-    """Warnings of every finished stage, by folder name."""
+    """Warnings of every finished stage, by folder name; one more of what was made with poses that are no longer there."""
     found = {}
     for mark in sorted(workspace.root.glob(f"*/{STAGE_MARK}")):
-        try:
-            warnings = read_json(mark, made_by="python scripts/run.py").get("warnings")
-        except UserError:  # damaged: the stage will run again
-            warnings = None
+        warnings = _mark_of(mark.parent).get("warnings")
         found[mark.parent.name] = [str(warning) for warning in warnings] if isinstance(warnings, list) else []
+        if has_other_poses(workspace, mark.parent):
+            found[mark.parent.name].append("made with other poses than those in poses/ now: it no longer fits the rest")
     return found
+
+
+def check_poses(workspace: Workspace, folder: Path, *, made_by: str) -> None:
+    """`UserError` where `folder` was made with other poses than those in poses/ now: lengths and places would not agree."""
+    if has_other_poses(workspace, folder):
+        raise UserError(
+            f"{folder} was made with other poses than those in {workspace.cameras_json} now, so that places and lengths in it "
+            f"are no longer theirs. Make it anew: {made_by} workspace={workspace.root}"
+        )
+
+
+def has_other_poses(workspace: Workspace, folder: Path) -> bool:
+    """Whether `folder` is finished and tells that its poses were others; False where it tells nothing."""
+    own, now = _mark_of(folder).get("poses"), digest_of_file(workspace.cameras_json)
+    return own is not None and now is not None and own != now
+
+
+def _mark_of(folder: Path) -> dict[str, Any]:
+    """What `folder` tells of how it was made; nothing where it is not finished, or damaged."""
+    try:
+        mark: dict[str, Any] = read_json(folder / STAGE_MARK, made_by="python scripts/run.py")
+    except UserError:
+        return {}
+    return mark

@@ -39,7 +39,7 @@ def test_depths_are_right_and_held_out_pictures_are_left_out(made) -> None:  # t
     workspace, reconstruction = made
     world = textured_room()
     names = [view.name for view in reconstruction.views]
-    matched = list(read_matched_views(workspace, names))
+    matched = list(read_matched_views(workspace, reconstruction.views))
     taught = [n for n, is_out in zip(names, held_out(reconstruction.views), strict=True) if not is_out]
     assert [view.name for view in matched] == taught
     errors, cosines = [], []

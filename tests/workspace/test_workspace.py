@@ -17,6 +17,7 @@ import pytest
 from recon.workspace import (
     StageRun,
     Workspace,
+    check_poses,
     fingerprint,
     is_finished,
     mark_finished,
@@ -246,6 +247,25 @@ def test_a_stage_run_without_its_numbers_is_not_finished(tmp_path: Path) -> None
         pass
     workspace.metrics_json.unlink()
     assert not paint(workspace, "red").is_finished
+
+
+def test_what_was_made_with_other_poses_is_refused(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    write_json(workspace.cameras_json, {"metres": 1})
+    with StageRun(workspace, "mesh", workspace.mesh, settings={}, inputs=[workspace.cameras_json]):
+        pass
+    with StageRun(workspace, "paint", tmp_path / "paint", settings={}, inputs=[]):
+        pass
+    check_poses(workspace, workspace.mesh, made_by="python scripts/mesh.py")
+    write_json(workspace.cameras_json, {"metres": 2})
+    with pytest.raises(UserError, match=r"mesh was made with other poses.*scripts/mesh\.py workspace="):
+        check_poses(workspace, workspace.mesh, made_by="python scripts/mesh.py")
+    check_poses(workspace, tmp_path / "paint", made_by="it asks for no poses")
+    check_poses(workspace, tmp_path / "absent", made_by="it is not there")
+    told = stage_warnings(workspace)
+    assert "no longer fits" in told["mesh"][0] and told["paint"] == []
+    workspace.cameras_json.unlink()
+    check_poses(workspace, workspace.mesh, made_by="there is nothing to disagree with")
 
 
 def test_a_kept_folder_is_gone_on_with_and_unmarked_meanwhile(tmp_path: Path) -> None:
