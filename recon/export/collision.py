@@ -130,7 +130,11 @@ def _hulls_of_rest(
     thickness: float,
     max_parts: int,
 ) -> tuple[list[TriangleMesh], float]:
-    """Convex parts of the faces that no slab explains, only those that are needed; and the tolerance that they hold."""
+    """Convex parts of the faces that no slab explains, only those that are needed; and the tolerance that they hold.
+
+    clean: the mesh, and is_left: its faces that count. built: parts of slabs, which may cover them already. surface: what parts are
+    held against, within tolerance. thickness, max_parts: of parts at most.
+    """
     rest = TriangleMesh(clean.vertices, clean.faces[is_left])
     fair = TriangleMesh(faired(clean, bound=tolerance / 2).vertices, rest.faces)
     hulls, reached = decompose(fair, surface, tolerance=tolerance, thickness=thickness, max_parts=max_parts)

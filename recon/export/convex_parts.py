@@ -34,6 +34,8 @@ def decompose(
 
     `surface` is what they are held against, `mesh` itself or the finer one that it simplifies. Lengths are in scene units.
     Deterministic for a given `seed`.
+
+    thickness: how far a part may reach behind a surface.
     """
     if not len(mesh.faces):
         return [], tolerance

@@ -115,7 +115,11 @@ def match_pictures(
 def _swept(
     before: Matches, sources: NDArray[np.int32], step: Pass, folder: Path, *, seed: int, bar: Bar | None
 ) -> Matches:
-    """One pass over all pictures; takes the place of `before`."""
+    """One pass over all pictures; takes the place of `before`.
+
+    sources: [n, k] as in `match_pictures`. step: what kind of pass. folder: for its results. seed: of the random changes; bar: of
+    progress.
+    """
     after = Matches.at(before.views, folder)
     for i, view in enumerate(before.views):
         near = [int(j) for j in sources[i] if j >= 0]

@@ -132,7 +132,10 @@ def _fit(voxels: Voxels, normal: Array) -> tuple[Array, float]:
 def _scene_plane(
     normal: Array, matter: Voxels, is_shell: bool, *, cell: float, reach: float, beyond: float
 ) -> ScenePlane:
-    """`reach`: the unit of distances; they end at `beyond` of it."""
+    """`reach`: the unit of distances; they end at `beyond` of it.
+
+    normal: [3] unit; matter: the voxels on the plane, their side `cell`. is_shell: nothing lies behind it.
+    """
     offset = float(np.median(matter.positions @ normal))
     across, along = plane_axes(normal)
     at = np.stack([matter.positions @ across, matter.positions @ along], -1)

@@ -10,8 +10,7 @@ from recon.matching import match_views
 from recon.mesh import build_mesh
 from recon.mesh.comparison import compare_surfaces
 from recon.pipeline.settings import Settings
-from recon.poses.captured import pose_frames
-from recon.poses.imported import import_dataset
+from recon.poses.stage import find_poses
 from recon.score.stage import evaluate_field
 from recon.score.truth import score_against_truth
 from recon.show.novel_views.stage import render_path
@@ -37,23 +36,14 @@ def capture(workspace: Workspace, settings: Settings) -> None:
 def pose(workspace: Workspace, settings: Settings) -> None:
     """frames/, or a data set with poses -> poses/, and the page about them, also when there are none."""
     with poses_reported(workspace):
-        if settings.dataset.format == "capture":
-            pose_frames(
-                workspace,
-                settings=settings.poses,
-                scale=settings.scale,
-                seed=settings.seed,
-                threads=settings.threads,
-            )
-        else:
-            import_dataset(
-                workspace,
-                settings=settings.dataset,
-                scale=settings.scale,
-                features=settings.poses,
-                seed=settings.seed,
-                threads=settings.threads,
-            )
+        find_poses(
+            workspace,
+            dataset=settings.dataset,
+            settings=settings.poses,
+            scale=settings.scale,
+            seed=settings.seed,
+            threads=settings.threads,
+        )
 
 
 def capture_and_pose(workspace: Workspace, settings: Settings) -> None:

@@ -10,7 +10,7 @@ from recon.geometry import Camera, is_rigid, opencv_from_opengl, rigid
 from recon.geometry.transforms import Array
 from recon.render.paths import Path3D, fitted
 from recon.workspace.errors import UserError
-from recon.workspace.reading import is_file, read_json_value
+from recon.workspace.reading import read_json_of
 
 MAX_FRAMES, MAX_SIDE = 20_000, 8192  # beyond is surely a mistake
 
@@ -21,12 +21,12 @@ def read_path_file(file: Path, *, max_size: int) -> tuple[Path3D, float | None]:
     `camera_path[i].camera_to_world` is 4x4 row-major with OpenGL axes, `fov` the vertical angle in degrees; the picture
     size `render_width` x `render_height` is reduced to `max_size`.
     """
-    if not is_file(file):
-        raise UserError(f"camera path {file}: no such file. Use path=interpolate, orbit, spiral or an existing .json.")
-    try:
-        value = read_json_value(file)
-    except ValueError as error:
-        raise UserError(f"camera path {file}: not valid JSON ({error}). Export it again from the viewer.") from error
+    value = read_json_of(
+        file,
+        name=f"camera path {file}",
+        if_missing="does not exist. Use path=interpolate, orbit, spiral or an existing .json.",
+        if_broken="Export it again from the viewer.",
+    )
     try:
         return _parse_path(value, max_size)
     except (KeyError, TypeError, ValueError, OverflowError) as error:

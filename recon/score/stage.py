@@ -53,6 +53,8 @@ def evaluate_field(
     `render_view_fn` renders a view of the `reconstruction`; `settings` are conf/evaluate.
     `background` is what photos with transparency are composited on: "white" or "black"; "none" where no photo has any.
     `gain_fn` gives the exposure [3] of a picture without a look at it: that of its neighbours in time.
+
+    workspace: the run folder, which takes pictures of the views too.
     """
     if background not in BACKGROUNDS:
         raise UserError(f"background {background!r}: expected one of {', '.join(BACKGROUNDS)}.")

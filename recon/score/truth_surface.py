@@ -42,6 +42,8 @@ def score_surface(
     """Every score of the surface `ours` against the `exact` one, from `n_samples` random points; both in the truth's metres.
 
     A mesh with nothing inside the truth's box scores 0.
+
+    seed: of the random points.
     """
     if len(seen) == 0:
         raise UserError("truth: the cameras see nothing of the exact mesh. Does truth.json belong to this mesh?")

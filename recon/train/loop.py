@@ -56,6 +56,9 @@ class Run:
         key: str,
         previews: tuple[list[Photo], int],
     ) -> None:
+        """workspace: takes checkpoints and curves. training: what is trained. curve, totals: what was measured before a
+        restart. budget: when to end. key: of the settings and inputs, for checkpoints.
+        """
         self.workspace, self.training, self.curve, self.totals = workspace, training, curve, totals
         self.budget, self.key = budget, key
         self.preview_photos, self.n_previews = previews

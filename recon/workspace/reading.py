@@ -86,6 +86,19 @@ def read_json_value(path: Path) -> Any:
         raise ValueError(" ".join(str(error).split())) from None
 
 
+def read_json_of(path: Path, *, name: str, if_missing: str, if_broken: str) -> Any:
+    """The value in a JSON file; `UserError` where there is none or it is not whole.
+
+    name: of the file in messages. if_missing: what is told behind the name then. if_broken: what to do then.
+    """
+    if not is_file(path):
+        raise UserError(f"{name} {if_missing}")
+    try:
+        return read_json_value(path)
+    except ValueError as error:
+        raise UserError(f"{name}: not valid JSON ({error}). {if_broken}") from error
+
+
 def _integer(digits: str) -> int | float:
     """An integer; one of so many digits that no number of ours holds it becomes infinite."""
     return int(digits) if len(digits) < 300 else math.copysign(math.inf, -1 if digits.startswith("-") else 1)

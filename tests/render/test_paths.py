@@ -239,5 +239,5 @@ def test_bad_path_files_are_user_errors(tmp_path, value):
 
 
 def test_absent_path_file(tmp_path):
-    with pytest.raises(UserError, match="no such file"):
+    with pytest.raises(UserError, match="does not exist"):
         read_path_file(tmp_path / "none.json", max_size=300)

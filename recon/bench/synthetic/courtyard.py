@@ -118,7 +118,11 @@ def _old_wall(size_hw: tuple[int, int], texel_m: float, rng: Rng) -> Image:
 
 
 def _hang(wall: Image, texel_m: float, rng: Rng, title: str, *, left_m: float, top_m: float, height_m: float) -> None:
-    """Paste a poster of that height onto a wall."""
+    """Paste a poster of that height onto a wall.
+
+    wall: its picture, painted on; texel_m: the side of a pixel. title: what the poster says. left_m, top_m: its corner; height_m:
+    its height; rng: for its colours.
+    """
     size_hw = (max(8, round(height_m / texel_m)), max(8, round(0.72 * height_m / texel_m)))
     poster = prints.poster(size_hw, rng, title=title)
     drawing.paste(wall, poster, top=round(top_m / texel_m), left=round(left_m / texel_m))
@@ -166,6 +170,9 @@ def _barrels() -> list[Part]:
 def _drum(
     center: tuple[float, float], base_z: float, radius: float, height: float, *, color: Color, band: Color, label: str
 ) -> list[Part]:
+    """A barrel that stands at `center` (x, y) on `base_z`, with this radius and height, in metres; `color` with two bands of colour
+    `band`, and a `label` on it.
+    """
     lid = partial(materials.mottled, colors=(color, band, (0.45, 0.3, 0.2)), cell_m=0.3 * radius)
     return [
         (

@@ -115,7 +115,11 @@ def _film(
     shown: set[int],
     previews: list[NDArray[np.uint8]],
 ) -> Iterator[NDArray[np.uint8]]:
-    """The frames one by one, keeping those in `shown`; each has its own noise generator."""
+    """The frames one by one, keeping those in `shown`; each has its own noise generator.
+
+    world, camera, poses: what is filmed, with what, from where [n, 4, 4]. gains: exposure of each frame. seed: of the noise.
+    previews: takes the frames that are kept.
+    """
     with progress("filming", len(poses)) as bar:
         for i, (pose, gain) in enumerate(zip(poses, gains, strict=True)):
             color = render_color(world, camera, pose, supersampling=2)

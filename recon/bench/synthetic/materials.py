@@ -73,7 +73,11 @@ def planks(
     width_m: float = 0.13,
     is_upright: bool = False,
 ) -> Image:
-    """Boards with grain, knots and nails, lying or upright."""
+    """Boards with grain, knots and nails, lying or upright.
+
+    size_hw: pixels; texel_m: the side of one. rng: for the grain. color: in the mean; width_m: of a board; is_upright: boards run
+    up instead of across.
+    """
     if is_upright:
         return np.ascontiguousarray(
             np.rot90(planks((size_hw[1], size_hw[0]), texel_m, rng, color=color, width_m=width_m))
@@ -110,7 +114,10 @@ def crate_side(size_hw: Size, texel_m: float, rng: Rng, *, color: Color, label: 
 
 
 def painted_metal(size_hw: Size, texel_m: float, rng: Rng, *, color: Color, band: Color, label: str) -> Image:
-    """A drum: paint with two bands and a label, scratched and rusting."""
+    """A drum: paint with two bands and a label, scratched and rusting.
+
+    size_hw: pixels; texel_m: the side of one. rng: for scratches and rust. color: of the paint, band: of the bands.
+    """
     per_m = 1 / texel_m
     h, w = size_hw
     image = np.broadcast_to(np.asarray(color, np.float32), (h, w, 3)).copy()

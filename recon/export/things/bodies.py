@@ -38,6 +38,8 @@ def body_of(
     Its parts keep out of free space as those of the building do; they end on the floor, and a tolerance before a wall,
     whose own parts may stand before it by that. `density` is in kg per cubic metre, of which `length_scale` units make one.
     The body's frame stands in the middle of its foot with the world's axes.
+
+    thickness: how far a part may reach behind a surface.
     """
     low, high = piece.vertices.min(0), piece.vertices.max(0)
     origin = np.array([*(low + high)[:2] / 2, low[2]])

@@ -51,6 +51,9 @@ def judge(
     """Judge tracks [time, n, 3] of sphere centres and their final `speeds` [n] (units per second).
 
     `may_bounce`: spheres that were shot at the surface may rise above their start.
+
+    surface: the visual mesh. radii: [n] of the spheres. slowest: units per second below which a sphere lies still. tolerance: that
+    collision geometry is allowed.
     """
     tracks = tracks.reshape(len(tracks), -1, 3)  # without spheres the engines' answer has lost an axis
     final = tracks[-1]

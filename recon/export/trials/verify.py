@@ -37,6 +37,8 @@ def verify_world(
     In each engine `n_spheres` spheres fall for `seconds` of simulated time, with a quarter as many small and as many fast
     ones beside them. A robot drives lanes in MuJoCo and walks for `walk_steps` steps. Lengths are multiplied by the
     manifest's `length_scale` (1 unless the scale is unknown).
+
+    world: the package's folder. sphere_radius_m: of a normal sphere.
     """
     manifest = read_json(world / "manifest.json", made_by=_HOW)
     tried = _read(world, manifest, n_spheres=n_spheres, radius_m=sphere_radius_m)

@@ -65,6 +65,7 @@ def sweep(
     depths: Sequence[Floats] | None,
     seed: int,
 ) -> int:
+    """As `stereo_sweep` of recon.kernels.stereo, which says what view, state, sources, settings, depths and seed are."""
     arguments, _keep = _arguments(view, state, None, sources, settings, depths, seed=seed)
     return int(_library().recon_stereo_sweep(ctypes.byref(arguments)))
 
@@ -77,6 +78,7 @@ def agreement(
     pixels: float,
     relative: float,
 ) -> Agreement:
+    """As `stereo_agreement` of recon.kernels.stereo, which says what view, depth, sources, depths, pixels and relative are."""
     arguments, _keep = _arguments(view, None, depth, sources, StereoSettings(), depths)
     shape = view.grey.shape
     counts = (np.empty(shape, np.uint8), np.empty(shape, np.uint8), np.empty(shape, np.float32))
@@ -94,7 +96,11 @@ def _arguments(
     *,
     seed: int = 0,
 ) -> tuple[_Arguments, object]:
-    """The struct, and what it points into (keep it until the call returns)."""
+    """The struct, and what it points into (keep it until the call returns).
+
+    view: the picture; state: its hypotheses, or depth: its depths, where there are any. sources, depths: the pictures it is
+    compared with, and theirs. settings, seed: of a sweep.
+    """
     assert len(sources) <= MAX_SOURCES and (depths is None or len(depths) == len(sources))
     maps = [depth, *([None] * len(sources) if depths is None else depths)]
     maps = [None if a is None else np.ascontiguousarray(a, np.float32) for a in maps]

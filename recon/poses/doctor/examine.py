@@ -74,6 +74,8 @@ def diagnose(
 
     `database` has the matches that `model` is made of. `model` is in the world frame unless the stage failed, when it is the
     largest there was; `unit` is what its lengths are called. `problems`: why the model may be wrong.
+
+    workspace, frames: the run folder and its frames. failure: why the stage failed, None where it did not.
     """
     findings = _findings(workspace, frames, database, model)
     coverage = measure_coverage(findings.model) if failure is None else None

@@ -163,7 +163,11 @@ def _adopt(
     *,
     seed: int,
 ) -> tuple[Reconstruction, Change]:
-    """The data set with its refined views; held-out ones are found against the points, or keep their poses."""
+    """The data set with its refined views; held-out ones are found against the points, or keep their poses.
+
+    given: the data set. refined: matches and refined poses; used, taught: places among the views of those that were refined and of
+    those that are for training. model: with the points. seed: of random numbers.
+    """
     apart = sorted(set(range(len(used))) - set(taught))
     located = locate(refined, model, apart, seed=seed)
     views = list(given.views)

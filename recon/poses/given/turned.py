@@ -127,7 +127,10 @@ def _fitting_with(
     place: int,
     step: int,
 ) -> int:
-    """How many of the matches `own` of the picture at `place` fit when it is turned by `step`."""
+    """How many of the matches `own` of the picture at `place` fit when it is turned by `step`.
+
+    pairs: rays of all matches. fits: by turns of the first and the second picture, which matches fit. turns: of every picture now.
+    """
     first, second = turns[pairs.first[own]], turns[pairs.second[own]]
     first, second = np.where(pairs.first[own] == place, step, first), np.where(pairs.second[own] == place, step, second)
     return sum(int(values[own][(first == a) & (second == b)].sum()) for (a, b), values in fits.items())

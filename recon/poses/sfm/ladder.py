@@ -62,6 +62,9 @@ class Ladder:
         seed: int,
         threads: int | None,
     ) -> None:
+        """database: features and matches so far; frames, images: the frames and the folder of their pictures. settings: conf/poses.
+        scratch: folder for models on the way. seed: of all random numbers; threads: None: all cores.
+        """
         self.matching = Matching(Mapping(database, images, scratch, frames, seed, threads), settings)
         self.settings = settings
         self.attempts: list[Attempt] = []

@@ -65,6 +65,8 @@ def match(
     """Match descriptors and verify each pair geometrically; pairs that the database has already cost nothing.
 
     `max_ratio`: of the best distance to the second best. `folder` takes a scratch file.
+
+    database: with the features of the frames. threads: None: all cores.
     """
     matching = pycolmap.FeatureMatchingOptions()
     matching.use_gpu = False

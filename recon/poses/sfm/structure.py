@@ -58,6 +58,8 @@ def find_structure(
     `failure_told(workspace, frames, models=folder)` surrounds what may fail and tells the person why it did. Raises
     `UserError`, with the likely cause, when fewer than `settings.min_registered` of the frames get a pose or the frames
     show no parallax.
+
+    seed: of all random numbers; threads: None: all cores.
     """
     folder = workspace.sfm
     matching = {"settings": settings.of_matching, "seed": seed, "is_focal_known": frames.is_focal_known}
@@ -110,6 +112,11 @@ def _reconstruct(
     seed: int,
     threads: int | None,
 ) -> tuple[Mapped, dict[str, Any]]:
+    """The model, and what is told of it.
+
+    workspace, frames: the run folder and its frames. settings: conf/poses. scratch: folder for the database and models on the way.
+    seed: of all random numbers; threads: None: all cores.
+    """
     pycolmap.set_random_seed(seed)
     database = workspace.sfm / DATABASE
     ladder = Ladder(database, frames, settings, images=workspace.frames, scratch=scratch, seed=seed, threads=threads)
