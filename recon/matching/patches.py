@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recon.geometry import Camera, invert_rigid
-from recon.geometry.pinhole import rays_at
+from recon.geometry.pinhole import pixels_of, rays_at
 from recon.geometry.transforms import Array, apply_rigid
 
 RADIUS = 7  # pixels: the side of a patch is 2 of it and 1
@@ -97,14 +97,12 @@ def find_patches(patches: Patches, other: PatchPicture) -> tuple[NDArray[np.int6
 
 def _foretold(patches: Patches, other: PatchPicture) -> tuple[Array, Array, NDArray[np.bool_]]:
     """Columns and rows [n, side, side] (0: the middle of the first pixel) in the other picture; which patches lie in it wholly."""
-    camera, (h, w) = other.camera, other.camera.size_hw
+    h, w = other.camera.size_hw
     local = apply_rigid(invert_rigid(other.world_from_camera), patches.positions)
-    is_ahead = (local[..., 2] > 1e-6).all((1, 2))
-    z = np.maximum(local[..., 2], 1e-6)
-    x, y = local[..., 0] / z * camera.fx + camera.cx - 0.5, local[..., 1] / z * camera.fy + camera.cy - 0.5
-    margin = MAX_SHIFT + 1
+    x, y, is_seen = pixels_of(other.camera, local)
+    x, y, margin = x - 0.5, y - 0.5, MAX_SHIFT + 1
     inside = (x > margin) & (x < w - 1 - margin) & (y > margin) & (y < h - 1 - margin)
-    return x, y, is_ahead & inside.all((1, 2))
+    return x, y, (is_seen & inside).all((1, 2))
 
 
 def _read(image: NDArray[np.float32], x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.float32]:
