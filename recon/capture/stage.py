@@ -10,7 +10,6 @@ import numpy as np
 from recon.capture.mask_files import mask_folder
 from recon.capture.mask_function import MaskFn, load_mask_fn
 from recon.capture.masks import write_masks
-from recon.capture.notes import CUT
 from recon.capture.panorama import WHOLE_QUALITY, count_panoramas, cut_views, find_projection
 from recon.capture.photos import capture_photos
 from recon.capture.records import MIN_VIEWS, Output, count_reasons
@@ -18,7 +17,7 @@ from recon.capture.settings import CaptureSettings
 from recon.capture.source import source_kind
 from recon.capture.survey import photo_folders
 from recon.capture.video import capture_video
-from recon.formats.frames_json import Capture, write_frames_json
+from recon.formats.frames_json import CUT, Capture, write_frames_json
 from recon.workspace import StageRun, Workspace
 from recon.workspace.console import say, warn
 from recon.workspace.errors import UserError

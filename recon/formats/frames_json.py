@@ -11,6 +11,7 @@ from recon.geometry.geodesy import GpsFix
 from recon.workspace import Workspace, read_json, write_json
 from recon.workspace.errors import UserError
 
+CUT = "cut"  # the note of a frame that begins another take
 MADE_BY = "python scripts/capture.py capture.source=VIDEO_OR_FOLDER workspace=..."
 
 
