@@ -102,7 +102,7 @@ def _foretold(patches: Patches, other: PatchPicture) -> tuple[Array, Array, NDAr
     x, y, is_seen = pixels_of(other.camera, local)
     x, y, margin = x - 0.5, y - 0.5, MAX_SHIFT + 1
     inside = (x > margin) & (x < w - 1 - margin) & (y > margin) & (y < h - 1 - margin)
-    return x, y, (is_seen & inside).all((1, 2))
+    return x, y, np.asarray((is_seen & inside).all((1, 2)))
 
 
 def _read(image: NDArray[np.float32], x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.float32]:
