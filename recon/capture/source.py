@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Literal
 
 from recon.capture.survey import RAW_SUFFIXES, folder_counts, list_photos, words_of
-from recon.errors import UserError
 from recon.formats.image_files import HEIF_INSTALL, HEIF_SUFFIXES, IMAGE_SUFFIXES
 from recon.formats.video_stream import VIDEO_SUFFIXES
+from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file, is_folder
 
 _ARCHIVES = (".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz")

@@ -3,10 +3,10 @@
 import numpy as np
 from scipy import sparse
 
-from recon.console import warn
-from recon.formats.open3d_import import import_open3d
 from recon.geometry.mesh import TriangleMesh
-from recon.surface import Surface
+from recon.geometry.open3d_import import import_open3d
+from recon.geometry.surface import Surface
+from recon.workspace.console import warn
 
 _MOST_PIECES = 2000  # connected ones: a scan has some hundreds
 

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from recon.console import progress
 from recon.export.hulls import Limits, Strays, hull_of
 from recon.export.merging import Merger
 from recon.export.planes import shared_edges
 from recon.geometry.mesh import TriangleMesh
+from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
-from recon.surface import Surface
+from recon.workspace.console import progress
 
 _STEPS = 12  # tolerance is raised at most this often (1.5 ** 12 = 130 times) to meet the budget
 _BEFORE_JOINING = 3  # times the most parts: joining brings halves down by about that
@@ -34,6 +34,8 @@ def decompose(
 
     `surface` is what they are held against, `mesh` itself or the finer one that it simplifies. Lengths are in scene units.
     Deterministic for a given `seed`.
+
+    thickness: how far a part may reach behind a surface.
     """
     if not len(mesh.faces):
         return [], tolerance

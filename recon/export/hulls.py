@@ -11,8 +11,8 @@ from scipy.spatial import ConvexHull, QhullError
 
 from recon.export.planes import Plane
 from recon.geometry.mesh import TriangleMesh
+from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
-from recon.surface import Surface
 
 _SPARED = 0.02  # of a hull's points, which may stray twice as far: single bumps of a scan
 

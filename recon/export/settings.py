@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from recon.errors import UserError
 from recon.export.trials.engine_run import TRIALS
-from recon.settings import above, at_least, between, written
+from recon.workspace.errors import UserError
+from recon.workspace.settings import above, at_least, between, written
 
 Name = Annotated[str, written(r"[A-Za-z_][A-Za-z0-9_]*", "letters, digits and _, no digit first")]
 

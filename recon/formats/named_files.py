@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from recon.errors import UserError
 from recon.formats.image_files import IMAGE_SUFFIXES
+from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file, is_folder
 
 _DRIVE = re.compile(r"^[A-Za-z]:[\\/]")

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from recon.errors import UserError
+from recon.workspace.errors import UserError
 
 Floats = NDArray[np.float32]
 
@@ -117,6 +117,7 @@ def stereo_sweep(
 
     Args:
         view: the picture; state: its hypotheses, changed in place; sources: the pictures it is compared with.
+        settings: what costs how much, and how far changes go.
         depths: of the sources, for geometric consistency; None: by colours alone.
         seed: of the random changes.
     """
@@ -153,6 +154,8 @@ def stereo_agreement(
 
     A source agrees when its own depth sends the pixel back within `pixels` and `relative` of the depth; it looks through
     when its depth lies behind by more than four times `relative`.
+
+    view: the picture with the depth; depths: of the sources, in their order.
     """
     return _native().agreement(view, depth, sources, depths, pixels, relative)
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from recon.console import Bar, progress
+
 from recon.formats.images import fit_within
 from recon.geometry import Points, Reconstruction, Tracks, View
 from recon.geometry.transforms import Array
@@ -24,6 +24,7 @@ from recon.matching.pictures import read_picture
 from recon.matching.shelf import Shelf
 from recon.matching.sources import SparseScene, choose_sources, depth_ranges, sparse_scene
 from recon.matching.spot_planes import spot_planes
+from recon.workspace.console import Bar, progress
 
 SMALL_SIZE = 320  # pixels of the longer side that planes are found at
 FULL_SIZE = 1280  # that patches are followed at, at most

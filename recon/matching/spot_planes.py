@@ -30,7 +30,13 @@ def spot_planes(
     *,
     seed: int,
 ) -> tuple[Floats, Floats]:
-    """Planes [n, 3] (`recon.kernels.stereo`) at pixels x, y [n, 2] of view `index`, and their costs [n]."""
+    """Planes [n, 3] (`recon.kernels.stereo`) at pixels x, y [n, 2] of view `index`, and their costs [n]; none without a start.
+
+    Args:
+        index: of the view; pixels: its spots, columns and rows; views: all pictures, small.
+        sources: the views that it is compared with; scene: sparse points, and which view sees which.
+        seed: of the random beginnings and changes.
+    """
     view, others = views[index], [views[j] for j in sources]
     local = scene.local(index, view.camera_from_world)
     if not len(pixels) or not len(local) or not others:

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.console import say, warn
 from recon.formats.depth_images import depth_files
 from recon.formats.face_evidence import write_face_evidence
 from recon.formats.images import write_image
@@ -28,6 +27,7 @@ from recon.mesh.viewpoints import farthest_poses, training_views, typical_distan
 from recon.pixels import SensorView, lines_of_sight, sensor_views
 from recon.render.views import RenderViewFn
 from recon.workspace import StageRun, Workspace
+from recon.workspace.console import say, warn
 
 
 def build_mesh(
@@ -55,7 +55,7 @@ def build_mesh(
         return workspace.mesh
     with run as folder:
         views, distance = training_views(reconstruction), typical_distance(reconstruction)
-        matched = read_matched_views(workspace, [view.name for view in views])
+        matched = read_matched_views(workspace, views)
         sensors = _sensor_views(reconstruction) if settings.sensor_depth else []
         maps, far = trusted_depths(reconstruction, matched, sensors, render_view_fn, settings)
         surface = build_surface(maps, far=far, distance=distance, settings=settings)

@@ -11,8 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from recon.console import say, warn
-from recon.errors import UserError
 from recon.formats import cameras_json
 from recon.geometry.geodesy import GpsFix
 from recon.geometry.reconstruction import Reconstruction
@@ -24,14 +22,17 @@ from recon.poses.given.points import GivenPoints, PointSearch, find_points
 from recon.poses.given.settings import DatasetSettings
 from recon.poses.given.sound import made_sound
 from recon.poses.given.units import points_in_units_of_poses, settled_unit
+from recon.poses.report import camera_report
 from recon.poses.sfm.colmap_log import colmap_log
 from recon.poses.sfm.settings import PoseSettings
 from recon.poses.world_frame.gps.fixes import gps_of
-from recon.poses.world_frame.scale.metric import apply_scale
+from recon.poses.world_frame.scale.metric import Clues, apply_scale
 from recon.poses.world_frame.scale.settings import ScaleSettings
 from recon.poses.world_frame.up.align import Up, find_up
 from recon.poses.world_frame.up.held import Turns, turns_of
 from recon.workspace import StageRun, Workspace, write_json
+from recon.workspace.console import say, warn
+from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file, is_folder
 
 _UPRIGHT_WITHIN_DEG = 30.0
@@ -61,6 +62,7 @@ def import_dataset(
     """Read given poses into `poses/` and return its path. Pictures stay where they are; a video's go to `frames/`.
 
     Args:
+        workspace: the run folder.
         settings, scale: conf/dataset and conf/scale.
         features: conf/poses, of which the size and number of features are used, for triangulation.
         seed: of all random numbers; threads: of features and matching, None: all cores.
@@ -84,9 +86,7 @@ def import_dataset(
         gps = gps_of(given, workspace)
         turns = turns_of(given, workspace)
         turned, how, up = _upright(found.reconstruction if found else given, settings.align, gps, turns)
-        reconstruction, scale_sources = apply_scale(
-            turned, scale, gps=gps, position_error=0.0, unit_m=unit_m, seed=seed
-        )
+        reconstruction, scale_sources = apply_scale(turned, scale, Clues(gps, unit_m=unit_m), seed=seed)
         cameras_json.write(folder / "cameras.json", reconstruction, root=workspace.root)
         if found:
             found.write(folder / "colmap", reconstruction)
@@ -114,6 +114,10 @@ def _find_points(
     seed: int,
     threads: int | None,
 ) -> GivenPoints:
+    """Sparse points of the data set `given`, in its unit.
+
+    folder: for scratch files and a log. settings, features: conf/dataset and conf/poses. seed, threads: as in `import_dataset`.
+    """
     with _scratch(folder) as scratch, colmap_log(folder / "colmap.log"):
         search = PointSearch(
             is_refined=settings.refine,
@@ -184,7 +188,6 @@ def _upright(
 
 
 def _report(reconstruction: Reconstruction, given: Reconstruction, format: str, how: str) -> dict[str, Any]:
-    cameras = list(dict.fromkeys(view.camera for view in reconstruction.views))
     return {
         "registered": len(reconstruction.views),
         "total": len(given.views),
@@ -192,12 +195,7 @@ def _report(reconstruction: Reconstruction, given: Reconstruction, format: str, 
         "mean_track_length": None,
         "n_points": 0 if reconstruction.points is None else len(reconstruction.points.positions),
         "method": f"given ({format})",
-        "camera": {
-            "count": len(cameras),
-            "focal_px": float(np.median([camera.fx for camera in cameras])),
-            "distortion": list(cameras[0].distortion),
-            "size_hw": list(cameras[0].size_hw),
-        },
+        "camera": camera_report(reconstruction),
         "up": how,
         "scale": reconstruction.scale and vars(reconstruction.scale),
         "colmap_image_path": str(picture_folder(reconstruction)),

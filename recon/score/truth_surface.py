@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from recon.errors import UserError
 from recon.geometry import TriangleMesh
+from recon.geometry.surface import Surface, sample_surface
 from recon.geometry.transforms import Array
 from recon.score.truth_floor import floor_scores
-from recon.surface import Surface, sample_surface
+from recon.workspace.errors import UserError
 
 THRESHOLDS_M = (0.02, 0.05, 0.10, 0.20)
 MARGIN_M = 0.25  # our surface farther than this outside the exact mesh's box is sky or a neighbour's house: not scored
@@ -42,6 +42,8 @@ def score_surface(
     """Every score of the surface `ours` against the `exact` one, from `n_samples` random points; both in the truth's metres.
 
     A mesh with nothing inside the truth's box scores 0.
+
+    seed: of the random points.
     """
     if len(seen) == 0:
         raise UserError("truth: the cameras see nothing of the exact mesh. Does truth.json belong to this mesh?")

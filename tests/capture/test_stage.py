@@ -14,10 +14,10 @@ import pytest
 from PIL import ExifTags, Image
 
 from recon.capture.photos import ordered_names
-from recon.errors import UserError
 from recon.formats import images
 from recon.formats.video_writing import write_video
 from recon.workspace import Workspace, read_metrics, stage_warnings
+from recon.workspace.errors import UserError
 from tests.stages import capture_frames
 
 H, W = 90, 160

@@ -8,7 +8,7 @@ from scipy.spatial import ConvexHull
 from recon.export.collision_mesh import clean_mesh, simplified
 from recon.export.convex_parts import decompose
 from recon.geometry.mesh import TriangleMesh
-from recon.surface import Surface
+from recon.geometry.surface import Surface
 
 
 def _planes(parts: list[TriangleMesh]) -> list[np.ndarray]:

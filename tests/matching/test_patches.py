@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from recon.bench.synthetic.renderer import render_color, render_depth
 from recon.geometry import Camera, invert_rigid, look_at
 from recon.geometry.pinhole import pixels_of, rays_of_pixels
 from recon.geometry.transforms import apply_rigid
 from recon.matching.patches import RADIUS, PatchPicture, cut_patches, find_patches
-from recon.synthetic.renderer import render_color, render_depth
 from tests.worlds import UP, textured_room
 
 CAMERA = Camera("PINHOLE", (120, 160), 130.0, 130.0, 80.0, 60.0)

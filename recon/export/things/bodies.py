@@ -15,8 +15,8 @@ from recon.export.labels import FURNITURE_SIZE
 from recon.export.place import Part, Thing
 from recon.export.planes import Plane
 from recon.geometry.mesh import TriangleMesh, joined
+from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
-from recon.surface import Surface
 
 _MOST_PARTS = 500  # before those that others replace are dropped
 _STEADY = 0.5  # tolerances within its foot that the middle of a thing's mass lies
@@ -38,6 +38,8 @@ def body_of(
     Its parts keep out of free space as those of the building do; they end on the floor, and a tolerance before a wall,
     whose own parts may stand before it by that. `density` is in kg per cubic metre, of which `length_scale` units make one.
     The body's frame stands in the middle of its foot with the world's axes.
+
+    thickness: how far a part may reach behind a surface.
     """
     low, high = piece.vertices.min(0), piece.vertices.max(0)
     origin = np.array([*(low + high)[:2] / 2, low[2]])

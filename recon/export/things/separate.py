@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from recon.console import say
 from recon.export.building import find_building
 from recon.export.collision_mesh import clean_mesh
 from recon.export.labels import building_of
@@ -15,7 +14,8 @@ from recon.export.things.bodies import body_of, stands_by_itself
 from recon.export.things.filling import fill_holes
 from recon.export.things.pieces import find_pieces, take_apart
 from recon.geometry.mesh import TriangleMesh
-from recon.surface import Surface
+from recon.geometry.surface import Surface
+from recon.workspace.console import say
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,7 @@ def sweep(
     depths: Sequence[Floats] | None,
     seed: int,
 ) -> int:
+    """As `stereo_sweep` of recon.kernels.stereo, which says what view, state, sources, settings, depths and seed are."""
     assert state.costs.shape == view.grey.shape
     arguments, _keep = _arguments(view, state, None, sources, settings, depths, seed=seed)
     return int(_library().recon_stereo_sweep(ctypes.byref(arguments)))
@@ -82,6 +83,7 @@ def search(
     settings: StereoSettings,
     seed: int,
 ) -> None:
+    """As `stereo_search` of recon.kernels.stereo, which says what view, pixels, state, candidates, sources, settings and seed are."""
     n, n_candidates = candidates.shape[:2]
     assert pixels.shape == (n, 2) and state.planes.shape == (n, 3) and candidates.shape == (n, n_candidates, 3)
     arguments, _keep = _arguments(view, state, None, sources, settings, None, seed=seed)
@@ -97,6 +99,7 @@ def agreement(
     pixels: float,
     relative: float,
 ) -> Agreement:
+    """As `stereo_agreement` of recon.kernels.stereo, which says what view, depth, sources, depths, pixels and relative are."""
     arguments, _keep = _arguments(view, None, depth, sources, StereoSettings(), depths)
     shape = view.grey.shape
     counts = (np.empty(shape, np.uint8), np.empty(shape, np.uint8), np.empty(shape, np.float32))
@@ -114,7 +117,11 @@ def _arguments(
     *,
     seed: int = 0,
 ) -> tuple[_Arguments, object]:
-    """The struct, and what it points into (keep it until the call returns)."""
+    """The struct, and what it points into (keep it until the call returns).
+
+    view: the picture; state: its hypotheses, or depth: its depths, where there are any. sources, depths: the pictures it is
+    compared with, and theirs. settings, seed: of a sweep.
+    """
     assert len(sources) <= MAX_SOURCES and (depths is None or len(depths) == len(sources))
     maps = [depth, *([None] * len(sources) if depths is None else depths)]
     maps = [None if a is None else np.ascontiguousarray(a, np.float32) for a in maps]

@@ -11,12 +11,12 @@ import numpy as np
 import pycolmap
 
 from recon import kernels
-from recon.console import say
 from recon.formats.frame_set import FrameSet
 from recon.geometry import Tracks
 from recon.matching.dense_tracks import dense_tracks
 from recon.poses.sfm.colmap_model import reconstruction_of
 from recon.poses.sfm.lens import adjust
+from recon.workspace.console import say
 
 _ENOUGH = 60  # observations of an image that needs no feature beside them
 _MAX_POOR = 0.5  # share of the images that have fewer, above which the model stays as it is

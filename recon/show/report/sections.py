@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.errors import UserError
 from recon.formats import cameras_json
 from recon.formats.frames_json import FrameRecord, read_capture
 from recon.formats.images import read_image
@@ -19,6 +18,7 @@ from recon.render.pictures import GAP
 from recon.show.report.charts import bars
 from recon.show.report.page import figure, image, table
 from recon.workspace import Workspace, read_metrics
+from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file
 
 MAX_FRAMES, MAX_HELD_OUT, PATH_FRAMES = 60, 8, 4  # pictures shown: keeps the page at a few MB

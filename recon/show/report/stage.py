@@ -6,11 +6,11 @@ from datetime import datetime
 from html import escape
 from pathlib import Path
 
-from recon.console import say, warn
-from recon.errors import UserError
 from recon.show.report import number_sections, pose_sections, sections
 from recon.show.report.page import document, section
 from recon.workspace import Workspace, replace_file
+from recon.workspace.console import say, warn
+from recon.workspace.errors import UserError
 
 _TOP: tuple[tuple[str, Callable[[Workspace], str | None]], ...] = (
     ("the first picture", sections.hero),

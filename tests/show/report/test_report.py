@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recon.errors import UserError
 from recon.formats import cameras_json
 from recon.formats.images import write_image
 from recon.geometry import Camera, Points, Reconstruction, Scale, View
 from recon.show.report import write_report
 from recon.show.report.sections import split_panels, spread
 from recon.workspace import Workspace, mark_finished, read_json, read_metrics, write_json, write_metrics
+from recon.workspace.errors import UserError
 
 VOID = {"meta", "img", "br", "link", "input", "hr", "path", "circle", "rect", "line"}
 
@@ -85,7 +85,7 @@ def full_run(root: Path, n: int = 11) -> Workspace:
     write_metrics(workspace, "world", {"loads": {"mujoco": True, "pybullet": False}, "drop": {"p95_mm": 20.0}})
     write_metrics(workspace, "truth", {"f_score": 0.8, "note": evil})
     workspace.config.write_text(f"a: {evil}\n")
-    from recon.console import take_warnings, warn
+    from recon.workspace.console import take_warnings, warn
 
     take_warnings()
     warn(f"careful {evil}")
