@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-
 from recon.formats.images import fit_within
 from recon.geometry import Points, Reconstruction, Tracks, View
 from recon.geometry.transforms import Array

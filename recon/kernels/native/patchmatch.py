@@ -83,7 +83,7 @@ def search(
     settings: StereoSettings,
     seed: int,
 ) -> None:
-    """As `stereo_search` of recon.kernels.stereo, which says what view, pixels, state, candidates, sources, settings and seed are."""
+    """As `stereo_search` of recon.kernels.stereo, which says what all of them are."""
     n, n_candidates = candidates.shape[:2]
     assert pixels.shape == (n, 2) and state.planes.shape == (n, 3) and candidates.shape == (n, n_candidates, 3)
     arguments, _keep = _arguments(view, state, None, sources, settings, None, seed=seed)
