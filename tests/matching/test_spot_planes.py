@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from recon import kernels
+from recon.bench.synthetic.renderer import render_color, render_depth
 from recon.geometry import Camera, invert_rigid, look_at
 from recon.geometry.pinhole import intrinsics, rays_of_pixels
 from recon.geometry.transforms import apply_rigid
 from recon.kernels.stereo import StereoView
 from recon.matching.sources import SparseScene
 from recon.matching.spot_planes import spot_planes
-from recon.synthetic.renderer import render_color, render_depth
 from tests.worlds import UP, textured_room
 
 pytestmark = pytest.mark.skipif(not kernels.is_there("native"), reason="matching needs the native kernels")
