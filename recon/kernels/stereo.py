@@ -136,7 +136,8 @@ def stereo_search(
 ) -> None:
     """Single pixels of a view try their candidates, then small changes; the best plane of each stays in `state`.
 
-    By colours alone, and at a cost that does not depend on the size of the picture.
+    By colours alone, and at a cost that does not depend on the size of the picture. settings: what costs how much, and how
+    far changes go; seed: of the random ones.
     """
     _native().search(view, pixels, state, candidates, sources, settings, seed)
 

@@ -68,7 +68,7 @@ def sweep(
     depths: Sequence[Floats] | None,
     seed: int,
 ) -> int:
-    """As `stereo_sweep` of recon.kernels.stereo, which says what view, state, sources, settings, depths and seed are."""
+    """As `stereo_sweep` of recon.kernels.stereo."""
     assert state.costs.shape == view.grey.shape
     arguments, _keep = _arguments(view, state, None, sources, settings, depths, seed=seed)
     return int(_library().recon_stereo_sweep(ctypes.byref(arguments)))
@@ -83,7 +83,7 @@ def search(
     settings: StereoSettings,
     seed: int,
 ) -> None:
-    """As `stereo_search` of recon.kernels.stereo, which says what all of them are."""
+    """As `stereo_search` of recon.kernels.stereo."""
     n, n_candidates = candidates.shape[:2]
     assert pixels.shape == (n, 2) and state.planes.shape == (n, 3) and candidates.shape == (n, n_candidates, 3)
     arguments, _keep = _arguments(view, state, None, sources, settings, None, seed=seed)
@@ -99,7 +99,7 @@ def agreement(
     pixels: float,
     relative: float,
 ) -> Agreement:
-    """As `stereo_agreement` of recon.kernels.stereo, which says what view, depth, sources, depths, pixels and relative are."""
+    """As `stereo_agreement` of recon.kernels.stereo."""
     arguments, _keep = _arguments(view, None, depth, sources, StereoSettings(), depths)
     shape = view.grey.shape
     counts = (np.empty(shape, np.uint8), np.empty(shape, np.uint8), np.empty(shape, np.float32))
