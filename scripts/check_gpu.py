@@ -96,7 +96,6 @@ def quality(data: Path, seconds: float, device: str) -> dict[str, Any]:
     from recon.field.settings import HashGridSettings
     from recon.formats import blender, cameras_json
     from recon.formats.photos import read_photo
-    from recon.geometry import held_out
     from recon.score.metrics import psnr
     from recon.train import train_field
     from recon.train.settings import TrainSettings
@@ -123,7 +122,7 @@ def quality(data: Path, seconds: float, device: str) -> dict[str, Any]:
         trained = load_trained_field(workspace, device=device, backend="auto")
         metrics = read_metrics(workspace)["train"]
     began, scores = time.monotonic(), []
-    for view, is_out in zip(reconstruction.views, held_out(reconstruction.views), strict=True):
+    for view, is_out in zip(reconstruction.views, reconstruction.is_held_out, strict=True):
         if is_out:
             photo = read_photo(view, view.camera.size_hw)
             rendered = trained.render(view.camera, view.world_from_camera)

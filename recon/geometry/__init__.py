@@ -8,6 +8,7 @@ reconstruction  views, points, scale: the hub       mesh           triangles
 points          sparse coloured points              tracks         which view saw which of them, and where
 matched_view    what matching knows of a view       face_evidence  how each face of a mesh is known
 panorama        directions and views of one         geodesy        places on the Earth
+face_graph      which faces hang together
 surface         a mesh to ask: ray casts, nearest places, samples; import this one by its name
 open3d_import   the one door to Open3D
 """

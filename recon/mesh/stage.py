@@ -13,6 +13,7 @@ from recon.formats.images import write_image
 from recon.formats.matched_views import read_matched_views
 from recon.formats.meshes import write_glb, write_npz, write_obj, write_ply
 from recon.geometry import Reconstruction, TriangleMesh, View
+from recon.geometry.face_graph import pieces_by_vertices
 from recon.mesh import cleaning, coverage
 from recon.mesh.atlas import SurfaceSamples, unwrap
 from recon.mesh.likeness import color_behind, likeness_of_views, portraits
@@ -118,7 +119,7 @@ def _measured(
     return {
         "vertices": len(mesh.vertices),
         "faces": len(mesh.faces),
-        "components": int(cleaning.face_components(mesh).max()) + 1,
+        "components": int(pieces_by_vertices(mesh.faces).max()) + 1,
         "watertight_fraction": cleaning.watertight_fraction(mesh),
         "seen_fraction": coverage.seen_fraction(mesh, n_seeing, min_views=settings.seen_min_views),
         "planes": len(surface.planes),

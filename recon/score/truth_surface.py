@@ -16,10 +16,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from recon.geometry import TriangleMesh
+from recon.geometry.face_graph import pieces_by_vertices
 from recon.geometry.surface import Surface, sample_surface
 from recon.geometry.transforms import Array
 from recon.score.truth_floor import floor_scores
@@ -87,8 +86,4 @@ def largest_wrong_patch(ours: TriangleMesh, exact: Surface) -> float:
     wrong = np.flatnonzero(exact.nearest(middles).distance > WRONG_M)
     if not len(wrong):
         return 0.0
-    corners = ours.faces[wrong]
-    a, b = corners[:, [0, 1]].reshape(-1), corners[:, [1, 2]].reshape(-1)
-    n = len(ours.vertices)
-    _, label = connected_components(coo_matrix((np.ones(len(a), bool), (a, b)), shape=(n, n)), directed=False)
-    return float(np.bincount(label[corners[:, 0]], ours.face_areas[wrong]).max())
+    return float(np.bincount(pieces_by_vertices(ours.faces[wrong]), ours.face_areas[wrong]).max())

@@ -122,6 +122,8 @@ def _take_over(model: pycolmap.Reconstruction, dense: pycolmap.Reconstruction) -
     options = pycolmap.BundleAdjustmentOptions()
     options.print_summary = False
     options.ceres.loss_function_type = pycolmap.LossFunctionType.CAUCHY
+    options.ceres.solver_options.function_tolerance = 1e-5  # each point for itself: a few steps settle it
+    options.ceres.solver_options.max_num_iterations = 10
     config = pycolmap.BundleAdjustmentConfig()
     for image_id in poses:
         config.add_image(image_id)
