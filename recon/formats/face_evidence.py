@@ -1,7 +1,7 @@
 """`mesh/faces.npz`: how each face of mesh.ply, mesh.obj and mesh.glb is known (the order of faces is the same in all).
 
 evidence         [f] uint8     0 invented, 1 filled, 2 seen, 3 plane, 4 matched, 5 sensor (`recon.geometry.Evidence`)
-expected_error   [f] float32   world units: two thirds of the faces lie nearer than that to the true surface
+expected_error   [f] float32   world units: expected distance from the true surface
 """
 
 from pathlib import Path

@@ -23,7 +23,7 @@ class FaceEvidence:
     """One entry per face, in the order of the mesh's faces."""
 
     evidence: NDArray[np.uint8]  # [f] of `Evidence`
-    expected_error: NDArray[np.float32]  # [f] world units: two thirds of the faces lie nearer than that to the truth
+    expected_error: NDArray[np.float32]  # [f] world units: expected distance from the true surface
 
     def __post_init__(self) -> None:
         assert self.evidence.ndim == 1 and self.evidence.shape == self.expected_error.shape

@@ -11,7 +11,7 @@ Its expected error is
 the spread of the views' depths about it and the pixel footprint there, as world lengths; more where views look through the
 face, and where few agree with it: views that agree on a wrong repeat of a texture agree well, but others contradict them and
 they are few. The factor is one for each kind of evidence. All are calibrated on scenes with exact truth (docs/surfaces.md
-tells how), so that two thirds of the faces lie nearer to the truth than it says.
+tells how), so that its mean over a surface is the mean distance from the truth.
 """
 
 from collections.abc import Sequence
@@ -27,11 +27,11 @@ from recon.mesh.plane_filling import Filling
 
 FACTORS = {
     Evidence.SENSOR: 0.35,
-    Evidence.MATCHED: 0.65,
+    Evidence.MATCHED: 0.45,
     Evidence.PLANE: 0.65,
-    Evidence.SEEN: 2.0,
-    Evidence.FILLED: 3.0,
-    Evidence.INVENTED: 6.0,
+    Evidence.SEEN: 1.0,
+    Evidence.FILLED: 1.5,
+    Evidence.INVENTED: 3.0,
 }
 _MIN_VIEWS = 2
 _FEW, _THROUGH = 3.0, 3.0
