@@ -10,7 +10,8 @@ from recon.geometry.mesh import TriangleMesh
 from recon.geometry.transforms import Array
 from recon.surface import Surface, sample_surface
 
-LEAST_GAIN = 12  # squared tolerances of surface that a part must add to those before it, on points a tolerance apart
+_LEAST_GAIN = 12.0  # squared tolerances of surface that a part must add to those before it
+_SMALL_GAIN = 50.0  # squared tolerances: parts that add less may go as long as enough of the surface stays covered
 
 
 def points_over(mesh: TriangleMesh, *, apart: float, at_most: int) -> Array:
@@ -37,21 +38,40 @@ class Cloud:
         return self._order[first:last][index[is_near]], depth[is_near]
 
 
-def needed(
-    parts: list[TriangleMesh], built: list[TriangleMesh], points: Array, *, gap: float, least: int
-) -> list[TriangleMesh]:
-    """The parts that cover `points` (within `gap`) beside those `built` already, each adding `least` points or more.
+@dataclass(frozen=True)
+class Skin:
+    """A surface that parts shall cover, as `points` [n, 3] about a tolerance apart, and its area that may stay `bare`."""
 
-    Greedy set cover: no choice of as few parts covers more than a logarithm's factor better (Chvatal, 1979).
+    points: Array
+    area: float
+    bare: float
+    tolerance: float
+
+    @staticmethod
+    def of(mesh: TriangleMesh, *, bare: float, tolerance: float, at_most: int = 200_000) -> "Skin":
+        """The skin of a mesh."""
+        return Skin(points_over(mesh, apart=tolerance, at_most=at_most), mesh.face_areas.sum(), bare, tolerance)
+
+    def count(self, area: float) -> float:
+        """How many points stand for an area."""
+        return area * len(self.points) / max(self.area, 1e-300)
+
+
+def needed(parts: list[TriangleMesh], built: list[TriangleMesh], skin: Skin) -> list[TriangleMesh]:
+    """The parts that cover a skin (within its tolerance) beside those `built` already, each adding a little or more.
+
+    Greedy set cover: no choice of as few parts covers more than a logarithm's factor better (Chvatal, 1979). Of the last ones,
+    those go whose share may stay bare.
     """
-    cloud = Cloud(points)
-    covers = [cloud.depth_in(part, reach=gap)[0] for part in parts]
-    is_open = np.ones(len(points), bool)
+    least = max(skin.count(_LEAST_GAIN * skin.tolerance**2), 1)
+    cloud = Cloud(skin.points)
+    covers = [cloud.depth_in(part, reach=skin.tolerance)[0] for part in parts]
+    is_open = np.ones(len(skin.points), bool)
     for part in built:
-        is_open[cloud.depth_in(part, reach=gap)[0]] = False
+        is_open[cloud.depth_in(part, reach=skin.tolerance)[0]] = False
     queue = [(-len(cover), number) for number, cover in enumerate(covers)]
     heapq.heapify(queue)
-    chosen = []
+    chosen: list[tuple[int, int]] = []
     while queue:
         promised, number = heapq.heappop(queue)
         gain = int(is_open[covers[number]].sum())
@@ -61,8 +81,11 @@ def needed(
             heapq.heappush(queue, (-gain, number))
             continue
         is_open[covers[number]] = False
-        chosen.append(number)
-    return [parts[number] for number in sorted(chosen)]
+        chosen.append((gain, number))
+    spare = skin.count(skin.bare) - is_open.sum()
+    while chosen and chosen[-1][0] <= min(spare, skin.count(_SMALL_GAIN * skin.tolerance**2)):
+        spare -= chosen.pop()[0]
+    return [parts[number] for _, number in sorted(chosen, key=lambda pick: pick[1])]
 
 
 @dataclass(frozen=True)

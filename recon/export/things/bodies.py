@@ -9,7 +9,8 @@ from scipy.spatial import ConvexHull, QhullError
 from recon.export.building import Slab
 from recon.export.collision_mesh import faired, welded
 from recon.export.convex_parts import decompose
-from recon.export.covering import LEAST_GAIN, needed, points_over
+from recon.export.covering import Skin
+from recon.export.growing import fewest
 from recon.export.hulls import cut_before
 from recon.export.labels import FURNITURE_SIZE
 from recon.export.place import Part, Thing
@@ -19,6 +20,7 @@ from recon.geometry.transforms import Array
 from recon.surface import Surface
 
 _MOST_PARTS = 500  # before those that others replace are dropped
+_BARE = 0.02  # of a thing's surface that may lie outside all of its parts by more than the tolerance, in small spots
 _STEADY = 0.5  # tolerances within its foot that the middle of a thing's mass lies
 _CELLS = 40  # along the longest side, of the grid that volumes are measured on
 
@@ -74,9 +76,9 @@ def _hulls(
     """Convex parts of a closed piece, those that are needed, cut off where they end so that it stands flat."""
     seamless = welded(piece, tolerance)
     fair = TriangleMesh(faired(seamless, bound=tolerance / 2).vertices, seamless.faces)
-    hulls, _ = decompose(fair, surface, tolerance=tolerance, thickness=thickness, max_parts=_MOST_PARTS)
-    points = points_over(seamless, apart=tolerance, at_most=50_000)
-    kept = needed(hulls, [], points, gap=tolerance, least=LEAST_GAIN) or hulls[:1]
+    found = decompose(fair, surface, tolerance=tolerance, thickness=thickness, max_parts=_MOST_PARTS)
+    skin = Skin.of(seamless, bare=_BARE * float(seamless.face_areas.sum()), tolerance=tolerance, at_most=50_000)
+    kept = fewest(found, [], skin) or found.parts[:1]
     for plane in ends:
         kept = [cut for hull in kept if (cut := cut_before(hull, plane, reach=tolerance)) is not None]
     return kept
