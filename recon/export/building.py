@@ -64,6 +64,12 @@ class Slab:
             for part, up in zip(self.parts, lift, strict=True)
         ]
 
+    def outline(self) -> np.ndarray:
+        """Cells [rows, columns] of the slab and of its bays and holes: its convex hull."""
+        rows, columns = np.nonzero(self.solid)
+        hull = cv2.convexHull(np.stack([columns, rows], -1).astype(np.int32))
+        return cv2.fillConvexPoly(np.zeros(self.view.shape, np.uint8), hull, 1).astype(bool)
+
     def filled_surface(self) -> TriangleMesh:
         """The part of the slab's surface that nobody saw, in strips of cells; empty where all was seen."""
         return strips(self.view, self.solid & ~self.seen)

@@ -18,7 +18,6 @@ from recon.export.settings import ExportSettings
 from recon.geometry.mesh import TriangleMesh, joined
 from recon.surface import Surface
 
-
 _BARE = 0.01  # of the visual surface that may lie outside all parts by more than the tolerance, in small spots
 
 

@@ -1,4 +1,4 @@
-"""Cells of a plane as a surface: one strip for each run of a row, in as few triangles as let neighbouring rows share their corners."""
+"""Cells of a plane as a surface: a strip for each run of a row, in few triangles; neighbouring rows share their corners."""
 
 import numpy as np
 

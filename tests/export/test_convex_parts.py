@@ -71,7 +71,7 @@ def test_a_part_grows_over_what_it_may_and_no_further() -> None:
     top = TriangleMesh(np.array(floor.vertices), floor.faces[floor.face_normals[:, 2] > 0.9].astype(np.int32))
     found = decompose(top, Surface(top), tolerance=0.01, thickness=0.05, max_parts=50)
     pieces = [TriangleMesh(box.vertices.copy(), box.faces.astype(np.int32)) for box in _row_of_boxes(top=0.5)]
-    raised = TriangleMesh(pieces[3].vertices + [0, 0, 0.2], pieces[3].faces)
+    raised = TriangleMesh(pieces[3].vertices + np.array([0, 0, 0.2]), pieces[3].faces)
     (part,) = grown(pieces[:1], [*pieces[1:], raised], found.strays, looser=1.0, gap=0.01)
     assert np.allclose(part.vertices.max(0), [1.5, 0.5, 0.5]) and np.allclose(part.vertices.min(0)[:2], [-1.5, -0.5])
 

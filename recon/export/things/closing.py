@@ -21,6 +21,8 @@ def open_edges(welded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def closed_by(piece: TriangleMesh, welded: np.ndarray, plane: Plane, *, cut: float, slack: float) -> TriangleMesh:
     """The piece with its open edges at height `cut` over the plane drawn down to it, and what they enclose there shut.
 
+    With a `cut` of zero the edges lie in the plane already, and only the lid is added.
+
     `welded` [f, 3]: its faces with one number for all vertices at one place; `slack`: how exact "at height" is.
     """
     face, corner = open_edges(welded)
@@ -37,6 +39,7 @@ def closed_by(piece: TriangleMesh, welded: np.ndarray, plane: Plane, *, cut: flo
     below = np.empty(first, np.int64)
     below[ends] = first + np.arange(len(ends))
     skirt = np.concatenate([np.stack([b, a, below[a]], 1), np.stack([b, below[a], below[b]], 1)])
+    skirt = skirt if cut > 0 else skirt[:0]
     closed = TriangleMesh(
         drawn.vertices,
         np.concatenate([drawn.faces, skirt]).astype(np.int32),
