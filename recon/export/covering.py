@@ -11,6 +11,7 @@ from recon.geometry.transforms import Array
 from recon.surface import Surface, sample_surface
 
 _LEAST_GAIN = 12.0  # squared tolerances of surface that a part must add to those before it
+_LEVEL = 0.5  # z of a normal: steeper than 60 degrees nothing comes to rest
 _SMALL_GAIN = 50.0  # squared tolerances: parts that add less may go as long as enough of the surface stays covered
 
 
@@ -40,9 +41,13 @@ class Cloud:
 
 @dataclass(frozen=True)
 class Skin:
-    """A surface that parts shall cover, as `points` [n, 3] about a tolerance apart, and its area that may stay `bare`."""
+    """A surface that parts shall cover, as `points` [n, 3] about a tolerance apart, and its area that may stay `bare`.
+
+    `is_level` [n]: where something may stand or come to rest, and where only specks may stay bare.
+    """
 
     points: Array
+    is_level: np.ndarray
     area: float
     bare: float
     tolerance: float
@@ -50,7 +55,9 @@ class Skin:
     @staticmethod
     def of(mesh: TriangleMesh, *, bare: float, tolerance: float, at_most: int = 200_000) -> "Skin":
         """The skin of a mesh."""
-        return Skin(points_over(mesh, apart=tolerance, at_most=at_most), mesh.face_areas.sum(), bare, tolerance)
+        area = float(mesh.face_areas.sum())
+        points, faces = sample_surface(mesh, int(np.clip(area / tolerance**2, 1, at_most)), seed=0)
+        return Skin(points, mesh.face_normals[faces][:, 2] > _LEVEL, area, bare, tolerance)
 
     def count(self, area: float) -> float:
         """How many points stand for an area."""
@@ -71,7 +78,7 @@ def needed(parts: list[TriangleMesh], built: list[TriangleMesh], skin: Skin) -> 
         is_open[cloud.depth_in(part, reach=skin.tolerance)[0]] = False
     queue = [(-len(cover), number) for number, cover in enumerate(covers)]
     heapq.heapify(queue)
-    chosen: list[tuple[int, int]] = []
+    chosen: list[tuple[int, int, int]] = []  # gain, of that level, number
     while queue:
         promised, number = heapq.heappop(queue)
         gain = int(is_open[covers[number]].sum())
@@ -80,12 +87,22 @@ def needed(parts: list[TriangleMesh], built: list[TriangleMesh], skin: Skin) -> 
         if gain < -promised:
             heapq.heappush(queue, (-gain, number))
             continue
-        is_open[covers[number]] = False
-        chosen.append((gain, number))
-    spare = skin.count(skin.bare) - is_open.sum()
-    while chosen and chosen[-1][0] <= min(spare, skin.count(_SMALL_GAIN * skin.tolerance**2)):
-        spare -= chosen.pop()[0]
-    return [parts[number] for _, number in sorted(chosen, key=lambda pick: pick[1])]
+        added = covers[number][is_open[covers[number]]]
+        is_open[added] = False
+        chosen.append((gain, int(skin.is_level[added].sum()), number))
+    return [parts[number] for number in sorted(_not_spared(chosen, skin.count(skin.bare) - is_open.sum(), skin))]
+
+
+def _not_spared(chosen: list[tuple[int, int, int]], spare: float, skin: Skin) -> list[int]:
+    """Numbers of the parts that stay when those that add least go, steep ones, until the `spare` points are used up."""
+    small, level = (skin.count(gain * skin.tolerance**2) for gain in (_SMALL_GAIN, _LEAST_GAIN))
+    kept = []
+    for gain, level_gain, number in reversed(chosen):
+        if gain <= min(spare, small) and level_gain < level:
+            spare -= gain
+        else:
+            kept.append(number)
+    return kept
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,13 @@ import numpy as np
 from recon.export.building import Slab
 from recon.export.labels import welded_faces
 from recon.export.planes import Plane
-from recon.export.things.clipping import CutMesh, cut_along
+from recon.export.things.clipping import CutMesh, chosen, cut_along
 from recon.export.things.closing import closed_by
 from recon.export.things.pieces import Apart, Candidates, Piece, closed_at, cut_at
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.transforms import Array
 
+_SLIVER = 1e-3  # tolerances across
 _LOWEST = 0.25  # of a box's height: a plane above its lowest quarter belongs to the thing
 
 
@@ -38,12 +39,16 @@ def find_boxed(mesh: TriangleMesh, planes: Sequence[Slab], low: Array, high: Arr
         cut = cut_along(cut, side.height(cut.mesh.vertices), is_near)
     cut, is_free = cut_at(cut, planes, tolerance)
     middles = cut.mesh.vertices[cut.mesh.faces].mean(1)
-    faces = np.flatnonzero(is_free & ((middles >= low) & (middles <= high)).all(1))
+    is_whole = (
+        cut.mesh.face_areas > (_SLIVER * tolerance) ** 2
+    )  # where a side runs through vertices, it cuts off nothing
+    faces = np.flatnonzero(is_free & is_whole & ((middles >= low) & (middles <= high)).all(1))
     if not len(faces):
         return Candidates(mesh, cut, is_free, (), {})
-    closed, touches = closed_at(cut.mesh, faces, planes, tolerance)
-    piece = Piece(shut(closed, _sides(low, high), tolerance=tolerance), faces, touches)
-    return Candidates(mesh, cut, is_free, (piece,), {})
+    # The sides first: their lower rims are part of the loop that the support shuts.
+    piece = shut(chosen(cut.mesh, faces), _sides(low, high), tolerance=tolerance)
+    closed, touches = closed_at(piece, planes, tolerance)
+    return Candidates(mesh, cut, is_free, (Piece(closed, faces, touches),), {})
 
 
 def closed_around(apart: Apart, low: Array, high: Array, *, tolerance: float) -> Apart:

@@ -71,7 +71,7 @@ def find_pieces(mesh: TriangleMesh, planes: Sequence[Slab], *, tolerance: float)
         if areas[faces].sum() < _LEAST_AREA * tolerance**2:
             loose.append((CRUMB, faces))
             continue
-        closed, touches = closed_at(cut.mesh, faces, planes, tolerance)
+        closed, touches = closed_at(chosen(cut.mesh, faces), planes, tolerance)
         fault = _fault(closed, touches, base, tolerance, largest)
         if fault is None:
             pieces.append(Piece(closed, faces, touches))
@@ -129,11 +129,9 @@ def _is_over(slab: Slab, mesh: TriangleMesh, tolerance: float) -> np.ndarray:
     return np.asarray(is_over & ((slab.kind == "floor") | (slab.view.plane.height(middles) > -_BEHIND * tolerance)))
 
 
-def closed_at(
-    mesh: TriangleMesh, faces: np.ndarray, planes: Sequence[Slab], tolerance: float
-) -> tuple[TriangleMesh, tuple[int, ...]]:
-    """Some faces as a mesh of their own, closed by the planes it touches, and the numbers of those."""
-    piece, touches = chosen(mesh, faces), []
+def closed_at(piece: TriangleMesh, planes: Sequence[Slab], tolerance: float) -> tuple[TriangleMesh, tuple[int, ...]]:
+    """A piece closed by the planes it touches, and the numbers of those."""
+    touches = []
     for number, slab in enumerate(planes):
         before = len(piece.faces)
         piece = closed_by(
