@@ -16,8 +16,8 @@ Each stage is a function that reads files of the run folder (`recon.workspace`) 
     export      mesh/                               -> world/
     report      everything above                    -> report.html
 
-`recon.pipeline.run` calls them in this order. Conventions (axes, pixels, units): docs/conventions.md. The other folders, and what
-to change for which purpose: CONTRIBUTING.md.
+`recon.pipeline.stages.run` calls them in this order. Conventions (axes, pixels, units): docs/conventions.md. The other folders, and
+what to change for which purpose: CONTRIBUTING.md.
 """
 
 import os

@@ -15,8 +15,8 @@ from typing import Any
 
 from command import one_line_errors
 
-from recon.errors import UserError
 from recon.workspace import write_json
+from recon.workspace.errors import UserError
 
 DEFAULTS = {
     "out": "bench.json",

@@ -17,7 +17,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from recon.errors import UserError  # noqa: E402
+from recon.workspace.errors import UserError  # noqa: E402
 
 DEFAULTS = {"data": "", "seconds": "20,60,120", "out": "gpu.json", "device": "cuda", "limit": "345"}
 EVALUATION_S = 15  # a data set is rendered and compared in that time
@@ -96,12 +96,11 @@ def quality(data: Path, seconds: float, device: str) -> dict[str, Any]:
     from recon.field.settings import HashGridSettings
     from recon.formats import blender, cameras_json
     from recon.formats.photos import read_photo
-    from recon.geometry import held_out
     from recon.score.metrics import psnr
-    from recon.settings import read_settings
     from recon.train import train_field
     from recon.train.settings import TrainSettings
     from recon.workspace import Workspace, read_metrics
+    from recon.workspace.settings import read_settings
 
     reconstruction = blender.read(data)
     values = yaml.safe_load((ROOT / "conf/train/default.yaml").read_text())
@@ -123,7 +122,7 @@ def quality(data: Path, seconds: float, device: str) -> dict[str, Any]:
         trained = load_trained_field(workspace, device=device, backend="auto")
         metrics = read_metrics(workspace)["train"]
     began, scores = time.monotonic(), []
-    for view, is_out in zip(reconstruction.views, held_out(reconstruction.views), strict=True):
+    for view, is_out in zip(reconstruction.views, reconstruction.is_held_out, strict=True):
         if is_out:
             photo = read_photo(view, view.camera.size_hw)
             rendered = trained.render(view.camera, view.world_from_camera)

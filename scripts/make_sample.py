@@ -13,9 +13,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from recon.console import say
-from recon.errors import UserError
-from recon.synthetic.film import PLACES, make_capture
+from recon.bench.synthetic.film import PLACES, make_capture
+from recon.workspace.console import say
+from recon.workspace.errors import UserError
 
 
 def main() -> None:

@@ -121,7 +121,7 @@ fi
 echo "set-up: installing Python packages into .venv with $("$python" --version) (about 2 GB; log: .venv/pip.log)"
 : >.venv/pip.log
 pip_install -e '.[dev,usd,viewer]'
-.venv/bin/python -c 'from recon.formats.open3d_import import import_open3d as i; i(); import cv2, mujoco, pycolmap, torch' ||
+.venv/bin/python -c 'from recon.geometry.open3d_import import import_open3d as i; i(); import cv2, mujoco, pycolmap, torch' ||
     fail "the packages are installed but do not import (above). On Debian: apt-get install libgl1 libegl1 libx11-6"
 fingerprint >"$stamp" # anew: the compiler may have come just now
 echo "set-up: done in $SECONDS s"

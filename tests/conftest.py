@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from recon.console import take_warnings
+from recon.workspace.console import take_warnings
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
 

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-from recon.settings import read_settings
+from recon.workspace.settings import read_settings
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
 T = TypeVar("T")

@@ -337,7 +337,7 @@ def test_checkpoint_on_a_full_disk(tmp_path: Path) -> None:
     program = """
 import sys, torch
 from pathlib import Path
-from recon.errors import UserError
+from recon.workspace.errors import UserError
 from recon.field.checkpoint import load_checkpoint, save_checkpoint
 path = Path(sys.argv[1]) / "checkpoint.pt"
 save_checkpoint(path, {"step": 1})

@@ -12,10 +12,10 @@ from omegaconf import OmegaConf
 
 from recon.capture import capture_frames
 from recon.capture.settings import CaptureSettings
-from recon.configuration import Settings
 from recon.field.kinds import KINDS
-from recon.settings import read_settings
+from recon.pipeline.settings import Settings
 from recon.workspace import Workspace
+from recon.workspace.settings import read_settings
 from tests.default_settings import read_choice
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from recon.errors import UserError
 from recon.formats import blender, colmap, csv_poses, kitti, llff, polycam, record3d, seven_scenes, transforms_json, tum
 from recon.formats.exif_gps import read_gps
 from recon.formats.image_files import read_header, what_is_wrong
@@ -22,6 +21,7 @@ from recon.formats.masks import read_mask
 from recon.formats.mesh_obj import read_obj
 from recon.formats.mesh_ply import read_ply
 from recon.formats.points_ply import read_points
+from recon.workspace.errors import UserError
 from recon.workspace.reading import read_json_value
 from tests.formats.captures import PINHOLE, capture, pose
 

@@ -7,38 +7,30 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-EVERYWHERE = {"console", "errors", "workspace", "settings"}  # single files that any package may use
+EVERYWHERE = {"workspace"}  # any package may use it
 BELOW = {
     "workspace": set[str](),
     "geometry": set[str](),
     "kernels": {"geometry"},
     "formats": {"geometry"},
-    "surface": {"geometry", "formats"},
     "capture": {"geometry", "formats"},
     "matching": {"geometry", "formats", "kernels"},
     "poses": {"geometry", "formats", "kernels", "matching"},
     "pixels": {"geometry", "formats", "kernels"},
-    "synthetic": {"geometry", "formats", "surface"},
     "render": {"geometry", "kernels"},
     "field": {"geometry", "kernels", "pixels", "render"},
-    "score": {"geometry", "formats", "surface", "render"},
+    "score": {"geometry", "formats", "render"},
     "train": {"geometry", "formats", "kernels", "pixels", "field", "render", "score"},
-    "mesh": {"geometry", "formats", "kernels", "pixels", "surface", "render", "score"},
-    "export": {"geometry", "formats", "surface"},
+    "mesh": {"geometry", "formats", "kernels", "pixels", "render", "score"},
+    "export": {"geometry", "formats"},
     "show": {"geometry", "formats", "render"},
-    "bench": {"geometry", "formats", "kernels", "synthetic", "pixels", "field", "render", "train"},
-    "command": {"configuration", "pipeline", "poses"},
+    "bench": {"geometry", "formats", "kernels", "pixels", "field", "render", "train"},
+    "command": {"pipeline", "poses"},
 }
+BELOW["pipeline"] = set(BELOW) - {"bench", "command"}
 WITHIN = {  # sub-packages that have an order: which of their neighbours each may import
     "poses": {"sfm": set[str](), "world_frame": set[str](), "given": {"sfm"}, "doctor": {"sfm"}},
     "show": {"novel_views": set[str](), "viewer": set[str](), "report": set[str]()},
-}
-FILES = {  # top-level files that are not for everybody
-    "configuration": set(BELOW) - {"bench", "synthetic", "command"},
-    "pipeline": {"configuration"} | set(BELOW) - {"bench", "synthetic", "command"},
-    "settings": {"errors"},
-    "console": set[str](),
-    "errors": set[str](),
 }
 
 
@@ -65,7 +57,9 @@ def packages() -> set[str]:
 
 def test_everything_has_a_place() -> None:
     assert packages() == set(BELOW)
-    assert {path.stem for path in (ROOT / "recon").glob("*.py")} - {"__init__", "__main__"} <= set(FILES)
+    assert {path.stem for path in (ROOT / "recon").glob("*.py")} == {"__init__", "__main__"}, (
+        "a lone file beside folders"
+    )
     folders = {path.parent for path in (ROOT / "recon").rglob("*.py")}
     assert not {folder for folder in folders if not (folder / "__init__.py").exists()}, "folders without __init__.py"
 
@@ -76,12 +70,6 @@ def test_imports_point_down(package: str) -> None:
     files = sorted((ROOT / "recon" / package).rglob("*.py"))
     offenders = {str(file.relative_to(ROOT)): sorted(parts(file) - allowed) for file in files}
     assert not {file: names for file, names in offenders.items() if names}
-
-
-@pytest.mark.parametrize("name", sorted(FILES))
-def test_top_level_files_import_what_is_theirs(name: str) -> None:
-    file = ROOT / "recon" / f"{name}.py"
-    assert not file.exists() or parts(file) <= FILES[name] | EVERYWHERE - {name}
 
 
 def test_no_packages_import_each_other() -> None:

@@ -94,7 +94,7 @@ def test_a_bug_keeps_its_traceback(run_script: Callable[..., Any], tmp_path: Pat
     def broken(*_: Any) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("recon.pipeline.report", broken)
+    monkeypatch.setattr("recon.pipeline.stages.report", broken)
     with pytest.raises(RuntimeError, match="a bug"):
         run_script("report", f"workspace={tmp_path}")
 
@@ -103,7 +103,7 @@ def test_ctrl_c_says_how_to_go_on(run_script: Callable[..., Any], tmp_path: Path
     def stopped(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("recon.pipeline.report", stopped)
+    monkeypatch.setattr("recon.pipeline.stages.report", stopped)
     ended = run_script("report", f"workspace={tmp_path}")
     assert ended.code == 130 and "run the same command again" in ended.err
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from recon.bench.synthetic.renderer import render
 from recon.formats.images import read_image
 from recon.geometry import Rays
-from recon.synthetic.renderer import render
 
 
 def _worlds():  # type: ignore[no-untyped-def]

@@ -16,12 +16,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from recon.bench.synthetic.materials import bricks, crate_side, mottled, planks, plaster, slabs
+from recon.bench.synthetic.renderer import TexturedWorld, render_color
+from recon.bench.synthetic.surfaces import assemble, box, rectangle, texture_size
 from recon.formats.images import write_image
 from recon.geometry import Camera, Points, Rays, Reconstruction, View, intersect_box, look_at
 from recon.geometry.transforms import Array
-from recon.synthetic.materials import bricks, crate_side, mottled, planks, plaster, slabs
-from recon.synthetic.renderer import TexturedWorld, render_color
-from recon.synthetic.surfaces import assemble, box, rectangle, texture_size
 
 UP = np.array([0.0, 0.0, 1.0])
 

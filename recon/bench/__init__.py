@@ -4,7 +4,7 @@ ceilings  the machine's own limits            steps   one training step, kernel 
 growth    how steps and sampling grow         frames_growth  how stages grow with the number of photos
 peers     nerfacto on the same data
 gpu       a GPU's limits and kernels          parity  triton against the reference; parity_cases: its inputs
-timing    seconds of calls
+timing    seconds of calls                      synthetic/ worlds with exact truth
 """
 
 from recon.bench.ceilings import Ceilings, measure_ceilings

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import numpy as np
 
-from recon.console import progress
-from recon.errors import UserError
+from recon.bench.synthetic.courtyard import courtyard
+from recon.bench.synthetic.film import FOCAL_OF_WIDTH, NOISE_SIGMA_255
+from recon.bench.synthetic.renderer import render_color
+from recon.bench.synthetic.walk import Walk, sensor_image, walk_poses
 from recon.formats.images import write_image
 from recon.geometry import Camera
-from recon.synthetic.courtyard import courtyard
-from recon.synthetic.film import FOCAL_OF_WIDTH, NOISE_SIGMA_255
-from recon.synthetic.renderer import render_color
-from recon.synthetic.walk import Walk, sensor_image, walk_poses
 from recon.workspace import Workspace, read_metrics
+from recon.workspace.console import progress
+from recon.workspace.errors import UserError
 
 ROUND = 50  # photos of one walk round the place; more are more walks, each a little different
 STAGES = ("capture", "poses", "match")

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from statistics import median
 
-from recon.errors import UserError
+from recon.workspace.errors import UserError
 
 START_UP_SECONDS = 120  # that nerfacto may need before its first step
 

@@ -4,6 +4,7 @@ stage           the stage: `capture_frames`     settings  conf/capture
 source          what a person gave: a video, a folder of photos, or a mistake to explain
 video           a video to its key frames, in one pass
 photos          a folder of photos: names in order, duplicates and damaged ones out
+duplicates      whether a photo shows what another already shows
 panorama        360-degree sources: telling them, and cutting each panorama into views of one exact camera
 cameras         which photos share a camera
 survey          what lies in a folder of photos, and what of it is left out
@@ -16,7 +17,7 @@ notes           exposure jumps and runs of blur, noted and not dropped
 masks           masks of kept frames, at working size
 mask_files      mask files beside the source
 mask_function   a person's own mask function
-records         what `frames.json` says
+records         how kept pictures are written, and what became of the others
 """
 
 from recon.capture.keyframes import FrameScore, choose_keyframes

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from recon.console import say
 from recon.formats.image_files import TRANSPOSED, ImageHeader
 from recon.formats.images import fit_within
+from recon.workspace.console import say
 
 _TRANSPOSED_TAG = 6  # EXIF: turn by 90 degrees
 _SAME_FOCAL = 0.015  # 35 mm equivalents are whole numbers: 26 or 27 is no other lens

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.console import warn
-from recon.errors import UserError
 from recon.formats.frames_json import FrameRecord
 from recon.formats.image_files import IMAGE_SUFFIXES
+from recon.workspace.console import warn
+from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file, is_folder
 
 FOLDER = "masks"

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.errors import UserError
+from recon.workspace.errors import UserError
 
 MaskFn = Callable[[NDArray[np.uint8]], NDArray[np.bool_]]  # image [h, w, 3] RGB -> [h, w], True where it counts
 NAME = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*"

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from recon.capture.mask_files import FOLDER, ReadFn
 from recon.capture.mask_function import MaskFn, called
-from recon.console import progress, warn
-from recon.errors import UserError
 from recon.formats.frames_json import FrameRecord
 from recon.formats.image_files import image_size_hw
 from recon.formats.images import read_image, write_image
 from recon.formats.masks import read_mask, shrink_mask, tell_share
+from recon.workspace.console import progress, warn
+from recon.workspace.errors import UserError
 
 _OPAQUE = 250  # alpha from here on counts: below, the edge of a cut-out mixes in what was cut away
 _SAME_ASPECT = 0.02

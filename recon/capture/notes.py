@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from recon.capture.keyframes import FrameScore
 from recon.capture.motion import LOST
+from recon.formats.frames_json import CUT
 
-CUT, EXPOSURE_JUMP, BLUR_RUN = "cut", "exposure jump", "blur run"
+EXPOSURE_JUMP, BLUR_RUN = "exposure jump", "blur run"
 # A cut: the picture changes by so many grey levels, so many times as much as in any of the frames around, and no corner is followed
 # across it. Walks change by 8 to 40 a frame, by at most 1.4 times their neighbours; a cut to another place by 75 and 2.6.
 _CUT_LEVELS, _CUT_TIMES, _CUT_AROUND = 20.0, 1.8, 3

@@ -17,8 +17,6 @@ from numpy.typing import NDArray
 from recon.capture.keyframes import Spacing
 from recon.capture.masks import save_mask
 from recon.capture.survey import list_photos
-from recon.console import progress
-from recon.errors import UserError
 from recon.formats.frames_json import Capture, FrameRecord
 from recon.formats.image_files import read_header
 from recon.formats.images import read_image, write_image
@@ -26,6 +24,8 @@ from recon.formats.masks import read_mask
 from recon.formats.video import read_video_info
 from recon.geometry.cameras import Camera
 from recon.geometry.panorama import CubeView, cube_camera, cube_views, sampling_map
+from recon.workspace.console import progress
+from recon.workspace.errors import UserError
 
 Projection = Literal["perspective", "equirectangular"]
 # Panoramas are written at this quality before they are cut: what they lose must not show in the views.

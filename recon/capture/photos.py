@@ -7,35 +7,28 @@ from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from recon.capture.cameras import PhotoFile, group_by_camera
+from recon.capture.duplicates import Seen, looks_same, shrunk_gray, thumbnail
 from recon.capture.mask_files import masks_of_photos
-from recon.capture.mask_function import MaskFn
 from recon.capture.masks import opaque, save_mask, write_masks
 from recon.capture.notes import exposure_of
+from recon.capture.records import Output
 from recon.capture.sharpness import measure_sharpness
 from recon.capture.survey import list_photos, tell_left_out
-from recon.console import progress, warn
-from recon.errors import UserError
 from recon.formats.deep_pixels import Levels, common_levels
 from recon.formats.exif_gps import read_gps
 from recon.formats.frames_json import Capture, FrameRecord
 from recon.formats.image_files import ImageHeader, read_header
-from recon.formats.images import fit_within, read_image, resize_image, turned, write_image
+from recon.formats.images import read_image, resize_image, turned, write_image
 from recon.formats.masks import read_mask, shrink_mask
+from recon.workspace.console import progress, warn
+from recon.workspace.errors import UserError
 
 _SCORE_SIZE = 640  # sharpness is measured at this longest side, as in videos
-_THUMBNAIL_SIZE = 64
-# Duplicates: thumbnails differ by less than this, on average and anywhere (grey levels). Saving again at a lower
-# quality changes 0.4 and 4, a second shot from a tripod about as much; a step of the camera across texture 7 and 80.
-_SAME_MEAN, _SAME_MAX = 1.0, 10.0
-# A copy in a smaller size, as phones and viewers keep beside the photo, differs by up to this.
-_SMALL_COPY, _COPY_MEAN, _COPY_MAX = 0.7, 6.0, 48.0
 # Pillow's mode and whether alpha is kept: files whose bytes are what would be written.
 _COPIED_MODES = {
     "JPEG": (("RGB", False), ("L", False)),
@@ -44,31 +37,14 @@ _COPIED_MODES = {
 _INVERSE = {6: 8, 8: 6}  # EXIF orientations whose undoing is another one
 
 
-class _Seen(NamedTuple):
-    """What is remembered of a photo that was taken."""
-
-    thumbnail: NDArray[np.int16]  # [h, w] grey
-    side: int  # pixels, the longer one of the file
-
-
-def capture_photos(
-    source: Path,
-    folder: Path,
-    *,
-    subfolders: bool,
-    max_size: int | None,
-    jpeg_quality: int,
-    alpha: str,
-    mask_fn: MaskFn | None,
-) -> Capture:
+def capture_photos(source: Path, folder: Path, output: Output, *, subfolders: bool, alpha: str) -> Capture:
     """Write the photos of `source`, and their masks, into `folder` at working size and say what became of each.
 
     Args:
         subfolders: also take photos of the folders below `source`.
-        max_size: pixels of the longest side; None: as they are. jpeg_quality: 0 to 100.
         alpha: what transparent pixels mean: "mask", that they do not count; "empty", that nothing was there.
-        mask_fn: gives further masks; None: only those of files.
     """
+    max_size = output.max_size
     paths = list_photos(source, subfolders=subfolders)
     tell_left_out(source, paths, subfolders=subfolders)
     headers, problems = _headers(paths)
@@ -76,7 +52,7 @@ def capture_photos(
     photos, levels = {photo.path: photo for photo in grouped}, common_levels(list(headers))
     named = [path.relative_to(source) for path in paths]
     names = ordered_names([path.with_suffix("").as_posix() for path in named])
-    seen: list[_Seen] = []
+    seen: list[Seen] = []
     frames = []
     with progress("reading photos", len(paths)) as bar:
         for index, (path, name) in enumerate(zip(paths, names, strict=True)):
@@ -89,7 +65,9 @@ def capture_photos(
                 if record.kept:
                     if alpha == "mask" and image.shape[2] == 4:
                         image = _alpha_to_mask(image, folder, name, size_hw)
-                    record = replace(record, image=_write(photos[path], image, folder, name, size_hw, jpeg_quality))
+                    record = replace(
+                        record, image=_write(photos[path], image, folder, name, size_hw, output.jpeg_quality)
+                    )
             frames.append(record)
             bar.advance()
     if problems:
@@ -102,7 +80,7 @@ def capture_photos(
         kind="photos",
         size_hw=cameras[0].working_hw(max_size),
         shared_camera=len(cameras) == 1,
-        frames=tuple(write_masks(frames, folder, read_fn=read_fn, mask_fn=mask_fn)),
+        frames=tuple(write_masks(frames, folder, read_fn=read_fn, mask_fn=output.mask_fn)),
     )
 
 
@@ -175,11 +153,11 @@ def _taken(
     photo: PhotoFile,
     focal_px: float | None,
     image: NDArray[np.uint8],
-    seen: list[_Seen],
+    seen: list[Seen],
 ) -> FrameRecord:
     """The record of a photo that was read: kept unless it shows what one of `seen` shows; else it joins them."""
-    own, gray = _Seen(_thumbnail(image), max(photo.size_hw)), _gray(image, _SCORE_SIZE)
-    is_duplicate = any(_looks_same(own, other) for other in seen)
+    own, gray = Seen(thumbnail(image), max(photo.size_hw)), shrunk_gray(image, _SCORE_SIZE)
+    is_duplicate = any(looks_same(own, other) for other in seen)
     if not is_duplicate:
         seen.append(own)
     return replace(
@@ -222,7 +200,10 @@ def _given_mask(
 def _write(
     photo: PhotoFile, image: NDArray[np.uint8], folder: Path, name: str, size_hw: tuple[int, int], quality: int
 ) -> str:
-    """Copy the file where nothing changes, else write the pixels (png where there is alpha); the file name."""
+    """Copy the file where nothing changes, else write the pixels (png where there is alpha); the file name.
+
+    photo: the file; image: its pixels, upright. folder, name: where to, without suffix. size_hw: working size. quality: of a jpg.
+    """
     header = photo.header
     is_same = image.shape[:2] == size_hw and photo.orientation == header.orientation == 1
     has_alpha = image.shape[2] == 4
@@ -234,25 +215,3 @@ def _write(
     resized = image if image.shape[:2] == size_hw else resize_image(image, size_hw)
     write_image(folder / file_name, resized, quality=quality)
     return file_name
-
-
-def _gray(image: NDArray[np.uint8], max_size: int) -> NDArray[np.uint8]:
-    """Grey picture of the longest side given, transparent parts black. [h, w]"""
-    h, w = fit_within(image.shape[:2], max_size)
-    small = cv2.resize(image, (w, h), interpolation=cv2.INTER_AREA)
-    gray = np.asarray(cv2.cvtColor(np.ascontiguousarray(small[..., :3]), cv2.COLOR_RGB2GRAY), np.uint8)
-    return gray if image.shape[2] == 3 else (gray.astype(np.uint16) * small[..., 3] // 255).astype(np.uint8)
-
-
-def _thumbnail(image: NDArray[np.uint8]) -> NDArray[np.int16]:
-    return _gray(image, _THUMBNAIL_SIZE).astype(np.int16)
-
-
-def _looks_same(photo: _Seen, before: _Seen) -> bool:
-    """Whether a photo shows what one before it shows: once more, or in a smaller copy."""
-    if photo.thumbnail.shape != before.thumbnail.shape:
-        return False
-    difference = np.abs(photo.thumbnail - before.thumbnail)
-    is_small_copy = photo.side < _SMALL_COPY * before.side
-    mean, most = (_COPY_MEAN, _COPY_MAX) if is_small_copy else (_SAME_MEAN, _SAME_MAX)
-    return bool(difference.mean() < mean and difference.max() < most)

@@ -7,8 +7,8 @@ from recon.capture.keyframes import Spacing
 from recon.capture.mask_function import NAME
 from recon.capture.panorama import ViewPlan, plan_views
 from recon.capture.records import MIN_VIEWS
-from recon.errors import UserError
-from recon.settings import above, between, written
+from recon.workspace.errors import UserError
+from recon.workspace.settings import above, between, written
 
 
 @dataclass(frozen=True)

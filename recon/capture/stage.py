@@ -10,18 +10,17 @@ import numpy as np
 from recon.capture.mask_files import mask_folder
 from recon.capture.mask_function import MaskFn, load_mask_fn
 from recon.capture.masks import write_masks
-from recon.capture.notes import CUT
 from recon.capture.panorama import WHOLE_QUALITY, count_panoramas, cut_views, find_projection
 from recon.capture.photos import capture_photos
-from recon.capture.records import MIN_VIEWS, count_reasons
+from recon.capture.records import MIN_VIEWS, Output, count_reasons
 from recon.capture.settings import CaptureSettings
-from recon.capture.source import source_kind
+from recon.capture.source import source_kind, telemetry_of
 from recon.capture.survey import photo_folders
 from recon.capture.video import capture_video
-from recon.console import say, warn
-from recon.errors import UserError
-from recon.formats.frames_json import Capture, write_frames_json
+from recon.formats.frames_json import CUT, Capture, write_frames_json
 from recon.workspace import StageRun, Workspace
+from recon.workspace.console import say, warn
+from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file, is_folder
 
 _BLACK = 0.002  # mean linear light: a night street with a few lamps has more
@@ -57,29 +56,15 @@ def capture_frames(workspace: Workspace, *, settings: CaptureSettings) -> Path:
         _report(capture)
         _warn_of_cuts(capture)
         _warn_of_gaps(capture)
+        _warn_of_telemetry(source)
         write_frames_json(folder / workspace.frames_json.name, capture)
         run.metrics = _metrics(capture, run.seconds)
     return workspace.frames
 
 
 def _capture(source: Path, kind: str, folder: Path, settings: CaptureSettings, function: MaskFn | None) -> Capture:
-    size, quality = settings.max_size, settings.jpeg_quality
-    if kind == "video":
-        capture = capture_video(
-            source, folder, spacing=settings.spacing, max_size=size, jpeg_quality=quality, mask_fn=function
-        )
-    else:
-        capture = capture_photos(
-            source,
-            folder,
-            subfolders=settings.subfolders,
-            max_size=size,
-            jpeg_quality=quality,
-            alpha=settings.alpha,
-            mask_fn=function,
-        )
-    _check_enough(capture)
-    return capture
+    output = Output(settings.spacing, settings.max_size, settings.jpeg_quality, function)
+    return _pictures(source, kind, folder, output, settings)
 
 
 def _capture_panoramas(
@@ -87,25 +72,22 @@ def _capture_panoramas(
 ) -> Capture:
     """Whole panoramas first, then the views that they are cut into; a mask function is asked about the views."""
     plan = settings.plan()
-    size = plan.whole_size(settings.max_size)
-    if kind == "video":
-        spacing = plan.spacing(settings.spacing)
-        whole = capture_video(source, folder, spacing=spacing, max_size=size, jpeg_quality=WHOLE_QUALITY, mask_fn=None)
-    else:
-        whole = capture_photos(
-            source,
-            folder,
-            subfolders=settings.subfolders,
-            max_size=size,
-            jpeg_quality=WHOLE_QUALITY,
-            alpha=settings.alpha,
-            mask_fn=None,
-        )
-    _check_enough(whole)
+    output = Output(plan.spacing(settings.spacing), plan.whole_size(settings.max_size), WHOLE_QUALITY, mask_fn=None)
+    whole = _pictures(source, kind, folder, output, settings)
     capture = cut_views(whole, folder, plan, jpeg_quality=settings.jpeg_quality)
     if function is None:
         return capture
     return replace(capture, frames=tuple(write_masks(capture.frames, folder, read_fn=None, mask_fn=function)))
+
+
+def _pictures(source: Path, kind: str, folder: Path, output: Output, settings: CaptureSettings) -> Capture:
+    """The kept pictures of the source, enough of them for a scene."""
+    if kind == "video":
+        capture = capture_video(source, folder, output)
+    else:
+        capture = capture_photos(source, folder, output, subfolders=settings.subfolders, alpha=settings.alpha)
+    _check_enough(capture)
+    return capture
 
 
 def _check_enough(capture: Capture) -> None:
@@ -175,6 +157,15 @@ def _warn_of_gaps(capture: Capture) -> None:
             f"{count_panoramas(wide)} of {count_panoramas(capture.kept)} kept {_noun(capture)} share less than "
             f"{_LITTLE_OVERLAP:.0%} of the picture with the one before ({worst.name}: {worst.overlap:.0%}): film slower, or "
             "raise capture.target_count and capture.max_count"
+        )
+
+
+def _warn_of_telemetry(source: Path) -> None:
+    """What lies beside a film and could give its scale and place is not passed over without a word."""
+    if found := telemetry_of(source):
+        warn(
+            f"{', '.join(path.name for path in found)} beside the film is not read: give metres by "
+            "scale.known_distance_m=..., or photos with GPS instead of the film"
         )
 
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from recon.capture.mask_files import FOLDER as MASKS
-from recon.console import warn
 from recon.formats.image_files import HEIF_INSTALL, HEIF_SUFFIXES, IMAGE_SUFFIXES
 from recon.formats.images import list_images, natural_key
 from recon.formats.video_stream import VIDEO_SUFFIXES
+from recon.workspace.console import warn
 from recon.workspace.reading import is_file, is_folder
 
 RAW_SUFFIXES = (".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".pef", ".srw", ".raw", ".gpr")

@@ -16,33 +16,26 @@ from recon.capture.borders import Bars, black_bars
 from recon.capture.candidates import Candidates
 from recon.capture.keyframes import OTHER_SIZE, FrameScore, Spacing, choose_keyframes
 from recon.capture.mask_files import masks_of_video
-from recon.capture.mask_function import MaskFn
 from recon.capture.masks import write_masks
 from recon.capture.motion import Motion, MotionMeter
 from recon.capture.notes import exposure_of, note_frames
+from recon.capture.records import Output
 from recon.capture.sharpness import measure_sharpness
-from recon.console import progress as progress_bar
-from recon.console import say, warn
 from recon.formats.frames_json import Capture, FrameRecord
 from recon.formats.images import fit_within
 from recon.formats.masks import read_mask
 from recon.formats.video import decode_frames, read_video_info
+from recon.workspace.console import progress as progress_bar
+from recon.workspace.console import say, warn
 
 # Frames are scored at this longest side: small enough to be quick, large enough to see a pixel or two of motion blur.
 _SCORE_SIZE = 640
 
 
-def capture_video(
-    source: Path, folder: Path, *, spacing: Spacing, max_size: int | None, jpeg_quality: int, mask_fn: MaskFn | None
-) -> Capture:
-    """Write the key frames of `source`, and their masks, into `folder` and say what became of every frame.
-
-    Args:
-        spacing: how far apart frames are kept.
-        max_size: pixels of the longest side; None: as they are. jpeg_quality: 0 to 100.
-        mask_fn: gives further masks; None: only those of files.
-    """
-    candidates = Candidates(folder / "candidates", capacity_fn=spacing.n_candidates, jpeg_quality=jpeg_quality)
+def capture_video(source: Path, folder: Path, output: Output) -> Capture:
+    """Write the key frames of `source`, and their masks, into `folder` and say what became of every frame."""
+    spacing, max_size = output.spacing, output.max_size
+    candidates = Candidates(folder / "candidates", capacity_fn=spacing.n_candidates, jpeg_quality=output.jpeg_quality)
     scores, sizes, brightest = score_frames(source, spacing, candidates=candidates, max_size=max_size)
     size_hw = _main_size(source, sizes)
     bars = black_bars(brightest[size_hw])
@@ -68,7 +61,7 @@ def capture_video(
                 frames,
                 folder,
                 read_fn=partial(_given_mask, files, bars, fit_within(size_hw, max_size)) if files or bars else None,
-                mask_fn=mask_fn,
+                mask_fn=output.mask_fn,
             )
         ),
         fps=fps,

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
-from recon.errors import UserError
+from recon.workspace.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]  # of the checkout, or what an installed wheel lies in
 IS_CHECKOUT = (ROOT / "scripts" / "command.py").is_file()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from recon.command.errors import be_quiet_when_interrupted, fail
 
-STAGES = {  # name of the command: the function of recon.pipeline, and what it does
+STAGES = {  # name of the command: the function of recon.pipeline.stages, and what it does
     "run": ("run", "all stages, from video or photos to a verified world; finished ones are skipped"),
     "capture": ("capture", "video or photos -> frames/"),
     "poses": ("capture_and_pose", "video, photos, or a data set with poses -> poses/"),

@@ -9,9 +9,9 @@ Then: python scripts/run.py capture.source=walk.mp4 workspace=runs/walk scale.ma
 import argparse
 from pathlib import Path
 
-from recon.console import say
 from recon.poses.world_frame.scale.marker_dictionaries import DICTIONARIES
 from recon.poses.world_frame.scale.marker_page import PAPERS_MM, write_marker_page
+from recon.workspace.console import say
 
 
 def main() -> int:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from recon.errors import UserError
+from recon.workspace.errors import UserError
 
 _PATH_KEYS = ("capture.source", "dataset.path", "dataset.images", "dataset.intrinsics", "workspace", "truth", "path")
 _OVERRIDE = re.compile(r"(\+{0,2})([A-Za-z_][\w.]*)=(.*)", re.DOTALL)

@@ -13,18 +13,18 @@ from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from recon import pipeline
 from recon.command.errors import IS_CHECKOUT, ROOT, fail, one_line_errors
 from recon.command.plain_paths import quoted_paths
-from recon.configuration import Settings
-from recon.settings import read_settings
+from recon.pipeline import stages
+from recon.pipeline.settings import Settings
 from recon.workspace import only_writer, open_workspace, replace_file
+from recon.workspace.settings import read_settings
 
 CONF = ROOT / "conf" if IS_CHECKOUT else ROOT / "recon" / "conf"  # setup.py puts it into the wheel
 
 
 def stage_command(function: str, *, writes: bool = True) -> Callable[[], None]:
-    """A program of the function of `recon.pipeline` with this name; impossible settings end it before it writes anything.
+    """A program of the function of `recon.pipeline.stages` with this name; impossible settings end it before it writes anything.
 
     writes: no other process may work in the run folder meanwhile.
     """
@@ -39,7 +39,7 @@ def stage_command(function: str, *, writes: bool = True) -> Callable[[], None]:
             with only_writer(workspace) if writes else nullcontext():
                 with replace_file(workspace.config) as temporary:
                     temporary.write_text(OmegaConf.to_yaml(config, resolve=True), errors="surrogateescape")
-                getattr(pipeline, function)(workspace, settings)
+                getattr(stages, function)(workspace, settings)
 
     def program() -> None:
         with _one_line_errors():

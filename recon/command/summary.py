@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from recon.errors import UserError
 from recon.workspace import Workspace, read_metrics
+from recon.workspace.errors import UserError
 
 PLACES = {  # what to look at, in the order that a newcomer wants
     "report": "report.html",

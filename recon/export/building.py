@@ -18,8 +18,8 @@ from recon.export.planes import FlatRegion, find_planes
 from recon.export.rectangles import rectangles_over
 from recon.export.strips import strips
 from recon.geometry.mesh import TriangleMesh
+from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
-from recon.surface import Surface
 
 _UP = 0.94  # cosine of 20 degrees: steeper floors are ramps, and nobody stands on them by default
 _FLOOR_SHARE = 0.25  # a floor is the lowest level that has this share of the largest one's area
@@ -122,6 +122,11 @@ def _slab(
     tolerance: float,
     thickness: float,
 ) -> Slab:
+    """The slab behind a flat region of the mesh.
+
+    surface: the mesh, to be asked. name, kind: of the slab ("floor", "wall", ...). tolerance: lengths that do not matter.
+    thickness: at most so deep.
+    """
     triangles = mesh.vertices[mesh.faces[region.faces]]
     view = PlanView.around(region.plane, triangles.reshape(-1, 3), cell=tolerance / 2, margin=2 * _CLOSE * tolerance)
     seen = view.drawn(triangles)
@@ -194,7 +199,11 @@ def _allowed(view: PlanView, solid: np.ndarray, surface: Surface, *, tolerance: 
 def _extruded(
     view: PlanView, solid: np.ndarray, allowed: np.ndarray, depth: float, name: str, *, tolerance: float
 ) -> tuple[tuple[Part, ...], np.ndarray]:
-    """A slab as boxes behind its surface, and the cells that they cover."""
+    """A slab as boxes behind its surface, and the cells that they cover.
+
+    view: the slab's plane and its grid of cells. solid: cells that should be covered; allowed: those that may be. depth: of the
+    boxes; name: before their numbers; tolerance: sets the smallest box.
+    """
     parts: list[Part] = []
     covered = np.zeros(view.shape, bool)
     rotation = np.stack([*view.axes, view.plane.normal], -1)

@@ -5,8 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from recon.console import warn
-from recon.errors import UserError
 from recon.export.building import Slab, find_building
 from recon.export.collision_mesh import clean_mesh, faired, simplified
 from recon.export.convex_parts import decompose
@@ -16,7 +14,9 @@ from recon.export.labels import LABELS, label_faces
 from recon.export.place import CONVEX, FILLED, STATIC, Part
 from recon.export.settings import ExportSettings
 from recon.geometry.mesh import TriangleMesh, joined
-from recon.surface import Surface
+from recon.geometry.surface import Surface
+from recon.workspace.console import warn
+from recon.workspace.errors import UserError
 
 _BARE = 0.01  # of the visual surface that may lie outside all parts by more than the tolerance, in small spots
 
@@ -133,7 +133,11 @@ def _hulls_of_rest(
     thickness: float,
     max_parts: int,
 ) -> tuple[list[TriangleMesh], float]:
-    """Convex parts of the faces that no slab explains, only those that are needed; and the tolerance that they hold."""
+    """Convex parts of the faces that no slab explains, only those that are needed; and the tolerance that they hold.
+
+    clean: the mesh, and is_left: its faces that count. built: parts of slabs, which may cover them already. surface: what parts are
+    held against, within tolerance. thickness, max_parts: of parts at most.
+    """
     rest = TriangleMesh(clean.vertices, clean.faces[is_left])
     fair = TriangleMesh(faired(clean, bound=tolerance / 2).vertices, rest.faces)
     found = decompose(fair, surface, tolerance=tolerance, thickness=thickness, max_parts=max_parts)

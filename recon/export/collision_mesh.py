@@ -3,10 +3,11 @@
 import numpy as np
 from scipy import sparse
 
-from recon.console import warn
-from recon.formats.open3d_import import import_open3d
+from recon.geometry.face_graph import edges_of
 from recon.geometry.mesh import TriangleMesh
-from recon.surface import Surface
+from recon.geometry.open3d_import import import_open3d
+from recon.geometry.surface import Surface
+from recon.workspace.console import warn
 
 _MOST_PIECES = 2000  # connected ones: a scan has some hundreds
 
@@ -108,7 +109,7 @@ def faired(mesh: TriangleMesh, *, bound: float, rounds: int = 10) -> TriangleMes
 
     The noise of a scan is bumps that each want a convex part of their own; half a tolerance of fairing takes most away.
     """
-    edges = mesh.faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
+    edges = edges_of(mesh.faces)
     pairs = np.concatenate([edges, edges[:, ::-1]])
     adjacent = sparse.coo_matrix((np.ones(len(pairs)), pairs.T), (len(mesh.vertices),) * 2).tocsr()
     adjacent.data[:] = 1

@@ -12,15 +12,14 @@ The parts contain every triangle: they stand proud by the tolerance at most, and
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse
 
-from recon.console import progress
 from recon.export.hulls import Limits, Strays, hull_of
 from recon.export.merging import Merger
-from recon.export.planes import shared_edges
+from recon.geometry.face_graph import pieces_by_pairs, shared_edges
 from recon.geometry.mesh import TriangleMesh
+from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
-from recon.surface import Surface
+from recon.workspace.console import progress
 
 _STEPS = 12  # tolerance is raised at most this often (1.5 ** 12 = 130 times) to meet the budget
 _BEFORE_JOINING = 3  # times the most parts: joining brings halves down by about that
@@ -44,6 +43,8 @@ def decompose(
 
     `surface` is what they are held against, `mesh` itself or the finer one that it simplifies. Lengths are in scene units.
     Deterministic for a given `seed`.
+
+    thickness: how far a part may reach behind a surface.
     """
     limits = Limits(tolerance, thickness)
     strays = Strays(surface, limits, np.random.default_rng(seed))
@@ -123,8 +124,7 @@ def _halved(
     None as soon as there are more than `at_most`.
     """
     centres, normals, areas = sheet.corners.mean(1), sheet.normals, sheet.areas
-    graph = sparse.coo_matrix((np.ones(len(sheet.pairs)), sheet.pairs.T), (len(areas),) * 2)
-    piece = sparse.csgraph.connected_components(graph, directed=False)[1]
+    piece = pieces_by_pairs(sheet.pairs, len(areas))
     open_clusters = np.split(np.argsort(piece, kind="stable"), np.cumsum(np.bincount(piece))[:-1])
     clusters: list[np.ndarray] = []
     hulls: list[TriangleMesh] = []

@@ -7,8 +7,8 @@ import numpy as np
 from scipy.spatial import ConvexHull
 
 from recon.geometry.mesh import TriangleMesh
+from recon.geometry.surface import Surface, sample_surface
 from recon.geometry.transforms import Array
-from recon.surface import Surface, sample_surface
 
 _LEAST_GAIN = 12.0  # squared tolerances of surface that a part must add to those before it
 _LEVEL = 0.5  # z of a normal: steeper than 60 degrees nothing comes to rest

@@ -13,8 +13,8 @@ import numpy as np
 from scipy import ndimage
 
 from recon.geometry.mesh import TriangleMesh
+from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
-from recon.surface import Surface
 
 _LEAST_COVER = 0.25  # below this share of known columns there is no ground worth the name
 

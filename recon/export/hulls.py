@@ -10,9 +10,10 @@ import numpy as np
 from scipy.spatial import ConvexHull, QhullError
 
 from recon.export.planes import Plane
+from recon.geometry.face_graph import edges_of
 from recon.geometry.mesh import TriangleMesh
+from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
-from recon.surface import Surface
 
 _SPARED = 0.02  # of a hull's points, which may stray twice as far: single bumps of a scan
 
@@ -45,7 +46,7 @@ def hull_of(points: Array) -> TriangleMesh | None:
 def cut_before(hull: TriangleMesh, plane: Plane, *, reach: float = 0.0) -> TriangleMesh | None:
     """The part of a convex hull before a plane, drawn down to it where it ends within `reach`; None where nothing is left."""
     height = plane.height(hull.vertices)
-    edges = hull.faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
+    edges = edges_of(hull.faces)
     a, b = edges[(height[edges[:, 0]] > 0) & (height[edges[:, 1]] < 0)].T
     weight = (height[a] / (height[a] - height[b]))[:, None]
     crossings = hull.vertices[a] + weight * (hull.vertices[b] - hull.vertices[a])

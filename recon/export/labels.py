@@ -8,10 +8,9 @@ what stands on a level top of a larger one, is an object.
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import sparse
 
 from recon.export.building import Slab
-from recon.export.planes import shared_edges
+from recon.geometry.face_graph import pieces_by_pairs, shared_edges
 from recon.geometry.mesh import TriangleMesh
 
 LABELS = ("object", "furniture", "floor", "ground", "wall", "ceiling")
@@ -90,9 +89,7 @@ def pieces_of(welded: np.ndarray, faces: np.ndarray) -> list[np.ndarray]:
     """Connected sets of the given faces."""
     if not len(faces):
         return []
-    pairs = shared_edges(welded[faces])
-    graph = sparse.coo_matrix((np.ones(len(pairs)), pairs.T), (len(faces),) * 2)
-    piece = sparse.csgraph.connected_components(graph, directed=False)[1]
+    piece = pieces_by_pairs(shared_edges(welded[faces]), len(faces))
     return np.split(faces[np.argsort(piece, kind="stable")], np.cumsum(np.bincount(piece))[:-1])
 
 

@@ -7,8 +7,8 @@ regions that agree, and taken away, largest first, until none holds the least ar
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse
 
+from recon.geometry.face_graph import pieces_by_pairs, shared_edges
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.transforms import Array
 
@@ -80,15 +80,6 @@ def _faces_of(mesh: TriangleMesh, *, smoothing: int = 6) -> _Faces:
     return _Faces(corners.mean(1), smooth, areas, corners, pairs)
 
 
-def shared_edges(faces: np.ndarray) -> np.ndarray:
-    """Pairs [e, 2] of faces [f, 3] that have an edge in common."""
-    edges = np.sort(faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
-    order = np.lexsort(edges.T)
-    same = (edges[order[1:]] == edges[order[:-1]]).all(1)
-    pairs = np.sort(np.stack([order[1:][same], order[:-1][same]], 1) // 3, axis=1)
-    return np.unique(pairs[pairs[:, 0] != pairs[:, 1]], axis=0)
-
-
 def _best_region(
     faces: _Faces, is_free: np.ndarray, tolerance: float, min_area: float, random: np.random.Generator
 ) -> FlatRegion | None:
@@ -132,8 +123,7 @@ def _region_of(faces: _Faces, is_free: np.ndarray, plane: Plane, tolerance: floa
     number[inside] = np.arange(len(inside))
     pairs = number[faces.pairs]
     pairs = pairs[(pairs >= 0).all(1)]
-    graph = sparse.coo_matrix((np.ones(len(pairs)), pairs.T), (len(inside), len(inside)))
-    piece = sparse.csgraph.connected_components(graph, directed=False)[1]
+    piece = pieces_by_pairs(pairs, len(inside))
     areas = np.bincount(piece, faces.areas[inside]) if len(inside) else np.zeros(0)
     return inside[areas[piece] >= min_area]
 

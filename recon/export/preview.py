@@ -7,8 +7,8 @@ import numpy as np
 
 from recon.formats.images import write_image
 from recon.geometry.mesh import TriangleMesh
+from recon.geometry.surface import Surface
 from recon.geometry.transforms import look_at
-from recon.surface import Surface
 
 
 def write_preview(path: Path, mesh: TriangleMesh, *, made_already: Path) -> None:

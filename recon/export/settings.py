@@ -5,9 +5,9 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from recon.errors import UserError
 from recon.export.trials.engine_run import TRIALS
-from recon.settings import above, at_least, between, written
+from recon.workspace.errors import UserError
+from recon.workspace.settings import above, at_least, between, written
 
 Name = Annotated[str, written(r"[A-Za-z_][A-Za-z0-9_]*", "letters, digits and _, no digit first")]
 

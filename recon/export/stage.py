@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from recon.console import say
-from recon.errors import UserError
 from recon.export.collision import Collision, make_collision
 from recon.export.ground import find_ground, write_ground
 from recon.export.labels import LABELS, PALETTE
@@ -29,17 +27,20 @@ from recon.formats.mesh_obj import write_obj, write_obj_objects
 from recon.geometry import Evidence
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.reconstruction import Reconstruction
-from recon.surface import Surface
-from recon.workspace import StageRun, Workspace, read_metrics, write_json
+from recon.geometry.surface import Surface
+from recon.workspace import StageRun, Workspace, check_poses, read_metrics, write_json
+from recon.workspace.console import say
+from recon.workspace.errors import UserError
 
 
 def export_world(workspace: Workspace, *, reconstruction: Reconstruction, settings: ExportSettings) -> Path:
     """Write `workspace.world` and the metrics section "world"; settings are explained in conf/export/default.yaml.
 
-    Raises `UserError` when there is no mesh, or an empty one.
+    Raises `UserError` when there is no mesh, an empty one, or one made with other poses.
     """
     also = {"cameras": cameras_json.encode(reconstruction, root=workspace.root)}
-    inputs = [workspace.mesh]
+    check_poses(workspace, workspace.mesh, made_by="python scripts/mesh.py")
+    inputs = [workspace.mesh, workspace.cameras_json]
     run = StageRun(workspace, "export", workspace.world, settings=settings, inputs=inputs, also=also, section="world")
     if run.is_finished:
         say("export: up to date")

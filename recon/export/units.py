@@ -4,10 +4,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from recon.console import warn
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.reconstruction import Reconstruction
 from recon.geometry.transforms import Array, Similarity
+from recon.workspace.console import warn
 
 _FAR = 1000.0  # package units from the origin: beyond, single precision loses tenths of millimetres
 

@@ -15,8 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from recon.errors import UserError
 from recon.workspace import replace_file
+from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file
 
 VERSION = 6

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from recon.geometry import Camera, View
 
+_MOST = 20.0  # of the logarithm of a gain, either way: beyond it float32 holds no colours
+
 Lens = tuple[int, int, float]  # height and width of the picture, focal length, pixels
 
 
@@ -31,8 +33,10 @@ class Exposures:
     log_gains: NDArray[np.float32]  # [n, 3]
 
     def __post_init__(self) -> None:
+        assert all(isinstance(name, str) for name in self.names)
         assert self.log_gains.shape == (len(self.names), 3) and list(self.names) == sorted(self.names)
-        assert len(self.lenses) == len(self.names)
+        assert len(self.lenses) == len(self.names) and all(len(lens) == 3 for lens in self.lenses)
+        assert (np.abs(self.log_gains) <= _MOST).all(), "a gain that no picture has"
 
     def gain(self, view: View) -> NDArray[np.float32]:
         """The gain [3] of a picture; of one between two training pictures of its camera the mean of theirs (of logarithms)."""

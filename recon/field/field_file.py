@@ -21,7 +21,7 @@ from recon.field.trained import TrainedField, choose_device
 from recon.geometry import Similarity
 from recon.kernels import StepLattice
 from recon.pixels import Scene
-from recon.workspace import Workspace
+from recon.workspace import Workspace, check_poses
 
 
 def save_field(path: Path, trained: TrainedField) -> None:
@@ -33,7 +33,8 @@ def save_field(path: Path, trained: TrainedField) -> None:
 
 
 def load_trained_field(workspace: Workspace, *, device: str, backend: str) -> TrainedField:
-    """The trained field of a run folder; `UserError` when there is none yet."""
+    """The trained field of a run folder; `UserError` when there is none yet, or its poses are no longer those in poses/."""
+    check_poses(workspace, workspace.field, made_by="python scripts/train.py")
     chosen = choose_device(device)
     kernels.use(backend, chosen)
     state = load_checkpoint(workspace.field_file)

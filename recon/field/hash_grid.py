@@ -50,6 +50,8 @@ class FieldShape:
             size = getattr(self, name)
             if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= most:
                 raise ValueError(f"{name} of a field: expected a whole number from 1 to {most}, found {str(size)[:40]}")
+        if not isinstance(self.is_contracted, bool) or not isinstance(self.has_sky, bool):
+            raise ValueError("is_contracted and has_sky of a field: expected true or false")
 
 
 class RadianceField(Field):

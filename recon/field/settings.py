@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from recon.errors import UserError
 from recon.field.hash_grid import FieldShape, RadianceField
 from recon.kernels import StepLattice
-from recon.settings import above, between
+from recon.workspace.errors import UserError
+from recon.workspace.settings import above, between
 
 SIDE, SIDE_FOLDED = 2.0, 4.0  # of what the hash grid covers, scene units: the unit cube, all space folded
 FINEST = 16384  # cells per axis

@@ -8,8 +8,6 @@ import torch
 from torch import Tensor
 
 from recon import kernels
-from recon.console import say
-from recon.errors import UserError
 from recon.field.exposure import NO_EXPOSURES, Exposures
 from recon.field.interface import Field
 from recon.geometry import Camera, Rays, pixel_directions
@@ -19,6 +17,8 @@ from recon.pixels import Scene
 from recon.render.normals import normals_of_depth
 from recon.render.views import RenderedView
 from recon.render.volume import RenderedRays, render_rays_fast, render_rays_fused, segments_of
+from recon.workspace.console import say
+from recon.workspace.errors import UserError
 
 RAYS_PER_BLOCK = 1 << 13  # bounds memory: the reference looks at every lattice step of these together
 RAYS_PER_BLOCK_FUSED = 1 << 18  # many keep all threads, and a GPU, busy

@@ -28,7 +28,6 @@ named_files         files that other files name; clocks: the unit of time stamps
 face_evidence       how each face of a mesh is known
 meshes              triangle meshes: mesh_ply, mesh_obj, mesh_glb
 points_ply          sparse coloured points          tracks_npz   which view saw which of them
-open3d_import       the one door to Open3D
 
 Each is imported by its name: what one needs (PyAV, Open3D) the others do without.
 """

@@ -9,15 +9,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from recon.console import say, warn
-from recon.errors import UserError
 from recon.formats.gathering import Gathering
-from recon.formats.given_poses import camera_for_image, posed_size_hw, unique_names
-from recon.formats.images import natural_key
+from recon.formats.given_poses import camera_for_image, in_order, posed_size_hw, unique_names
 from recon.formats.transforms_json import load, path_of, pose
 from recon.formats.transforms_lenses import angle_of, focal_of_angle
 from recon.geometry.cameras import Camera
 from recon.geometry.reconstruction import Reconstruction, Split, View
+from recon.workspace.console import say, warn
+from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file, is_folder
 
 
@@ -38,7 +37,7 @@ def read(path: Path) -> Reconstruction:
         views = [replace(view, split=None) for view in views]
     names = unique_names([view.name for view in views])
     renamed = (replace(view, name=name) for view, name in zip(views, names, strict=True))
-    return Reconstruction(tuple(sorted(renamed, key=lambda view: natural_key(view.name))), is_up_aligned=True)
+    return Reconstruction(in_order(renamed), is_up_aligned=True)
 
 
 def _angle(file: Path, value: dict[str, Any]) -> float:

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from recon.errors import UserError
 from recon.formats.points_ply import read_points, write_points
 from recon.formats.tracks_npz import read_tracks, write_tracks
 from recon.geometry.cameras import Camera
@@ -21,6 +20,7 @@ from recon.geometry.reconstruction import Reading, Reconstruction, Scale, View
 from recon.geometry.tracks import Tracks
 from recon.geometry.transforms import Similarity
 from recon.workspace import Workspace, read_json, write_json
+from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file
 
 FORMAT, VERSION = "recon-cameras", 1

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from recon.console import say
 from recon.geometry.transforms import Array
+from recon.workspace.console import say
 
 UNITS_S = {"seconds": 1.0, "milliseconds": 1e-3, "microseconds": 1e-6, "nanoseconds": 1e-9}
 _SLOWEST_S = 8.0  # between two frames; 8 to 100 without a date are milliseconds of 10 to 120 frames per second

@@ -9,8 +9,6 @@ colmap_binary, colmap_text: the two kinds of files; colmap_parts: what they shar
 
 from pathlib import Path
 
-from recon.console import warn
-from recon.errors import UserError
 from recon.formats import colmap_binary, colmap_text
 from recon.formats.colmap_binary import write
 from recon.formats.colmap_parts import Posed
@@ -20,6 +18,8 @@ from recon.formats.images import natural_key
 from recon.formats.named_files import find_file, find_picture
 from recon.geometry.cameras import Camera
 from recon.geometry.reconstruction import Reconstruction, View
+from recon.workspace.console import warn
+from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file, is_folder
 
 _MODEL_FOLDERS = ("", "sparse/0", "sparse", "colmap/sparse/0", "colmap/sparse", "colmap", "0")

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from recon.errors import UserError
 from recon.formats.gathering import LostPoseError
 from recon.geometry.cameras import MODELS as OURS
 from recon.geometry.cameras import Camera
 from recon.geometry.points import Points
 from recon.geometry.transforms import Array, invert_rigid, rigid, rotation_from_wxyz
+from recon.workspace.errors import UserError
 
 Posed = tuple[str, int, Callable[[], Array]]  # image name, camera id, world_from_camera or why there is none
 

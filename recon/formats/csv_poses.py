@@ -14,76 +14,26 @@ may come in any order, unknown ones are an error. See docs/conventions.md.
 
 import csv
 import io
-import re
-from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 
-from recon.errors import UserError
-from recon.formats.gathering import Gathering, LostPoseError
-from recon.formats.given_poses import camera_for_image, posed_size_hw, relative_to, rigid_matrix, unique_names
-from recon.formats.images import natural_key
+from recon.formats.csv_table import CENTER, LAST_ROW, QUATERNION, ROTATION, Row, read_table
+from recon.formats.gathering import Gathering
+from recon.formats.given_poses import camera_for_image, in_order, posed_size_hw, relative_to, rigid_matrix, unique_names
 from recon.formats.intrinsics import Intrinsics, camera_of, read_intrinsics
 from recon.formats.named_files import find_picture, inside
-from recon.formats.text_tables import finite
 from recon.geometry.cameras import MODELS, Camera
 from recon.geometry.reconstruction import Reconstruction, Split, View
 from recon.geometry.transforms import Array, rigid, rotation_from_wxyz, wxyz_from_rotation
 from recon.workspace import replace_file
-from recon.workspace.reading import is_file, read_text
+from recon.workspace.errors import UserError
+from recon.workspace.reading import is_file
 
-_CENTER = (("x", "y", "z"), ("r03", "r13", "r23"))
-_QUATERNION = ("qw", "qx", "qy", "qz")
-_ROTATION = tuple(f"r{i}{j}" for i in range(3) for j in range(3))
-_LAST_ROW = ("r30", "r31", "r32", "r33")
-_KNOWN = {
-    *("image", "model", "fx", "fy", "cx", "cy", "time", "split", "mask"),
-    *(*_CENTER[0], *_CENTER[1], *_QUATERNION, *_ROTATION, *_LAST_ROW),
-    *(name for model in MODELS.values() for name in model.coefficients),
-}
-_LOST = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
-_DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+(e[+-]?[0-9]+)?", re.IGNORECASE)
-_ZERO = re.compile(r"[+-]?0*\.?0*(e[+-]?[0-9]+)?", re.IGNORECASE)
 _NAMES = ("poses.csv", "cameras.csv", "images.csv")
 _INTRINSICS = ("calibration.txt", "camera.txt", "intrinsics.txt")
-
-
-class _Row:
-    """One row by column name; empty cells count as absent. Errors name file, line and column."""
-
-    def __init__(self, file: Path, line: int, cells: Mapping[str, str]) -> None:
-        self.file, self.label, self.header = file, f"{file}, line {line}", tuple(cells)
-        self.cells = {name: cell.strip() for name, cell in cells.items() if cell.strip()}
-
-    def __contains__(self, name: str) -> bool:
-        return name in self.cells
-
-    def number(self, name: str) -> float:
-        if name not in self.cells:
-            raise UserError(f"{self.label}, column {name}: the cell is empty. Fill it or delete the line.")
-        return finite(self.cells[name], f"{self.label}, column {name}")
-
-    def numbers(self, names: tuple[str, ...]) -> Array:
-        return np.array([self.number(name) for name in names])
-
-    def check_posed(self, names: tuple[str, ...]) -> None:
-        """Raise `LostPoseError` where a cell of a pose is NaN or infinite, or its turn is all zeros."""
-        for name in names:
-            if _LOST.fullmatch(self.cells.get(name, "")):
-                raise LostPoseError(f"{self.label}, column {name}: the pose holds {self.cells[name]}. Delete the line.")
-        turn = [self.cells.get(name, "1") for name in (*_QUATERNION, *_ROTATION) if name in self.header]
-        if all(_ZERO.fullmatch(cell) for cell in turn):
-            raise LostPoseError(f"{self.label}: the pose is all zeros. Correct it or delete the line.")
-
-    def choice(self, name: str, allowed: tuple[str, ...]) -> str | None:
-        cell = self.cells.get(name)
-        if cell is not None and cell not in allowed:
-            raise UserError(f"{self.label}, column {name}: expected {' or '.join(allowed)}, found {cell!r}.")
-        return cell
 
 
 def read(path: Path, *, intrinsics: Intrinsics | None) -> Reconstruction:
@@ -93,7 +43,7 @@ def read(path: Path, *, intrinsics: Intrinsics | None) -> Reconstruction:
     calibration.txt. Raises `UserError` naming file, line and column for anything that does not hold.
     """
     file = _file(path)
-    rows = _rows(file)
+    rows = read_table(file)
     shared = read_intrinsics(intrinsics, file.parent, names=_INTRINSICS)
     gathered = Gathering(file)
     found = []
@@ -107,26 +57,15 @@ def read(path: Path, *, intrinsics: Intrinsics | None) -> Reconstruction:
     views = []
     for name, (row, image, posed) in zip(names, found, strict=True):
         camera, reading = camera_for_image(_camera(row, image, shared), image, row.label)
-        views.append(
-            View(
-                name=name,
-                image=image,
-                camera=camera,
-                world_from_camera=posed,
-                time_s=row.number("time") if "time" in row else None,
-                mask=_mask(row),
-                split=row.choice("split", get_args(Split)),  # type: ignore[arg-type]
-                reading=reading,
-            )
-        )
-    if any(view.split for view in views):  # the file decides: what it leaves open is for training
-        views = [replace(view, split=view.split or "train") for view in views]
-    return Reconstruction(tuple(sorted(views, key=lambda view: natural_key(view.name))))
+        time_s = row.number("time") if "time" in row else None
+        split: Any = row.choice("split", get_args(Split))
+        views.append(View(name, image, camera, posed, time_s=time_s, mask=_mask(row), split=split, reading=reading))
+    return Reconstruction(in_order(views, is_split=any(view.split for view in views)))
 
 
 def write(file: Path, reconstruction: Reconstruction) -> None:
     """Write `file`, for pictures below its folder; `read(file)` gives the views back."""
-    columns = ["image", *_CENTER[0], *_QUATERNION, "model", "fx", "fy", "cx", "cy"]
+    columns = ["image", *CENTER[0], *QUATERNION, "model", "fx", "fy", "cx", "cy"]
     columns += ["k1", "k2", "p1", "p2", "k3", "k4", "time", "split", "mask"]
     text = io.StringIO()
     table = csv.DictWriter(text, columns, lineterminator="\n")
@@ -134,8 +73,8 @@ def write(file: Path, reconstruction: Reconstruction) -> None:
     for view in reconstruction.views:
         camera, pose = view.camera, view.world_from_camera
         cells: dict[str, object] = {"image": relative_to(view.image, file.parent), "model": camera.model}
-        cells |= zip(_CENTER[0], map(float, pose[:3, 3]), strict=True)
-        cells |= zip(_QUATERNION, map(float, wxyz_from_rotation(pose[:3, :3])), strict=True)
+        cells |= zip(CENTER[0], map(float, pose[:3, 3]), strict=True)
+        cells |= zip(QUATERNION, map(float, wxyz_from_rotation(pose[:3, :3])), strict=True)
         cells |= {"fx": camera.fx, "fy": camera.fy, "cx": camera.cx, "cy": camera.cy}
         cells |= zip(MODELS[camera.model].coefficients, camera.distortion, strict=True)
         cells |= {"time": view.time_s, "split": view.split, "mask": view.mask and relative_to(view.mask, file.parent)}
@@ -144,7 +83,7 @@ def write(file: Path, reconstruction: Reconstruction) -> None:
         temporary.write_text(text.getvalue())
 
 
-# ---- the table -----------------------------------------------------------------------------------------------------
+# ---- parts of a view -----------------------------------------------------------------------------------------------
 
 
 def _file(path: Path) -> Path:
@@ -156,66 +95,13 @@ def _file(path: Path) -> Path:
     return tables[0]
 
 
-def _rows(file: Path) -> list[_Row]:
-    """The rows of the table, its header checked."""
-    lines = read_text(file).splitlines()
-    try:
-        delimiter = _delimiter(lines[0] if lines else "")
-        table = csv.reader(lines, strict=True, delimiter=delimiter)
-        header = [name.strip().lower() for name in next(table, [])]
-        _check_header(file, header)
-        rows = []
-        for cells in table:
-            if not any(cell.strip() for cell in cells):
-                continue
-            if len(cells) != len(header):
-                raise UserError(
-                    f"{file}, line {table.line_num}: {len(cells)} cells, the header has {len(header)}. Correct the line."
-                )
-            cells = cells if delimiter == "," else [_with_point(cell) for cell in cells]
-            rows.append(_Row(file, table.line_num, dict(zip(header, cells, strict=True))))
-    except csv.Error as error:
-        raise UserError(f"{file}, line {table.line_num}: not a CSV ({error}). Export it again.") from error
-    if not rows:
-        raise UserError(f"{file}: holds no rows below its header. Export it again.")
-    return rows
-
-
-def _delimiter(header: str) -> str:
-    """What parts the columns: a comma, or the semicolon or tab that spreadsheets write in other countries."""
-    return max(",;\t", key=header.count)
-
-
-def _with_point(cell: str) -> str:
-    """A number with a decimal comma, as the same spreadsheets write it, with a point; anything else as it is."""
-    return cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell.strip()) else cell
-
-
-def _check_header(file: Path, header: list[str]) -> None:
-    """Every column known and named once, and the pose given in exactly one way."""
-    unknown = [name for name in header if name not in _KNOWN]
-    if unknown or len(set(header)) < len(header):
-        what = f"unknown column {unknown[0]!r}" if unknown else "a column that comes twice"
-        raise UserError(f"{file}, line 1: {what}; expected image,x,y,z,qw,qx,qy,qz and more as in docs/conventions.md.")
-    centers = sum(set(names) <= set(header) for names in _CENTER)
-    rotations = sum(set(names) <= set(header) for names in (_QUATERNION, _ROTATION))
-    if "image" not in header or centers != 1 or rotations != 1:
-        raise UserError(
-            f"{file}, line 1: expected the columns image; x,y,z or r03,r13,r23; qw,qx,qy,qz or r00 to r22; found "
-            f"{','.join(header)}."
-        )
-
-
-# ---- parts of a view -----------------------------------------------------------------------------------------------
-
-
-def _named(row: _Row) -> str:
+def _named(row: Row) -> str:
     if "image" not in row:
         raise UserError(f"{row.label}, column image: the cell is empty. Fill it or delete the line.")
     return row.cells["image"]
 
 
-def _mask(row: _Row) -> Path | None:
+def _mask(row: Row) -> Path | None:
     if "mask" not in row:
         return None
     mask = find_picture(inside(row.file, row.cells["mask"]))
@@ -226,22 +112,22 @@ def _mask(row: _Row) -> Path | None:
     return mask
 
 
-def _pose(row: _Row) -> Array:
-    row.check_posed((*_CENTER[0], *_CENTER[1], *_QUATERNION, *_ROTATION))
-    center = row.numbers(_CENTER[0] if _CENTER[0][0] in row else _CENTER[1])
-    if _QUATERNION[0] not in row:
-        pose = rigid(row.numbers(_ROTATION).reshape(3, 3), center)
-        if any(name in row for name in _LAST_ROW):
-            pose[3] = row.numbers(_LAST_ROW)
+def _pose(row: Row) -> Array:
+    row.check_posed((*CENTER[0], *CENTER[1], *QUATERNION, *ROTATION))
+    center = row.numbers(CENTER[0] if CENTER[0][0] in row else CENTER[1])
+    if QUATERNION[0] not in row:
+        pose = rigid(row.numbers(ROTATION).reshape(3, 3), center)
+        if any(name in row for name in LAST_ROW):
+            pose[3] = row.numbers(LAST_ROW)
         return rigid_matrix(pose, row.label)
-    wxyz = row.numbers(_QUATERNION)
+    wxyz = row.numbers(QUATERNION)
     length = float(np.linalg.norm(wxyz))
     if abs(length - 1) > 0.01:
         raise UserError(f"{row.label}, columns qw to qz: the quaternion has length {length:.3g}, expected 1.")
     return rigid(rotation_from_wxyz(wxyz), center)
 
 
-def _camera(row: _Row, image: Path, shared: tuple[float, ...] | None) -> Camera:
+def _camera(row: Row, image: Path, shared: tuple[float, ...] | None) -> Camera:
     """The row's own camera, else the shared one."""
     center = (row.number("cx"), row.number("cy")) if "cx" in row and "cy" in row else None
     h, w = posed_size_hw(image, center)
@@ -263,7 +149,7 @@ def _camera(row: _Row, image: Path, shared: tuple[float, ...] | None) -> Camera:
         raise UserError(f"{row.label}: {error}. Correct the intrinsics.") from error
 
 
-def _model_by_coefficients(row: _Row) -> str:
+def _model_by_coefficients(row: Row) -> str:
     """OPENCV where coefficients are given, but k3 alone says nothing of the kind of lens."""
     if any(name in row and row.number(name) != 0 for name in ("k3", "k4")):
         raise UserError(f"{row.label}: k3 or k4 without a model. Add the column model: OPENCV_FISHEYE for a fisheye.")

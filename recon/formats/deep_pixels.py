@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from recon.console import say
-from recon.errors import UserError
 from recon.formats.exif import DAMAGE
 from recon.formats.image_files import opened, read_header
+from recon.workspace.console import say
+from recon.workspace.errors import UserError
 
 Levels = tuple[float, float]  # the values that become 0 and 255
 _LOOKED_AT = 40  # pictures of a set, evenly spread

@@ -20,13 +20,14 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
+import imageio.v3 as iio
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.errors import UserError
 from recon.formats.text_tables import read_rows
 from recon.geometry import View
 from recon.workspace import read_json
+from recon.workspace.errors import UserError
 from recon.workspace.reading import check_readable, is_file, read_bytes
 
 MILLIMETRE, TUM_UNIT = 1e-3, 1 / 5000
@@ -178,14 +179,27 @@ def _read(file: DepthFile) -> NDArray:
 
 
 def _read_picture(path: Path) -> NDArray:
+    values = _read_exr(path) if path.suffix == ".exr" else _read_png(path)
+    if values.dtype in (np.uint8, np.bool_):
+        raise ValueError("8 bits a pixel are a picture of depth, not depth; expected 16 bits")
+    return values
+
+
+def _read_png(path: Path) -> NDArray:
+    try:
+        return iio.imread(path, plugin="pillow")
+    except (OSError, SyntaxError) as error:  # Pillow's word for damaged chunks is SyntaxError
+        raise ValueError("it cannot be decoded") from error
+
+
+def _read_exr(path: Path) -> NDArray:
+    """Floating pixels, which none of imageio's plugins reads without a program beside it."""
     os.environ.setdefault("OPENCV_IO_ENABLE_OPENEXR", "1")  # read when cv2 first meets an EXR
     import cv2
 
     values = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if values is None:
         raise ValueError("it cannot be decoded")
-    if values.dtype == np.uint8:
-        raise ValueError("8 bits a pixel are a picture of depth, not depth; expected 16 bits")
     return values
 
 
@@ -198,10 +212,14 @@ def _confidence(file: DepthFile, size_hw: tuple[int, ...]) -> Floats:
     if path.suffix == ".conf":  # Record3D: 0 low, 1 middling, 2 high
         values = _on_a_grid(np.frombuffer(_lzfse(path), np.uint8), file).astype(np.float32) / 2
     else:
-        picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-        highest = {"uint8": 255, "uint16": 65535}.get("" if picture is None else picture.dtype.name)
-        if picture is None or picture.ndim != 2 or highest is None:
-            raise UserError(f"{path}: expected a grey picture of confidence, from 0 to 255. Delete it to go without.")
+        advice = f"{path}: expected a grey picture of confidence, from 0 to 255. Delete it to go without."
+        try:
+            picture = _read_png(path)
+        except ValueError as error:
+            raise UserError(advice) from error
+        highest = {"uint8": 255, "uint16": 65535}.get(picture.dtype.name)
+        if picture.ndim != 2 or highest is None:
+            raise UserError(advice)
         values = picture.astype(np.float32) / highest
     return cv2.resize(values.clip(0, 1), size_hw[::-1], interpolation=cv2.INTER_NEAREST).astype(np.float32)
 

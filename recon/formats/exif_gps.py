@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from PIL import ExifTags, Image
 
-from recon.errors import UserError
 from recon.formats.exif import DAMAGE
 from recon.formats.image_files import has_heif
 from recon.geometry.geodesy import GpsFix
+from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file
 
 _DAMAGE = (*DAMAGE, Image.DecompressionBombError)

@@ -4,15 +4,15 @@ evidence         [f] uint8     0 invented, 1 filled, 2 seen, 3 plane, 4 matched,
 expected_error   [f] float32   world units: two thirds of the faces lie nearer than that to the true surface
 """
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
-from recon.errors import UserError
+from recon.formats.npz_arrays import arrays_of
 from recon.geometry import FaceEvidence
 from recon.workspace import replace_file
-from recon.workspace.reading import is_file
+
+_MADE_BY = "python scripts/mesh.py workspace=..."
 
 
 def write_face_evidence(path: Path, faces: FaceEvidence) -> None:
@@ -23,11 +23,5 @@ def write_face_evidence(path: Path, faces: FaceEvidence) -> None:
 
 def read_face_evidence(path: Path) -> FaceEvidence:
     """Read faces.npz; `UserError` when it is missing or damaged."""
-    made_by = "python scripts/mesh.py workspace=..."
-    if not is_file(path):
-        raise UserError(f"{path} is missing. Make it with: {made_by}")
-    try:
-        with np.load(path) as arrays:
-            return FaceEvidence(arrays["evidence"], arrays["expected_error"].astype(np.float32))
-    except (ValueError, KeyError, EOFError, OSError, AssertionError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} is damaged ({error}). Delete it and run: {made_by}") from error
+    with arrays_of(path, {"evidence": np.uint8, "expected_error": np.float32}, made_by=_MADE_BY) as arrays:
+        return FaceEvidence(arrays["evidence"], arrays["expected_error"])

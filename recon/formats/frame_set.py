@@ -1,18 +1,19 @@
 """The kept frames of a capture as structure from motion needs them, and which of them share a camera."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
 
-from recon.errors import UserError
-from recon.formats.frames_json import MADE_BY, FrameRecord, read_capture
+from recon.formats.frames_json import CUT, MADE_BY, FrameRecord, read_capture
 from recon.formats.given_poses import rigid_matrix
 from recon.formats.image_files import image_size_hw
 from recon.geometry.transforms import Array
 from recon.workspace import Workspace
+from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file
 
 MIN_FRAMES = 3  # two views give no redundancy to tell a right model from a wrong one
@@ -32,6 +33,7 @@ class FrameImage:
     sensor: str = ""  # which camera of the rig took it
     rig_frame: str = ""  # the moment of the rig
     orientation: int | None = None  # EXIF code to read the picture with; 1: as stored; None: what the file says
+    take: int = 0  # of a film that is cut: frames of one take were filmed in one go
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,8 @@ def read_frame_set(workspace: Workspace) -> FrameSet:
     """The kept frames of the run folder. Raises `UserError` when there are fewer than three or one is missing."""
     file, capture = workspace.frames_json, read_capture(workspace)
     kept = capture.kept
-    frames = tuple(_frame(frame, capture.focal_prior_px, workspace.frames) for frame in kept)
+    takes = _takes(capture.frames)
+    frames = tuple(_frame(frame, capture.focal_prior_px, workspace.frames, takes[frame.name]) for frame in kept)
     frame_set = FrameSet(
         kind=capture.kind,
         frames=frames,
@@ -102,7 +105,13 @@ def read_frame_set(workspace: Workspace) -> FrameSet:
     return frame_set
 
 
-def _frame(frame: FrameRecord, prior: float | None, folder: Path) -> FrameImage:
+def _takes(frames: Sequence[FrameRecord]) -> dict[str, int]:
+    """The take of each frame, by name: a new one begins at every cut."""
+    cuts = accumulate(int(CUT in frame.notes) for frame in frames)
+    return {frame.name: take for frame, take in zip(frames, cuts, strict=True)}
+
+
+def _frame(frame: FrameRecord, prior: float | None, folder: Path, take: int) -> FrameImage:
     assert frame.image is not None, "a kept frame has a picture"
     path = folder / frame.image
     return FrameImage(
@@ -115,6 +124,7 @@ def _frame(frame: FrameRecord, prior: float | None, folder: Path) -> FrameImage:
         camera=frame.camera or 0,
         sensor=frame.sensor or "",
         rig_frame=frame.rig_frame or "",
+        take=take,
     )
 
 
@@ -136,5 +146,5 @@ def _rig(
     return {name: rigid_matrix(pose, f"{file}: rig: {name}") for name, pose in poses.items()}
 
 
-def _missing(folder: Path, files: Iterable[str]) -> list[str]:
+def _missing(folder: Path, files: Sequence[str]) -> list[str]:
     return [file for file in files if not is_file(folder / file)]

@@ -7,10 +7,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from recon.errors import UserError
 from recon.geometry.geodesy import GpsFix
 from recon.workspace import Workspace, read_json, write_json
+from recon.workspace.errors import UserError
 
+CUT = "cut"  # the note of a frame that begins another take
 MADE_BY = "python scripts/capture.py capture.source=VIDEO_OR_FOLDER workspace=..."
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from recon.console import warn
-from recon.errors import UserError
 from recon.formats.image_files import what_is_wrong
 from recon.formats.named_files import find_picture, folded, inside, picture_names
 from recon.geometry.transforms import Array
+from recon.workspace.console import warn
+from recon.workspace.errors import UserError
 
 _FEWEST = 3  # posed pictures that are worth going on with, where others had to be left out for their poses
 MISSING, DAMAGED, OUTSIDE = "do not exist", "do not open", "are not in the capture's folder"

@@ -1,15 +1,18 @@
 """What every reader of given poses checks: paths stay inside, poses are rigid, pictures fit their cameras."""
 
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from recon.errors import UserError
 from recon.formats.gathering import check_not_lost
 from recon.formats.image_files import IMAGE_SUFFIXES, read_header
+from recon.formats.images import natural_key
 from recon.geometry.cameras import Camera
-from recon.geometry.reconstruction import Reading, Reconstruction
+from recon.geometry.reconstruction import Reading, Reconstruction, View
 from recon.geometry.transforms import Array
+from recon.workspace.errors import UserError
 
 
 def relative_to(image: Path, folder: Path) -> str:
@@ -89,6 +92,14 @@ def one_camera(reconstruction: Reconstruction, target: Path) -> Camera:
     if len(cameras) != 1:
         raise UserError(f"{target}: this format holds one camera, not {len(cameras)}. Write transforms.json instead.")
     return cameras.pop()
+
+
+def in_order(views: Iterable[View], *, is_split: bool = False) -> tuple[View, ...]:
+    """The views by name. Where the data set is split for training and test, what it leaves open is for training."""
+    ordered = sorted(views, key=lambda view: natural_key(view.name))
+    if is_split:
+        ordered = [replace(view, split=view.split or "train") for view in ordered]
+    return tuple(ordered)
 
 
 def unique_names(paths: list[str]) -> list[str]:

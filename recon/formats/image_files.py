@@ -14,7 +14,6 @@ from pathlib import Path
 
 from PIL import Image
 
-from recon.errors import UserError
 from recon.formats.exif import (
     DAMAGE,
     camera_name_in,
@@ -24,6 +23,7 @@ from recon.formats.exif import (
     projection_in,
     read_exif,
 )
+from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file
 
 _PLAIN_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")

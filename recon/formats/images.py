@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from recon.errors import UserError
 from recon.formats.deep_pixels import Levels, is_deep, stretched
 from recon.formats.exif import DAMAGE
 from recon.formats.image_files import IMAGE_SUFFIXES, MAX_PIXELS, opened, orientation_of
+from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file
 
 # A larger JPEG is decoded at a half, quarter or eighth of its size where no more is asked for.

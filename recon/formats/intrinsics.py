@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import least_squares
 
-from recon.console import warn
-from recon.errors import UserError
 from recon.formats.given_poses import posed_size_hw
 from recon.formats.text_tables import read_rows, write_rows
 from recon.geometry.cameras import Camera
 from recon.geometry.transforms import Array
-from recon.settings import LARGE
+from recon.workspace.console import warn
+from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file
+from recon.workspace.settings import LARGE
 
 Intrinsics = str | Sequence[float]  # as a person gives them: a file, relative to the data set, or the numbers
 _COUNTS = (4, 8, 9)

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 
-from recon.errors import UserError
 from recon.formats.gathering import Gathering, LostPoseError
 from recon.formats.given_poses import camera_for_image, one_camera, relative_to, rigid_matrix, unique_names
 from recon.formats.images import list_images
@@ -22,6 +21,7 @@ from recon.formats.text_tables import Row, read_rows, write_rows
 from recon.formats.video_stream import VIDEO_SUFFIXES
 from recon.geometry.reconstruction import Reconstruction, View
 from recon.geometry.transforms import Array
+from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file, is_folder
 
 _FOLDERS = ("image_0", "image_2", "image_1", "image_3", "images", "")  # camera 0 first: the poses are its own

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from recon.errors import UserError
 from recon.formats.gathering import Gathering, check_not_lost
 from recon.formats.given_poses import camera_for_image, rigid_matrix, unique_names
 from recon.formats.image_files import read_header
@@ -19,6 +18,7 @@ from recon.formats.named_files import inside
 from recon.geometry.cameras import Camera
 from recon.geometry.reconstruction import Reconstruction, View
 from recon.geometry.transforms import Array
+from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file, is_folder
 
 _IMAGE_FOLDERS = ("images_8", "images_4", "images_2", "images")  # the published numbers are for images_8

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from recon.console import say, warn
-from recon.errors import UserError
 from recon.formats.deep_pixels import is_deep
 from recon.formats.exif import DAMAGE
 from recon.formats.image_files import opened, orientation_of
 from recon.formats.images import turned
+from recon.workspace.console import say, warn
+from recon.workspace.errors import UserError
 
 _SAME_ASPECT = 0.02
 _LOSSY = ("JPEG", "MPO", "WEBP", "HEIF")

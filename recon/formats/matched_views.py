@@ -10,19 +10,27 @@
 `np.load` opens them anywhere.
 """
 
-import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.errors import UserError
-from recon.geometry import Camera, MatchedView
+from recon.formats.npz_arrays import arrays_of
+from recon.geometry import Camera, MatchedView, View
 from recon.workspace import Workspace, replace_file
+from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file
 
 _MADE_BY = "python scripts/match.py workspace=..."
+_KINDS = {
+    "intrinsics": np.float64,
+    "world_from_camera": np.float64,
+    "depth": np.float32,
+    "normal": np.int8,
+    "confidence": np.uint8,
+    "kind": np.uint8,
+}
 
 
 def write_matched_view(folder: Path, view: MatchedView) -> Path:
@@ -44,31 +52,35 @@ def write_matched_view(folder: Path, view: MatchedView) -> Path:
 
 def read_matched_view(folder: Path, name: str) -> MatchedView:
     """The matched view of the picture `name`. Raises `UserError` when its file is missing or damaged."""
-    path = folder / file_name(name)
-    if not is_file(path):
-        raise UserError(f"{path} is missing. Make it with: {_MADE_BY}")
-    try:
-        with np.load(path) as arrays:
-            h, w = arrays["depth"].shape
-            fx, fy, cx, cy = (float(x) for x in arrays["intrinsics"])
-            return MatchedView(
-                name=name,
-                camera=Camera("PINHOLE", (h, w), fx, fy, cx, cy),
-                world_from_camera=arrays["world_from_camera"],
-                depth=arrays["depth"],
-                normal=_unit(arrays["normal"]),
-                confidence=arrays["confidence"].astype(np.float32) / 255,
-                kind=arrays["kind"],
+    with arrays_of(folder / file_name(name), _KINDS, made_by=_MADE_BY) as arrays:
+        h, w = arrays["depth"].shape
+        fx, fy, cx, cy = map(float, arrays["intrinsics"])
+        return MatchedView(
+            name=name,
+            camera=Camera("PINHOLE", (h, w), fx, fy, cx, cy),
+            world_from_camera=arrays["world_from_camera"],
+            depth=arrays["depth"],
+            normal=_unit(arrays["normal"]),
+            confidence=arrays["confidence"].astype(np.float32) / np.float32(255),
+            kind=arrays["kind"],
+        )
+
+
+def read_matched_views(workspace: Workspace, views: Sequence[View]) -> Iterator[MatchedView]:
+    """The matched views of those pictures that have one, one at a time; none where the stage did not run.
+
+    `UserError` where they were matched with other poses than those of `views`: their depths would lie elsewhere.
+    """
+    for view in views:
+        if not is_file(workspace.matching / file_name(view.name)):
+            continue
+        matched = read_matched_view(workspace.matching, view.name)
+        if not np.allclose(matched.world_from_camera, view.world_from_camera, rtol=1e-6, atol=1e-6):
+            raise UserError(
+                f"{workspace.matching}: {view.name} was matched with another pose than it has in {workspace.cameras_json}. "
+                f"Match again: {_MADE_BY}"
             )
-    except (ValueError, KeyError, TypeError, EOFError, OSError, AssertionError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} is damaged ({error}). Delete it and run: {_MADE_BY}") from error
-
-
-def read_matched_views(workspace: Workspace, names: list[str]) -> Iterator[MatchedView]:
-    """The matched views of those pictures (`View.name`) that have one, one at a time; none where the stage did not run."""
-    for name in names:
-        if is_file(workspace.matching / file_name(name)):
-            yield read_matched_view(workspace.matching, name)
+        yield matched
 
 
 def file_name(name: str) -> str:

@@ -5,21 +5,18 @@ faces     [f, 3] int32                     texture  the bytes of a PNG; absent w
                                            colors   [v, 3] uint8     of vertices; absent without
 """
 
-import io
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import imageio.v3 as iio
 import numpy as np
 
-from recon.errors import UserError
+from recon.formats.npz_arrays import arrays_of
 from recon.geometry.mesh import TriangleMesh
 from recon.workspace import replace_file
-from recon.workspace.reading import MAX_MESH_BYTES, is_file, read_bytes
 
 _MADE_BY = "python scripts/mesh.py workspace=..."
-_DAMAGE = (ValueError, KeyError, EOFError, OSError, AssertionError, MemoryError, SyntaxError, zipfile.BadZipFile)
+_KINDS = {"vertices": np.float64, "faces": np.int32, "colors": np.uint8, "uvs": np.float32, "texture": np.uint8}
 
 
 def write_npz(path: Path, mesh: TriangleMesh) -> None:
@@ -36,19 +33,13 @@ def write_npz(path: Path, mesh: TriangleMesh) -> None:
 
 def read_npz(path: Path) -> TriangleMesh:
     """The mesh that `write_npz` wrote; `UserError` where it is missing or damaged."""
-    if not is_file(path):
-        raise UserError(f"{path} is missing. Make it with: {_MADE_BY}")
-    try:
-        with np.load(io.BytesIO(read_bytes(path, at_most=MAX_MESH_BYTES))) as arrays:
-            vertices, faces = arrays["vertices"].astype(np.float64), arrays["faces"].astype(np.int32)
-            if not len(faces) or not np.isfinite(vertices).all():
-                raise ValueError("no faces, or positions that are not finite")
-            colors = arrays["colors"].astype(np.uint8) if "colors" in arrays else None
-            if "texture" not in arrays:
-                return TriangleMesh(vertices, faces, colors)
-            texture = iio.imread(arrays["texture"].tobytes(), plugin="pillow", extension=".png").astype(np.uint8)
-            assert texture.ndim == 3 and texture.shape[2] == 3, "a texture that is no picture"
-            return TriangleMesh(vertices, faces, colors, arrays["uvs"].astype(np.float32), texture)
-    except _DAMAGE as error:
-        found = " ".join(str(error).split())[:200]
-        raise UserError(f"{path} is damaged ({found}). Delete its folder and run: {_MADE_BY}") from error
+    with arrays_of(path, _KINDS, optional=("colors", "uvs", "texture"), made_by=_MADE_BY) as arrays:
+        vertices, faces, colors = arrays["vertices"], arrays["faces"], arrays.get("colors")
+        if not len(faces):
+            raise ValueError("no faces")
+        if "texture" not in arrays:
+            return TriangleMesh(vertices, faces, colors)
+        texture = iio.imread(arrays["texture"].tobytes(), plugin="pillow", extension=".png")
+        if texture.dtype != np.uint8 or texture.ndim != 3 or texture.shape[2] != 3:
+            raise ValueError("a texture that is no picture of three colours")
+        return TriangleMesh(vertices, faces, colors, arrays["uvs"], texture)

@@ -6,10 +6,10 @@ from typing import TextIO
 
 import numpy as np
 
-from recon.errors import UserError
 from recon.formats.images import read_image, write_image
 from recon.geometry.mesh import TriangleMesh
 from recon.workspace import replace_file
+from recon.workspace.errors import UserError
 from recon.workspace.reading import MAX_MESH_BYTES, check_readable, is_file, read_text
 
 _MOST = 1 << 31  # corners: faces are held in 32 bits

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from recon.errors import UserError
 from recon.formats.ply import RGB, positions_of, read_tables, write_tables
 from recon.geometry.mesh import TriangleMesh
+from recon.workspace.errors import UserError
 from recon.workspace.reading import MAX_MESH_BYTES, read_bytes
 
 _FACE = np.dtype([("vertex_indices_count", "u1"), ("vertex_indices", "<i4", (3,))])

@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.errors import UserError
 from recon.formats.images import read_image, resize_image
 from recon.formats.masks import read_mask_for
 from recon.geometry import View
+from recon.workspace.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from recon.errors import UserError
 from recon.formats.ply import RGB, positions_of, read_tables, write_tables
 from recon.geometry.points import Points
+from recon.workspace.errors import UserError
 from recon.workspace.reading import MAX_MESH_BYTES, read_bytes
 
 _RECORD = np.dtype([*((axis, "<f8") for axis in "xyz"), *((name, "u1") for name in RGB)])

@@ -10,8 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from recon.console import say, warn
-from recon.errors import UserError
 from recon.formats.gathering import Gathering, LostPoseError
 from recon.formats.given_poses import camera_for_image, rigid_matrix
 from recon.formats.images import natural_key
@@ -20,6 +18,8 @@ from recon.formats.transforms_lenses import number
 from recon.geometry.cameras import Camera
 from recon.geometry.reconstruction import Reconstruction, View
 from recon.geometry.transforms import Array, opencv_from_opengl
+from recon.workspace.console import say, warn
+from recon.workspace.errors import UserError
 from recon.workspace.reading import is_folder
 
 _NOT_FINITE = (float("inf"), float("-inf"))

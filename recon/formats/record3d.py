@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from recon.errors import UserError
 from recon.formats.gathering import Gathering, LostPoseError, check_not_lost
 from recon.formats.given_poses import camera_for_image
 from recon.formats.images import list_images
@@ -19,6 +18,7 @@ from recon.formats.transforms_json import load
 from recon.geometry.cameras import Camera
 from recon.geometry.reconstruction import Reading, Reconstruction, View
 from recon.geometry.transforms import Array, opencv_from_opengl, rigid, rotation_from_wxyz
+from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file, is_folder
 
 _METADATA = ("metadata", "metadata.json")

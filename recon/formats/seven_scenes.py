@@ -10,8 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from recon.console import warn
-from recon.errors import UserError
 from recon.formats.gathering import Gathering, LostPoseError
 from recon.formats.given_poses import camera_for_image, one_camera, relative_to, rigid_matrix
 from recon.formats.image_files import IMAGE_SUFFIXES
@@ -21,6 +19,8 @@ from recon.formats.text_tables import read_rows, write_rows
 from recon.geometry.cameras import Camera
 from recon.geometry.reconstruction import Reconstruction, Split, View
 from recon.geometry.transforms import Array
+from recon.workspace.console import warn
+from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file, is_folder
 
 _PUBLISHED = Camera("PINHOLE", (480, 640), 585.0, 585.0, 320.0, 240.0)

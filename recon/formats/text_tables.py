@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from recon.errors import UserError
 from recon.workspace import replace_file
+from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file, read_text
 
 

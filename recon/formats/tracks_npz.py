@@ -5,19 +5,17 @@ colors    [p, 3] uint8                         indices [m] int64      place of t
                                                pixels  [m, 2] float64 x, y
 """
 
-import io
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
-from recon.errors import UserError
+from recon.formats.npz_arrays import arrays_of
 from recon.geometry.points import Points
 from recon.geometry.tracks import Tracks
 from recon.workspace import replace_file
-from recon.workspace.reading import MAX_MESH_BYTES, read_bytes
 
-_DAMAGE = (ValueError, KeyError, EOFError, OSError, AssertionError, MemoryError, zipfile.BadZipFile)
+_MADE_BY = "python scripts/poses.py workspace=..."
+_KINDS = {"positions": np.float64, "colors": np.uint8, "views": np.int32, "indices": np.int64, "pixels": np.float64}
 
 
 def write_tracks(path: Path, tracks: Tracks) -> None:
@@ -36,16 +34,9 @@ def write_tracks(path: Path, tracks: Tracks) -> None:
 
 def read_tracks(path: Path, *, n_views: int) -> Tracks:
     """The tracks that `write_tracks` wrote, of `n_views` views; `UserError` where the file is damaged."""
-    try:
-        with np.load(io.BytesIO(read_bytes(path, at_most=MAX_MESH_BYTES))) as arrays:
-            points = Points(arrays["positions"].astype(np.float64), arrays["colors"].astype(np.uint8))
-            views, indices = arrays["views"].astype(np.int32), arrays["indices"].astype(np.int64)
-            tracks = Tracks(points, views, indices, arrays["pixels"].astype(np.float64))
+    with arrays_of(path, _KINDS, made_by=_MADE_BY) as arrays:
+        points = Points(arrays["positions"], arrays["colors"])
+        tracks = Tracks(points, arrays["views"], arrays["indices"], arrays["pixels"])
         if len(tracks) and int(tracks.views.max()) >= n_views:
             raise ValueError(f"it names view {tracks.views.max()} of {n_views}")
-        if not np.isfinite(points.positions).all():
-            raise ValueError("positions that are not finite")
         return tracks
-    except _DAMAGE as error:
-        found = " ".join(str(error).split())[:200]
-        raise UserError(f"{path} is damaged ({found}). Delete it and run the poses stage again.") from error

@@ -8,16 +8,14 @@ of the file, or in a frame, which wins; a file without focal length gives `camer
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
-from recon.errors import UserError
 from recon.formats.gathering import Gathering, LostPoseError
-from recon.formats.given_poses import rigid_matrix, unique_names
+from recon.formats.given_poses import in_order, rigid_matrix, unique_names
 from recon.formats.images import natural_key
 from recon.formats.named_files import find_file, find_picture, inside
 from recon.formats.points_ply import read_points, write_points
@@ -26,7 +24,9 @@ from recon.geometry.cameras import MODELS, Camera
 from recon.geometry.reconstruction import Reconstruction, Split, View
 from recon.geometry.transforms import Array, opencv_from_opengl, opengl_from_opencv
 from recon.workspace import write_json
-from recon.workspace.reading import is_file, is_folder, read_json_value
+from recon.workspace.console import warn
+from recon.workspace.errors import UserError
+from recon.workspace.reading import is_file, is_folder, read_json_of
 
 _SPLIT_KEYS: dict[str, Split] = {
     "train_filenames": "train",
@@ -63,26 +63,19 @@ def read(path: Path, *, images: str | None = None) -> Reconstruction:
     views = []
     for name, (frame, image, posed) in zip(names, found, strict=True):
         camera, reading = lenses.camera(frame, image)
-        views.append(
-            View(
-                name=name,
-                image=image,
-                camera=camera,
-                world_from_camera=posed,
-                time_s=_number_or_none(frame.get("time", frame.get("timestamp"))),
-                mask=_mask(file, frame, places),
-                split=splits.get(str(frame["file_path"])),
-                reading=reading,
-            )
-        )
+        time_s, mask = _number_or_none(frame.get("time", frame.get("timestamp"))), _mask(file, frame, places)
+        split = splits.get(str(frame["file_path"]))
+        views.append(View(name, image, camera, posed, time_s=time_s, mask=mask, split=split, reading=reading))
     lenses.tell()
-    if splits:  # the file decides: what it lists nowhere is left for training
-        views = [replace(view, split=view.split or "train") for view in views]
     points = None
     if value.get("ply_file_path"):
-        ply = inside(file, str(value["ply_file_path"]))
-        points = read_points(find_file(ply) or ply)
-    return Reconstruction(tuple(sorted(views, key=lambda view: natural_key(view.name))), points)
+        ply = find_file(inside(file, str(value["ply_file_path"])))
+        points = None if ply is None else read_points(ply)
+        if ply is None:  # nerfstudio writes it for some captures only, and people copy pictures without it
+            warn(
+                f"{file}: its points {str(value['ply_file_path'])[:80]} are not there; the poses are read without them"
+            )
+    return Reconstruction(in_order(views, is_split=bool(splits)), points)
 
 
 def write(path: Path, reconstruction: Reconstruction, *, root: Path | None = None) -> None:
@@ -118,12 +111,8 @@ def write(path: Path, reconstruction: Reconstruction, *, root: Path | None = Non
 
 def load(file: Path) -> dict[str, Any]:
     """The JSON object in `file`."""
-    if not is_file(file):
-        raise UserError(f"{file} does not exist. Point dataset.path=... at the file or at the folder that holds it.")
-    try:
-        value = read_json_value(file)
-    except ValueError as error:
-        raise UserError(f"{file}: not valid JSON ({error}). Export the capture again.") from error
+    missing = "does not exist. Point dataset.path=... at the file or at the folder that holds it."
+    value = read_json_of(file, name=str(file), if_missing=missing, if_broken="Export the capture again.")
     if not isinstance(value, dict):
         raise UserError(f"{file}: expected a JSON object with 'frames', found a {type(value).__name__}.")
     return value

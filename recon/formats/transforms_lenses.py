@@ -10,12 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from recon.console import say, warn
-from recon.errors import UserError
 from recon.formats.given_poses import camera_for_image, posed_size_hw
 from recon.formats.intrinsics import without_k3
 from recon.geometry.cameras import MODELS, Camera
 from recon.geometry.reconstruction import Reading
+from recon.workspace.console import say, warn
+from recon.workspace.errors import UserError
 
 # instant-ngp's lenses that we have no model for, by the key that it knows them by.
 _OTHER_LENSES = {"ftheta_p0": "FTHETA", "latlong": "LATLONG", "equirectangular": "EQUIRECTANGULAR"}

@@ -12,8 +12,6 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation, Slerp
 
-from recon.console import warn
-from recon.errors import UserError
 from recon.formats.clocks import common_clock
 from recon.formats.gathering import Gathering
 from recon.formats.given_poses import camera_for_image, one_camera, relative_to, unique_names
@@ -23,6 +21,8 @@ from recon.formats.named_files import inside
 from recon.formats.text_tables import Row, finite, read_rows, write_rows
 from recon.geometry.reconstruction import Reconstruction, View
 from recon.geometry.transforms import Array, rigid, wxyz_from_rotation
+from recon.workspace.console import warn
+from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file, is_folder
 
 _TRAJECTORIES = ("groundtruth.txt", "trajectory.txt", "CameraTrajectory.txt", "KeyFrameTrajectory.txt", "poses.txt")

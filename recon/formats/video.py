@@ -18,11 +18,11 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.console import warn
-from recon.errors import UserError
 from recon.formats.interlaced import Deinterlacer
 from recon.formats.video_pixels import Converter, projection_of, upright_hw
 from recon.formats.video_stream import decode, gap, no_frames, opened, tell_other_streams
+from recon.workspace.console import warn
+from recon.workspace.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ import numpy as np
 from av.error import FFmpegError
 from av.stream import Disposition
 
-from recon.console import warn
-from recon.errors import UserError
 from recon.formats.image_files import MAX_PIXELS
+from recon.workspace.console import warn
+from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi")

@@ -1,4 +1,4 @@
-"""Shared nouns and pure maths. Torch, numpy, scipy, no more.
+"""Shared nouns and pure maths. Torch, numpy, scipy; Open3D only where a mesh is asked, through the one door to it.
 
 transforms      rigid and similarity transforms     cameras        intrinsics, distortion
 pinhole         a camera without its lens, in numpy
@@ -8,6 +8,9 @@ reconstruction  views, points, scale: the hub       mesh           triangles
 points          sparse coloured points              tracks         which view saw which of them, and where
 matched_view    what matching knows of a view       face_evidence  how each face of a mesh is known
 panorama        directions and views of one         geodesy        places on the Earth
+face_graph      which faces hang together
+surface         a mesh to ask: ray casts, nearest places, samples; import this one by its name
+open3d_import   the one door to Open3D
 """
 
 from recon.geometry.bounds import contract, intersect_box, uncontract
@@ -25,6 +28,7 @@ from recon.geometry.transforms import (
     align_points,
     apply_rigid,
     invert_rigid,
+    is_rigid,
     look_at,
     opencv_from_opengl,
     opengl_from_opencv,
@@ -57,6 +61,7 @@ __all__ = [
     "held_out",
     "intersect_box",
     "invert_rigid",
+    "is_rigid",
     "look_at",
     "nearest_to_lines",
     "opencv_from_opengl",

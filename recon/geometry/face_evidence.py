@@ -27,7 +27,8 @@ class FaceEvidence:
 
     def __post_init__(self) -> None:
         assert self.evidence.ndim == 1 and self.evidence.shape == self.expected_error.shape
-        assert self.evidence.dtype == np.uint8
+        assert self.evidence.dtype == np.uint8 and (self.evidence <= max(Evidence)).all(), "evidence of no known kind"
+        assert (self.expected_error >= 0).all(), "an expected error below 0"
 
     @property
     def is_confirmed(self) -> NDArray[np.bool_]:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recon.geometry.cameras import Camera
-from recon.geometry.transforms import Array, apply_rigid
+from recon.geometry.transforms import Array, apply_rigid, is_rigid
 
 
 class Kind(IntEnum):
@@ -33,9 +33,12 @@ class MatchedView:
 
     def __post_init__(self) -> None:
         size = self.camera.size_hw
-        assert self.camera.model == "PINHOLE" and self.world_from_camera.shape == (4, 4)
-        assert self.depth.shape == self.confidence.shape == self.kind.shape == size
-        assert self.normal.shape == (*size, 3) and self.kind.dtype == np.uint8
+        assert self.camera.model == "PINHOLE" and is_rigid(self.world_from_camera), "not a pinhole with a rigid pose"
+        assert self.depth.shape == self.confidence.shape == self.kind.shape == size, "pictures of several sizes"
+        assert self.normal.shape == (*size, 3) and self.kind.dtype == np.uint8, "normals or kinds of another form"
+        assert (self.kind <= max(Kind)).all() and (self.depth >= 0).all(), "a kind that is none, or a depth below 0"
+        is_surface = (self.kind == Kind.MATCHED) | (self.kind == Kind.PLANE)
+        assert np.array_equal(is_surface, self.depth > 0), "depths where nothing is matched, or none where something is"
 
     @property
     def has_depth(self) -> NDArray[np.bool_]:

@@ -30,12 +30,12 @@ def rays_of_pixels(camera: Camera, step: int = 1) -> Array:
 
 
 def pixels_of(camera: Camera, local: NDArray) -> tuple[NDArray, NDArray, NDArray[np.bool_]]:
-    """Pixels x, y [n] of positions [n, 3] in the camera frame, and which lie before the camera and in the picture.
+    """Pixels x, y [..] of positions [.., 3] in the camera frame, and which lie before the camera and in the picture.
 
     What lies behind the camera is put on the principal point.
     """
     h, w = camera.size_hw
-    is_ahead = local[:, 2] > _AHEAD
-    z = np.where(is_ahead, local[:, 2], np.inf)
-    x, y = local[:, 0] / z * camera.fx + camera.cx, local[:, 1] / z * camera.fy + camera.cy
+    is_ahead = local[..., 2] > _AHEAD
+    z = np.where(is_ahead, local[..., 2], np.inf)
+    x, y = local[..., 0] / z * camera.fx + camera.cx, local[..., 1] / z * camera.fy + camera.cy
     return x, y, is_ahead & (x >= 0) & (x < w) & (y >= 0) & (y < h)

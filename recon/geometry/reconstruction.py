@@ -11,7 +11,7 @@ from recon.geometry.cameras import Camera
 from recon.geometry.geodesy import Geo
 from recon.geometry.points import Points
 from recon.geometry.tracks import Tracks
-from recon.geometry.transforms import Array, Similarity
+from recon.geometry.transforms import Array, Similarity, is_rigid
 
 Split = Literal["train", "test"]
 _FEWEST_TO_HOLD_OUT_THREE = 10
@@ -44,7 +44,7 @@ class View:
         pose = self.world_from_camera
         if pose.shape != (4, 4) or not np.isfinite(pose).all():
             raise ValueError(f"view {self.name}: pose must be a finite 4x4 matrix")
-        if np.abs(pose[:3, :3].T @ pose[:3, :3] - np.eye(3)).max() > 1e-3 or np.linalg.det(pose[:3, :3]) < 0:
+        if not is_rigid(pose):
             raise ValueError(f"view {self.name}: the upper 3x3 of the pose is not a rotation")
 
 

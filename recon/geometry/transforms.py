@@ -48,6 +48,14 @@ def rigid(rotation: Array, translation: Array) -> Array:
     return transform
 
 
+def is_rigid(transform: Array, *, tolerance: float = 1e-3) -> bool:
+    """Whether it is a finite [4, 4] whose upper 3x3 is a rotation: its columns are unit and at right angles, within `tolerance`."""
+    if transform.shape != (4, 4) or not np.isfinite(transform).all():
+        return False
+    rotation = transform[:3, :3]
+    return bool(np.abs(rotation.T @ rotation - np.eye(3)).max() <= tolerance and np.linalg.det(rotation) > 0)
+
+
 def rotation_from_wxyz(wxyz: Array) -> Array:
     """Rotation matrices [.., 3, 3] of quaternions [.., 4] (wxyz, any non-zero length)."""
     xyzw = np.roll(np.asarray(wxyz, float), -1, axis=-1)

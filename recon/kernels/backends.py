@@ -10,10 +10,10 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from recon.console import warn
-from recon.errors import UserError
 from recon.kernels import reference
 from recon.kernels.interface import Backend, FusedBackend
+from recon.workspace.console import warn
+from recon.workspace.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -87,5 +87,9 @@ class FusedBackend(Backend, Protocol):
         loss: LossSettings,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Add the gradients of `loss` to `gradients`; returns the loss [], the gradient of the backgrounds [n, 3] and the
-        rendered colours [n, 3]."""
+        rendered colours [n, 3].
+
+        rays, samples: of the step, samples packed ray by ray. targets: what the rays should show. field: its parameters;
+        gradients: of the same shapes.
+        """
         ...

@@ -100,6 +100,10 @@ class StepLattice:
     step: float
     growth: float
 
+    def __post_init__(self) -> None:
+        if not (0 < self.step < math.inf and 0 <= self.growth < math.inf):
+            raise ValueError(f"steps along rays must be positive and finite, and not shrink: {self}")
+
     def distances(self, index: Tensor, t_near: Tensor) -> Tensor:
         """t of fractional lattice indices [..] on rays that start at t_near (broadcast)."""
         linear = t_near + index * self.step

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from recon.errors import UserError
+from recon.workspace.errors import UserError
 
 Floats = NDArray[np.float32]
 
@@ -59,16 +59,16 @@ class StereoView:
 
 @dataclass(frozen=True)
 class Hypotheses:
-    """What every pixel of a view believes; written in place by `stereo_sweep`."""
+    """What every pixel of a view believes, or n pixels of it: written in place by `stereo_sweep` and `stereo_search`."""
 
-    planes: Floats  # [h, w, 3]
-    costs: Floats  # [h, w]
-    chosen: NDArray[np.uint16]  # [h, w]: bit k set = judged by source k
+    planes: Floats  # [h, w, 3] or [n, 3]
+    costs: Floats  # [h, w] or [n]
+    chosen: NDArray[np.uint16]  # [h, w] or [n]: bit k set = judged by source k
 
     @staticmethod
     def of(planes: Floats, chosen: NDArray[np.uint16] | None = None) -> "Hypotheses":
         """Planes whose costs are not known yet, and nothing chosen unless given."""
-        shape = planes.shape[:2]
+        shape = planes.shape[:-1]
         planes = np.ascontiguousarray(planes, np.float32)
         chosen = np.zeros(shape, np.uint16) if chosen is None else np.ascontiguousarray(chosen)
         return Hypotheses(planes, np.full(shape, np.inf, np.float32), chosen)
@@ -117,10 +117,29 @@ def stereo_sweep(
 
     Args:
         view: the picture; state: its hypotheses, changed in place; sources: the pictures it is compared with.
+        settings: what costs how much, and how far changes go.
         depths: of the sources, for geometric consistency; None: by colours alone.
         seed: of the random changes.
     """
     return _native().sweep(view, state, sources, settings, depths, seed)
+
+
+def stereo_search(
+    view: StereoView,
+    pixels: NDArray[np.int32],  # [n, 2] columns and rows
+    state: Hypotheses,  # of these pixels
+    candidates: Floats,  # [n, k, 3] planes
+    sources: Sequence[StereoView],  # at most 16
+    settings: StereoSettings,
+    *,
+    seed: int = 0,
+) -> None:
+    """Single pixels of a view try their candidates, then small changes; the best plane of each stays in `state`.
+
+    By colours alone, and at a cost that does not depend on the size of the picture. settings: what costs how much, and how
+    far changes go; seed: of the random ones.
+    """
+    _native().search(view, pixels, state, candidates, sources, settings, seed)
 
 
 def stereo_agreement(
@@ -136,6 +155,8 @@ def stereo_agreement(
 
     A source agrees when its own depth sends the pixel back within `pixels` and `relative` of the depth; it looks through
     when its depth lies behind by more than four times `relative`.
+
+    view: the picture with the depth; depths: of the sources, in their order.
     """
     return _native().agreement(view, depth, sources, depths, pixels, relative)
 

@@ -22,6 +22,8 @@ def plane_costs(
     """The cost [n_sources] of a plane at a pixel in each source; all IMPOSSIBLE where no camera could see the plane.
 
     `depths` of the sources add the cost of geometric consistency; None: colours alone.
+
+    view: the picture that the pixel is of; settings: what costs how much.
     """
     fx, fy, cx, cy = view.intrinsics
     here = np.array([(pixel[0] + 0.5 - cx) / fx, (pixel[1] + 0.5 - cy) / fy, 1.0])
@@ -94,7 +96,11 @@ def _return_error(
     point: NDArray[np.float64],
     settings: StereoSettings,
 ) -> float:
-    """Pixels between the pixel and where the source's depth sends it back."""
+    """Pixels between the pixel and where the source's depth sends it back.
+
+    view, here: the picture and the pixel (x, y); point: [3] where it lies in space. source, depth: the other picture and its
+    depths. settings: say how much is too much.
+    """
     x, y = _project(view, source, point[None])[0]
     h, w = source.grey.shape
     if not (0 <= x < w and 0 <= y < h) or depth[int(y), int(x)] <= 0:

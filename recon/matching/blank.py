@@ -119,6 +119,11 @@ def _on_planes(
     labels: NDArray[np.int16],
     margins: Floats,
 ) -> PlaneDepths:
+    """The depths that labels give.
+
+    picture: that the maps [h, w] are of. known: confirmed depths; closed: where no plane may be. planes: of the scene.
+    labels: of each pixel one of them, -1 none. margins: by how much the label wins.
+    """
     label, margin = _enlarged(picture, labels, margins)
     label = np.where(known.is_confirmed | closed | ~picture.is_valid, -1, label).astype(np.int16)
     depth, normal = _depths(label, planes, picture.camera, picture.world_from_camera)

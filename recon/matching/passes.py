@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from recon.console import Bar
 from recon.kernels.stereo import Floats, Hypotheses, StereoSettings, StereoView, stereo_costs, stereo_sweep
 from recon.matching.pictures import Picture, pyramid_sizes
 from recon.matching.shelf import Shelf
 from recon.matching.sources import SparseScene
+from recon.workspace.console import Bar
 
 SMALLEST = 150  # pixels of the longest side, at least, on the first level
 START_NEIGHBOURS = 4  # a pixel starts near one of so many nearest points
@@ -115,7 +115,11 @@ def match_pictures(
 def _swept(
     before: Matches, sources: NDArray[np.int32], step: Pass, folder: Path, *, seed: int, bar: Bar | None
 ) -> Matches:
-    """One pass over all pictures; takes the place of `before`."""
+    """One pass over all pictures; takes the place of `before`.
+
+    sources: [n, k] as in `match_pictures`. step: what kind of pass. folder: for its results. seed: of the random changes; bar: of
+    progress.
+    """
     after = Matches.at(before.views, folder)
     for i, view in enumerate(before.views):
         near = [int(j) for j in sources[i] if j >= 0]

@@ -15,11 +15,13 @@ from recon.geometry import Camera, invert_rigid
 from recon.geometry.pinhole import rays_at
 from recon.geometry.transforms import Array, apply_rigid
 
-RADIUS = 7  # pixels: the side of a patch is 2 of it and 1
+RADIUS = 7  # pixels
+SIDE = 2 * RADIUS + 1
 BLUR = 1.0  # pixels, against noise
 ROUNDS = 5
 MAX_GAIN = 2.0  # of the brightness between pictures
 MIN_LIKENESS = 0.9  # NCC of a patch and its place
+HOPELESS = 0.5  # NCC below which a patch is not followed further
 MAX_SHIFT = 2.0  # pixels from where the plane foretold it
 MAX_LAST_STEP = 0.05  # pixels: one that still moves has not settled
 MIN_TEXTURE = 300.0  # smaller eigenvalue of the summed squared gradients, grey levels squared
@@ -36,94 +38,112 @@ class PatchPicture:
     world_from_camera: Array  # [4, 4]
 
     @cached_property
-    def smooth(self) -> NDArray[np.float32]:
-        return np.asarray(cv2.GaussianBlur(self.grey.astype(np.float32), (0, 0), BLUR), np.float32)
-
-    @cached_property
-    def slopes(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Grey levels per pixel to the right and downwards, [h, w] each."""
-        right, down = (cv2.Sobel(self.smooth, cv2.CV_32F, *order, ksize=3, scale=1 / 8) for order in ((1, 0), (0, 1)))
-        return np.asarray(right, np.float32), np.asarray(down, np.float32)
+    def layers(self) -> NDArray[np.float32]:
+        """[h, w, 3]: smooth grey round 0, so that sums of its squares stay exact; its slopes to the right and down."""
+        smooth = cv2.GaussianBlur(self.grey.astype(np.float32) - 128, (0, 0), BLUR)
+        slopes = (cv2.Sobel(smooth, cv2.CV_32F, *order, ksize=3, scale=1 / 8) for order in ((1, 0), (0, 1)))
+        return np.stack([np.asarray(layer, np.float32) for layer in (smooth, *slopes)], -1)
 
 
 @dataclass(frozen=True)
 class Patches:
-    """Patches of one picture on the planes of their middles."""
+    """Patches of one picture, each on the plane of its middle."""
 
-    positions: Array  # [n, side, side, 3] world
-    grey: NDArray[np.float32]  # [n, side, side]
+    picture: PatchPicture
+    pixels: NDArray[np.int64]  # [n, 2] x, y of the middles
+    planes: Array  # [n, 3] q of q . X = 1 in the camera frame
+    smooth: NDArray[np.float32]  # [n, side, side]
+
+    def __len__(self) -> int:
+        return len(self.pixels)
 
     @property
     def middles(self) -> Array:
         """[n, 3] world."""
-        return self.positions[:, RADIUS, RADIUS]
+        rays = rays_at(self.picture.camera, *(self.pixels.T + 0.5))
+        return apply_rigid(self.picture.world_from_camera, rays / (rays * self.planes).sum(-1, keepdims=True))
 
 
-def cut_patches(picture: PatchPicture, x: NDArray, y: NDArray, depth: Array, normal: Array) -> Patches:
-    """Round the pixels (columns x, rows y [n], RADIUS from the border at least), of depth [n] and world normal [n, 3]."""
+def cut_patches(picture: PatchPicture, pixels: NDArray[np.int64], planes: Array) -> Patches:
+    """Round the pixels (columns and rows [n, 2], RADIUS from the border at least), on planes q [n, 3] with q . X = 1."""
     down, right = np.mgrid[-RADIUS : RADIUS + 1, -RADIUS : RADIUS + 1]
-    columns, rows = x[:, None, None] + right, y[:, None, None] + down
-    pose = picture.world_from_camera
-    rays = rays_at(picture.camera, columns + 0.5, rows + 0.5) @ pose[:3, :3].T
-    height = depth * (rays[:, RADIUS, RADIUS] * normal).sum(-1)  # of the planes over the camera; negative
-    slope = np.minimum((rays * normal[:, None, None]).sum(-1), -1e-6)
-    positions = pose[:3, 3] + rays * (height[:, None, None] / slope)[..., None]
-    return Patches(positions, picture.smooth[rows, columns])
+    columns, rows = pixels[:, 0, None, None] + right, pixels[:, 1, None, None] + down
+    return Patches(picture, pixels, planes, picture.layers[rows, columns, 0])
 
 
 def find_patches(patches: Patches, other: PatchPicture) -> tuple[NDArray[np.int64], Array]:
     """Which patches [m] are found in the other picture, and at what pixels x, y [m, 2] of it their middles lie."""
-    x, y, inside = _foretold(patches, other)
+    foretold, inside = _foretold(patches, other)
     at = np.flatnonzero(inside)
-    if not len(at):
-        return at, np.zeros((0, 2))
-    foretold, wanted = [a[at].astype(np.float32) for a in (x, y)], _centred(patches.grey[at])
-    shift, step = np.zeros((len(at), 2)), np.zeros((len(at), 2))
+    foretold, wanted = foretold[at], _centred_and_ones(patches.smooth[at])
+    shift, is_found = np.zeros((len(at), 2)), np.zeros(len(at), bool)
+    left = np.arange(len(at))  # those that still move
     for _ in range(ROUNDS):
-        columns, rows = (a + shift[:, k, None, None].astype(np.float32) for k, a in enumerate(foretold))
-        seen, right, down = (_centred(_read(image, columns, rows)) for image in (other.smooth, *other.slopes))
-        gain = (seen * wanted).sum((1, 2)) / np.maximum((seen * seen).sum((1, 2)), FLAT)
-        left = wanted - seen * np.clip(gain, 1 / MAX_GAIN, MAX_GAIN)[:, None, None]
-        matrix = _products(right, down) + FLAT * np.eye(2)
-        vector = np.stack([(right * left).sum((1, 2)), (down * left).sum((1, 2))], -1)
-        step = np.linalg.solve(matrix, vector[..., None])[..., 0]
-        shift += np.clip(step, -1, 1)
-    likeness = (seen * wanted).sum((1, 2)) / np.sqrt(np.maximum((seen**2).sum((1, 2)) * (wanted**2).sum((1, 2)), FLAT))
-    is_found = (likeness > MIN_LIKENESS) & (np.linalg.eigvalsh(matrix)[:, 0] > MIN_TEXTURE)
-    is_found &= (np.abs(shift).max(1) < MAX_SHIFT) & (np.abs(step).max(1) < MAX_LAST_STEP)
-    middle = np.stack([a[:, RADIUS, RADIUS] for a in foretold], -1) + shift + 0.5
+        if not len(left):
+            break
+        step, likeness, texture = _step(
+            foretold[left] + shift[left, None, None].astype(np.float32), wanted[left], other
+        )
+        shift[left] += np.clip(step, -1, 1)
+        is_settled = np.abs(step).max(1) < MAX_LAST_STEP
+        is_there = (np.abs(shift[left]) < MAX_SHIFT).all(1) & (texture > MIN_TEXTURE)
+        is_found[left] = is_settled & is_there & (likeness > MIN_LIKENESS)
+        left = left[~is_settled & is_there & (likeness > HOPELESS)]
+    middle = foretold[:, RADIUS, RADIUS] + shift + 0.5
     return at[is_found], middle[is_found]
 
 
-def _foretold(patches: Patches, other: PatchPicture) -> tuple[Array, Array, NDArray[np.bool_]]:
-    """Columns and rows [n, side, side] (0: the middle of the first pixel) in the other picture; which patches lie in it wholly."""
+def _step(places: NDArray[np.float32], wanted: NDArray[np.float32], other: PatchPicture) -> tuple[Array, Array, Array]:
+    """Of patches at places x, y [n, side, side, 2] of the other picture, which should look like `wanted` [n, side * side, 2].
+
+    Returns how far each should move [n, 2], how alike it is as it lies [n] (NCC), and how much there is to see [n].
+    All of it comes from the products of what is read with itself and with `wanted`: centred grey levels, and ones.
+    """
+    seen = _read(other.layers, places)
+    across, products = ((seen.transpose(0, 2, 1) @ a).astype(np.float64) for a in (wanted, seen))
+    sums = across[..., 1]
+    products = products - sums[:, :, None] * sums[:, None] / SIDE**2
+    of_seen, both = products[:, 0, 0], across[:, 0, 0]
+    of_wanted = (wanted[..., 0] ** 2).sum(1).astype(np.float64)
+    gain = np.clip(both / np.maximum(of_seen, FLAT), 1 / MAX_GAIN, MAX_GAIN)
+    matrix = products[:, 1:, 1:] + FLAT * np.eye(2)
+    vector = across[:, 1:, 0] - gain[:, None] * products[:, 1:, 0]
+    step = np.linalg.solve(matrix, vector[..., None])[..., 0]
+    likeness = both / np.sqrt(np.maximum(of_seen * of_wanted, FLAT))
+    return step.astype(np.float64), likeness, np.linalg.eigvalsh(matrix)[:, 0].astype(np.float64)
+
+
+def _foretold(patches: Patches, other: PatchPicture) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Columns and rows [n, side, side, 2] (0: the middle of the first pixel) in the other picture; which patches lie in it wholly.
+
+    A plane q maps pixels by the homography K' (R + t q^T) K^-1 (Hartley and Zisserman 2003, 13.1).
+    """
     camera, (h, w) = other.camera, other.camera.size_hw
-    local = apply_rigid(invert_rigid(other.world_from_camera), patches.positions)
-    is_ahead = (local[..., 2] > 1e-6).all((1, 2))
-    z = np.maximum(local[..., 2], 1e-6)
-    x, y = local[..., 0] / z * camera.fx + camera.cx - 0.5, local[..., 1] / z * camera.fy + camera.cy - 0.5
+    own = patches.picture.camera
+    other_from_own = invert_rigid(other.world_from_camera) @ patches.picture.world_from_camera
+    through_plane = other_from_own[:3, :3] + other_from_own[:3, 3, None] * patches.planes[:, None]  # [n, 3, 3]
+    projection = np.array([[camera.fx, 0, camera.cx - 0.5], [0, camera.fy, camera.cy - 0.5], [0, 0, 1]])
+    middle = projection @ through_plane @ rays_at(own, *(patches.pixels.T + 0.5))[..., None]  # [n, 3, 1]
+    right, down = (projection @ through_plane[..., axis, None] / f for axis, f in ((0, own.fx), (1, own.fy)))
+    steps = np.arange(-RADIUS, RADIUS + 1)
+    x, y, z = ((middle + right * steps)[..., None, :] + (down * steps)[..., None]).astype(np.float32).swapaxes(0, 1)
+    places = np.stack([x, y], -1) / np.maximum(z, 1e-6)[..., None]
     margin = MAX_SHIFT + 1
-    inside = (x > margin) & (x < w - 1 - margin) & (y > margin) & (y < h - 1 - margin)
-    return x, y, is_ahead & inside.all((1, 2))
+    inside = (places > margin) & (places < np.array([w - 1 - margin, h - 1 - margin], np.float32))
+    return places, (z > 1e-6).all((1, 2)) & inside.all((1, 2, 3))
 
 
-def _read(image: NDArray[np.float32], x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Bilinear, [n, side, side]."""
-    n, side, _ = x.shape
-    columns, rows = x.reshape(n * side, side), y.reshape(n * side, side)
-    n_parts = -(-n * side // MAX_ROWS)
+def _read(layers: NDArray[np.float32], places: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Bilinear, [n, side * side, layers], of a picture's layers [h, w, layers]."""
+    rows = places.reshape(-1, SIDE, 2)
     parts = [
-        cv2.remap(image, part_x, part_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        for part_x, part_y in zip(np.array_split(columns, n_parts), np.array_split(rows, n_parts), strict=True)
+        cv2.remap(layers, part[..., 0], part[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        for part in np.array_split(rows, -(-len(rows) // MAX_ROWS))
     ]
-    return np.asarray(np.concatenate(parts), np.float32).reshape(n, side, side)
+    return np.asarray(np.concatenate(parts), np.float32).reshape(len(places), SIDE**2, -1)
 
 
-def _centred(patches: NDArray[np.float32]) -> NDArray[np.float32]:
-    return patches - patches.mean((1, 2), keepdims=True)
-
-
-def _products(right: NDArray[np.float32], down: NDArray[np.float32]) -> Array:
-    """[n, 2, 2]: the summed products of the slopes."""
-    across = (right * down).sum((1, 2))
-    return np.stack([(right**2).sum((1, 2)), across, across, (down**2).sum((1, 2))], -1).reshape(-1, 2, 2)
+def _centred_and_ones(grey: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Of patches [n, side, side]: [n, side * side, 2]."""
+    flat = grey.reshape(len(grey), SIDE**2)
+    return np.stack([flat - flat.mean(1, keepdims=True), np.ones_like(flat)], -1)

@@ -50,6 +50,8 @@ def find_planes(voxels: Voxels, cameras: Array, *, typical_depth: float, seed: i
         found.append((normal, offset, left.where(inside)))
         left = left.where(~_on_plane(left, normal, offset, 1.5 * thickness))
     pieces = upright([(normal, matter) for normal, _, matter in found], thickness)
+    if not pieces:  # next to nothing was matched, or nothing of it is flat
+        return []
     pieces += _edge_planes(voxels, pieces, cameras, thickness)
     cell = 2 * VOXEL * typical_depth
     frame = main_frame([normal for normal, _ in pieces])
@@ -130,7 +132,10 @@ def _fit(voxels: Voxels, normal: Array) -> tuple[Array, float]:
 def _scene_plane(
     normal: Array, matter: Voxels, is_shell: bool, *, cell: float, reach: float, beyond: float
 ) -> ScenePlane:
-    """`reach`: the unit of distances; they end at `beyond` of it."""
+    """`reach`: the unit of distances; they end at `beyond` of it.
+
+    normal: [3] unit; matter: the voxels on the plane, their side `cell`. is_shell: nothing lies behind it.
+    """
     offset = float(np.median(matter.positions @ normal))
     across, along = plane_axes(normal)
     at = np.stack([matter.positions @ across, matter.positions @ along], -1)

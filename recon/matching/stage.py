@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recon import kernels
-from recon.console import progress, say
 from recon.formats.images import write_image
 from recon.formats.matched_views import write_matched_view
 from recon.geometry import Kind, MatchedView, Reconstruction, View
@@ -29,6 +28,7 @@ from recon.matching.sky import find_sky
 from recon.matching.sources import SparseScene, choose_sources, depth_ranges, sparse_scene, typical_depth
 from recon.matching.voxels import oriented_voxels
 from recon.workspace import StageRun, Workspace, write_json
+from recon.workspace.console import progress, say
 
 MAX_SOURCES = 16  # pictures asked about a plane
 SKY_CONFIDENCE = 0.9
@@ -129,7 +129,11 @@ def _filled(
     scratch: Path,
     seed: int,
 ) -> Iterator[PlaneDepths]:
-    """Planes where nothing is confirmed; they are found by `hints`, which hold what is less sure too."""
+    """Planes where nothing is confirmed; they are found by `hints`, which hold what is less sure too.
+
+    pictures, views, confirmed, skies: of each picture: itself, as matching sees it, what is confirmed of it, where its sky
+    is. scene: the sparse points. scratch: folder for what does not fit into memory. seed: of random numbers.
+    """
     cameras = [picture.view for picture in pictures]
     depth = typical_depth(cameras, scene)
     centers = np.stack([view.world_from_camera[:3, 3] for view in cameras])
@@ -151,6 +155,11 @@ def _skies(
     settings: MatchingSettings,
     reconstruction: Reconstruction,
 ) -> Iterator[NDArray[np.bool_]]:
+    """The sky [h, w] of each picture.
+
+    pictures, confirmed: themselves, and what is confirmed of them. neighbours: [n, k] pictures that each is compared with. scratch:
+    folder for what does not fit into memory. settings: conf/matching. reconstruction: which way is up.
+    """
     if settings.sky:
         return find_sky(pictures, confirmed, neighbours, scratch, is_up_aligned=reconstruction.is_up_aligned)
     return (np.zeros(picture.camera.size_hw, bool) for picture in pictures)

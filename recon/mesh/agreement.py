@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.console import progress
 from recon.geometry import invert_rigid
 from recon.geometry.pinhole import pixels_of
 from recon.geometry.transforms import Array, apply_rigid
 from recon.mesh.depth_maps import DepthMap
+from recon.workspace.console import progress
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recon.geometry import TriangleMesh
-from recon.surface import Surface
+from recon.geometry.surface import Surface
 
 _ROWS = 256  # of the texture, rasterised at once: bounds the memory
 

@@ -4,13 +4,13 @@ surface through the sparse points."""
 import numpy as np
 from scipy.spatial import cKDTree
 
-from recon.errors import UserError
-from recon.formats.open3d_import import import_open3d
 from recon.geometry import Reconstruction, TriangleMesh
+from recon.geometry.open3d_import import import_open3d
 from recon.mesh.depth_maps import render_depth_maps
 from recon.mesh.fusion import choose_voxel_size, extract, fuse
 from recon.mesh.viewpoints import choose_viewpoints
 from recon.render.views import RenderViewFn
+from recon.workspace.errors import UserError
 
 _MIN_POINTS = 500
 

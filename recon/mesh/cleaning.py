@@ -4,10 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from recon.geometry import TriangleMesh
+from recon.geometry.face_graph import edges_of, pieces_by_vertices
 from recon.mesh.agreement import no_votes, vote
 from recon.mesh.depth_maps import DepthMap
 
@@ -31,18 +30,9 @@ def drop_contradicted(mesh: TriangleMesh, maps: Sequence[DepthMap], *, tolerance
 
 def drop_crumbs(mesh: TriangleMesh, *, min_area_fraction: float) -> TriangleMesh:
     """Without the connected components below a share of the whole area."""
-    label = face_components(mesh)
+    label = pieces_by_vertices(mesh.faces)
     areas = np.bincount(label, mesh.face_areas)
     return keep_faces(mesh, areas[label] >= min_area_fraction * areas.sum())
-
-
-def face_components(mesh: TriangleMesh) -> NDArray[np.int32]:
-    """Component number [f] of each face; faces that share a vertex are connected."""
-    a, b = mesh.faces[:, [0, 1]].reshape(-1), mesh.faces[:, [1, 2]].reshape(-1)
-    n = len(mesh.vertices)
-    _, label = connected_components(coo_matrix((np.ones(len(a), bool), (a, b)), shape=(n, n)), directed=False)
-    _, dense = np.unique(label[mesh.faces[:, 0]], return_inverse=True)
-    return dense.astype(np.int32)
 
 
 def drop_bad_faces(mesh: TriangleMesh) -> TriangleMesh:
@@ -89,7 +79,7 @@ def fill_holes(
 
 def boundary_loops(mesh: TriangleMesh) -> list[NDArray[np.int64]]:
     """Simple closed loops of vertices along edges that have one face, in the direction of their faces."""
-    directed = mesh.faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2).astype(np.int64)
+    directed = edges_of(mesh.faces).astype(np.int64)
     key = directed[:, 0] * len(mesh.vertices) + directed[:, 1]
     opposite = directed[:, 1] * len(mesh.vertices) + directed[:, 0]
     boundary = directed[~np.isin(key, opposite)]

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from recon.errors import UserError
 from recon.geometry import Reconstruction, TriangleMesh
 from recon.mesh.baselines import fuse_plainly, poisson_of_points
 from recon.render.views import RenderViewFn
 from recon.score.comparison import compare_meshes, read_mesh
-from recon.settings import above, between
 from recon.workspace import Workspace
+from recon.workspace.errors import UserError
+from recon.workspace.settings import above, between
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.console import progress
 from recon.geometry import Evidence, Reconstruction
 from recon.geometry.pinhole import rays_of_pixels
 from recon.geometry.transforms import Array, apply_rigid
 from recon.mesh.viewpoints import Viewpoint, point_depths
 from recon.render.views import RenderViewFn
+from recon.workspace.console import progress
 
 MIN_COSINE = 0.08  # between a normal and the direction to the camera; nearer to the ray, a pixel's plane runs along it
 

@@ -10,14 +10,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.console import progress, warn
-from recon.errors import UserError
-from recon.formats.open3d_import import import_open3d
 from recon.geometry import TriangleMesh, invert_rigid
+from recon.geometry.open3d_import import import_open3d
 from recon.geometry.pinhole import intrinsics
 from recon.geometry.transforms import apply_rigid
 from recon.kernels.tsdf import BLOCK, TsdfView, TsdfVolume, integrate
 from recon.mesh.depth_maps import DepthMap
+from recon.workspace.console import progress, warn
+from recon.workspace.errors import UserError
 
 _BLOCK_BYTES = BLOCK**3 * 8  # float32 distance and weight
 _KEY_BITS = 21  # of each coordinate of a cell in a packed key

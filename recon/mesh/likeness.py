@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.console import progress
 from recon.geometry import Camera, View, look_at
 from recon.mesh.photos import PhotoWithDepth, color_and_validity
 from recon.mesh.picture import MeshPicture, MeshScene
+from recon.workspace.console import progress
 
 
 @dataclass(frozen=True)

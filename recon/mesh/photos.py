@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from recon.console import progress
 from recon.formats.images import fit_within
 from recon.formats.photos import read_photo
 from recon.geometry import Camera, View, invert_rigid
 from recon.geometry.pinhole import pixels_of
 from recon.geometry.transforms import Array, apply_rigid
 from recon.mesh.picture import MeshScene
+from recon.workspace.console import progress
 
 _OPAQUE = 250  # alpha from which a pixel's colour is the surface's own
 _DEPTH_SIDE = 640  # pixels of the longer side of the depth maps that tell what hides what

@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 
 from recon.geometry import Camera, TriangleMesh, pixel_centers
+from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
-from recon.surface import Surface
 
 _MAX_LAYERS = 8  # back faces looked through, at most
 

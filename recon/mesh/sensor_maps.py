@@ -88,6 +88,8 @@ def _on_planes(
 
     With u, v the steps from the pixel's ray to its neighbour's, 1 / depth = p u + q v + c: the depth is 1 / c, and the plane
     n . X = 1 has n = (p, q, c - p x - q y).
+
+    sensor: the view; raw: its depths at the pixels of the map. column, row: [h, w] those pixels in the sensor's picture.
     """
     known = raw > 0
     at, middle, raw = np.stack([column[known], row[known]], -1), rays[known][:, :2], raw[known].astype(np.float64)

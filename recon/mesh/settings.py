@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from recon.settings import above, between
+from recon.workspace.settings import above, between
 
 
 @dataclass(frozen=True)

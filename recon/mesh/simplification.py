@@ -3,8 +3,8 @@
 import numpy as np
 
 from recon.geometry import TriangleMesh
+from recon.geometry.surface import Surface
 from recon.mesh.cleaning import drop_bad_faces
-from recon.surface import Surface
 
 _N_JUDGED = 20_000  # vertices of the full mesh
 

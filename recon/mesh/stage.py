@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.console import say, warn
 from recon.formats.depth_images import depth_files
 from recon.formats.face_evidence import write_face_evidence
 from recon.formats.images import write_image
 from recon.formats.matched_views import read_matched_views
 from recon.formats.meshes import write_glb, write_npz, write_obj, write_ply
 from recon.geometry import Reconstruction, TriangleMesh, View
+from recon.geometry.face_graph import pieces_by_vertices
 from recon.mesh import cleaning, coverage
 from recon.mesh.atlas import SurfaceSamples, unwrap
 from recon.mesh.likeness import color_behind, likeness_of_views, portraits
@@ -28,6 +28,7 @@ from recon.mesh.viewpoints import farthest_poses, training_views, typical_distan
 from recon.pixels import SensorView, lines_of_sight, sensor_views
 from recon.render.views import RenderViewFn
 from recon.workspace import StageRun, Workspace
+from recon.workspace.console import say, warn
 
 
 def build_mesh(
@@ -55,7 +56,7 @@ def build_mesh(
         return workspace.mesh
     with run as folder:
         views, distance = training_views(reconstruction), typical_distance(reconstruction)
-        matched = read_matched_views(workspace, [view.name for view in views])
+        matched = read_matched_views(workspace, views)
         sensors = _sensor_views(reconstruction) if settings.sensor_depth else []
         maps, far = trusted_depths(reconstruction, matched, sensors, render_view_fn, settings)
         surface = build_surface(maps, far=far, distance=distance, settings=settings)
@@ -118,7 +119,7 @@ def _measured(
     return {
         "vertices": len(mesh.vertices),
         "faces": len(mesh.faces),
-        "components": int(cleaning.face_components(mesh).max()) + 1,
+        "components": int(pieces_by_vertices(mesh.faces).max()) + 1,
         "watertight_fraction": cleaning.watertight_fraction(mesh),
         "seen_fraction": coverage.seen_fraction(mesh, n_seeing, min_views=settings.seen_min_views),
         "planes": len(surface.planes),

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.console import say
 from recon.geometry import FaceEvidence, TriangleMesh
 from recon.mesh import cleaning
 from recon.mesh.depth_maps import DepthMap
@@ -17,6 +16,7 @@ from recon.mesh.plane_filling import fill, find_fillings
 from recon.mesh.planes import PlanePatch, find_planes, flatten
 from recon.mesh.settings import MeshSettings
 from recon.mesh.simplification import simplification_error, simplify
+from recon.workspace.console import say
 
 
 @dataclass(frozen=True)

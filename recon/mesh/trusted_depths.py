@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.console import say, warn
 from recon.geometry import MatchedView, Reconstruction
 from recon.mesh.agreement import drop_outvoted, keep_agreed
 from recon.mesh.depth_maps import DepthMap, far_end, render_depth_maps
@@ -19,6 +18,7 @@ from recon.mesh.settings import MeshSettings
 from recon.mesh.viewpoints import Viewpoint, choose_viewpoints, farthest_poses, small_pinhole, typical_distance
 from recon.pixels import SensorView
 from recon.render.views import RenderViewFn
+from recon.workspace.console import say, warn
 
 _SILENT = 0.02  # share of a picture that matching and sensor must leave open for the field to be asked
 _Posed = TypeVar("_Posed", MatchedView, SensorView)

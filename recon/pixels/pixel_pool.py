@@ -19,13 +19,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recon.console import progress
-from recon.errors import UserError
 from recon.formats.image_files import read_header
 from recon.formats.images import fit_within
 from recon.geometry import View
 from recon.pixels.outlines import Outline
 from recon.pixels.pixel_picks import Picked, n_picked, pick_pixels
+from recon.workspace.console import progress
+from recon.workspace.errors import UserError
 
 OPAQUE_MODES = ("RGB", "L", "CMYK", "YCbCr", "1", "I;16")  # of a picture file: three bytes a pixel suffice
 INDEX_BYTES = 4  # where in its picture a pixel lies

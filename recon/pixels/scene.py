@@ -4,6 +4,7 @@ Scene units: the content of interest lies in [-1, 1]^3. `scene_from_world` is fi
 or, where there is neither, the cameras alone.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recon.console import warn
 from recon.geometry import Reconstruction, Similarity, View, focus_of
 from recon.geometry.transforms import Array
 from recon.pixels.outlines import Outline
+from recon.workspace.console import warn
 
 _WIDE = 0.25  # cosine: a view whose corners are over 75 degrees off the axis is bounded by a cone, not by a pyramid
 # Of the smallest depth that pictures show: nothing is sampled nearer than the first, and gradients are dampened nearer than the
@@ -34,6 +35,12 @@ class Scene:
     near_scale: float  # scene units; gradients are dampened nearer than this
     pixel_side: float  # scene units; of a pixel of the training pictures, at the median, on the content
     has_alpha: bool  # photos have silhouettes: the background is known to be empty
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.n_cascades, int) or not 1 <= self.n_cascades <= MAX_CASCADES:
+            raise ValueError(f"a scene of {self.n_cascades} cascades; expected 1 to {MAX_CASCADES}")
+        if not (0 < self.near < math.inf and 0 <= self.near_scale < math.inf and 0 < self.pixel_side < math.inf):
+            raise ValueError(f"lengths of a scene must be finite and not below 0: {self}")
 
     @property
     def is_bounded(self) -> bool:

@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from recon.console import say, warn
-from recon.errors import UserError
 from recon.formats.depth_images import DepthFile, DepthImage, find_depth, read_depth
 from recon.geometry import Camera, Reconstruction, View
 from recon.geometry.transforms import Array
 from recon.pixels.free_space import LinesOfSight
+from recon.workspace.console import say, warn
+from recon.workspace.errors import UserError
 
 MIN_POINTS = 50  # to fit and to judge by
 MAX_ERROR = 0.15  # relative spread above which depth and poses do not belong together

@@ -4,25 +4,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from recon.console import say, warn
-from recon.errors import UserError
 from recon.formats import cameras_json
 from recon.formats.frame_set import FrameSet, read_frame_set
 from recon.geometry.reconstruction import Reconstruction
 from recon.poses.doctor import examine, failure_told
 from recon.poses.exchange import write_exchange
+from recon.poses.report import camera_report
 from recon.poses.sfm.colmap_model import Model, reconstruction_of, write_model
 from recon.poses.sfm.resection import position_sigma
 from recon.poses.sfm.settings import PoseSettings
 from recon.poses.sfm.structure import find_structure
 from recon.poses.world_frame.gps.fixes import gps_of
-from recon.poses.world_frame.scale.metric import apply_scale
+from recon.poses.world_frame.scale.metric import Clues, apply_scale
 from recon.poses.world_frame.scale.settings import ScaleSettings
 from recon.poses.world_frame.up.align import Up, find_up, world_from_capture
 from recon.poses.world_frame.up.held import turns_of
 from recon.workspace import STAGE_MARK, StageRun, Workspace, write_json
+from recon.workspace.console import say, warn
+from recon.workspace.errors import UserError
 
 
 def pose_frames(
@@ -64,7 +63,7 @@ def pose_frames(
         write_exchange(folder, reconstruction, root=workspace.root)
         report = {
             **structure.report,
-            "camera": _camera(reconstruction),
+            "camera": camera_report(reconstruction),
             "up": vars(up),
             "scale": reconstruction.scale and vars(reconstruction.scale),
             "scale_sources": scale_sources,
@@ -86,19 +85,8 @@ def _to_world(
     gps = gps_of(captured, workspace)
     up = find_up(captured, seed=seed, gps=gps, turns=turns_of(captured, workspace))
     aligned = replace(captured.transformed(world_from_capture(captured, up)), is_up_aligned=True)
-    error = position_sigma(model)
-    metric, sources = apply_scale(aligned, scale, gps=gps, position_error=error, unit_m=None, seed=seed)
+    metric, sources = apply_scale(aligned, scale, Clues(gps, position_sigma(model)), seed=seed)
     return metric, up, sources
-
-
-def _camera(reconstruction: Reconstruction) -> dict[str, Any]:
-    cameras = list(dict.fromkeys(view.camera for view in reconstruction.views))
-    return {
-        "count": len(cameras),
-        "focal_px": float(np.median([camera.fx for camera in cameras])),
-        "distortion": list(cameras[0].distortion),
-        "size_hw": list(cameras[0].size_hw),
-    }
 
 
 def _say_report(report: dict[str, Any], workspace: Workspace) -> None:

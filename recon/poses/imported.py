@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from recon.console import say, warn
-from recon.errors import UserError
 from recon.formats import cameras_json
+from recon.formats.named_files import ARCHIVES
 from recon.geometry.geodesy import GpsFix
 from recon.geometry.reconstruction import Reconstruction
 from recon.geometry.transforms import Similarity, rotation_between
@@ -24,14 +23,17 @@ from recon.poses.given.points import GivenPoints, PointSearch, find_points
 from recon.poses.given.settings import DatasetSettings
 from recon.poses.given.sound import made_sound
 from recon.poses.given.units import points_in_units_of_poses, settled_unit
+from recon.poses.report import camera_report
 from recon.poses.sfm.colmap_log import colmap_log
 from recon.poses.sfm.settings import PoseSettings
 from recon.poses.world_frame.gps.fixes import gps_of
-from recon.poses.world_frame.scale.metric import apply_scale
+from recon.poses.world_frame.scale.metric import Clues, apply_scale
 from recon.poses.world_frame.scale.settings import ScaleSettings
 from recon.poses.world_frame.up.align import Up, find_up
 from recon.poses.world_frame.up.held import Turns, turns_of
 from recon.workspace import StageRun, Workspace, write_json
+from recon.workspace.console import say, warn
+from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file, is_folder
 
 _UPRIGHT_WITHIN_DEG = 30.0
@@ -61,6 +63,7 @@ def import_dataset(
     """Read given poses into `poses/` and return its path. Pictures stay where they are; a video's go to `frames/`.
 
     Args:
+        workspace: the run folder.
         settings, scale: conf/dataset and conf/scale.
         features: conf/poses, of which the size and number of features are used, for triangulation.
         seed: of all random numbers; threads: of features and matching, None: all cores.
@@ -84,9 +87,7 @@ def import_dataset(
         gps = gps_of(given, workspace)
         turns = turns_of(given, workspace)
         turned, how, up = _upright(found.reconstruction if found else given, settings.align, gps, turns)
-        reconstruction, scale_sources = apply_scale(
-            turned, scale, gps=gps, position_error=0.0, unit_m=unit_m, seed=seed
-        )
+        reconstruction, scale_sources = apply_scale(turned, scale, Clues(gps, unit_m=unit_m), seed=seed)
         cameras_json.write(folder / "cameras.json", reconstruction, root=workspace.root)
         if found:
             found.write(folder / "colmap", reconstruction)
@@ -114,6 +115,10 @@ def _find_points(
     seed: int,
     threads: int | None,
 ) -> GivenPoints:
+    """Sparse points of the data set `given`, in its unit.
+
+    folder: for scratch files and a log. settings, features: conf/dataset and conf/poses. seed, threads: as in `import_dataset`.
+    """
     with _scratch(folder) as scratch, colmap_log(folder / "colmap.log"):
         search = PointSearch(
             is_refined=settings.refine,
@@ -154,6 +159,8 @@ def _source(settings: DatasetSettings) -> Path:
     source = Path(settings.path)
     if not is_file(source) and not is_folder(source):
         raise UserError(f"dataset.path={settings.path} does not exist.")
+    if is_file(source) and source.suffix.lower() in ARCHIVES:
+        raise UserError(f"dataset.path={settings.path}: is an archive. Unpack it and give the folder.")
     return source.resolve()
 
 
@@ -184,7 +191,6 @@ def _upright(
 
 
 def _report(reconstruction: Reconstruction, given: Reconstruction, format: str, how: str) -> dict[str, Any]:
-    cameras = list(dict.fromkeys(view.camera for view in reconstruction.views))
     return {
         "registered": len(reconstruction.views),
         "total": len(given.views),
@@ -192,12 +198,7 @@ def _report(reconstruction: Reconstruction, given: Reconstruction, format: str, 
         "mean_track_length": None,
         "n_points": 0 if reconstruction.points is None else len(reconstruction.points.positions),
         "method": f"given ({format})",
-        "camera": {
-            "count": len(cameras),
-            "focal_px": float(np.median([camera.fx for camera in cameras])),
-            "distortion": list(cameras[0].distortion),
-            "size_hw": list(cameras[0].size_hw),
-        },
+        "camera": camera_report(reconstruction),
         "up": how,
         "scale": reconstruction.scale and vars(reconstruction.scale),
         "colmap_image_path": str(picture_folder(reconstruction)),

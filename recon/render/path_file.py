@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from recon.errors import UserError
-from recon.geometry import Camera, opencv_from_opengl, rigid
+from recon.geometry import Camera, is_rigid, opencv_from_opengl, rigid
 from recon.geometry.transforms import Array
 from recon.render.paths import Path3D, fitted
-from recon.workspace.reading import is_file, read_json_value
+from recon.workspace.errors import UserError
+from recon.workspace.reading import read_json_of
 
 MAX_FRAMES, MAX_SIDE = 20_000, 8192  # beyond is surely a mistake
 
@@ -21,12 +21,12 @@ def read_path_file(file: Path, *, max_size: int) -> tuple[Path3D, float | None]:
     `camera_path[i].camera_to_world` is 4x4 row-major with OpenGL axes, `fov` the vertical angle in degrees; the picture
     size `render_width` x `render_height` is reduced to `max_size`.
     """
-    if not is_file(file):
-        raise UserError(f"camera path {file}: no such file. Use path=interpolate, orbit, spiral or an existing .json.")
-    try:
-        value = read_json_value(file)
-    except ValueError as error:
-        raise UserError(f"camera path {file}: not valid JSON ({error}). Export it again from the viewer.") from error
+    value = read_json_of(
+        file,
+        name=f"camera path {file}",
+        if_missing="does not exist. Use path=interpolate, orbit, spiral or an existing .json.",
+        if_broken="Export it again from the viewer.",
+    )
     try:
         return _parse_path(value, max_size)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
@@ -57,11 +57,10 @@ def _parse_stop(stop: Any, size_hw: tuple[int, int], max_size: int) -> tuple[Cam
     if matrix.size != 16 or not np.isfinite(matrix).all():
         raise ValueError("camera_to_world must be 16 finite numbers")
     pose = opencv_from_opengl(matrix.reshape(4, 4))
-    rotation = pose[:3, :3]
-    if np.abs(rotation.T @ rotation - np.eye(3)).max() > 1e-3 or np.linalg.det(rotation) < 0:
+    if not is_rigid(pose):
         raise ValueError("the upper 3x3 of a camera_to_world is not a rotation")
     focal = h / (2 * math.tan(math.radians(_number(stop["fov"], 0.1, 179)) / 2))
-    return fitted(Camera("PINHOLE", size_hw, focal, focal, w / 2, h / 2), max_size), rigid(rotation, pose[:3, 3])
+    return fitted(Camera("PINHOLE", size_hw, focal, focal, w / 2, h / 2), max_size), rigid(pose[:3, :3], pose[:3, 3])
 
 
 def _number(value: Any, low: float, high: float) -> float:

@@ -9,7 +9,6 @@ import math
 
 import numpy as np
 
-from recon.errors import UserError
 from recon.geometry import (
     Camera,
     Reconstruction,
@@ -20,6 +19,7 @@ from recon.geometry import (
 )
 from recon.geometry.lines import across_lines, nearest_to_lines
 from recon.geometry.transforms import Array
+from recon.workspace.errors import UserError
 
 Path3D = list[tuple[Camera, Array]]
 

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from recon.console import say
-from recon.errors import UserError
 from recon.formats.meshes import read_obj, read_ply
 from recon.geometry import TriangleMesh
 from recon.score.truth import judge
 from recon.workspace import Workspace, write_metrics
+from recon.workspace.console import say
+from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file
 
 _READERS = {".ply": read_ply, ".obj": read_obj}

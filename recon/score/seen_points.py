@@ -4,8 +4,8 @@ import numpy as np
 import torch
 
 from recon.geometry import Camera, TriangleMesh, pixel_centers
+from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
-from recon.surface import Surface
 
 VOXEL_M = 0.02  # spacing of the seen points; not above any threshold
 RAYS_PER_VIEW = 20_000
@@ -21,7 +21,10 @@ def seen_points(
     n_points: int,
     seed: int,
 ) -> Array:
-    """Points [<= n_points, 3] of the mesh that a camera sees within `max_distance_m`, at most one a voxel."""
+    """Points [<= n_points, 3] of the mesh that a camera sees within `max_distance_m`, at most one a voxel.
+
+    world_from_camera: its poses. seed: of the points' choice.
+    """
     surface = Surface(mesh)
     low, high = mesh.vertices.min(0), mesh.vertices.max(0)
     voxel_m = VOXEL_M

@@ -12,8 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.console import progress, say, warn
-from recon.errors import UserError
 from recon.formats.images import write_image
 from recon.formats.photos import Photo, read_photo
 from recon.geometry import Reconstruction, View
@@ -24,6 +22,8 @@ from recon.score.metrics import image_scores, lpips_model
 from recon.score.settings import EvaluateSettings
 from recon.score.ssim import n_scales
 from recon.workspace import StageRun, Workspace, read_metrics
+from recon.workspace.console import progress, say, warn
+from recon.workspace.errors import UserError
 
 GainFn = Callable[[View], NDArray[np.float32]]  # exposure [3] of a picture
 BACKGROUNDS = {"white": 1.0, "black": 0.0, "sky": None, "none": None}  # sky: learned by the field
@@ -53,6 +53,8 @@ def evaluate_field(
     `render_view_fn` renders a view of the `reconstruction`; `settings` are conf/evaluate.
     `background` is what photos with transparency are composited on: "white" or "black"; "none" where no photo has any.
     `gain_fn` gives the exposure [3] of a picture without a look at it: that of its neighbours in time.
+
+    workspace: the run folder, which takes pictures of the views too.
     """
     if background not in BACKGROUNDS:
         raise UserError(f"background {background!r}: expected one of {', '.join(BACKGROUNDS)}.")

@@ -14,8 +14,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.console import say, warn
-from recon.errors import UserError
 from recon.formats import cameras_json
 from recon.formats.meshes import read_ply
 from recon.geometry import Reconstruction, Similarity, TriangleMesh, View, align_points
@@ -24,6 +22,8 @@ from recon.score.seen_points import seen_points
 from recon.score.truth_file import Truth, read_truth
 from recon.score.truth_surface import score_surface
 from recon.workspace import Workspace, read_json, write_metrics
+from recon.workspace.console import say, warn
+from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file
 
 # Second over first deviation of the camera centres under which their roll is left to the rotations

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.errors import UserError
 from recon.formats.meshes import read_ply
 from recon.geometry import Camera, TriangleMesh
 from recon.geometry.transforms import Array
 from recon.workspace import read_json
+from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file
 
 

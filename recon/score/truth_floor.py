@@ -4,8 +4,8 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from recon.geometry import TriangleMesh
+from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
-from recon.surface import Surface
 
 FLOOR_STEP_M = 0.05  # exact surface this near the height of the ground under the nearest cameras is floor
 FLOOR_REACH_M = 0.10  # how far above and below the exact floor ours is looked for

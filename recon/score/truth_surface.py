@@ -16,14 +16,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
-from recon.errors import UserError
 from recon.geometry import TriangleMesh
+from recon.geometry.face_graph import pieces_by_vertices
+from recon.geometry.surface import Surface, sample_surface
 from recon.geometry.transforms import Array
 from recon.score.truth_floor import floor_scores
-from recon.surface import Surface, sample_surface
+from recon.workspace.errors import UserError
 
 THRESHOLDS_M = (0.02, 0.05, 0.10, 0.20)
 MARGIN_M = 0.25  # our surface farther than this outside the exact mesh's box is sky or a neighbour's house: not scored
@@ -42,6 +41,8 @@ def score_surface(
     """Every score of the surface `ours` against the `exact` one, from `n_samples` random points; both in the truth's metres.
 
     A mesh with nothing inside the truth's box scores 0.
+
+    seed: of the random points.
     """
     if len(seen) == 0:
         raise UserError("truth: the cameras see nothing of the exact mesh. Does truth.json belong to this mesh?")
@@ -85,8 +86,4 @@ def largest_wrong_patch(ours: TriangleMesh, exact: Surface) -> float:
     wrong = np.flatnonzero(exact.nearest(middles).distance > WRONG_M)
     if not len(wrong):
         return 0.0
-    corners = ours.faces[wrong]
-    a, b = corners[:, [0, 1]].reshape(-1), corners[:, [1, 2]].reshape(-1)
-    n = len(ours.vertices)
-    _, label = connected_components(coo_matrix((np.ones(len(a), bool), (a, b)), shape=(n, n)), directed=False)
-    return float(np.bincount(label[corners[:, 0]], ours.face_areas[wrong]).max())
+    return float(np.bincount(pieces_by_vertices(ours.faces[wrong]), ours.face_areas[wrong]).max())

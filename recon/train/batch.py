@@ -5,8 +5,8 @@ from typing import Protocol
 
 import torch
 
-from recon.console import warn
-from recon.errors import UserError
+from recon.workspace.console import warn
+from recon.workspace.errors import UserError
 
 MIN_SAMPLES = 4096  # of a step: with fewer, training is not worth going on
 DEFAULTS = {"cpu": (1 << 15, 1 << 13), "cuda": (1 << 18, 1 << 17)}  # samples, rays

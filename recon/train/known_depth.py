@@ -66,7 +66,7 @@ def matched_lines(workspace: Workspace, views: Sequence[View], scene: Scene, *, 
     by_name = {view.name: view for view in views}
     rng = np.random.default_rng(seed)
     found = []
-    for matched in read_matched_views(workspace, list(by_name)):
+    for matched in read_matched_views(workspace, views):
         depth = np.where(matched.is_sky, np.inf, matched.depth)
         pixels = _Pixels(matched.camera, depth, matched.confidence, 0.0)
         found.append(_lines(pixels, read_photo(by_name[matched.name]), scene, most=MAX_LINES // len(views), rng=rng))

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from recon.console import Bar, progress, say
 from recon.field.checkpoint import save_checkpoint
 from recon.field.exposure import NO_EXPOSURES
 from recon.field.field_file import save_field
@@ -21,6 +20,7 @@ from recon.train.quality import Forecast
 from recon.train.schedule import Budget
 from recon.train.training import StepReport, Training
 from recon.workspace import Workspace, write_json
+from recon.workspace.console import Bar, progress, say
 
 CURVE_INTERVAL_S = 1.0  # between points of the training curve
 
@@ -56,6 +56,9 @@ class Run:
         key: str,
         previews: tuple[list[Photo], int],
     ) -> None:
+        """workspace: takes checkpoints and curves. training: what is trained. curve, totals: what was measured before a
+        restart. budget: when to end. key: of the settings and inputs, for checkpoints.
+        """
         self.workspace, self.training, self.curve, self.totals = workspace, training, curve, totals
         self.budget, self.key = budget, key
         self.preview_photos, self.n_previews = previews

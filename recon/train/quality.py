@@ -1,8 +1,8 @@
 """How long to train for a quality that a person names, whatever the machine: steps that follow the scene and its pictures."""
 
-from recon.console import say
 from recon.train.schedule import Budget
 from recon.train.settings import TrainSettings
+from recon.workspace.console import say
 
 SHARES = {"draft": 0.25, "standard": 1.0, "high": 4.0}
 LEAST, MOST = 300, 60_000

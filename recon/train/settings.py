@@ -3,8 +3,8 @@
 from dataclasses import dataclass, fields
 from typing import Annotated, Literal
 
-from recon.errors import UserError
-from recon.settings import above, between
+from recon.workspace.errors import UserError
+from recon.workspace.settings import above, between
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,8 @@ def new_training(
 
     `field` and `recipe` are conf/field and the part of conf/train that decides the result; `seed` is of all random numbers,
     `device` where the field lies.
+
+    reconstruction: the posed photos.
     """
     scene = normalize_scene(reconstruction, outlines)
     is_open = not scene.is_bounded

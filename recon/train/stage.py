@@ -7,8 +7,6 @@ from typing import Any
 import torch
 
 from recon import kernels
-from recon.console import say
-from recon.errors import UserError
 from recon.field.checkpoint import believed, load_checkpoint
 from recon.field.interface import FieldSettings
 from recon.field.trained import choose_device
@@ -25,6 +23,8 @@ from recon.train.settings import TrainSettings
 from recon.train.setup import new_training
 from recon.train.training import Training
 from recon.workspace import StageRun, Workspace, fingerprint
+from recon.workspace.console import say
+from recon.workspace.errors import UserError
 
 
 def train_field(
@@ -44,6 +44,7 @@ def train_field(
     settings; a larger budget goes on from where a smaller one ended.
 
     Args:
+        workspace: the run folder.
         reconstruction: the posed photos.
         field, settings: conf/field and conf/train.
         config_text: the whole configuration, for TensorBoard.
@@ -100,6 +101,9 @@ def _begun(
     """The pixels and the training, at step 0 or where a checkpoint with this key was.
 
     What was saved is let go at the end: it is as large as the field with its moments.
+
+    workspace, reconstruction: the run folder and the posed photos. settings: conf/train; seed: of all random numbers.
+    device: where the field lies.
     """
     saved = _saved(workspace, key)
     pool = _pool(reconstruction, settings, seed=seed, n_drawn=_rays_drawn(workspace, saved))

@@ -53,6 +53,10 @@ class Training:
         seed: int,
         device: torch.device,
     ) -> None:
+        """field, occupancy, lattice: what is trained, which cells are looked into, and where along rays. scene: from world
+        to scene units. recipe: the part of conf/train that decides the result. lines: known depths; exposure: of each photo;
+        None: without. seed, device: of random numbers, and where the field lies.
+        """
         self.field, self.occupancy, self.scene, self.lattice, self.recipe = field, occupancy, scene, lattice, recipe
         self.lines, self.exposure = lines, exposure
         self.device = device

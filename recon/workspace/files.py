@@ -14,8 +14,8 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from recon.errors import UserError
-from recon.workspace.reading import is_file, read_json_value
+from recon.workspace.errors import UserError
+from recon.workspace.reading import read_json_of
 
 _FULL = re.compile(r"disk is full|disk I/O error|No space left on device|\d+ requested and \d+ written")
 _KINDS: dict[type, str] = {dict: "an object", list: "a list"}
@@ -92,12 +92,8 @@ def write_json(path: Path, value: Any) -> None:
 
 def read_json(path: Path, *, made_by: str, kind: type = dict) -> Any:
     """Read a JSON file of the run folder that holds a `kind`, dict or list; `made_by` is the command that makes it, for errors."""
-    if not is_file(path):
-        raise UserError(f"{path} is missing. Make it with: {made_by}")
-    try:
-        value = read_json_value(path)
-    except ValueError as error:
-        raise UserError(f"{path} is not valid JSON ({error}). Delete it and run: {made_by}") from error
+    advice = {"if_missing": f"is missing. Make it with: {made_by}", "if_broken": f"Delete it and run: {made_by}"}
+    value = read_json_of(path, name=str(path), **advice)
     if not isinstance(value, kind):
         raise UserError(f"{path}: expected {_KINDS[kind]}, found {type(value).__name__}. Delete it and run: {made_by}")
     return value

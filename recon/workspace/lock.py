@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from recon.errors import UserError
+from recon.workspace.errors import UserError
 from recon.workspace.paths import Workspace
 
 # Names that `files.replace_file` and `replace_folder` give to what is not finished.

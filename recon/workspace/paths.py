@@ -4,7 +4,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from recon.errors import UserError
+from recon.workspace.errors import UserError
 
 
 @dataclass(frozen=True)

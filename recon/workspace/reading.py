@@ -12,7 +12,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from recon.errors import UserError
+from recon.workspace.errors import UserError
 
 MAX_TEXT_BYTES = 1 << 30  # COLMAP's images.txt of ten thousand pictures has a third of this
 MAX_JSON_BYTES = 1 << 28
@@ -84,6 +84,19 @@ def read_json_value(path: Path) -> Any:
         raise ValueError("lists or objects in each other a thousand deep") from None
     except ValueError as error:
         raise ValueError(" ".join(str(error).split())) from None
+
+
+def read_json_of(path: Path, *, name: str, if_missing: str, if_broken: str) -> Any:
+    """The value in a JSON file; `UserError` where there is none or it is not whole.
+
+    name: of the file in messages. if_missing: what is told behind the name then. if_broken: what to do then.
+    """
+    if not is_file(path):
+        raise UserError(f"{name} {if_missing}")
+    try:
+        return read_json_value(path)
+    except ValueError as error:
+        raise UserError(f"{name}: not valid JSON ({error}). {if_broken}") from error
 
 
 def _integer(digits: str) -> int | float:

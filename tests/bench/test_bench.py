@@ -10,9 +10,9 @@ import torch
 from recon import bench, kernels
 from recon.bench import peers
 from recon.bench.steps import Step, rows_touched
-from recon.errors import UserError
 from recon.geometry import Rays
 from recon.kernels import Samples, native
+from recon.workspace.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 needs_native = pytest.mark.skipif(native.why_missing() is not None, reason=f"native kernels: {native.why_missing()}")

@@ -8,9 +8,9 @@ from PIL import Image
 from recon.capture.cameras import group_by_camera
 from recon.capture.source import source_kind
 from recon.capture.survey import list_photos, tell_left_out
-from recon.console import take_warnings
-from recon.errors import UserError
 from recon.formats.image_files import ImageHeader, has_heif
+from recon.workspace.console import take_warnings
+from recon.workspace.errors import UserError
 
 
 def header(

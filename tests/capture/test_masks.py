@@ -9,10 +9,10 @@ import pytest
 from PIL import ExifTags, Image
 
 from recon.capture.masks import shrink_mask
-from recon.errors import UserError
 from recon.formats import images
 from recon.formats.video_writing import write_video
 from recon.workspace import Workspace
+from recon.workspace.errors import UserError
 from tests.capture.test_stage import SETTINGS, photo_folder
 from tests.stages import capture_frames
 

@@ -14,12 +14,12 @@ from recon.capture import FrameRecord
 from recon.capture.keyframes import Spacing
 from recon.capture.motion import Motion
 from recon.capture.panorama import plan_views
-from recon.errors import UserError
 from recon.formats import images, video
 from recon.formats.video_writing import write_video
 from recon.geometry import Camera, pixel_centers
 from recon.geometry.panorama import directions_of_panorama
 from recon.workspace import Workspace, read_metrics
+from recon.workspace.errors import UserError
 from tests.capture.spherical import mark_spherical
 from tests.capture.test_stage import SETTINGS
 from tests.stages import capture_frames

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from rooms import room, workspace_of
 
-from recon.console import take_warnings
-from recon.errors import UserError
 from recon.export import export_world
 from recon.export.settings import ExportSettings
 from recon.formats.mesh_obj import read_obj
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.reconstruction import Reconstruction, Scale
+from recon.workspace.console import take_warnings
+from recon.workspace.errors import UserError
 from tests.default_settings import default_settings
 
 METRIC = Reconstruction(views=(), scale=Scale(1.0, "made so", 0.01), is_up_aligned=True)

@@ -9,7 +9,7 @@ from recon.export.collision_mesh import clean_mesh
 from recon.export.planes import find_planes
 from recon.export.rectangles import Rectangle, rectangles_over
 from recon.geometry.mesh import TriangleMesh
-from recon.surface import Surface
+from recon.geometry.surface import Surface
 
 TOLERANCE = 0.02
 

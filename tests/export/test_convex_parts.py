@@ -9,7 +9,7 @@ from recon.export.collision_mesh import clean_mesh, simplified
 from recon.export.convex_parts import decompose
 from recon.export.growing import grown
 from recon.geometry.mesh import TriangleMesh
-from recon.surface import Surface
+from recon.geometry.surface import Surface
 
 
 def _planes(parts: list[TriangleMesh]) -> list[np.ndarray]:

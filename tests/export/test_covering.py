@@ -8,7 +8,7 @@ import trimesh
 
 from recon.export.covering import Cloud, Skin, fidelity, needed, points_over
 from recon.geometry.mesh import TriangleMesh, joined
-from recon.surface import Surface
+from recon.geometry.surface import Surface
 
 
 def box(size: tuple[float, float, float], centre: tuple[float, float, float]) -> TriangleMesh:

@@ -6,7 +6,7 @@ from rooms import TABLE_TOP, TABLE_XY, room
 
 from recon.export.trials.drop_test import DropResult, judge
 from recon.geometry.mesh import TriangleMesh
-from recon.surface import Surface
+from recon.geometry.surface import Surface
 
 RADIUS = 0.05
 

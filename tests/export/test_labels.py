@@ -9,7 +9,7 @@ from recon.export.building import find_building
 from recon.export.collision_mesh import clean_mesh
 from recon.export.labels import LABELS, label_faces
 from recon.geometry.mesh import TriangleMesh
-from recon.surface import Surface
+from recon.geometry.surface import Surface
 
 TOLERANCE = 0.02
 

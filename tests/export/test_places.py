@@ -10,7 +10,7 @@ from recon.export.trials.engine_drop import NOTHING_LEVEL, Spheres, TriedWorld, 
 from recon.export.trials.marble import roll
 from recon.export.trials.places import Places, plan_places
 from recon.geometry.mesh import TriangleMesh
-from recon.surface import Surface
+from recon.geometry.surface import Surface
 
 RADIUS, TOLERANCE = 0.05, 0.02
 

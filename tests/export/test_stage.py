@@ -12,8 +12,6 @@ import numpy as np
 import pytest
 from rooms import room, workspace_of
 
-from recon.console import take_warnings
-from recon.errors import UserError
 from recon.export import export_world, verify_world
 from recon.export.settings import ExportSettings
 from recon.geometry.geodesy import Geo
@@ -21,6 +19,8 @@ from recon.geometry.mesh import TriangleMesh
 from recon.geometry.reconstruction import Reconstruction, Scale
 from recon.geometry.transforms import Similarity
 from recon.workspace import Workspace, read_metrics
+from recon.workspace.console import take_warnings
+from recon.workspace.errors import UserError
 from tests.default_settings import default_settings
 
 FAST = ["mujoco", "pybullet", "pybullet_concave"]

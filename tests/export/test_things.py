@@ -10,7 +10,6 @@ import trimesh
 from rooms import workspace_of
 from scipy.spatial import ConvexHull
 
-from recon.errors import UserError
 from recon.export import export_world
 from recon.export.building import find_building
 from recon.export.collision_mesh import clean_mesh, welded
@@ -27,8 +26,9 @@ from recon.formats.mesh_obj import read_obj
 from recon.geometry import FaceEvidence
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.reconstruction import Reconstruction, Scale
-from recon.surface import Surface
+from recon.geometry.surface import Surface
 from recon.workspace import read_metrics
+from recon.workspace.errors import UserError
 from tests.default_settings import default_settings
 
 TOLERANCE, THICKNESS = 0.02, 0.06

@@ -8,7 +8,6 @@ import pytest
 import trimesh
 from rooms import workspace_of
 
-from recon.errors import UserError
 from recon.export import export_world
 from recon.export.collision_mesh import welded
 from recon.export.place import Thing
@@ -17,8 +16,9 @@ from recon.export.things import Separated, separate
 from recon.export.things.closing import open_edges
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.reconstruction import Reconstruction, Scale
-from recon.surface import Surface
+from recon.geometry.surface import Surface
 from recon.workspace import read_metrics
+from recon.workspace.errors import UserError
 from tests.default_settings import default_settings
 
 TOLERANCE = 0.02

@@ -12,7 +12,7 @@ from recon.field.interface import Field
 from recon.field.kinds import FieldKind
 from recon.geometry.bounds import contract
 from recon.kernels import StepLattice
-from recon.settings import between
+from recon.workspace.settings import between
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 import torch
 
-from recon.errors import UserError
 from recon.field import FieldShape, RadianceField
 from recon.field.checkpoint import VERSION, load_checkpoint, save_checkpoint
 from recon.field.field_file import load_trained_field, save_field
 from recon.kernels import OccupancyLayout, Sampling, StepLattice
 from recon.render.occupancy import Occupancy
 from recon.workspace import Workspace
+from recon.workspace.errors import UserError
 
 
 def state() -> dict[str, Any]:

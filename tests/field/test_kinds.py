@@ -6,16 +6,17 @@ from typing import Any
 import pytest
 import torch
 
-from recon import kernels, pipeline
-from recon.configuration import Settings
-from recon.errors import UserError
+from recon import kernels
 from recon.field.field_file import load_trained_field
 from recon.field.hash_grid import FieldShape, RadianceField
 from recon.field.kinds import KINDS, empty_field
 from recon.formats import cameras_json
 from recon.formats.meshes import read_ply
-from recon.settings import read_settings
+from recon.pipeline import stages
+from recon.pipeline.settings import Settings
 from recon.workspace import Workspace, read_metrics
+from recon.workspace.errors import UserError
+from recon.workspace.settings import read_settings
 from tests.field.dense_grid import KIND, DenseGrid
 from tests.test_configs import composed
 from tests.worlds import room_reconstruction
@@ -49,7 +50,7 @@ def test_a_dense_grid_goes_through_the_whole_pipeline(tmp_path: Path) -> None:
     cameras_json.write(workspace.cameras_json, room, root=tmp_path)
     workspace.config.write_text("")
     chosen = settings("auto")
-    for stage in (pipeline.train, pipeline.evaluate, pipeline.render, pipeline.mesh):
+    for stage in (stages.train, stages.evaluate, stages.render, stages.mesh):
         stage(workspace, chosen)
     assert isinstance(load_trained_field(workspace, device="cpu", backend="auto").field, DenseGrid)
     metrics = read_metrics(workspace)

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from recon.console import take_warnings
-from recon.errors import UserError
 from recon.formats import blender
 from recon.geometry import look_at, opengl_from_opencv
+from recon.workspace.console import take_warnings
+from recon.workspace.errors import UserError
 
 ANGLE = 0.7
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recon.errors import UserError
 from recon.formats import cameras_json
 from recon.formats.points_ply import read_points, write_points
 from recon.geometry import Camera, Points, Reconstruction, Scale, Similarity, View, look_at
 from recon.workspace import Workspace
+from recon.workspace.errors import UserError
 
 
 def posed(root: Path) -> Reconstruction:

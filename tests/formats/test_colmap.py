@@ -9,10 +9,10 @@ import pytest
 import torch
 from PIL import Image
 
-from recon.console import take_warnings
-from recon.errors import UserError
 from recon.formats import colmap
 from recon.geometry import Camera, Points, Reconstruction, View, look_at
+from recon.workspace.console import take_warnings
+from recon.workspace.errors import UserError
 
 SIZE_HW = (24, 36)
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recon.errors import UserError
 from recon.formats import csv_poses
 from recon.geometry import Camera, wxyz_from_rotation
+from recon.workspace.errors import UserError
 from tests.formats.captures import FISHEYE, OPENCV, PINHOLE, assert_same_views, capture, picture, pose
 
 

@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
-from recon.errors import UserError
 from recon.formats.depth_images import DepthFile, find_depth, read_depth
 from recon.geometry import Camera, View
+from recon.workspace.errors import UserError
 
 METRES = np.array([[0.5, 1.25, 0.0], [2.0, 4.75, 3.0]])
 

@@ -8,9 +8,9 @@ import pytest
 from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import IFDRational
 
-from recon.errors import UserError
 from recon.formats.exif_gps import parse_gps, read_gps
 from recon.geometry.geodesy import GpsFix
+from recon.workspace.errors import UserError
 
 TAGS = ExifTags.GPS
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recon.errors import UserError
 from recon.formats.face_evidence import read_face_evidence, write_face_evidence
 from recon.geometry import Evidence, FaceEvidence
+from recon.workspace.errors import UserError
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from recon.errors import UserError
 from recon.formats.frame_set import read_frame_set
 from recon.formats.frames_json import Capture, FrameRecord, read_capture, write_frames_json
 from recon.geometry.geodesy import GpsFix
 from recon.workspace import Workspace
+from recon.workspace.errors import UserError
 from tests.poses import room
 
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from recon.errors import UserError
 from recon.formats.exif_gps import read_gps
 from recon.formats.image_files import has_heif, read_header, what_is_wrong
 from recon.formats.images import read_image
+from recon.workspace.errors import UserError
 
 pillow_heif = pytest.importorskip("pillow_heif", reason="pillow-heif is not installed: no HEIC picture can be written")
 

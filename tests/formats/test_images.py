@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from recon.errors import UserError
 from recon.formats import image_files, images
+from recon.workspace.errors import UserError
 
 H, W = 22, 34
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from recon.console import take_warnings
-from recon.errors import UserError
 from recon.formats.intrinsics import camera_of, read_intrinsics, without_k3, write_intrinsics
 from recon.geometry import Camera
+from recon.workspace.console import take_warnings
+from recon.workspace.errors import UserError
 from tests.formats.captures import FISHEYE, OPENCV, PINHOLE, SIZE_HW
 
 NUMBERS = (40.0, 41.0, 17.2, 11.8, 0.1, 0.02, 0.001, -0.002)

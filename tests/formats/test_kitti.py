@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recon.errors import UserError
 from recon.formats import kitti
 from recon.formats.video_writing import write_video
 from recon.geometry import Reconstruction
+from recon.workspace.errors import UserError
 from tests.formats.captures import OPENCV, assert_same_views, capture, picture, pose
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from recon.errors import UserError
 from recon.formats import llff
 from recon.geometry import look_at
+from recon.workspace.errors import UserError
 
 
 def pose(i: int) -> np.ndarray:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from recon.console import take_warnings
-from recon.errors import UserError
 from recon.formats.masks import read_mask, read_mask_for, tell_share
+from recon.workspace.console import take_warnings
+from recon.workspace.errors import UserError
 
 H, W = 34, 52
 COUNTS = np.zeros((H, W), bool)

@@ -1,12 +1,15 @@
 """Matched views survive the disk; a damaged file is named."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from recon.errors import UserError
 from recon.formats.matched_views import read_matched_view, read_matched_views, write_matched_view
-from recon.geometry import Camera, Kind, MatchedView, look_at
+from recon.geometry import Camera, Kind, MatchedView, View, look_at, rigid
 from recon.workspace import Workspace
+from recon.workspace.errors import UserError
 
 
 def example(name: str = "walk/frame_1") -> MatchedView:
@@ -51,10 +54,53 @@ def test_points_lie_at_their_depth_behind_their_pixel():
     np.testing.assert_allclose(local[:, 1] / local[:, 2] * view.camera.fy + view.camera.cy, y + 0.5, atol=1e-6)
 
 
+def view_of(matched: MatchedView) -> View:
+    return View(matched.name, Path("x.png"), matched.camera, matched.world_from_camera)
+
+
 def test_only_pictures_that_were_matched_are_read(tmp_path):
     workspace = Workspace(tmp_path)
     write_matched_view(workspace.matching, example("b"))
-    assert [view.name for view in read_matched_views(workspace, ["a", "b"])] == ["b"]
+    views = [view_of(example("a")), view_of(example("b"))]
+    assert [view.name for view in read_matched_views(workspace, views)] == ["b"]
+
+
+def test_depths_that_were_matched_with_other_poses_are_refused(tmp_path):
+    workspace = Workspace(tmp_path)
+    write_matched_view(workspace.matching, example("b"))
+    view = view_of(example("b"))
+    moved = replace(view, world_from_camera=rigid(view.world_from_camera[:3, :3], 2 * view.world_from_camera[:3, 3]))
+    with pytest.raises(UserError, match=r"b was matched with another pose.*match\.py"):
+        list(read_matched_views(workspace, [moved]))
+
+
+BREACHES = {
+    "pose mirrored": lambda a: a.update(world_from_camera=a["world_from_camera"] @ np.diag([1.0, 1, -1, 1])),
+    "pose lost": lambda a: a.update(world_from_camera=np.full((4, 4), np.nan)),
+    "no focal length": lambda a: a.update(intrinsics=np.zeros(4)),
+    "depth below zero": lambda a: a.update(depth=-a["depth"]),
+    "depth of nothing matched": lambda a: a.update(depth=np.ones_like(a["depth"])),
+    "matched without depth": lambda a: a.update(kind=np.ones_like(a["kind"])),
+    "infinite depth": lambda a: a.update(depth=np.where(a["depth"] > 0, np.inf, 0).astype(np.float32)),
+    "unknown kind": lambda a: a.update(kind=np.full_like(a["kind"], 9)),
+    "normals beyond their type": lambda a: a.update(normal=np.full(a["normal"].shape, 1000, np.int16)),
+    "another size": lambda a: a.update(confidence=np.zeros((3, 3), np.uint8)),
+    "no confidence": lambda a: a.pop("confidence"),
+    "text": lambda a: a.update(depth=np.full(a["depth"].shape, "x")),
+    "pickled": lambda a: a.update(depth=np.array([{}], object)),
+}
+
+
+@pytest.mark.parametrize("name", BREACHES)
+def test_what_breaks_a_law_of_the_file_is_one_line(name, tmp_path):
+    path = write_matched_view(tmp_path, example("x"))
+    with np.load(path) as arrays:
+        changed = dict(arrays)
+    BREACHES[name](changed)
+    np.savez(path, **changed)
+    with pytest.raises(UserError, match=r"x\.npz is damaged") as refused:
+        read_matched_view(tmp_path, "x")
+    assert "\n" not in str(refused.value)
 
 
 def test_missing_and_damaged_files_are_named(tmp_path):

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import trimesh
 
-from recon.errors import UserError
 from recon.formats.meshes import (
     read_npz,
     read_obj,
@@ -20,6 +19,7 @@ from recon.formats.meshes import (
 )
 from recon.formats.ply import RGB
 from recon.geometry import TriangleMesh
+from recon.workspace.errors import UserError
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from recon.errors import UserError
 from recon.formats.named_files import find_picture, inside
+from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file, read_json_value, read_text
 from tests.formats.captures import picture
 

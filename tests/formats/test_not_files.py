@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from recon.errors import UserError
 from recon.formats.depth_images import DepthFile, read_depth
 from recon.formats.exif_gps import read_gps
 from recon.formats.face_evidence import read_face_evidence
@@ -27,6 +26,7 @@ from recon.formats.video import read_video_info
 from recon.render.path_file import read_path_file
 from recon.score.comparison import read_mesh
 from recon.score.truth_file import read_truth
+from recon.workspace.errors import UserError
 from recon.workspace.reading import read_json_value, read_text
 
 READERS: dict[str, tuple[str, Callable[[Path], Any]]] = {

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recon.errors import UserError
 from recon.formats.images import write_image
 from recon.formats.photos import Photo, read_photo
 from recon.geometry import Camera, View
+from recon.workspace.errors import UserError
 
 SIZE_HW = (34, 48)
 CAMERA = Camera("OPENCV", SIZE_HW, 50.0, 51.0, 23.0, 18.0, (0.1, 0.0, 0.0, 0.0))

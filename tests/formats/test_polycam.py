@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recon.console import take_warnings
-from recon.errors import UserError
 from recon.formats import polycam
 from recon.geometry import opengl_from_opencv
+from recon.workspace.console import take_warnings
+from recon.workspace.errors import UserError
 from tests.formats.captures import picture, pose
 
 ARKIT_FROM_WORLD = np.array([[0.0, 1, 0, 0], [0, 0, 1, 0], [1, 0, 0, 0], [0, 0, 0, 1]])  # ARKit's +y is our +z

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from recon.errors import UserError
 from recon.formats import record3d
 from recon.geometry import opengl_from_opencv
+from recon.workspace.errors import UserError
 from tests.formats.captures import picture, pose
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recon.console import take_warnings
-from recon.errors import UserError
 from recon.formats import seven_scenes
 from recon.geometry import Reconstruction, Split
+from recon.workspace.console import take_warnings
+from recon.workspace.errors import UserError
 from tests.formats.captures import OPENCV, assert_same_views, capture, picture
 
 SPLITS: tuple[Split, ...] = ("train", "train", "test", "test", "train")

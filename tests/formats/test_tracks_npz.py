@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recon.errors import UserError
 from recon.formats import cameras_json
 from recon.formats.cameras_json import read_reconstruction
 from recon.formats.tracks_npz import read_tracks, write_tracks
 from recon.geometry import Points, Reconstruction, Similarity, Tracks
 from recon.workspace import Workspace
+from recon.workspace.errors import UserError
 from tests.formats.captures import PINHOLE, capture
 
 

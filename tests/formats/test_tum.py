@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from recon.console import take_warnings
-from recon.errors import UserError
 from recon.formats import tum
 from recon.geometry import Camera, Reconstruction
+from recon.workspace.console import take_warnings
+from recon.workspace.errors import UserError
 from tests.formats.captures import FISHEYE, OPENCV, PINHOLE, assert_same_views, capture, picture
 
 OPTIONS = {"images": None, "intrinsics": None, "time_tolerance_s": 0.02}

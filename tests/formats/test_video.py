@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from av.video.reformatter import ColorRange, Colorspace
 
-from recon.errors import UserError
 from recon.formats import video, video_pixels
 from recon.formats.high_dynamic_range import sdr_from_hdr
 from recon.formats.video_writing import write_video
+from recon.workspace.errors import UserError
 
 H, W = 54, 98
 

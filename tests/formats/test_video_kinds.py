@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 import pytest
 
-from recon.console import take_warnings
-from recon.errors import UserError
 from recon.formats.interlaced import is_combed
 from recon.formats.video import decode_frames, read_frames, read_video_info
+from recon.workspace.console import take_warnings
+from recon.workspace.errors import UserError
 
 H, W = 96, 160
 

@@ -26,11 +26,11 @@ from recon.field.settings import HashGridSettings
 from recon.formats import cameras_json
 from recon.kernels import HashLayout
 from recon.kernels.triton import arguments
-from recon.settings import read_settings
 from recon.train import train_field
 from recon.train.settings import TrainSettings
 from recon.train.training import StepReport, Training
 from recon.workspace import Workspace
+from recon.workspace.settings import read_settings
 from tests.worlds import room_reconstruction
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -13,6 +13,7 @@ from recon.kernels.stereo import (
     StereoView,
     stereo_agreement,
     stereo_costs,
+    stereo_search,
     stereo_sweep,
 )
 from recon.kernels.stereo_reference import plane_costs
@@ -129,6 +130,39 @@ def test_sweeps_find_the_wall_from_chance_and_views_agree_on_it() -> None:
     assert (agreeing[10:-10, 15:-15] >= 2).mean() > 0.8
     assert through[10:-10, 15:-15].mean() < 0.3
     np.testing.assert_allclose(mean, depths[0], rtol=0.01)
+
+
+def test_single_pixels_cost_what_the_reference_says_and_take_their_best_candidate() -> None:
+    views, exact = wall_views()
+    pixels = np.array([[9, 14], [20, 8], [30, 20], [0, 0], [40, 3]], np.int32)
+    settings = StereoSettings(n_best=2, n_refinements=0)
+    factors = np.array([1.3, 1.02, 0.7])
+    candidates = np.broadcast_to(exact[0] * factors[:, None], (len(pixels), 3, 3)).astype(np.float32)
+    state = Hypotheses.of(np.broadcast_to(1.6 * exact[0], (len(pixels), 3)).astype(np.float32))
+    stereo_search(views[0], pixels, state, candidates, views[1:], settings)
+    for i, (x, y) in enumerate(pixels.tolist()):
+        tried = [plane_costs(views[0], views[1:], (x, y), f * exact[0], settings) for f in (1.6, *factors)]
+        means = [np.sort(costs)[:2].mean() for costs in tried]
+        assert state.costs[i] == pytest.approx(min(means), abs=2e-3)
+        np.testing.assert_allclose(state.planes[i], exact[0] * (1.6, *factors)[int(np.argmin(means))], rtol=1e-5)
+
+
+def test_changes_by_chance_bring_single_pixels_nearer_whatever_the_threads() -> None:
+    views, exact = wall_views((60, 81))
+    pixels = np.stack(np.meshgrid(np.arange(12, 70, 4), np.arange(10, 50, 4)), -1).reshape(-1, 2).astype(np.int32)
+    results, before = [], torch.get_num_threads()
+    for n_threads in (1, 3):
+        torch.set_num_threads(n_threads)
+        state = Hypotheses.of(np.broadcast_to(1.03 * exact[0], (len(pixels), 3)).astype(np.float32))
+        for turn in range(4):
+            settings = StereoSettings(n_best=2, n_refinements=6)
+            stereo_search(views[0], pixels, state, state.planes[:, None], views[1:], settings, seed=turn)
+        results.append(state.planes)
+    torch.set_num_threads(before)
+    np.testing.assert_array_equal(*results)
+    rays = views[0].rays()[pixels[:, 1], pixels[:, 0]]
+    error = np.abs((rays * state.planes).sum(-1) / (rays @ exact[0]) - 1)
+    assert np.median(error) < 0.005 and np.median(state.costs) < 0.05
 
 
 def test_sources_chosen_before_are_kept_where_they_are_not_chosen_anew() -> None:

@@ -11,9 +11,9 @@ import pytest
 import setuptools
 import torch
 
-from recon.errors import UserError
 from recon.kernels import HashLayout, native, reference
 from recon.kernels.native import library, variant
+from recon.workspace.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 ALL = ["v2", "v3", "v4"]

@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from recon.bench.synthetic.renderer import render_color, render_depth
 from recon.geometry import Camera, invert_rigid, look_at
 from recon.geometry.pinhole import pixels_of, rays_of_pixels
 from recon.geometry.transforms import apply_rigid
 from recon.matching.patches import RADIUS, PatchPicture, cut_patches, find_patches
-from recon.synthetic.renderer import render_color, render_depth
 from tests.worlds import UP, textured_room
 
 CAMERA = Camera("PINHOLE", (120, 160), 130.0, 130.0, 80.0, 60.0)
@@ -27,8 +27,9 @@ def floor_patches(picture: PatchPicture):  # type: ignore[no-untyped-def]
     y, x = (a[margin:-margin:step, margin:-margin:step].ravel() for a in np.mgrid[:120, :160])
     keep = on_floor[y, x]
     x, y = x[keep], y[keep]
-    normals = np.broadcast_to(UP, (len(x), 3))
-    return cut_patches(picture, x, y, depth[y, x].astype(float), normals), positions[y, x]
+    pose = picture.world_from_camera
+    plane = pose[:3, :3].T @ UP / -(UP @ pose[:3, 3])  # z = 0 as q . X = 1 in the camera frame
+    return cut_patches(picture, np.stack([x, y], -1), np.broadcast_to(plane, (len(x), 3))), positions[y, x]
 
 
 def test_patches_lie_where_the_exact_world_has_them() -> None:

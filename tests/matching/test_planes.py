@@ -57,6 +57,12 @@ def test_a_ceiling_that_only_its_edges_show_is_offered() -> None:
     assert len(ceiling) == 1 and ceiling[0].offset == pytest.approx(-2.4, abs=0.03)
 
 
+@pytest.mark.parametrize("n", [0, 40])
+def test_too_little_matter_has_no_planes(n: int) -> None:
+    few = matter(np.random.default_rng(0), UP, 0.0, n)
+    assert find_planes(few, CAMERAS, typical_depth=3.0, seed=1) == []
+
+
 def test_the_frame_mends_the_normal_of_a_small_plane() -> None:
     rng = np.random.default_rng(2)
     turn = Rotation.from_euler("xyz", (8, -5, 30), degrees=True).as_matrix()

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from recon.bench.synthetic.renderer import render_color, render_depth
 from recon.geometry import View, look_at
 from recon.matching.confirm import Confirmed
 from recon.matching.pictures import Picture
 from recon.matching.sky import _is_open, find_sky
 from recon.matching.sky_evidence import directions
-from recon.synthetic.renderer import render_color, render_depth
 from tests.worlds import UP, room_camera, textured_room
 
 

@@ -9,13 +9,13 @@ import pytest
 import yaml
 
 from recon import kernels
+from recon.bench.synthetic.renderer import render_depth
 from recon.formats.matched_views import read_matched_views
 from recon.geometry import Kind, held_out
 from recon.matching import match_views, shelf
 from recon.matching.settings import MatchingSettings
-from recon.settings import read_settings
-from recon.synthetic.renderer import render_depth
 from recon.workspace import Workspace, read_metrics
+from recon.workspace.settings import read_settings
 from tests.worlds import room_reconstruction, textured_room
 
 pytestmark = pytest.mark.skipif(not kernels.is_there("native"), reason="matching needs the native kernels")
@@ -39,7 +39,7 @@ def test_depths_are_right_and_held_out_pictures_are_left_out(made) -> None:  # t
     workspace, reconstruction = made
     world = textured_room()
     names = [view.name for view in reconstruction.views]
-    matched = list(read_matched_views(workspace, names))
+    matched = list(read_matched_views(workspace, reconstruction.views))
     taught = [n for n, is_out in zip(names, held_out(reconstruction.views), strict=True) if not is_out]
     assert [view.name for view in matched] == taught
     errors, cosines = [], []

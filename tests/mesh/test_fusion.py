@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import trimesh
 
-from recon.errors import UserError
 from recon.geometry import Camera, Points, TriangleMesh, look_at
 from recon.mesh.agreement import keep_agreed
 from recon.mesh.baselines import fuse_plainly, poisson_of_points
@@ -14,6 +13,7 @@ from recon.mesh.cleaning import drop_contradicted, watertight_fraction
 from recon.mesh.depth_maps import at_jump, far_end, render_depth_maps
 from recon.mesh.fusion import choose_voxel_size, extract, fuse, surface_blocks
 from recon.mesh.viewpoints import Viewpoint
+from recon.workspace.errors import UserError
 
 CAMERA = Camera("PINHOLE", (120, 160), 95.0, 96.0, 80.5, 59.0)
 

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from recon.bench.synthetic.depth_sensor import sensed_depth
 from recon.formats.face_evidence import read_face_evidence
 from recon.geometry import Camera, Evidence, Kind, MatchedView, Points, Reconstruction, Tracks
 from recon.geometry.pinhole import rays_of_pixels
@@ -22,7 +23,6 @@ from recon.mesh.trusted_depths import trusted_depths
 from recon.mesh.viewpoints import small_pinhole, typical_distance
 from recon.pixels import SensorView, lines_of_sight, sensor_views
 from recon.render.views import RenderedView
-from recon.synthetic.depth_sensor import sensed_depth
 from recon.workspace import Workspace, read_metrics
 from tests.default_settings import default_settings
 

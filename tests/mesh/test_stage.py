@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import trimesh
 
-from recon.errors import UserError
 from recon.formats.face_evidence import read_face_evidence
 from recon.formats.meshes import read_npz, read_obj, read_ply
 from recon.geometry import Evidence
@@ -14,6 +13,7 @@ from recon.mesh import build_mesh
 from recon.mesh.settings import MeshSettings
 from recon.render.views import RenderedView
 from recon.workspace import Workspace, read_metrics
+from recon.workspace.errors import UserError
 from tests.default_settings import default_settings
 
 SMALL = {"fusion_views": 22, "fusion_max_side": 96, "voxel_size": 0.06, "max_faces": 1500, "texture_size": 256}

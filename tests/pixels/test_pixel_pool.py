@@ -10,12 +10,12 @@ import pytest
 import torch
 from scipy.stats import chi2
 
-from recon.errors import UserError
 from recon.formats.images import write_image
 from recon.geometry import Camera, View
 from recon.pixels import PixelPool, pixel_picks
 from recon.pixels.pixel_picks import spread
 from recon.pixels.pixel_pool import REUSE, Pixels
+from recon.workspace.errors import UserError
 
 SIZES_HW = [(40, 61), (33, 50), (52, 31), (40, 61)]
 SMALL_MB = 0.008  # about a tenth of the pixels with their positions

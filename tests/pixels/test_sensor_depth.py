@@ -9,13 +9,13 @@ import pytest
 
 from recon.capture import capture_frames
 from recon.capture.settings import CaptureSettings
-from recon.errors import UserError
 from recon.formats.images import write_image
 from recon.geometry import Camera, Reconstruction, Scale, Similarity, View, rigid
 from recon.pixels import LinesOfSight, Scene
 from recon.pixels.sensor_depth import LEAST_ERROR, MIN_POINTS, SensorFit, fit_sensor, scale_of_picture, sensor_views
 from recon.train.known_depth import sensor_lines
 from recon.workspace import Workspace, read_json
+from recon.workspace.errors import UserError
 from tests.default_settings import default_settings
 
 CAMERA = Camera("PINHOLE", (24, 40), 30.0, 30.0, 20.0, 12.0)

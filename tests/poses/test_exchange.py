@@ -8,12 +8,12 @@ import pycolmap
 import pytest
 import torch
 
-from recon.errors import UserError
 from recon.formats import cameras_json, colmap, csv_poses, transforms_json
 from recon.formats.cameras_json import read_reconstruction
 from recon.geometry import Camera, Points, Reconstruction
 from recon.poses.exchange import picture_folder, write_exchange
 from recon.workspace import Workspace
+from recon.workspace.errors import UserError
 from tests.formats.captures import FISHEYE, OPENCV, PINHOLE, assert_same_views, capture, picture
 from tests.poses.test_given import SETTINGS as GIVEN
 from tests.stages import import_dataset

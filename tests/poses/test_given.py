@@ -10,13 +10,13 @@ import pytest
 from PIL import Image
 from scipy.spatial.transform import Rotation
 
-from recon.errors import UserError
 from recon.formats import colmap, seven_scenes, transforms_json
 from recon.formats.cameras_json import read_reconstruction
 from recon.formats.images import read_image
 from recon.formats.video_writing import write_video
 from recon.geometry import Camera, Points, Reconstruction, Similarity, View, look_at
 from recon.workspace import Workspace, read_metrics
+from recon.workspace.errors import UserError
 from tests.poses.world_frame.scale_defaults import SCALE
 from tests.stages import import_dataset
 

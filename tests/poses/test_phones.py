@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from recon.console import take_warnings
 from recon.formats.cameras_json import read_reconstruction
 from recon.geometry import Camera, align_points
 from recon.workspace import Workspace
+from recon.workspace.console import take_warnings
 from tests.poses import room
 from tests.poses.test_sfm import SETTINGS
 from tests.stages import capture_frames, pose_frames

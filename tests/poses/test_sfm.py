@@ -9,11 +9,11 @@ import numpy as np
 import pycolmap
 import pytest
 
-from recon.errors import UserError
 from recon.formats import colmap, transforms_json
 from recon.formats.cameras_json import read_reconstruction
 from recon.geometry import align_points
 from recon.workspace import Workspace, read_metrics
+from recon.workspace.errors import UserError
 from tests.poses import room
 from tests.poses.world_frame.scale_defaults import SCALE
 from tests.stages import pose_frames

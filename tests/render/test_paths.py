@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recon.errors import UserError
 from recon.geometry import Camera, Points, Reconstruction, View, look_at, opengl_from_opencv
 from recon.render.path_file import read_path_file
 from recon.render.paths import interpolate, orbit, path_camera, spiral
+from recon.workspace.errors import UserError
 
 CAMERA = Camera("OPENCV", (48, 64), 60, 61, 32, 24, (0.1, 0.0, 0.0, 0.0))
 UP = np.array([0.0, 0, 1])
@@ -239,5 +239,5 @@ def test_bad_path_files_are_user_errors(tmp_path, value):
 
 
 def test_absent_path_file(tmp_path):
-    with pytest.raises(UserError, match="no such file"):
+    with pytest.raises(UserError, match="does not exist"):
         read_path_file(tmp_path / "none.json", max_size=300)

@@ -5,7 +5,6 @@ import json
 import numpy as np
 import pytest
 
-from recon.errors import UserError
 from recon.formats.images import read_image, write_image
 from recon.formats.photos import read_photo
 from recon.geometry import Camera, Reconstruction, View
@@ -13,6 +12,7 @@ from recon.render.views import RenderedView
 from recon.score.settings import EvaluateSettings
 from recon.score.stage import evaluate_field, photo_colors
 from recon.workspace import Workspace, read_metrics
+from recon.workspace.errors import UserError
 from tests.default_settings import default_settings
 
 CAMERA = Camera("PINHOLE", (34, 48), 50, 50, 24, 17)

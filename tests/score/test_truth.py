@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from recon.errors import UserError
+from recon.bench.synthetic.surfaces import box, rectangle
 from recon.formats import cameras_json
 from recon.formats.meshes import write_ply
 from recon.geometry import Camera, Reconstruction, Scale, Similarity, TriangleMesh, View, look_at
+from recon.geometry.surface import Surface, sample_surface
 from recon.score.comparison import compare_meshes, read_mesh, table
 from recon.score.seen_points import seen_points
 from recon.score.truth import align_cameras, rotation_angles_deg, score_against_truth
 from recon.score.truth_file import read_truth
 from recon.score.truth_surface import largest_wrong_patch, score_surface
-from recon.surface import Surface, sample_surface
-from recon.synthetic.surfaces import box, rectangle
 from recon.workspace import Workspace, read_metrics, write_json
+from recon.workspace.errors import UserError
 
 CAMERA = Camera("PINHOLE", (48, 64), 40.0, 40.0, 32.0, 24.0)
 UP = np.array([0.0, 0.0, 1.0])

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from recon import kernels
+from recon.bench.synthetic.renderer import render_depth
 from recon.field.field_file import load_trained_field
 from recon.field.settings import HashGridSettings
 from recon.formats import cameras_json
@@ -16,7 +17,6 @@ from recon.geometry import Kind, MatchedView, Reconstruction, Similarity, View
 from recon.geometry.transforms import Array
 from recon.kernels import native
 from recon.pixels import Scene
-from recon.synthetic.renderer import render_depth
 from recon.train import train_field
 from recon.train.known_depth import matched_lines
 from recon.train.settings import TrainSettings

@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from recon import kernels
-from recon.errors import UserError
 from recon.field.checkpoint import load_checkpoint, save_checkpoint
 from recon.field.field_file import load_trained_field
 from recon.field.settings import HashGridSettings
@@ -17,6 +16,7 @@ from recon.train.quality import LEAST, MOST, Forecast, budget_of, steps_of
 from recon.train.schedule import Budget, learning_rate
 from recon.train.settings import TrainSettings
 from recon.workspace import Workspace, read_metrics
+from recon.workspace.errors import UserError
 from tests.default_settings import default_settings
 from tests.worlds import room_reconstruction
 
@@ -166,7 +166,7 @@ def test_it_learns_the_room_and_its_depth(tmp_path: Path, room: Reconstruction) 
     """From fog to a recognisable room: training pictures, and depth of a training view against ray casting."""
     import numpy as np
 
-    from recon.synthetic.renderer import render
+    from recon.bench.synthetic.renderer import render
     from tests.worlds import textured_room
 
     workspace = train(tmp_path, room, max_steps=400, samples_per_step=16384, backend="auto")

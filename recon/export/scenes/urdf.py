@@ -61,6 +61,7 @@ def _stand(root: xml.Element, thing: Thing, friction: float) -> None:
 
 
 def _link(root: xml.Element, name: str, *, mass: float, centre: Array, inertia: Array, friction: float) -> xml.Element:
+    """A link under `root`: its name, mass in kg, centre of mass [3], inertia [3, 3] about it, and friction of its contacts."""
     link = xml.SubElement(root, "link", name=name)
     inertial = xml.SubElement(link, "inertial")
     xml.SubElement(inertial, "origin", xyz=numbers(centre), rpy="0 0 0")

@@ -21,6 +21,7 @@ def write_things(stage: Any, root: Any, place: Place, look: Any, contact: Any) -
 
 
 def _write(stage: Any, path: str, thing: Thing, look: Any, contact: Any, *, is_free: bool) -> None:
+    """Write a thing into the stage at this path, with the look and the contact material of the place; is_free: it may move."""
     from pxr import Gf, Kind, Usd, UsdGeom, UsdPhysics
 
     body = UsdGeom.Xform.Define(stage, path)

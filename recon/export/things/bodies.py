@@ -16,8 +16,8 @@ from recon.export.labels import FURNITURE_SIZE
 from recon.export.place import Part, Thing
 from recon.export.planes import Plane
 from recon.geometry.mesh import TriangleMesh, joined
+from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
-from recon.surface import Surface
 
 _MOST_PARTS = 500  # before those that others replace are dropped
 _BARE = 0.02  # of a thing's surface that may lie outside all of its parts by more than the tolerance, in small spots
@@ -42,6 +42,8 @@ def body_of(
     parts may stand before them by that. Its own level `tops` are boxes, as exact as the floor. Otherwise its parts keep out of
     free space as those of the building do. `density` is in kg per cubic metre, of which `length_scale` units make one. The
     body's frame stands in the middle of its foot with the world's axes.
+
+    thickness: how far a part may reach behind a surface.
     """
     low, high = piece.vertices.min(0), piece.vertices.max(0)
     origin = np.array([*(low + high)[:2] / 2, low[2]])

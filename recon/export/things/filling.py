@@ -15,7 +15,7 @@ from recon.export.things.clipping import chosen
 from recon.export.things.patches import Atlas, Patch, continued, packed, patch_over
 from recon.export.things.pieces import Apart
 from recon.geometry.mesh import TriangleMesh, joined, joined_alike
-from recon.surface import Surface
+from recon.geometry.surface import Surface
 
 _NEAR = 2.0  # tolerances before or behind a plane that close it
 _WIDER = 4.0  # tolerances beside a thing where its hole may reach

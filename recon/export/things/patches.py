@@ -8,8 +8,8 @@ import numpy as np
 from recon.export.plan_view import PlanView
 from recon.export.strips import strips
 from recon.geometry.mesh import TriangleMesh
+from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
-from recon.surface import Surface
 
 _TEXELS = 400  # most along a side of a hole
 _PER_CELL = 2

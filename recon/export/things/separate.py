@@ -11,8 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from recon.console import say, warn
-from recon.errors import UserError
 from recon.export.building import Slab, find_building
 from recon.export.collision_mesh import clean_mesh
 from recon.export.labels import building_of
@@ -25,7 +23,9 @@ from recon.export.things.filling import fill_holes
 from recon.export.things.pieces import Candidates, Piece, find_pieces, take_apart
 from recon.export.things.supports import level_tops, own_tops
 from recon.geometry.mesh import TriangleMesh
-from recon.surface import Surface
+from recon.geometry.surface import Surface
+from recon.workspace.console import say, warn
+from recon.workspace.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import numpy as np
 
 from recon.export.building import Slab
 from recon.geometry.mesh import TriangleMesh
-from recon.surface import Surface
+from recon.geometry.surface import Surface
 
 _LEVEL = 0.985  # cosine of 10 degrees: on steeper tops things slide
 _ABOVE_FLOOR = 4.0  # tolerances: less is a carpet

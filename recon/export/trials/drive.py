@@ -10,8 +10,8 @@ from scipy import ndimage
 from recon.export.ground import Ground, find_ground
 from recon.export.trials.engine_run import is_installed, run_program
 from recon.geometry.mesh import TriangleMesh
+from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
-from recon.surface import Surface
 
 _CELL = 0.05  # metres
 _BODY = 0.2  # metres from the robot's centre to its corners, with some air

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
-from recon.surface import Surface
 
 _DOWN = np.array([0.0, 0.0, -1.0])
 _FLUNG = 6.0  # radii above its start
@@ -51,6 +51,9 @@ def judge(
     """Judge tracks [time, n, 3] of sphere centres and their final `speeds` [n] (units per second).
 
     `may_bounce`: spheres that were shot at the surface may rise above their start.
+
+    surface: the visual mesh. radii: [n] of the spheres. slowest: units per second below which a sphere lies still. tolerance: that
+    collision geometry is allowed.
     """
     tracks = tracks.reshape(len(tracks), -1, 3)  # without spheres the engines' answer has lost an axis
     final = tracks[-1]

@@ -12,8 +12,8 @@ from recon.export.trials.engine_run import Trial, is_installed, run_program
 from recon.export.trials.places import Places, plan_places
 from recon.formats.mesh_obj import read_obj
 from recon.geometry.mesh import TriangleMesh
+from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
-from recon.surface import Surface
 
 _SMALL_M, _FAST_M_S = 0.02, 20.0
 _SLOWEST_M_S = 0.05  # a sphere that moves faster is not at rest
@@ -67,7 +67,11 @@ class TriedWorld:
 def plan_spheres(
     solid: TriangleMesh, surface: Surface, *, n: int, radius_m: float, scale: float, tolerance: float
 ) -> Spheres:
-    """`n` normal spheres, a quarter as many small and a quarter as many fast ones, each kind over held places of its own."""
+    """`n` normal spheres, a quarter as many small and a quarter as many fast ones, each kind over held places of its own.
+
+    solid: the mesh of what is seen and what is filled; surface: the same, to be asked. radius_m: of a normal sphere in metres, of
+    which `scale` units make one. tolerance: that collision geometry is allowed.
+    """
     extra = max(1, round(_EXTRA_SHARE * n))
     kinds = [(n, radius_m, 0.0), (extra, min(_SMALL_M, radius_m), 0.0), (extra, radius_m, _FAST_M_S)]
     places = [

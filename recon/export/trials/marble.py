@@ -6,8 +6,8 @@ sides and it never moves by more than half its radius at once, so it cannot pass
 
 import numpy as np
 
+from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
-from recon.surface import Surface
 
 _ROLLING = 5 / 7  # of the acceleration of a ball that slides: the rest turns it
 _LONGEST_STEP_S = 0.01
@@ -22,6 +22,8 @@ def roll(
 
     `gravity` is along -z, in units per second squared; `damping_s` is the time in which drag takes 63 % of a sideways speed.
     Marbles that lie still, or that have fallen below all of the mesh, are left where they are.
+
+    surface: the visual mesh. radius: of the marbles. seconds: simulated at most.
     """
     still = _REST_M_S * gravity / 9.81 * _RECORD_S * _REST_RECORDS  # lengths and gravity go together, as in the engines
     lowest = float(surface.mesh.vertices[:, 2].min()) - 2 * radius
@@ -44,7 +46,10 @@ def roll(
 def _go_on(
     surface: Surface, here: Array, velocity: Array, *, radius: float, gravity: float, damping_s: float
 ) -> tuple[Array, Array]:
-    """Positions and velocities [n, 3] after the time of a record, in as many steps as the fastest marble needs."""
+    """Positions and velocities [n, 3] after the time of a record, in as many steps as the fastest marble needs.
+
+    here, velocity: [n, 3] before; the other arguments as in `roll`: surface, radius, gravity, damping_s.
+    """
     left = _RECORD_S
     while left > 1e-9:
         fastest = float(np.linalg.norm(velocity, axis=1).max()) + gravity * _LONGEST_STEP_S
@@ -58,7 +63,10 @@ def _go_on(
 def _step(
     surface: Surface, here: Array, velocity: Array, radius: float, gain: float, timestep: float
 ) -> tuple[Array, Array]:
-    """Positions and velocities [n, 3] after a time step in which gravity gives `gain` of speed."""
+    """Positions and velocities [n, 3] after a time step in which gravity gives `gain` of speed.
+
+    surface: that is rolled on. here, velocity: [n, 3] before. radius: of the marbles. timestep: seconds.
+    """
     pull = np.array([0.0, 0.0, -gain])
     velocity = velocity + pull
     there = here + timestep * velocity

@@ -12,8 +12,8 @@ import numpy as np
 from recon.export.trials.drop_test import left_the_surface, went_through
 from recon.export.trials.marble import roll
 from recon.geometry.mesh import TriangleMesh
+from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
-from recon.surface import Surface
 
 _DOWN = np.array([0.0, 0.0, -1.0])
 _LEVEL = 0.5  # cosine: on steeper faces a sphere slides for metres and tells little
@@ -55,6 +55,9 @@ def plan_places(
     table as well as its top). Every height band gets its share. Room is the sphere's, and the `tolerance` that collision
     geometry is allowed. Fewer than asked, or none, only where the finest grid has no more held places: a scene without
     anything level to stand on. Spheres start downwards with `speed`. Lengths, also of `gravity`, are in the mesh's units.
+
+    mesh, surface: the visual mesh, and the same to be asked. radius: of the spheres. gravity: along -z. damping_s: the time
+    in which drag takes 63 % of a sideways speed. seed: of the choice among more places than are asked.
     """
     low, high = mesh.vertices.min(0), mesh.vertices.max(0)
     side = float(np.sqrt(max(np.prod((high - low)[:2]), radius**2) / n_spheres))
@@ -85,6 +88,11 @@ def plan_places(
 
 
 def _places(surface: Surface, low: Array, high: Array, side: float, radius: float, tolerance: float) -> Array:
+    """Sphere centres [n, 3] over every level place of a grid.
+
+    surface: that is stood on; low, high: corners [3] of its box. side: of the grid's cells. radius: of the sphere. tolerance: that
+    collision geometry is allowed.
+    """
     xs, ys = (np.arange(low[axis] + side / 2, high[axis], side) for axis in (0, 1))
     columns = np.stack(np.meshgrid(xs, ys, indexing="ij"), -1).reshape(-1, 2)
     above = np.concatenate([columns, np.full((len(columns), 1), high[2] + 4 * radius)], 1)

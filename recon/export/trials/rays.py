@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from recon.export.trials.engine_run import is_installed, run_program
+from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
-from recon.surface import Surface
 
 
 def compare_rays(
@@ -17,6 +17,9 @@ def compare_rays(
 
     Only rays that see the front of the visual mesh count. The difference is measured across the surface, as a tolerance
     is: along a grazing ray a millimetre of height is a metre of range.
+
+    world: the package's folder; surface: its visual mesh. per_origin: rays from each, over the whole sphere; seed: of their
+    directions. tolerance: how far off is still right.
     """
     if not is_installed("mujoco") or not len(origins):
         return {}

@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from recon.console import say, warn
-from recon.errors import UserError
 from recon.export.place import CONVEX, FILLED, VISUAL
 from recon.export.trials.checkers import ABSENT, PASS, UNUSABLE, check_files
 from recon.export.trials.drive import drive
@@ -17,8 +15,10 @@ from recon.export.trials.rays import compare_rays
 from recon.export.trials.rest import rest
 from recon.formats.mesh_obj import read_obj
 from recon.geometry.mesh import TriangleMesh, joined
-from recon.surface import Surface
+from recon.geometry.surface import Surface
 from recon.workspace import read_json
+from recon.workspace.console import say, warn
+from recon.workspace.errors import UserError
 
 _HOW = "python scripts/export.py"
 
@@ -37,6 +37,8 @@ def verify_world(
     In each engine `n_spheres` spheres fall for `seconds` of simulated time, with a quarter as many small and as many fast
     ones beside them. A robot drives lanes in MuJoCo and walks for `walk_steps` steps. Lengths are multiplied by the
     manifest's `length_scale` (1 unless the scale is unknown).
+
+    world: the package's folder. sphere_radius_m: of a normal sphere.
     """
     manifest = read_json(world / "manifest.json", made_by=_HOW)
     tried = _read(world, manifest, n_spheres=n_spheres, radius_m=sphere_radius_m)

@@ -31,6 +31,7 @@ constexpr float kMinCosine = 0.08f;
 constexpr float kSame = 1e-3f;  // relative change of inverse depth: the same plane, as far as the pictures can tell
 constexpr float kMaxJump = 0.1f;  // relative, between a pixel's depth and the one between it and its neighbours
 constexpr int kBand = 8;  // rows that a thread takes at a time
+constexpr int kPixels = 64;  // single ones, likewise
 
 struct Random {
   uint32_t state;
@@ -161,6 +162,22 @@ class Matcher {
         n_tried += n;
       });
     return n_tried;
+  }
+
+  // Of single pixels: entry i of the view's planes, costs and choices belongs to the i-th.
+  void search(int n_pixels, const int32_t* pixels, int n_candidates, const float* candidates) const {
+    if (sources_.empty()) return;
+    parallel((n_pixels + kPixels - 1) / kPixels, [&](int part, int) {
+      for (int i = part * kPixels; i < std::min((part + 1) * kPixels, n_pixels); ++i) {
+        const Patch patch = patch_at(pixels[2 * i], pixels[2 * i + 1]);
+        Best best = best_of(i);
+        best.cost = cost_of_all(patch, best.plane, &best.chosen);
+        for (const float* q = candidates + size_t{3} * n_candidates * i; q < candidates + size_t{3} * n_candidates * (i + 1); q += 3)
+          attempt(patch, {q[0], q[1], q[2]}, &best);
+        attempt_changes(patch, Random(args_.seed, static_cast<uint32_t>(i)), &best);
+        keep(best, i);
+      }
+    });
   }
 
  private:
@@ -320,27 +337,54 @@ class Matcher {
     return {n[0] * scale, n[1] * scale, n[2] * scale};
   }
 
+  struct Best {
+    Plane plane;
+    float cost;
+    uint16_t chosen;
+    int n_tried;  // hypotheses
+  };
+
+  // Takes the plane where it is cheaper; one that is the same, as far as the pictures can tell, is not tried.
+  void attempt(const Patch& patch, const Plane& q, Best* best) const {
+    const Plane& own = best->plane;
+    const float iz = own.inverse_depth(patch.u, patch.v);
+    const float change = std::fabs(q.inverse_depth(patch.u, patch.v) - iz) + 0.03f * (std::fabs(q.x - own.x) + std::fabs(q.y - own.y));
+    if (change < kSame * iz) return;
+    ++best->n_tried;
+    uint16_t chosen = best->chosen;
+    const float cost = args_.explore || !chosen ? cost_of_all(patch, q, &chosen) : cost_of_chosen(patch, q, chosen, best->cost);
+    if (cost < best->cost) best->cost = cost, best->plane = q, best->chosen = chosen;
+  }
+
+  void attempt_changes(const Patch& patch, Random random, Best* best) const {
+    for (int k = 0; k < args_.n_refinements; ++k) {
+      const float iz = best->plane.inverse_depth(patch.u, patch.v);
+      const float reach = std::exp2(-6.0f * random.unit());  // 1/64 to 1 of the spreads
+      const float depth = args_.depth_spread * reach * random.symmetric();
+      const int kind = k % 3;  // depth and normal, normal, depth
+      attempt(patch,
+              shaken(patch, best->plane, kind == 1 ? iz : iz * (1 + depth), kind == 2 ? 0 : args_.normal_spread * reach, random),
+              best);
+    }
+  }
+
+  Best best_of(int i) const { return {plane(i), view_.costs[i], view_.chosen[i], 0}; }
+
+  void keep(const Best& best, int i) const {
+    view_.costs[i] = best.cost;
+    view_.chosen[i] = best.chosen;
+    view_.planes[3 * i] = best.plane.x, view_.planes[3 * i + 1] = best.plane.y, view_.planes[3 * i + 2] = best.plane.z;
+  }
+
   // Returns the number of hypotheses tried.
   int visit(int x, int y) const {
     const int w = view_.w, h = view_.h, i = y * w + x;
     const Patch patch = patch_at(x, y);
-    Plane best = plane(i);
-    float least = view_.costs[i];
-    uint16_t chosen = view_.chosen[i];
-    int n_tried = 0;
-    auto attempt = [&](const Plane& q) {
-      const float iz = best.inverse_depth(patch.u, patch.v);
-      const float change = std::fabs(q.inverse_depth(patch.u, patch.v) - iz) + 0.03f * (std::fabs(q.x - best.x) + std::fabs(q.y - best.y));
-      if (change < kSame * iz) return;
-      ++n_tried;
-      uint16_t theirs = chosen;
-      const float cost = args_.explore || !chosen ? cost_of_all(patch, q, &theirs) : cost_of_chosen(patch, q, chosen, least);
-      if (cost < least) least = cost, best = q, chosen = theirs;
-    };
+    Best best = best_of(i);
     const int steps[4][2] = {{1, 0}, {-1, 0}, {0, 1}, {0, -1}};
     auto inside = [&](int xx, int yy) { return xx >= 0 && yy >= 0 && xx < w && yy < h; };
     for (const auto& step : steps)
-      if (inside(x + step[0], y + step[1])) attempt(plane(i + step[1] * w + step[0]));
+      if (inside(x + step[0], y + step[1])) attempt(patch, plane(i + step[1] * w + step[0]), &best);
     for (int k = 0; k < args_.n_far; ++k) {  // the best of a strip; odd distances are of the other colour
       int found = -1;
       float lowest = kImpossible;
@@ -349,20 +393,11 @@ class Matcher {
         if (!inside(xx, yy)) break;
         if (view_.costs[yy * w + xx] < lowest) lowest = view_.costs[yy * w + xx], found = yy * w + xx;
       }
-      if (found >= 0) attempt(plane(found));
+      if (found >= 0) attempt(patch, plane(found), &best);
     }
-    Random random(args_.seed, static_cast<uint32_t>(i));
-    for (int k = 0; k < args_.n_refinements; ++k) {
-      const float iz = best.inverse_depth(patch.u, patch.v);
-      const float reach = std::exp2(-6.0f * random.unit());  // 1/64 to 1 of the spreads
-      const float depth = args_.depth_spread * reach * random.symmetric();
-      const int kind = k % 3;  // depth and normal, normal, depth
-      attempt(shaken(patch, best, kind == 1 ? iz : iz * (1 + depth), kind == 2 ? 0 : args_.normal_spread * reach, random));
-    }
-    view_.costs[i] = least;
-    view_.chosen[i] = chosen;
-    view_.planes[3 * i] = best.x, view_.planes[3 * i + 1] = best.y, view_.planes[3 * i + 2] = best.z;
-    return n_tried;
+    attempt_changes(patch, Random(args_.seed, static_cast<uint32_t>(i)), &best);
+    keep(best, i);
+    return best.n_tried;
   }
 
   const recon_stereo_args& args_;
@@ -424,6 +459,11 @@ using namespace recon;
 void recon_stereo_costs(const recon_stereo_args* args) { Matcher(*args).all_costs(); }
 
 int64_t recon_stereo_sweep(const recon_stereo_args* args) { return Matcher(*args).sweep(); }
+
+void recon_stereo_search(const recon_stereo_args* args, int32_t n_pixels, const int32_t* pixels, int32_t n_candidates,
+                         const float* candidates) {
+  Matcher(*args).search(n_pixels, pixels, n_candidates, candidates);
+}
 
 void recon_stereo_agreement(const recon_stereo_args* args, float pixels, float relative_error, uint8_t* agreeing, uint8_t* through,
                             float* mean_depth) {

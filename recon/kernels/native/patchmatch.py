@@ -41,6 +41,8 @@ def _library() -> ctypes.CDLL:
     library = lib.compiled()
     library.recon_stereo_costs.restype, library.recon_stereo_costs.argtypes = None, [POINTER(_Arguments)]
     library.recon_stereo_sweep.restype, library.recon_stereo_sweep.argtypes = c_int64, [POINTER(_Arguments)]
+    library.recon_stereo_search.restype = None
+    library.recon_stereo_search.argtypes = [POINTER(_Arguments), c_int32, c_void_p, c_int32, c_void_p]
     library.recon_stereo_agreement.restype = None
     library.recon_stereo_agreement.argtypes = [POINTER(_Arguments), c_float, c_float, *[c_void_p] * 3]
     return library
@@ -53,6 +55,7 @@ def costs(
     settings: StereoSettings,
     depths: Sequence[Floats] | None,
 ) -> None:
+    assert state.costs.shape == view.grey.shape
     arguments, _keep = _arguments(view, state, None, sources, settings, depths)
     _library().recon_stereo_costs(ctypes.byref(arguments))
 
@@ -65,8 +68,27 @@ def sweep(
     depths: Sequence[Floats] | None,
     seed: int,
 ) -> int:
+    """As `stereo_sweep` of recon.kernels.stereo."""
+    assert state.costs.shape == view.grey.shape
     arguments, _keep = _arguments(view, state, None, sources, settings, depths, seed=seed)
     return int(_library().recon_stereo_sweep(ctypes.byref(arguments)))
+
+
+def search(
+    view: StereoView,
+    pixels: NDArray[np.int32],
+    state: Hypotheses,
+    candidates: Floats,
+    sources: Sequence[StereoView],
+    settings: StereoSettings,
+    seed: int,
+) -> None:
+    """As `stereo_search` of recon.kernels.stereo."""
+    n, n_candidates = candidates.shape[:2]
+    assert pixels.shape == (n, 2) and state.planes.shape == (n, 3) and candidates.shape == (n, n_candidates, 3)
+    arguments, _keep = _arguments(view, state, None, sources, settings, None, seed=seed)
+    pixels, candidates = np.ascontiguousarray(pixels, np.int32), np.ascontiguousarray(candidates, np.float32)
+    _library().recon_stereo_search(ctypes.byref(arguments), n, pixels.ctypes.data, n_candidates, candidates.ctypes.data)
 
 
 def agreement(
@@ -77,6 +99,7 @@ def agreement(
     pixels: float,
     relative: float,
 ) -> Agreement:
+    """As `stereo_agreement` of recon.kernels.stereo."""
     arguments, _keep = _arguments(view, None, depth, sources, StereoSettings(), depths)
     shape = view.grey.shape
     counts = (np.empty(shape, np.uint8), np.empty(shape, np.uint8), np.empty(shape, np.float32))
@@ -94,7 +117,11 @@ def _arguments(
     *,
     seed: int = 0,
 ) -> tuple[_Arguments, object]:
-    """The struct, and what it points into (keep it until the call returns)."""
+    """The struct, and what it points into (keep it until the call returns).
+
+    view: the picture; state: its hypotheses, or depth: its depths, where there are any. sources, depths: the pictures it is
+    compared with, and theirs. settings, seed: of a sweep.
+    """
     assert len(sources) <= MAX_SOURCES and (depths is None or len(depths) == len(sources))
     maps = [depth, *([None] * len(sources) if depths is None else depths)]
     maps = [None if a is None else np.ascontiguousarray(a, np.float32) for a in maps]
@@ -125,7 +152,7 @@ def _view(view: StereoView, state: Hypotheses | None, depth: Floats | None) -> _
     pose = view.camera_from_world.astype(np.float32)
     arrays: list[int | None] = [None, None, None]
     if state is not None:
-        assert state.planes.shape == (*shape, 3) and state.costs.shape == state.chosen.shape == shape
+        assert state.planes.shape == (*state.costs.shape, 3) and state.costs.shape == state.chosen.shape
         assert state.planes.dtype == state.costs.dtype == np.float32 and state.planes.flags.c_contiguous
         arrays = [state.planes.ctypes.data, state.costs.ctypes.data, state.chosen.ctypes.data]
     assert depth is None or depth.shape == shape

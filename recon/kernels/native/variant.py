@@ -10,7 +10,7 @@ import os
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
-from recon.errors import UserError
+from recon.workspace.errors import UserError
 
 REQUEST = "RECON_NATIVE_VARIANT"
 HOST = "host"

@@ -6,6 +6,15 @@ Importing this needs the package triton; `why_missing` says whether its kernels 
 
 Kernels: hash_grid, networks, walk and march (rays through the cascades), compositing, training (one step), rendering, optimizer.
 Launches: points, rays, step. arguments: what kernels take; launch: how much work one program takes.
+
+What parameters of kernels mean throughout:
+
+    rays, sampling, field, grid, samples, met    Rays, Sampling, Field, HashGrid, Packed, Met of `arguments`
+    table                                        rows of the hash grid [n_rows, n_features]
+    positions                                    [n, 3]
+    n                                            how many of the things that the kernel's name is about
+    live                                         [BLOCK] which lanes have something to do
+    BLOCK                                        lanes of one program
 """
 
 import functools

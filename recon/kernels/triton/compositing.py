@@ -40,6 +40,9 @@ def composite_kernel(
     """Into `found`: colours, opacities and losses of rays, whose sum is the loss, and the gradients of backgrounds and samples.
 
     Rays whose samples end beyond `capacity` have none written and do not take part. `transmittances` [n_samples]: scratch.
+
+    outputs: [n_samples, 4] of the field; intervals: of the samples, ray by ray, of n_rays. wanted, loss: `RayTargets`,
+    `LossSettings`.
     """
     row = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     is_ray = row < n_rays
@@ -84,6 +87,8 @@ def look_along(outputs, intervals, begin, count, min_transmittance, transmittanc
     sums of weights and of weights times places; then where half of the light is left, the sample there (-1: none) and its density.
 
     `transmittances` [n_samples] are those before each sample.
+
+    outputs, intervals: as in `composite_kernel`. min_transmittance: below it a ray has ended.
     """
     red = tl.zeros(begin.shape, tl.float32)
     green = tl.zeros(begin.shape, tl.float32)
@@ -129,6 +134,8 @@ def look_back(outputs, intervals, begin, count, light, slopes, loss, transmittan
     light: what `look_along` found of the rays: transmittance behind them, gradient of what lies there, running sums, and of the
     half of the light: where, which sample, gradient over density. slopes: gradients of red, green, blue, of the opacity and of
     the distortion.
+
+    outputs, intervals, begin, count, transmittances: as in `look_along`; loss: as in `composite_kernel`.
     """
     last, behind, sums, half = light
     slope_r, slope_g, slope_b, d_opacity, d_distortion = slopes
@@ -206,7 +213,10 @@ def load_rgb(outputs, row, live):
 
 @triton.jit
 def store_rgb(array, row, r, g, b, live):
-    """Three vectors as rows [n] of an array [.., 3]."""
+    """Three vectors as rows [n] of an array [.., 3].
+
+    array, row: where to; r, g, b: the vectors [n]; live: which of them.
+    """
     tl.store(array + 3 * row, r, mask=live)
     tl.store(array + 3 * row + 1, g, mask=live)
     tl.store(array + 3 * row + 2, b, mask=live)

@@ -85,7 +85,10 @@ def entries(grid, live):
 
 @triton.jit
 def encode(grid, table, x, y, z, live):
-    """Features [n, LEVELS, FEATURES] at positions [n] in the unit cube; zero where not live."""
+    """Features [n, LEVELS, FEATURES] at positions [n] in the unit cube; zero where not live.
+
+    x, y, z: of the positions.
+    """
     tables = level_tables(grid)
     low, fraction = cells_at(tables, x, y, z)
     mask = entries(grid, live)
@@ -100,7 +103,10 @@ def encode(grid, table, x, y, z, live):
 
 @triton.jit
 def scatter(grid, gradient_table, x, y, z, gradient, live):
-    """Adds weight * gradient [n, LEVELS, FEATURES] to the rows of every corner, atomically."""
+    """Adds weight * gradient [n, LEVELS, FEATURES] to the rows of every corner, atomically.
+
+    gradient_table: of the shape of the table. x, y, z: of the positions; live: which of them count.
+    """
     tables = level_tables(grid)
     low, fraction = cells_at(tables, x, y, z)
     mask = entries(grid, live)

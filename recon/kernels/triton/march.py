@@ -15,7 +15,10 @@ from recon.kernels.triton.walk import TO_THE_END, first_in_line, interval, load_
 
 @triton.jit
 def density_at(field, grid, layers, sampling, ray, index, live):
-    """Of step `index` [n] of each ray: t_start, t_end, optical depth (zero where not live) and geometry [n, 16]."""
+    """Of step `index` [n] of each ray: t_start, t_end, optical depth (zero where not live) and geometry [n, 16].
+
+    layers: of the density network.
+    """
     start, end = interval(sampling, ray, index)
     t = 0.5 * (start + end)
     x, y, z = unit_position(ray[0] + t * ray[3], ray[1] + t * ray[4], ray[2] + t * ray[5], field.is_contracted)
@@ -63,7 +66,10 @@ def count_occupied_kernel(rays, sampling, met, counts, BLOCK: tl.constexpr):
 def count_visible_kernel(
     rays, sampling, met, field, grid, opaque, counts, BLOCK: tl.constexpr, LOOKS: tl.constexpr
 ):  # fmt: skip
-    """counts [n], zero before: samples of each ray in occupied cells, up to an optical depth of `opaque` of the field itself."""
+    """counts [n], zero before: samples of each ray in occupied cells, up to an optical depth of `opaque` of the field itself.
+
+    LOOKS: cells that a lane looks at before the others go on.
+    """
     layers = density_weights(field, grid)
     place, waiting, last = first_in_line(tl.load(met.n_meeting), BLOCK)
     active = place < last
@@ -91,7 +97,10 @@ def count_visible_kernel(
 
 @triton.jit(do_not_specialize=["capacity"])
 def write_kernel(rays, sampling, met, first, ray_indices, t_starts, t_ends, capacity, BLOCK: tl.constexpr):
-    """The samples [first[r], first[r + 1]) of each ray r; none of a ray whose samples end beyond `capacity`."""
+    """The samples [first[r], first[r + 1]) of each ray r; none of a ray whose samples end beyond `capacity`.
+
+    ray_indices, t_starts, t_ends: take the samples.
+    """
     place = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     found = place < tl.load(met.n_meeting)
     row, index = load_meeting(met, place, found)

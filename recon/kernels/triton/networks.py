@@ -15,7 +15,10 @@ MAX_LOG_DENSITY = tl.constexpr(15.0)
 
 @triton.jit
 def weights(layer, n_out, n_in, first, stride, OUT: tl.constexpr, IN: tl.constexpr, dtype: tl.constexpr):
-    """Columns [first, first + n_in) of a layer with rows `stride` apart, as a tile [IN, OUT]."""
+    """Columns [first, first + n_in) of a layer with rows `stride` apart, as a tile [IN, OUT].
+
+    n_out, n_in: true sizes, OUT, IN: padded. dtype: of the tile.
+    """
     out = tl.arange(0, OUT)[None, :]
     into = tl.arange(0, IN)[:, None]
     mask = (out < n_out) & (into < n_in)

@@ -9,7 +9,11 @@ def adam_kernel(
     parameters, gradients, means, squares, n_rows, numbers, columns: tl.constexpr, BLOCK: tl.constexpr,
     COLUMNS: tl.constexpr,
 ):  # fmt: skip
-    """One step for [n_rows, columns] in place."""
+    """One step for [n_rows, columns] in place.
+
+    parameters, gradients, means, squares: [n_rows, columns]; gradients are zero behind it. numbers: arguments.Adam. COLUMNS:
+    padded.
+    """
     row = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)[:, None]
     column = tl.arange(0, COLUMNS)[None, :]
     mask = (row < n_rows) & (column < columns)
@@ -30,7 +34,11 @@ def adam_kernel(
 
 @triton.jit(do_not_specialize=["n_cells"])
 def thickness_kernel(densities, possible, sums, counts, n_cells, side, BLOCK: tl.constexpr):
-    """This program's sum of density times side over the visited possible cells of one cascade, and their number."""
+    """This program's sum of density times side over the visited possible cells of one cascade, and their number.
+
+    densities, possible: [n_cascades, n_cells], density -1 where not visited. sums, counts: one entry a program. side: of a
+    cell of the finest cascade.
+    """
     cascade = tl.program_id(1)
     cell = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     at = cascade * n_cells + cell
@@ -44,7 +52,11 @@ def thickness_kernel(densities, possible, sums, counts, n_cells, side, BLOCK: tl
 
 @triton.jit(do_not_specialize=["n_cells"])
 def occupied_kernel(densities, possible, occupied, limit, n_cells, side, BLOCK: tl.constexpr):
-    """The cells of kernels.occupied_cells, for a limit [1] of density times side."""
+    """The cells of kernels.occupied_cells, for a limit [1] of density times side.
+
+    densities, possible: [n_cascades, n_cells], density -1 where not visited. occupied: takes the answer. side: as in
+    `thickness_kernel`.
+    """
     cascade = tl.program_id(1)
     cell = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     at = cascade * n_cells + cell

@@ -40,6 +40,8 @@ def color_kernel(rays, sampling, met, field, grid, looked, BLOCK: tl.constexpr, 
     half of their light is left, 0 where more gets through. All are zero before: rays that meet nothing keep that.
 
     Samples that weigh less than looked.min_weight have no colour of their own: they take that of the others.
+
+    LOOKS: cells that a lane looks at before the others go on.
     """
     density_layers = density_weights(field, grid)
     color_layers = color_weights(field)

@@ -47,7 +47,10 @@ def features_tile(grid, features, sample, live):
 
 @triton.jit
 def forward_kernel(samples, field, grid, harmonics, features, outputs, BLOCK: tl.constexpr):
-    """features [n, ENCODED] and outputs [n, 4] of the n_samples [1] samples."""
+    """features [n, ENCODED] and outputs [n, 4] of the n_samples [1] samples.
+
+    harmonics: [n_rays, 16] of the rays' directions.
+    """
     n = tl.load(samples.n_samples).to(tl.int32)
     density_layers = density_weights(field, grid)
     color_layers = color_weights(field)
@@ -70,7 +73,10 @@ def forward_kernel(samples, field, grid, harmonics, features, outputs, BLOCK: tl
 
 @triton.jit
 def backward_kernel(samples, field, grid, harmonics, features, back, BLOCK: tl.constexpr):
-    """Gradients of features from those of outputs, and this program's share of the layers': one row of back.weights."""
+    """Gradients of features from those of outputs, and this program's share of the layers': one row of back.weights.
+
+    harmonics: [n_rays, 16] of the rays' directions.
+    """
     n = tl.load(samples.n_samples).to(tl.int32)
     density_layers = density_weights(field, grid)
     color_layers = color_weights(field)
@@ -126,7 +132,10 @@ def backward_kernel(samples, field, grid, harmonics, features, back, BLOCK: tl.c
 
 @triton.jit
 def store_weights(layer, tile, n_out, n_in, first, stride):
-    """A tile [OUT, IN] into columns [first, first + n_in) of a layer with rows `stride` apart."""
+    """A tile [OUT, IN] into columns [first, first + n_in) of a layer with rows `stride` apart.
+
+    n_out, n_in: true sizes; the tile is padded.
+    """
     out = tl.arange(0, tile.shape[0])[:, None]
     into = tl.arange(0, tile.shape[1])[None, :]
     tl.store(layer + out * stride + first + into, tile, mask=(out < n_out) & (into < n_in))
@@ -145,7 +154,10 @@ def store_encoding_weights(layer, tile, field, grid):
 
 @triton.jit
 def scatter_features_kernel(samples, field, grid, grad_features, grad_table, scale, BLOCK: tl.constexpr):
-    """Adds the gradients of the samples' encodings, divided by `scale`, to the rows of the table."""
+    """Adds the gradients of the samples' encodings, divided by `scale`, to the rows of the table.
+
+    grad_features: [n_samples, ENCODED]; grad_table: takes the sums.
+    """
     n = tl.load(samples.n_samples).to(tl.int32)
     sample = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     live = sample < n

@@ -54,7 +54,10 @@ def interval(sampling, ray, index):
 
 @triton.jit
 def exit_axis(cell, size, origin, direction, side, resolution):
-    """Distance at which a ray leaves, along one axis, the box of `size` cells per axis that `cell` lies in."""
+    """Distance at which a ray leaves, along one axis, the box of `size` cells per axis that `cell` lies in.
+
+    origin, direction: of the ray along this axis. side: of a cell. resolution: cells along the axis.
+    """
     wall = (cell // size * size).to(tl.float32) + tl.where(direction > 0, size, 0).to(tl.float32)
     t = ((wall - 0.5 * resolution) * side - origin) / tl.where(direction == 0, 1.0, direction)
     return tl.where(direction == 0, float("inf"), t)

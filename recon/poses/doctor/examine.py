@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from recon.errors import UserError
 from recon.formats.frame_set import FrameImage, FrameSet
 from recon.formats.frames_json import read_capture
 from recon.geometry import Reconstruction
@@ -27,6 +26,7 @@ from recon.poses.doctor.stretches import effects_of_frames, find_stretches
 from recon.poses.sfm.colmap_model import largest_model
 from recon.poses.sfm.structure import ATTEMPTS, DATABASE
 from recon.workspace import Workspace, read_json, write_json
+from recon.workspace.errors import UserError
 
 FORMAT, VERSION = "recon-doctor", 1
 _RETURNS_KEPT = 60  # pairs that close loops: a few show where, a walk round a table has thousands
@@ -74,6 +74,8 @@ def diagnose(
 
     `database` has the matches that `model` is made of. `model` is in the world frame unless the stage failed, when it is the
     largest there was; `unit` is what its lengths are called. `problems`: why the model may be wrong.
+
+    workspace, frames: the run folder and its frames. failure: why the stage failed, None where it did not.
     """
     findings = _findings(workspace, frames, database, model)
     coverage = measure_coverage(findings.model) if failure is None else None
@@ -110,6 +112,7 @@ def _findings(
         model=model,
         links=links_of(model, matching),
         turns_deg=turns_deg(model.world_from_camera),
+        takes=np.array([frame.take for frame in frames.frames], np.int64),
     )
 
 

@@ -11,6 +11,7 @@ from recon.formats.frame_set import FrameSet
 from recon.geometry import Reconstruction, View, invert_rigid
 from recon.geometry.transforms import apply_rigid
 from recon.poses.doctor.matching import Floats, Ints
+from recon.poses.doctor.own_focal import own_focal_change
 
 GRID = 8  # the picture is cut into GRID x GRID cells; the share of cells with a point is the picture covered
 
@@ -23,6 +24,7 @@ class Model:
     world_from_camera: Floats  # [n, 4, 4] OpenCV axes
     error_px: Floats  # [n] median reprojection error of the points it sees
     occupancy: Floats  # [n] share of the picture that has points
+    focal_change: Floats  # [n] logarithm of the focal length its own points ask for, over its camera's
     positions: Floats  # [p, 3] world
     sees: scipy.sparse.csr_matrix  # [n, p] whether a frame sees a point: 0 or 1
     angles_deg: Floats  # [p] widest angle between two rays to the point
@@ -36,6 +38,13 @@ class Model:
     def n_views(self) -> Ints:
         """Frames that see each point [p]."""
         return np.asarray(self.sees.sum(0)).ravel().astype(np.int64)
+
+    @property
+    def focal_spread(self) -> float:
+        """How far frames' own focal lengths are from the one they share, as a fraction: the mean, without the farthest tenth."""
+        known = np.sort(np.abs(self.focal_change[np.isfinite(self.focal_change)]))
+        kept = known[: len(known) - len(known) // 10]
+        return float(kept.mean()) if len(kept) else 0.0
 
     @property
     def centers(self) -> Floats:
@@ -52,10 +61,11 @@ class Model:
 def read_model(reconstruction: Reconstruction | None, frames: FrameSet) -> Model:
     """What a reconstruction of the frames says, as arrays; None (nothing was mapped) is a model of no frame."""
     n = len(frames.frames)
-    poses, error, occupancy = np.full((n, 4, 4), np.nan), np.full(n, np.nan), np.zeros(n)
+    poses, occupancy = np.full((n, 4, 4), np.nan), np.zeros(n)
+    error, focal_change = np.full(n, np.nan), np.full(n, np.nan)
     if reconstruction is None or not len(reconstruction.tracks.points):
         none = scipy.sparse.csr_matrix((n, 0), dtype=np.int32)
-        return Model(np.zeros(n, bool), poses, error, occupancy, np.zeros((0, 3)), none, np.zeros(0))
+        return Model(np.zeros(n, bool), poses, error, occupancy, focal_change, np.zeros((0, 3)), none, np.zeros(0))
     place = {frame.name: i for i, frame in enumerate(frames.frames)}
     tracks, positions = reconstruction.tracks, reconstruction.tracks.points.positions
     rows, columns = [], []
@@ -66,15 +76,15 @@ def read_model(reconstruction: Reconstruction | None, frames: FrameSet) -> Model
             off = _projected(view, positions[tracks.indices[mine]]) - tracks.pixels[mine]
             error[i] = np.nanmedian(np.linalg.norm(off, axis=1))
             occupancy[i] = _occupancy(tracks.pixels[mine], frames.frames[i].size_hw)
+            focal_change[i] = own_focal_change(view, positions[tracks.indices[mine]], tracks.pixels[mine])
         seen = tracks.seen_by(k)
         rows.append(np.full(len(seen), i))
         columns.append(seen)
     row, column = np.concatenate(rows), np.concatenate(columns)
     sees = scipy.sparse.csr_matrix((np.ones(len(row), np.int32), (row, column)), shape=(n, len(positions)))
     centers = poses[:, :3, 3]
-    return Model(
-        np.isfinite(centers).all(1), poses, error, occupancy, positions, sees, _widest(sees, positions, centers)
-    )
+    is_posed, angles = np.isfinite(centers).all(1), _widest(sees, positions, centers)
+    return Model(is_posed, poses, error, occupancy, focal_change, positions, sees, angles)
 
 
 def _projected(view: View, positions: Floats) -> Floats:

@@ -28,7 +28,6 @@ _MIN_PAIRS_SHARE = 0.1
 class Agreement:
     """How verified matches lie under the poses."""
 
-    n_matches: int  # looked at
     verified_pairs: int
     tried_pairs: int
     median_px: float | None  # distance to the epipolar line; None without matches
@@ -88,7 +87,7 @@ def check(matches: GivenMatches, poses: Array, places: Array, *, seed: int) -> A
     verified = matches.verified()
     tried, found = len(matches.pairs), len(verified)
     if found == 0:
-        return Agreement(0, 0, tried, None, False, 0.0, None)
+        return Agreement(0, tried, None, False, 0.0, None)
     pairs = draw_rays(matches, verified, np.random.default_rng(seed))
     errors, in_front = errors_px(pairs, poses[places], 1.0)
     is_exact = bool(np.median(errors / pairs.diagonal_px) < _EXACT)
@@ -96,7 +95,7 @@ def check(matches: GivenMatches, poses: Array, places: Array, *, seed: int) -> A
     mistake = None
     if fitting < _MIN_FITTING or not is_exact:
         mistake = _likely_mistake(pairs, poses, places, at_least=1.5 * _share(pairs, errors, in_front, _FITS_WELL))
-    return Agreement(len(pairs.first), found, tried, float(np.median(errors)), is_exact, fitting, mistake)
+    return Agreement(found, tried, float(np.median(errors)), is_exact, fitting, mistake)
 
 
 def _likely_mistake(pairs: MatchedRays, poses: Array, places: Array, *, at_least: float) -> Mistake | None:

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from recon.errors import UserError
 from recon.formats import blender, colmap, csv_poses, kitti, llff, polycam, record3d, seven_scenes, transforms_json, tum
 from recon.formats.intrinsics import Intrinsics
 from recon.geometry.reconstruction import Reconstruction
 from recon.poses.given.video_frames import extract_frames
 from recon.workspace import Workspace
+from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file, is_folder
 
 

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pycolmap
 
-from recon.console import say, warn
 from recon.geometry import Points, Reconstruction
 from recon.poses.given.agreement import Agreement, check
 from recon.poses.given.frusta import pairs_by_frusta
@@ -22,6 +21,7 @@ from recon.poses.given.triangulate import MAX_ERROR_PX, triangulate, write_given
 from recon.poses.given.turned import find_turned, may_be_turned, read_turned
 from recon.poses.sfm.colmap_model import tracks_of
 from recon.poses.sfm.settings import MatchSettings
+from recon.workspace.console import say, warn
 
 NEIGHBOURS = 12  # views that each is matched with; more adds little but time
 _TO_TELL_TURNS = 4  # likewise, only to tell whether a picture stands on its head
@@ -163,7 +163,11 @@ def _adopt(
     *,
     seed: int,
 ) -> tuple[Reconstruction, Change]:
-    """The data set with its refined views; held-out ones are found against the points, or keep their poses."""
+    """The data set with its refined views; held-out ones are found against the points, or keep their poses.
+
+    given: the data set. refined: matches and refined poses; used, taught: places among the views of those that were refined and of
+    those that are for training. model: with the points. seed: of random numbers.
+    """
     apart = sorted(set(range(len(used))) - set(taught))
     located = locate(refined, model, apart, seed=seed)
     views = list(given.views)

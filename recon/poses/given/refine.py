@@ -13,12 +13,12 @@ import numpy as np
 import pycolmap
 from numpy.typing import NDArray
 
-from recon.console import warn
 from recon.geometry import Camera, Similarity, View, align_points, invert_rigid
 from recon.geometry.transforms import Array
 from recon.poses.given.matches import GivenMatches
 from recon.poses.given.triangulate import MAX_ERROR_PX, triangulate
 from recon.poses.sfm.colmap_model import colmap_camera
+from recon.workspace.console import warn
 
 _ROUNDS = 2
 _LOOSE = 3.0  # first round: points may be off by this many times the median distance to the epipolar line

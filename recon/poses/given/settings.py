@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from recon.errors import UserError
 from recon.formats.intrinsics import check_intrinsics
 from recon.poses.given.formats import FORMATS, Options
-from recon.settings import above, between
 from recon.workspace import Workspace
+from recon.workspace.errors import UserError
+from recon.workspace.settings import above, between
 
 
 @dataclass(frozen=True)

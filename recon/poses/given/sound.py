@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from recon.console import say, warn
-from recon.errors import UserError
 from recon.formats.deep_pixels import common_levels
 from recon.formats.masks import tell_share
 from recon.formats.photos import read_pixels, read_view_mask
 from recon.geometry import Reconstruction, Similarity, View
+from recon.workspace.console import say, warn
+from recon.workspace.errors import UserError
 
 _FAR = 100.0  # times the reach of the cameras: beyond, the world gets an origin of its own
 _LOCAL_UP_TO = 1e4  # units: below, single precision keeps a thousandth

@@ -11,12 +11,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.console import warn
 from recon.formats.image_files import read_header
 from recon.geometry import Reconstruction, View
 from recon.geometry.transforms import Array
 from recon.poses.given.agreement import FITS, MatchedRays, draw_rays, errors_px
 from recon.poses.given.matches import GivenMatches
+from recon.workspace.console import warn
 
 _LEAST = 20  # matches of a picture, below which nothing is said of it
 _WRONG, _RIGHT = 0.35, 0.6  # shares of them that fit as it is read, and turned
@@ -127,7 +127,10 @@ def _fitting_with(
     place: int,
     step: int,
 ) -> int:
-    """How many of the matches `own` of the picture at `place` fit when it is turned by `step`."""
+    """How many of the matches `own` of the picture at `place` fit when it is turned by `step`.
+
+    pairs: rays of all matches. fits: by turns of the first and the second picture, which matches fit. turns: of every picture now.
+    """
     first, second = turns[pairs.first[own]], turns[pairs.second[own]]
     first, second = np.where(pairs.first[own] == place, step, first), np.where(pairs.second[own] == place, step, second)
     return sum(int(values[own][(first == a) & (second == b)].sum()) for (a, b), values in fits.items())

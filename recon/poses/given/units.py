@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from recon.console import warn
-from recon.errors import UserError
 from recon.formats.depth_images import find_depth, read_depth
 from recon.geometry import Points, Reconstruction, View, invert_rigid
 from recon.geometry.transforms import Array
 from recon.poses.given.points import GivenPoints
+from recon.workspace.console import warn
+from recon.workspace.errors import UserError
 
 _FACTORS = (1e-3, 1e-2, 1e2, 1e3)  # millimetres for metres, centimetres for metres, and the reverse
 _NEAR = 0.15  # relative: a ratio this near to a factor is one; sensors are off by a few percent

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from recon.console import say
 from recon.formats.frames_json import Capture, FrameRecord, read_capture, write_frames_json
 from recon.formats.images import write_image
 from recon.formats.video import read_frames
 from recon.workspace import StageRun, Workspace
+from recon.workspace.console import say
 
 
 def extract_frames(workspace: Workspace, video: Path) -> list[float]:

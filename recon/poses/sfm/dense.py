@@ -11,12 +11,12 @@ import numpy as np
 import pycolmap
 
 from recon import kernels
-from recon.console import say
 from recon.formats.frame_set import FrameSet
 from recon.geometry import Tracks
 from recon.matching.dense_tracks import dense_tracks
 from recon.poses.sfm.colmap_model import reconstruction_of
 from recon.poses.sfm.lens import adjust
+from recon.workspace.console import say
 
 _ENOUGH = 60  # observations of an image that needs no feature beside them
 _MAX_POOR = 0.5  # share of the images that have fewer, above which the model stays as it is
@@ -122,6 +122,8 @@ def _take_over(model: pycolmap.Reconstruction, dense: pycolmap.Reconstruction) -
     options = pycolmap.BundleAdjustmentOptions()
     options.print_summary = False
     options.ceres.loss_function_type = pycolmap.LossFunctionType.CAUCHY
+    options.ceres.solver_options.function_tolerance = 1e-5  # each point for itself: a few steps settle it
+    options.ceres.solver_options.max_num_iterations = 10
     config = pycolmap.BundleAdjustmentConfig()
     for image_id in poses:
         config.add_image(image_id)

@@ -104,6 +104,11 @@ def explain(statistics: PairStatistics, frames: FrameSet) -> str:
     motion = check_motion(statistics)
     if motion is not None:
         return motion
+    if (n_takes := len({frame.take for frame in frames.frames})) > 1:
+        return (
+            f"the film is cut into {n_takes} takes, and the largest model is not of all of them: takes that do not show the same "
+            "place cannot become one scene. Give one of them (cut the film there), or film on without a break."
+        )
     if statistics.verified < max(2, 0.05 * statistics.pairs):
         return (
             f"only {statistics.verified} of {statistics.pairs} pairs of frames show the same things: is this one "

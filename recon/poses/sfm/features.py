@@ -16,12 +16,12 @@ import numpy as np
 import pycolmap
 from numpy.typing import NDArray
 
-from recon.console import progress
 from recon.formats.frame_set import FrameImage, FrameSet
 from recon.formats.images import read_image
 from recon.poses.sfm.lens import FAMILIES
 from recon.poses.sfm.rig import write_rig
 from recon.poses.sfm.settings import MatchSettings
+from recon.workspace.console import progress
 
 # Features a frame where the settings leave it open: few photos must say more each, many frames overlap much anyway.
 _TOTAL_FEATURES, _LEAST, _MOST = 200_000, 2048, 4096

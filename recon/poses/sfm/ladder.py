@@ -13,7 +13,6 @@ from typing import Any
 
 import pycolmap
 
-from recon.console import say
 from recon.formats.frame_set import FrameSet
 from recon.poses.sfm.mapping import Mapping, Models, map_globally, map_incrementally
 from recon.poses.sfm.polish import polish
@@ -21,6 +20,8 @@ from recon.poses.sfm.quality import Quality, judge
 from recon.poses.sfm.rungs import RUNGS, Matching
 from recon.poses.sfm.same_model import is_same
 from recon.poses.sfm.settings import PoseSettings
+from recon.poses.sfm.takes import takes_of
+from recon.workspace.console import say
 
 _SECOND_OPINION = "global mapping"
 
@@ -61,6 +62,9 @@ class Ladder:
         seed: int,
         threads: int | None,
     ) -> None:
+        """database: features and matches so far; frames, images: the frames and the folder of their pictures. settings: conf/poses.
+        scratch: folder for models on the way. seed: of all random numbers; threads: None: all cores.
+        """
         self.matching = Matching(Mapping(database, images, scratch, frames, seed, threads), settings)
         self.settings = settings
         self.attempts: list[Attempt] = []
@@ -70,11 +74,22 @@ class Ladder:
         """Try the rungs until a model has no problem; the best one, None when nothing could be mapped."""
         for name in RUNGS:
             mapped = self._try(name)
-            if mapped is not None and not mapped.quality.problems:
+            if mapped is not None and (not mapped.quality.problems or self._is_cut(name, mapped)):
                 break
         if self._wants_second_opinion() and not self._is_confirmed():
             self._try(_SECOND_OPINION)
         return self.best
+
+    def _is_cut(self, name: str, mapped: Mapped) -> bool:
+        """Whether nothing ails the model but that other takes of the film are missing, which wider pairs have not linked to it."""
+        takes = takes_of(mapped.model, self.matching.given.frames)
+        if name == next(iter(RUNGS)) or not takes.are_of_other_places:
+            return False
+        given = self.matching.given
+        if judge(mapped.model, given.database, given.frames, min_registered=0.0).problems:
+            return False
+        say(f"poses: the model is of {takes}: the others show another place, and no further attempt is made")
+        return True
 
     def _wants_second_opinion(self) -> bool:
         """Whether a video's model may fit well and be wrong: mapped frame by frame, a repeating texture slips by a period."""

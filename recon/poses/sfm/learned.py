@@ -13,12 +13,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recon.console import progress
 from recon.formats.frame_set import FrameImage, FrameSet
 from recon.poses.sfm.features import FeatureSettings, register
 from recon.poses.sfm.pairs import Pair
 from recon.poses.sfm.quality import MAX_ERROR
 from recon.poses.sfm.xfeat import LearnedFeatures
+from recon.workspace.console import progress
 
 Detector = Callable[[Path, FrameImage, FeatureSettings], LearnedFeatures]
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pycolmap
 
-from recon.console import progress, say
 from recon.geometry.transforms import Array
 from recon.poses.sfm.lens import FAMILIES, family_of
+from recon.workspace.console import progress, say
 
 # Focal length over the longer side. Fisheyes: 0.25 is 230 degrees across, 0.6 is 95; beyond, the families look alike.
 _RATIOS = {"perspective": (0.45, 0.7, 1.2), "fisheye": (0.25, 0.29, 0.33, 0.38, 0.44, 0.51, 0.6)}

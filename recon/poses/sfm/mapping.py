@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pycolmap
 
-from recon.console import progress
 from recon.formats.frame_set import FrameSet
+from recon.workspace.console import progress
 
 Models = list[pycolmap.Reconstruction]
 

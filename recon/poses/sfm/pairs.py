@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pycolmap
 
-from recon.console import progress
 from recon.formats.frame_set import FrameSet
 from recon.poses.sfm.database import verified
 from recon.poses.sfm.retrieval import global_descriptors, similar_pairs
 from recon.poses.sfm.rig import rig_pairs
 from recon.poses.sfm.settings import MatchSettings
+from recon.workspace.console import progress
 
 Pair = tuple[int, int]  # places in the order of capture, i < j
 _CHUNK = 64  # pairs a call, for the progress bar
@@ -65,6 +65,8 @@ def match(
     """Match descriptors and verify each pair geometrically; pairs that the database has already cost nothing.
 
     `max_ratio`: of the best distance to the second best. `folder` takes a scratch file.
+
+    database: with the features of the frames. threads: None: all cores.
     """
     matching = pycolmap.FeatureMatchingOptions()
     matching.use_gpu = False

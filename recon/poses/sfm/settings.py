@@ -3,9 +3,9 @@
 from dataclasses import dataclass, fields, replace
 from typing import Annotated, Literal, Self
 
-from recon.errors import UserError
 from recon.poses.sfm.lens import LENS_MODELS
-from recon.settings import between
+from recon.workspace.errors import UserError
+from recon.workspace.settings import between
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,6 @@ from typing import Any
 
 import pycolmap
 
-from recon.console import say
-from recon.errors import UserError
 from recon.formats.frame_set import FrameSet
 from recon.poses.sfm import diagnosis
 from recon.poses.sfm.colmap_log import colmap_log
@@ -27,6 +25,8 @@ from recon.poses.sfm.quality import MIN_MEDIAN_ANGLE_DEG
 from recon.poses.sfm.settings import PoseSettings
 from recon.poses.sfm.xfeat import INSTALL
 from recon.workspace import StageRun, Workspace, fingerprint, read_json, replace_folder, write_json
+from recon.workspace.console import say
+from recon.workspace.errors import UserError
 
 DATABASE = "database.db"  # in sfm/: of the first features and matches
 ATTEMPTS = "attempts.json"  # beside the models of a try: the ways that were gone
@@ -58,6 +58,8 @@ def find_structure(
     `failure_told(workspace, frames, models=folder)` surrounds what may fail and tells the person why it did. Raises
     `UserError`, with the likely cause, when fewer than `settings.min_registered` of the frames get a pose or the frames
     show no parallax.
+
+    seed: of all random numbers; threads: None: all cores.
     """
     folder = workspace.sfm
     matching = {"settings": settings.of_matching, "seed": seed, "is_focal_known": frames.is_focal_known}
@@ -110,6 +112,11 @@ def _reconstruct(
     seed: int,
     threads: int | None,
 ) -> tuple[Mapped, dict[str, Any]]:
+    """The model, and what is told of it.
+
+    workspace, frames: the run folder and its frames. settings: conf/poses. scratch: folder for the database and models on the way.
+    seed: of all random numbers; threads: None: all cores.
+    """
     pycolmap.set_random_seed(seed)
     database = workspace.sfm / DATABASE
     ladder = Ladder(database, frames, settings, images=workspace.frames, scratch=scratch, seed=seed, threads=threads)

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from recon.errors import UserError
-from recon.settings import above, between
+from recon.workspace.errors import UserError
+from recon.workspace.settings import above, between
 
 PATHS = ("interpolate", "orbit", "spiral")
 

@@ -16,7 +16,6 @@ import imageio.v3 as iio
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.console import progress, say
 from recon.formats import cameras_json
 from recon.formats.images import read_image, write_image
 from recon.formats.video_writing import write_video
@@ -28,6 +27,7 @@ from recon.render.pictures import depth_picture, depth_range, normal_picture, pi
 from recon.render.views import RenderedView, RenderViewFn
 from recon.show.novel_views.settings import PATHS, ViewsSettings, check_path
 from recon.workspace import StageRun, Workspace, read_metrics, write_json
+from recon.workspace.console import progress, say
 
 
 def render_path(

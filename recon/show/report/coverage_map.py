@@ -47,6 +47,9 @@ def coverage_map(
 
 
 def _axes(x0: float, y0: float, width: float, height: float, scale: float, height_px: float) -> list[str]:
+    """Lines and numbers beside a plan whose lower left corner is (x0, y0), of this width and height in world units, drawn at
+    `scale` pixels per unit in a picture `height_px` high.
+    """
     parts = []
     for tick in nice_ticks(x0, x0 + width):
         x = LEFT + (tick - x0) * scale

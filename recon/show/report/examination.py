@@ -5,13 +5,13 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from recon.errors import UserError
 from recon.geometry import Reconstruction
 from recon.show.report.coverage_map import ANGLES, VIEWS, coverage_map
 from recon.show.report.link_matrix import link_matrix
 from recon.show.report.page import table
 from recon.show.report.timeline import ROWS, STYLES, timeline
 from recon.workspace import read_json
+from recon.workspace.errors import UserError
 
 SHOWN = 8  # sentences; the others fold away
 _CLOSE = 3  # links

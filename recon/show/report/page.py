@@ -1,14 +1,15 @@
 """Pieces of a self-contained HTML page: escaping, inline pictures, tables and the style. No external links."""
 
 import base64
-import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
+import imageio.v3 as iio
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+
+from recon.formats.images import fit_within, resize_image
 
 STYLE = """
 :root { color-scheme: light dark; --bg:#fbfaf8; --card:#fff; --ink:#1d2127; --soft:#666d78; --line:#e3e1dc;
@@ -77,12 +78,11 @@ def section(title: str, body: str | None) -> str:
 
 def image(pixels: NDArray[np.uint8], *, max_size: int, alt: str, quality: int = 82) -> str:
     """An inline JPEG of [h, w, 3] (transparency is dropped), its longer side at most `max_size`."""
-    picture = Image.fromarray(np.ascontiguousarray(pixels[..., :3]))
-    picture.thumbnail((max_size, max_size), Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=quality, optimize=True)
-    data = base64.b64encode(buffer.getvalue()).decode()
-    return f'<img src="data:image/jpeg;base64,{data}" alt="{escape(alt)}" width="{picture.width}" height="{picture.height}">'
+    h, w = fit_within(pixels.shape[:2], max_size)
+    shrunk = resize_image(np.ascontiguousarray(pixels[..., :3]), (h, w))
+    jpeg = iio.imwrite("<bytes>", shrunk, plugin="pillow", extension=".jpg", quality=quality, optimize=True)
+    data = base64.b64encode(jpeg).decode()
+    return f'<img src="data:image/jpeg;base64,{data}" alt="{escape(alt)}" width="{w}" height="{h}">'
 
 
 def figure(content: str, caption: str) -> str:
@@ -104,6 +104,17 @@ def table(rows: Iterable[Sequence[Any]], head: Sequence[str] = ()) -> str:
     header = f"<tr>{''.join(f'<th>{escape(name)}</th>' for name in head)}</tr>" if head else ""
     lines = ("<tr>" + "".join(f"<td>{_cell(value)}</td>" for value in row) + "</tr>" for row in rows)
     return f"<div class=scroll><table>{header}{''.join(lines)}</table></div>"
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> list[list[Any]]:
+    """Nested numbers as rows [dotted name, value]; scores per image are left out."""
+    rows: list[list[Any]] = []
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            rows += [] if name == "per_image" else flat(value, f"{prefix}{name}.")
+        elif not (isinstance(value, list) and value and isinstance(value[0], (Mapping, list))):
+            rows.append([f"{prefix}{name}", value])
+    return rows
 
 
 def text(value: Any) -> str:

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.errors import UserError
 from recon.formats import cameras_json
 from recon.formats.frames_json import FrameRecord, read_capture
 from recon.formats.images import read_image
@@ -19,6 +18,7 @@ from recon.render.pictures import GAP
 from recon.show.report.charts import bars
 from recon.show.report.page import figure, image, table
 from recon.workspace import Workspace, read_metrics
+from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file
 
 MAX_FRAMES, MAX_HELD_OUT, PATH_FRAMES = 60, 8, 4  # pictures shown: keeps the page at a few MB
@@ -129,17 +129,6 @@ def novel_views(workspace: Workspace) -> str | None:
         strip = "".join(f"<figure>{image(p, max_size=360, alt=folder.name)}</figure>" for p in pictures)
         parts.append(f"<p>views/{escape(folder.name)}.mp4</p><div class='grid four'>{strip}</div>")
     return "".join(parts) or None
-
-
-def mesh(workspace: Workspace) -> str | None:
-    """The mesh from four sides and from above."""
-    files = sorted(workspace.mesh.glob("mesh_*.png"))
-    figures = "".join(
-        figure(image(pixels, max_size=560, alt=file.stem), file.stem.replace("_", " "))
-        for file in files
-        if (pixels := _first([file])) is not None
-    )
-    return f"<div class='grid four'>{figures}</div>" if figures else None
 
 
 def spread(items: Sequence[Any], n: int) -> list[Any]:

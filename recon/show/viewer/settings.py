@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from recon.settings import between
+from recon.workspace.settings import between
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.console import say
-from recon.errors import UserError
 from recon.formats.mesh_ply import read_ply
 from recon.geometry import Camera, Reconstruction, rigid, rotation_from_wxyz, wxyz_from_rotation
 from recon.render.pictures import depth_picture, depth_range, normal_picture, picture
 from recon.render.views import RenderedView, RenderViewFn
 from recon.show.viewer.settings import ViewSettings
 from recon.workspace import Workspace
+from recon.workspace.console import say
+from recon.workspace.errors import UserError
 
 BUDGET_S = 0.25  # a coarse picture may take so long; its size adapts to the machine
 MIN_SIZE, START_SIZE, REFINE = 32, 96, 2.0  # pixels of the longer side; finer by this factor while nobody moves

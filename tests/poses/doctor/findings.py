@@ -38,6 +38,7 @@ def walk_model(n: int) -> Model:
         world_from_camera=poses,
         error_px=np.full(n, 0.4),
         occupancy=np.full(n, 0.8),
+        focal_change=np.full(n, 0.0005),
         positions=positions,
         sees=sees.astype(np.int32),
         angles_deg=np.full(len(born), 15.0),
@@ -92,4 +93,5 @@ def findings(model: Model, matching: Matching | None = None, *, is_video: bool =
         model=model,
         links=links_of(model, matching),
         turns_deg=turns_deg(model.world_from_camera),
+        takes=np.zeros(n, np.int64),
     )

@@ -33,6 +33,16 @@ def test_a_model_that_fits_badly_is_not_called_good() -> None:
     assert only.severity == "problem" and "points are 0.6 px off. Usual reasons: the lens zoomed" in only.text
 
 
+@pytest.mark.parametrize(("is_video", "remedy"), [(True, "film without zooming"), (False, "keep the EXIF data")])
+def test_a_lens_that_zoomed_is_named(is_video: bool, remedy: str) -> None:
+    model = walk_model(N)
+    zoomed = replace(model, focal_change=np.where(np.arange(N) < N // 2, -0.02, 0.001))
+    (only,) = advice(findings(zoomed, is_video=is_video))
+    assert only.severity == "problem" and "zoomed" in only.text and remedy in only.text
+    lost = replace(model, focal_change=np.where(np.arange(N) == 5, 0.3, 0.0005))
+    assert "zoomed" not in advice(findings(lost, is_video=is_video))[0].text, "one frame is no zoom"
+
+
 def test_a_lost_stretch_is_named_by_frames_times_cause_and_remedy() -> None:
     f = findings(without_pose(walk_model(N), list(range(8, 13))), unlinked(chain_matching(N), range(8, 13)))
     f = replace(f, sharpness=np.where(np.isin(np.arange(N), range(8, 13)), 0.21, 0.5))

@@ -8,10 +8,13 @@ import pycolmap
 import pytest
 
 from recon.formats.frame_set import FrameImage, FrameSet
+from recon.geometry import Camera, View
 from recon.poses.doctor.coverage import is_near, measure_coverage, one_sided
 from recon.poses.doctor.matching import no_matching, read_matching
 from recon.poses.doctor.model import Model, read_model
+from recon.poses.doctor.own_focal import own_focal_change
 from recon.poses.sfm.colmap_model import largest_model, reconstruction_of
+from tests.poses import room, synthetic
 from tests.poses.doctor.findings import walk_model
 
 N_FRAMES, N_POINTS, N_EXTRA = 7, 60, 11
@@ -81,6 +84,20 @@ def test_a_true_model_fits_exactly(made: tuple) -> None:
     for i, name in enumerate(frames.images):
         np.testing.assert_allclose(model.centers[i], images[name].projection_center())
     assert ((model.occupancy > 0) & (model.occupancy <= 1)).all()
+
+
+@pytest.mark.parametrize("ratio", [0.9, 1.0, 1.04])
+def test_the_focal_length_of_a_frame_is_found_though_its_pose_makes_up_for_it(ratio: float) -> None:
+    given = synthetic.scene(room.walk(3)[1:2], points=3000, noise_px=0.3)
+    h, w = synthetic.SIZE_HW
+    camera = Camera("PINHOLE", (h, w), synthetic.FOCAL_PX / ratio, synthetic.FOCAL_PX / ratio, w / 2, h / 2)
+    pose = given.poses[0].copy()
+    pose[:3, 3] += 2.0 * (1 - 1 / ratio) * pose[:3, 2]  # nearer or farther, as a model would put it
+    view = View("a", Path("a.png"), camera, pose)
+    positions = given.points[given.seen[0]]
+    found = own_focal_change(view, positions, given.pixels[0])
+    assert np.exp(found) == pytest.approx(ratio, rel=0.004)
+    assert np.isnan(own_focal_change(view, positions[:20], given.pixels[0][:20]))
 
 
 def test_a_shift_of_all_pixels_is_the_error(made: tuple) -> None:

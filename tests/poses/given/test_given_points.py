@@ -13,8 +13,6 @@ import torch
 from PIL import Image
 from scipy.spatial.transform import Rotation
 
-from recon.console import take_warnings
-from recon.errors import UserError
 from recon.formats import colmap, transforms_json
 from recon.formats.cameras_json import read_reconstruction
 from recon.formats.image_files import image_size_hw
@@ -30,6 +28,8 @@ from recon.poses.given.points import PointSearch, find_points
 from recon.poses.given.refine import align_poses
 from recon.poses.sfm.settings import PoseSettings
 from recon.workspace import Workspace, read_metrics
+from recon.workspace.console import take_warnings
+from recon.workspace.errors import UserError
 from tests.default_settings import default_settings
 from tests.poses import room
 from tests.poses.world_frame.scale_defaults import SCALE

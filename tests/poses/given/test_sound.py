@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from recon.console import take_warnings
-from recon.errors import UserError
 from recon.formats import transforms_json
 from recon.formats.photos import read_photo
 from recon.geometry import Camera, Reconstruction, View, held_out
 from recon.poses.given.sound import local, made_sound, without_repeats
+from recon.workspace.console import take_warnings
+from recon.workspace.errors import UserError
 from tests.formats.captures import pose
 
 H, W = 24, 36

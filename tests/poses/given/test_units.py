@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from recon.console import take_warnings
 from recon.formats import colmap, transforms_json
 from recon.formats.cameras_json import read_reconstruction
 from recon.geometry import Points, Reconstruction, Similarity, View, look_at, pixel_centers
 from recon.poses.given.units import settled_unit
 from recon.workspace import Workspace
+from recon.workspace.console import take_warnings
 from tests.poses import room
 from tests.poses.given.test_given_points import SETTINGS
 from tests.stages import import_dataset

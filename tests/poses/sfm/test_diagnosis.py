@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from recon.errors import UserError
 from recon.workspace import Workspace
+from recon.workspace.errors import UserError
 from tests.poses import room
 from tests.poses.test_sfm import SETTINGS
 from tests.stages import pose_frames

@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recon.errors import UserError
 from recon.formats.cameras_json import read_reconstruction
 from recon.geometry import look_at
 from recon.poses.sfm.focal import is_focal_told
 from recon.poses.sfm.lens import adjust
 from recon.workspace import Workspace
+from recon.workspace.errors import UserError
 from tests.poses import room, synthetic
 from tests.poses.test_sfm import SETTINGS
 from tests.stages import pose_frames

@@ -158,6 +158,17 @@ def test_halves_that_share_few_points_are_merged(tmp_path: Path) -> None:
     assert synthetic.center_errors(mapped.model, given).max() < 0.01
 
 
+def test_a_film_cut_to_another_place_is_not_tried_further(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What wider pairs do not link to the one take is of another place, and the ladder ends there."""
+    given, looks = two_lights(14, in_common=0)
+    frames = tuple(replace(frame, take=int(i >= 7)) for i, frame in enumerate(given.frames.frames))
+    cut = replace(given, frames=replace(given.frames, frames=frames))
+    ladder, mapped = climb(tmp_path, cut, looks)
+    assert names(ladder)[:2] == ["first pairs", "wider window"] and len(names(ladder)) <= 3
+    assert synthetic.posed(mapped.model) in (list(range(7)), list(range(7, 14)))
+    assert "the 2 takes that the film is cut into (7, 7 frames)" in capsys.readouterr().out
+
+
 def test_halves_that_share_nothing_stay_apart(tmp_path: Path) -> None:
     given, looks = two_lights(14, in_common=0)
     ladder, mapped = climb(tmp_path, given, looks, pairs="sequential", overlap=4)

@@ -11,7 +11,6 @@ import pytest
 import torch
 
 import recon
-from recon.errors import UserError
 from recon.formats.cameras_json import read_reconstruction
 from recon.formats.frame_set import FrameImage, FrameSet, read_frame_set
 from recon.poses.sfm import ladder, xfeat
@@ -21,6 +20,7 @@ from recon.poses.sfm.mapping import Models
 from recon.poses.sfm.rungs import Matching
 from recon.poses.sfm.xfeat import INSTALL, LearnedFeatures
 from recon.workspace import Workspace
+from recon.workspace.errors import UserError
 from tests.poses import room
 from tests.poses.test_sfm import SETTINGS, camera_error
 from tests.stages import pose_frames

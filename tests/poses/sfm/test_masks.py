@@ -8,12 +8,12 @@ import pycolmap
 import pytest
 import torch
 
-from recon.errors import UserError
 from recon.formats.cameras_json import read_reconstruction
 from recon.formats.frame_set import read_frame_set
 from recon.formats.photos import read_photo
 from recon.poses.sfm.features import FeatureSettings, extract
 from recon.workspace import Workspace
+from recon.workspace.errors import UserError
 from tests.poses import room
 from tests.poses.test_sfm import SETTINGS, camera_error
 from tests.stages import pose_frames

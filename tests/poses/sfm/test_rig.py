@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from recon.errors import UserError
 from recon.formats.cameras_json import read_reconstruction
 from recon.formats.frame_set import FrameImage, FrameSet, read_frame_set
 from recon.geometry import align_points, look_at
 from recon.geometry.panorama import cube_views
 from recon.poses.sfm.rig import rig_pairs
 from recon.workspace import Workspace
+from recon.workspace.errors import UserError
 from tests.capture.test_stage import SETTINGS as CAPTURE
 from tests.poses import room
 from tests.poses.test_sfm import SETTINGS

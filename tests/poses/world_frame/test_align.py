@@ -7,12 +7,12 @@ import pytest
 from PIL import Image
 from scipy.spatial.transform import Rotation
 
-from recon.console import take_warnings
 from recon.geometry import Camera, Points, Reconstruction, Similarity, View, look_at
 from recon.geometry.reconstruction import Reading
 from recon.poses.world_frame.up.align import find_up, ground_height, up_from_cameras, world_from_capture
 from recon.poses.world_frame.up.held import Turns, turns_of
 from recon.workspace import Workspace
+from recon.workspace.console import take_warnings
 
 UP = np.array([0.0, 0.0, 1.0])
 CAMERA = Camera("PINHOLE", (24, 36), 40.0, 40.0, 18.0, 12.0)

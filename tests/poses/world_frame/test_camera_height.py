@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recon.errors import UserError
 from recon.geometry import Camera, Points, Reconstruction, Similarity, View, look_at
 from recon.poses.world_frame.scale.camera_height import camera_height
-from recon.poses.world_frame.scale.metric import apply_scale
+from recon.poses.world_frame.scale.metric import Clues, apply_scale
+from recon.workspace.errors import UserError
 from tests.poses.world_frame.scale_defaults import changed
 
 CAMERA = Camera("PINHOLE", (24, 36), 40.0, 40.0, 18.0, 12.0)
@@ -48,7 +48,7 @@ def test_height_over_flat_sloping_and_bending_ground(slope: float, bend: float) 
 def test_any_unit_comes_out_in_metres() -> None:
     small = drive(slope=0.02).transformed(Similarity(0.07, np.eye(3), np.array([1.0, 2, 3])))
     settings = changed(camera_height_m=1.5, camera_height_error_m=0.03)
-    metric, sources = apply_scale(small, settings, gps={}, position_error=0.0, unit_m=None, seed=0)
+    metric, sources = apply_scale(small, settings, Clues(), seed=0)
     assert metric.world_from_capture.scale == pytest.approx(1.0, rel=0.02)
     assert metric.scale is not None and 0.02 <= metric.scale.relative_error < 0.05
     assert sources[0]["kind"] == "camera_height" and "1.5 m given" in metric.scale.source

@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from recon.console import take_warnings
-from recon.errors import UserError
 from recon.formats import cameras_json
 from recon.geometry import Camera, Reconstruction, Similarity, View, look_at
 from recon.geometry.geodesy import GpsFix, enu_from_fixes, fix_from_enu
 from recon.poses.world_frame.gps.fit import fit_gps
 from recon.poses.world_frame.gps.fixes import gps_of
-from recon.poses.world_frame.scale.metric import apply_scale
+from recon.poses.world_frame.scale.metric import Clues, apply_scale
 from recon.poses.world_frame.up.align import find_up
 from recon.poses.world_frame.up.gps_up import gps_up
 from recon.workspace import Workspace
+from recon.workspace.console import take_warnings
+from recon.workspace.errors import UserError
 from tests.formats.test_exif_gps import block, write_photo
 from tests.poses.world_frame.scale_defaults import changed
 
@@ -92,7 +92,7 @@ def test_errors_that_last_widen_the_bar() -> None:
 def test_metres_north_and_place_come_out(tmp_path: Path) -> None:
     scene = walk()
     gps = fixes(scene, 0.5, 5)
-    metric, sources = apply_scale(scene, changed(), gps=gps, position_error=0.0, unit_m=None, seed=0)
+    metric, sources = apply_scale(scene, changed(), Clues(gps), seed=0)
     assert metric.scale is not None and "GPS of 4" in metric.scale.source and sources[0]["kind"] == "gps"
     assert metric.world_from_capture.scale == pytest.approx(2.5, rel=0.03)
     assert metric.geo is not None
@@ -110,9 +110,7 @@ def test_metres_north_and_place_come_out(tmp_path: Path) -> None:
 def test_a_surer_measure_places_the_world_at_its_own_scale() -> None:
     scene = walk()
     true_m = 2.5 * float(np.linalg.norm(scene.centers[-1] - scene.centers[0]))
-    metric, _ = apply_scale(
-        scene, changed(known_distance_m=true_m), gps=fixes(scene, 0.5, 6), position_error=0.0, unit_m=None, seed=0
-    )
+    metric, _ = apply_scale(scene, changed(known_distance_m=true_m), Clues(fixes(scene, 0.5, 6)), seed=0)
     assert metric.scale is not None and metric.scale.source.startswith("distance")
     assert metric.geo is not None and metric.geo.enu_from_world.scale == 1.0
     assert not take_warnings()
@@ -120,7 +118,7 @@ def test_a_surer_measure_places_the_world_at_its_own_scale() -> None:
 
 def test_a_walk_within_the_noise_gives_no_metres() -> None:
     scene = walk(30, extent=0.5)
-    metric, sources = apply_scale(scene, changed(), gps=fixes(scene, 5.0, 0), position_error=0.0, unit_m=None, seed=0)
+    metric, sources = apply_scale(scene, changed(), Clues(fixes(scene, 5.0, 0)), seed=0)
     assert metric.scale is None and metric.geo is None and sources[0]["relative_error"] > 0.25
     assert "stays unknown" in take_warnings()[0]
 
@@ -132,7 +130,7 @@ def test_few_or_equal_fixes_are_no_measure() -> None:
     one_place = dict.fromkeys(gps, ANCHOR)
     assert fit_gps(scene, few, seed=0) is None and fit_gps(scene, one_place, seed=0) is None
     with pytest.raises(UserError, match="4 of the photos carry"):
-        apply_scale(scene, changed(source="gps"), gps=few, position_error=0.0, unit_m=None, seed=0)
+        apply_scale(scene, changed(source="gps"), Clues(few), seed=0)
 
 
 def test_across_the_date_line_and_without_heights() -> None:

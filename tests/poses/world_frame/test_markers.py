@@ -11,13 +11,14 @@ import pytest
 import torch
 from PIL import Image
 
-from recon.console import take_warnings
-from recon.errors import UserError
 from recon.geometry import Camera, Reconstruction, View, look_at
 from recon.poses.world_frame.scale.marker_dictionaries import AUTO, DICTIONARIES, dictionary
 from recon.poses.world_frame.scale.marker_page import draw_marker_page, write_marker_page
-from recon.poses.world_frame.scale.markers import MarkerSide, combine, find_markers
-from recon.poses.world_frame.scale.metric import apply_scale
+from recon.poses.world_frame.scale.marker_square import MarkerSide, combine
+from recon.poses.world_frame.scale.markers import find_markers
+from recon.poses.world_frame.scale.metric import Clues, apply_scale
+from recon.workspace.console import take_warnings
+from recon.workspace.errors import UserError
 from tests.poses.world_frame.scale_defaults import changed
 
 LENS = Camera("OPENCV", (300, 400), 380.0, 380.0, 203.0, 148.0, (-0.08, 0.01, 0.0, 0.001))
@@ -87,9 +88,7 @@ def film(folder: Path, sheets: Sequence[Sheet], *, n: int = 7, name: str = "4x4_
 
 
 def scaled(scene: Reconstruction, marker_m: float, **settings: object) -> Reconstruction:
-    metric, _ = apply_scale(
-        scene, changed(marker_m=marker_m, **settings), gps={}, position_error=0.0, unit_m=None, seed=0
-    )
+    metric, _ = apply_scale(scene, changed(marker_m=marker_m, **settings), Clues(), seed=0)
     return metric
 
 

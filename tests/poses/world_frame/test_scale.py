@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from recon.console import take_warnings
-from recon.errors import UserError
 from recon.geometry import Camera, Points, Reconstruction, View, look_at
 from recon.poses.world_frame.scale.measurement import Measurement, sigmas_apart
-from recon.poses.world_frame.scale.metric import MeasuredScale, apply_scale, disagreements
+from recon.poses.world_frame.scale.metric import Clues, MeasuredScale, apply_scale, disagreements
+from recon.workspace.console import take_warnings
+from recon.workspace.errors import UserError
 from tests.poses.world_frame.scale_defaults import SCALE, changed
 
 
@@ -32,9 +32,7 @@ def metric(
     scaled, _ = apply_scale(
         reconstruction,
         changed(**settings),
-        gps={},
-        position_error=position_error,
-        unit_m=unit_m,
+        Clues(position_error=position_error, unit_m=unit_m),
         seed=0,
     )
     return scaled
@@ -121,9 +119,7 @@ def test_the_surest_wins_and_the_other_checks_it() -> None:
     scaled, sources = apply_scale(
         scene(),
         changed(known_distance_m=4.02, known_distance_error_m=0.2),
-        gps={},
-        position_error=0.0,
-        unit_m=1.0,
+        Clues(unit_m=1.0),
         seed=0,
     )
     assert scaled.scale is not None and "given poses" in scaled.scale.source and scaled.centers[3, 0] == 4.0

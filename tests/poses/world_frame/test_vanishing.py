@@ -9,10 +9,10 @@ import torch
 from PIL import Image
 from scipy.spatial.transform import Rotation
 
-from recon.console import take_warnings
 from recon.geometry import Camera, Reconstruction, Similarity, View, look_at
 from recon.poses.world_frame.up.align import find_up
 from recon.poses.world_frame.up.vanishing import find_vertical, segment_planes, vertical_of_planes
+from recon.workspace.console import take_warnings
 
 UP = np.array([0.0, 0.0, 1.0])
 LENS = Camera("OPENCV", (240, 320), 260.0, 260.0, 162.0, 117.0, (-0.12, 0.03, 0.0, 0.0))

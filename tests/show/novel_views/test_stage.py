@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from recon.errors import UserError
 from recon.formats import cameras_json
 from recon.formats.video import read_frames
 from recon.geometry import Camera, Reconstruction, Scale, View
@@ -15,6 +14,7 @@ from recon.render.views import RenderedView
 from recon.show.novel_views.settings import ViewsSettings
 from recon.show.novel_views.stage import nice_step, render_path
 from recon.workspace import Workspace, read_metrics
+from recon.workspace.errors import UserError
 from tests.default_settings import default_settings
 
 CAMERA = Camera("PINHOLE", (36, 50), 40, 40, 25, 18)

@@ -7,7 +7,6 @@ import numpy as np
 import pycolmap
 import pytest
 
-from recon.errors import UserError
 from recon.formats import cameras_json
 from recon.formats.frame_set import FrameImage, FrameSet
 from recon.formats.images import write_image
@@ -18,6 +17,7 @@ from recon.show.report.coverage_map import VIEWS, coverage_map
 from recon.show.report.link_matrix import link_matrix
 from recon.show.report.timeline import ROWS, describe, tick_places, timeline
 from recon.workspace import Workspace, read_json, write_json
+from recon.workspace.errors import UserError
 from tests.show.report.test_report import Tags
 
 SIZE_HW = (480, 640)

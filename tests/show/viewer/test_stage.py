@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from recon.errors import UserError
 from recon.geometry import Camera, Points, Reconstruction, View
 from recon.render.views import RenderedView
 from recon.show.viewer import stage as viewer
 from recon.show.viewer.settings import ViewSettings
 from recon.workspace import Workspace
+from recon.workspace.errors import UserError
 from tests.default_settings import default_settings
 
 CAMERA = Camera("PINHOLE", (20, 30), 30, 30, 15, 10)

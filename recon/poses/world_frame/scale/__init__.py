@@ -5,6 +5,7 @@ settings            the keys of conf/scale
 measurement         one source's scale and its error
 known_distance      between two frames, positions or picks
 picks               points picked in pictures
-markers             printed ArUco and AprilTag squares; marker_corners, marker_dictionaries, marker_page
+markers             printed ArUco and AprilTag squares: found in the pictures; marker_square: one of them in space;
+                    marker_corners, marker_dictionaries, marker_page
 camera_height       above the ground below the path
 """

@@ -6,12 +6,12 @@ then the ground of the whole path lies at one depth below, where the points set 
 
 import numpy as np
 
-from recon.errors import UserError
 from recon.geometry.reconstruction import Reconstruction
 from recon.geometry.transforms import Array
 from recon.poses.world_frame.scale.measurement import Measurement
 from recon.poses.world_frame.scale.settings import ScaleSettings
 from recon.poses.world_frame.up.align import clear_ground, ground_height
+from recon.workspace.errors import UserError
 
 _REACH = 4.0  # heights: how far beside the path the ground is looked at; farther it may slope away
 _MIN_POINTS = 40  # in reach

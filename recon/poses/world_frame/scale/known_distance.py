@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from recon.errors import UserError
 from recon.geometry.reconstruction import Reconstruction
 from recon.geometry.transforms import Array
 from recon.poses.world_frame.scale.measurement import Measurement
 from recon.poses.world_frame.scale.picks import find_picked, place_of
 from recon.poses.world_frame.scale.settings import ScaleSettings
+from recon.workspace.errors import UserError
 
 
 @dataclass(frozen=True)

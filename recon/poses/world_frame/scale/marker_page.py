@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from recon.errors import UserError
 from recon.poses.world_frame.scale.marker_dictionaries import DICTIONARIES, dictionary
 from recon.workspace import replace_file
+from recon.workspace.errors import UserError
 
 PAPERS_MM = {"a4": (210.0, 297.0), "a3": (297.0, 420.0), "letter": (215.9, 279.4)}
 _MARGIN_MM = 10.0  # printers leave about 5 white
@@ -17,7 +17,10 @@ _TEXT_MM = 45.0  # height of what stands below the marker
 
 
 def write_marker_page(path: Path, name: str, marker: int, *, side_mm: float, paper: str, dpi: int) -> Path:
-    """Write the page as .png (with its resolution) or .pdf; arguments as in `draw_marker_page`."""
+    """Write the page as .png (with its resolution) or .pdf.
+
+    path: the file. name: of a dictionary; marker: id in it. side_mm: of the square. paper: a4, a3 or letter; dpi: dots per inch.
+    """
     if path.suffix.lower() not in (".png", ".pdf"):
         raise UserError(f"{path}: a marker page is written as .png or .pdf.")
     page, _ = draw_marker_page(name, marker, side_mm=side_mm, paper=paper, dpi=dpi)

@@ -4,13 +4,11 @@
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from recon.console import warn
-from recon.errors import UserError
 from recon.geometry.geodesy import GpsFix
 from recon.geometry.reconstruction import Reconstruction, Scale
 from recon.geometry.transforms import Similarity
@@ -20,6 +18,8 @@ from recon.poses.world_frame.scale.known_distance import measure_known_distance
 from recon.poses.world_frame.scale.markers import measure_markers
 from recon.poses.world_frame.scale.measurement import Measurement, sigmas_apart
 from recon.poses.world_frame.scale.settings import ScaleSettings
+from recon.workspace.console import warn
+from recon.workspace.errors import UserError
 
 _DISAGREE = 3.0  # sigmas
 _USELESS = 0.25  # a scale that is off by a quarter is no scale: one sigma
@@ -30,6 +30,15 @@ _NAMES = {
     "camera_height": "the camera's height above the ground",
     "given": "the unit of the given poses",
 }
+
+
+@dataclass(frozen=True)
+class Clues:
+    """What a capture itself says about its scale and its errors."""
+
+    gps: Mapping[str, GpsFix] = field(default_factory=dict)  # by name of view
+    position_error: float = 0.0  # one sigma of a camera centre, world units
+    unit_m: float | None = None  # metres in a unit of poses that were given; None: unknown, or poses were found
 
 
 @dataclass(frozen=True)
@@ -54,21 +63,13 @@ class MeasuredScale:
 
 
 def apply_scale(
-    reconstruction: Reconstruction,
-    settings: ScaleSettings,
-    *,
-    gps: Mapping[str, GpsFix],
-    position_error: float,
-    unit_m: float | None,
-    seed: int,
+    reconstruction: Reconstruction, settings: ScaleSettings, clues: Clues, *, seed: int
 ) -> tuple[Reconstruction, list[dict[str, Any]]]:
     """The reconstruction in metres where something is measured, else unchanged; and a report of every source.
 
-    gps: fixes by name of view. position_error: one sigma of a camera centre in world units.
-    unit_m: metres in a unit of poses that were given (`dataset.unit_m`); None where that is unknown, or poses were found.
     Raises `UserError` for a source that is asked for and cannot be measured; warns where two disagree.
     """
-    measured = measure_scale(reconstruction, settings, gps=gps, position_error=position_error, unit_m=unit_m, seed=seed)
+    measured = _measure(reconstruction, settings, clues, seed)
     for warning in disagreements(measured):
         warn(warning)
     if measured.chosen is None:
@@ -77,33 +78,26 @@ def apply_scale(
     metric = reconstruction.transformed(Similarity(chosen.metres_per_unit, np.eye(3), np.zeros(3)))
     metric = replace(metric, scale=Scale(1.0, chosen.source, chosen.relative_error))
     if measured.gps is not None:
-        metric = replace(metric, geo=georeference(measured.gps, metric, gps))
+        metric = replace(metric, geo=georeference(measured.gps, metric, clues.gps))
     return metric, measured.report()
 
 
-def measure_scale(
-    reconstruction: Reconstruction,
-    settings: ScaleSettings,
-    *,
-    gps: Mapping[str, GpsFix],
-    position_error: float,
-    unit_m: float | None,
-    seed: int,
-) -> MeasuredScale:
-    """Every source that `settings`, the photos and the format offer; arguments as in `apply_scale`."""
+def _measure(reconstruction: Reconstruction, settings: ScaleSettings, clues: Clues, seed: int) -> MeasuredScale:
+    """Every source that `settings`, the photos and the format offer."""
     if settings.source == "none":
         return MeasuredScale(None, (), None)
-    fit = fit_gps(reconstruction, gps, seed=seed) if reconstruction.is_up_aligned else None
+    fit = fit_gps(reconstruction, clues.gps, seed=seed) if reconstruction.is_up_aligned else None
+    error = clues.position_error
     measure: dict[str, Callable[[], Measurement | None]] = {
-        "distance": lambda: measure_known_distance(reconstruction, settings, position_error=position_error),
-        "markers": lambda: measure_markers(reconstruction, settings, position_error=position_error),
+        "distance": lambda: measure_known_distance(reconstruction, settings, position_error=error),
+        "markers": lambda: measure_markers(reconstruction, settings, position_error=error),
         "camera_height": lambda: measure_camera_height(reconstruction, settings),
         "gps": lambda: None if fit is None else _measure_gps(fit),
-        "given": lambda: _declared(settings, unit_m),
+        "given": lambda: _declared(settings, clues.unit_m),
     }
     found = [measurement for function in measure.values() if (measurement := function()) is not None]
     ranked = tuple(sorted(found, key=lambda measurement: measurement.relative_error))
-    return MeasuredScale(_choose(ranked, settings, gps), ranked, fit)
+    return MeasuredScale(_choose(ranked, settings, clues.gps), ranked, fit)
 
 
 def disagreements(measured: MeasuredScale) -> list[str]:

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from recon.errors import UserError
 from recon.geometry.lines import nearest_to_lines
 from recon.geometry.reconstruction import Reconstruction, View
 from recon.geometry.transforms import Array
+from recon.workspace.errors import UserError
 
 _MIN_ANGLE_DEG = 1.0  # between rays: less and the depth is a guess
 _MAX_MISS = 8.0  # pick errors by which the rays may miss each other

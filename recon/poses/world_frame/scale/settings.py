@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from recon.errors import UserError
 from recon.poses.world_frame.scale.marker_dictionaries import DICTIONARIES
-from recon.settings import LARGE, above, between
+from recon.workspace.errors import UserError
+from recon.workspace.settings import LARGE, above, between
 
 _PICKS = "two ends, each [frame, x, y] or several of them: [[[00003,120,88],[00010,140,90]],[[00003,300,92]]]"
 

@@ -18,13 +18,13 @@ from typing import Any
 
 import numpy as np
 
-from recon.console import warn
 from recon.geometry.geodesy import GpsFix
 from recon.geometry.reconstruction import Reconstruction
 from recon.geometry.transforms import Array, Similarity, rotation_between
 from recon.poses.world_frame.up.gps_up import gps_up
 from recon.poses.world_frame.up.held import Turns, as_held
 from recon.poses.world_frame.up.vanishing import find_vertical
+from recon.workspace.console import warn
 
 MAX_TILT_DEG = 15.0  # hand-held rolls differ by less, walls and ramps by more
 _MIN_PLANE_SHARE = 0.1  # of the points: smaller planes are furniture by chance

@@ -1,0 +1,4 @@
+"""All stages together.
+
+stages    the stages in order: `run`, and one function for each        settings  conf/ as one checked value
+"""
