@@ -91,6 +91,7 @@ def _hulls(
 ) -> list[TriangleMesh]:
     """Convex parts of a closed piece that are needed beside its tops, cut off at its planes, so that it stands flat.
 
+    They keep to `surface`, which is the piece and all around it, within `tolerance`, and reach behind it by `thickness` at most.
     Small ones that may be spared are kept where it would not stand without them.
     """
     seamless = welded(piece, tolerance)
