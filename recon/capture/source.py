@@ -8,13 +8,14 @@ from typing import Literal
 
 from recon.capture.survey import RAW_SUFFIXES, folder_counts, list_photos, words_of
 from recon.formats.image_files import HEIF_INSTALL, HEIF_SUFFIXES, IMAGE_SUFFIXES
+from recon.formats.named_files import ARCHIVES
 from recon.formats.video_stream import VIDEO_SUFFIXES
 from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file, is_folder
 
-_ARCHIVES = (".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz")
 # Folders that come with poses: reading only their pictures would throw the poses away.
 _POSED = {"transforms.json": "transforms", "transforms_train.json": "blender"}
+_TELEMETRY = (".srt", ".gpx", ".kml", ".gpmf")  # what drones and action cameras write beside a film
 
 
 def source_kind(source: Path, *, subfolders: bool) -> Literal["video", "photos"]:
@@ -34,7 +35,7 @@ def source_kind(source: Path, *, subfolders: bool) -> Literal["video", "photos"]
             f"capture.source={source}: is one image; expected a video or a folder of photos, with at least about "
             f"20 views from different places. Give the folder: capture.source={source.parent}"
         )
-    if source.suffix.lower() in _ARCHIVES:
+    if source.suffix.lower() in ARCHIVES:
         raise UserError(
             f"capture.source={source}: is an archive. Unpack it and give the folder of photos, or the video."
         )
@@ -45,6 +46,12 @@ def source_kind(source: Path, *, subfolders: bool) -> Literal["video", "photos"]
             "Convert it: ffmpeg -i IN out.mp4"
         )
     return "video"
+
+
+def telemetry_of(film: Path) -> list[Path]:
+    """Files beside a film, of its name, that tell where it was flown or walked; they are not read."""
+    beside = sorted(film.parent.iterdir()) if is_file(film) else []
+    return [path for path in beside if path.stem == film.stem and path.suffix.lower() in _TELEMETRY]
 
 
 def _why_absent(source: Path) -> str:

@@ -14,7 +14,7 @@ from recon.capture.panorama import WHOLE_QUALITY, count_panoramas, cut_views, fi
 from recon.capture.photos import capture_photos
 from recon.capture.records import MIN_VIEWS, Output, count_reasons
 from recon.capture.settings import CaptureSettings
-from recon.capture.source import source_kind
+from recon.capture.source import source_kind, telemetry_of
 from recon.capture.survey import photo_folders
 from recon.capture.video import capture_video
 from recon.formats.frames_json import CUT, Capture, write_frames_json
@@ -56,6 +56,7 @@ def capture_frames(workspace: Workspace, *, settings: CaptureSettings) -> Path:
         _report(capture)
         _warn_of_cuts(capture)
         _warn_of_gaps(capture)
+        _warn_of_telemetry(source)
         write_frames_json(folder / workspace.frames_json.name, capture)
         run.metrics = _metrics(capture, run.seconds)
     return workspace.frames
@@ -156,6 +157,15 @@ def _warn_of_gaps(capture: Capture) -> None:
             f"{count_panoramas(wide)} of {count_panoramas(capture.kept)} kept {_noun(capture)} share less than "
             f"{_LITTLE_OVERLAP:.0%} of the picture with the one before ({worst.name}: {worst.overlap:.0%}): film slower, or "
             "raise capture.target_count and capture.max_count"
+        )
+
+
+def _warn_of_telemetry(source: Path) -> None:
+    """What lies beside a film and could give its scale and place is not passed over without a word."""
+    if found := telemetry_of(source):
+        warn(
+            f"{', '.join(path.name for path in found)} beside the film is not read: give metres by "
+            "scale.known_distance_m=..., or photos with GPS instead of the film"
         )
 
 

@@ -33,6 +33,7 @@ class Exposures:
     log_gains: NDArray[np.float32]  # [n, 3]
 
     def __post_init__(self) -> None:
+        assert all(isinstance(name, str) for name in self.names)
         assert self.log_gains.shape == (len(self.names), 3) and list(self.names) == sorted(self.names)
         assert len(self.lenses) == len(self.names) and all(len(lens) == 3 for lens in self.lenses)
         assert (np.abs(self.log_gains) <= _MOST).all(), "a gain that no picture has"

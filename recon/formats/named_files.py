@@ -15,6 +15,7 @@ from recon.formats.image_files import IMAGE_SUFFIXES
 from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file, is_folder
 
+ARCHIVES = (".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz")  # to be unpacked before anything is read
 _DRIVE = re.compile(r"^[A-Za-z]:[\\/]")
 _LONGEST = 4096  # characters of a path, in Linux and in most programs
 _MOST_TAILS = 6  # folders of a foreign path that are tried below ours

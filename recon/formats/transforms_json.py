@@ -24,6 +24,7 @@ from recon.geometry.cameras import MODELS, Camera
 from recon.geometry.reconstruction import Reconstruction, Split, View
 from recon.geometry.transforms import Array, opencv_from_opengl, opengl_from_opencv
 from recon.workspace import write_json
+from recon.workspace.console import warn
 from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file, is_folder, read_json_of
 
@@ -68,8 +69,12 @@ def read(path: Path, *, images: str | None = None) -> Reconstruction:
     lenses.tell()
     points = None
     if value.get("ply_file_path"):
-        ply = inside(file, str(value["ply_file_path"]))
-        points = read_points(find_file(ply) or ply)
+        ply = find_file(inside(file, str(value["ply_file_path"])))
+        points = None if ply is None else read_points(ply)
+        if ply is None:  # nerfstudio writes it for some captures only, and people copy pictures without it
+            warn(
+                f"{file}: its points {str(value['ply_file_path'])[:80]} are not there; the poses are read without them"
+            )
     return Reconstruction(in_order(views, is_split=bool(splits)), points)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from recon.formats import cameras_json
+from recon.formats.named_files import ARCHIVES
 from recon.geometry.geodesy import GpsFix
 from recon.geometry.reconstruction import Reconstruction
 from recon.geometry.transforms import Similarity, rotation_between
@@ -158,6 +159,8 @@ def _source(settings: DatasetSettings) -> Path:
     source = Path(settings.path)
     if not is_file(source) and not is_folder(source):
         raise UserError(f"dataset.path={settings.path} does not exist.")
+    if is_file(source) and source.suffix.lower() in ARCHIVES:
+        raise UserError(f"dataset.path={settings.path}: is an archive. Unpack it and give the folder.")
     return source.resolve()
 
 

@@ -349,6 +349,16 @@ def test_source_not_set(workspace: Workspace) -> None:
     refused(workspace, None, r"capture\.source is not set")
 
 
+def test_telemetry_beside_a_film_is_not_passed_over(workspace: Workspace, clip: Path, tmp_path: Path) -> None:
+    film = tmp_path / "DJI_0001.mp4"
+    film.write_bytes(clip.read_bytes())
+    film.with_suffix(".SRT").write_text("[latitude: 47.3] [longitude: 8.5]")
+    (tmp_path / "other.SRT").write_text("subtitles of another film")
+    capture_frames(workspace, source=film)
+    (warning,) = [line for line in stage_warnings(workspace)["frames"] if "beside the film" in line]
+    assert "DJI_0001.SRT" in warning and "other" not in warning
+
+
 def test_missing_source(workspace: Workspace, tmp_path: Path) -> None:
     refused(workspace, tmp_path / "gone.mp4", "no such file or folder")
 

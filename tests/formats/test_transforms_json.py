@@ -11,6 +11,7 @@ from recon.formats import transforms_json
 from recon.geometry import Camera, Points, Reconstruction, View, look_at, opengl_from_opencv
 from recon.workspace.console import take_warnings
 from recon.workspace.errors import UserError
+from tests.formats.captures import PINHOLE, capture
 
 SIZE_HW = (24, 36)
 
@@ -160,6 +161,17 @@ def test_nerfstudio_finds_the_camera_and_all_three_lists_at_the_top(tmp_path: Pa
     assert set(value["frames"][0]) == {"file_path", "transform_matrix"}
     lists = [value[f"{name}_filenames"] for name in ("train", "val", "test")]
     assert lists == [["0.png"], ["1.png"], ["1.png"]]
+
+
+def test_points_that_were_not_copied_are_done_without(tmp_path: Path) -> None:
+    given = capture([tmp_path / f"{i}.png" for i in range(3)], ["0", "1", "2"], PINHOLE)
+    transforms_json.write(tmp_path / "transforms.json", given)
+    value = json.loads((tmp_path / "transforms.json").read_text()) | {"ply_file_path": "sparse_pc.ply"}
+    (tmp_path / "transforms.json").write_text(json.dumps(value))
+    take_warnings()
+    assert transforms_json.read(tmp_path / "transforms.json").points is None
+    (warning,) = take_warnings()
+    assert "sparse_pc.ply are not there" in warning
 
 
 def test_missing_pictures_are_skipped_with_one_warning(tmp_path: Path) -> None:

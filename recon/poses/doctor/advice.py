@@ -41,6 +41,10 @@ class _Cause:
 
 
 _CAUSES = {
+    "cut": _Cause(
+        "the film is cut before them, and nothing that they show was seen in the other takes",
+        "give one take as a film of its own, or film both places in one go",
+    ),
     "blur": _Cause("motion blur (sharpness {found:.2f}, elsewhere {usual:.2f})", "move slower there or film in more light"),
     "dark": _Cause("too dark (grey level {found:.0f} of 255, elsewhere {usual:.0f})", "film in more light"),
     "exposure": _Cause("the exposure jumps by {found:.1f} stops", "lock the exposure while filming"),

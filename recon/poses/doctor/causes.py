@@ -61,6 +61,12 @@ def _steps_into(values: Floats, run: Run) -> Floats:
     return values[max(run.first - 1, 0) : run.last + 1]
 
 
+def _cut(findings: Findings, run: Run) -> Evidence | None:
+    """A take without any frame that has a pose: what it shows was not found in the others."""
+    posed = set(findings.takes[findings.model.is_registered].tolist())
+    return (None, None) if posed and posed.isdisjoint(_inside(findings.takes, run).astype(int).tolist()) else None
+
+
 def _blur(findings: Findings, run: Run) -> Evidence | None:
     found, usual = (_median(part(findings.sharpness, run)) for part in (_inside, _outside))
     return (usual, found) if found < _SOFT * usual else None
@@ -136,6 +142,7 @@ def _unexplained(findings: Findings, run: Run) -> Evidence | None:
 
 
 CAUSES: dict[str, Test] = {  # the first that holds is named: blur and darkness also lower the number of features
+    "cut": _cut,
     "blur": _blur,
     "dark": _dark,
     "exposure": _exposure,

@@ -112,6 +112,7 @@ def _findings(
         model=model,
         links=links_of(model, matching),
         turns_deg=turns_deg(model.world_from_camera),
+        takes=np.array([frame.take for frame in frames.frames], np.int64),
     )
 
 

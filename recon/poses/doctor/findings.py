@@ -21,6 +21,7 @@ class Findings:
     model: Model
     links: Links
     turns_deg: Floats  # [n - 1] between the viewing axes of neighbours
+    takes: Ints  # [n] of a film that is cut: frames of one take were filmed in one go
 
     @property
     def best_matches(self) -> tuple[Ints, Floats]:

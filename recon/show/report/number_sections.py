@@ -5,7 +5,8 @@ from html import escape
 from typing import Any
 
 from recon.show.report.charts import line_chart
-from recon.show.report.page import table, text, tiles
+from recon.show.report.page import flat, table, text, tiles
+from recon.show.report.world_section import is_scale_known
 from recon.workspace import Workspace, read_json, read_metrics, stage_warnings
 from recon.workspace.reading import is_file, read_text
 
@@ -18,14 +19,18 @@ def headline(workspace: Workspace) -> str:
         return metrics.get(section, {}).get(key)
 
     loads, drop_error = get("world", "loads") or {}, (get("world", "drop") or {}).get("p95_mm")
+    evidence = get("mesh", "evidence_fractions")
+    unseen = None if not evidence else sum(float(evidence.get(key) or 0.0) for key in ("filled", "invented"))
+    unsure = "" if is_scale_known(metrics) else " (scale unknown: a unit counts as a metre)"
     items = [
         (f"{text(get('poses', 'registered'))} of {text(get('poses', 'total'))}", "frames posed", get("poses", "total")),
         (f"{text(get('poses', 'reprojection_error_px'))} px", "reprojection error", get("poses", "reprojection_error_px")),
         (f"{get('eval', 'psnr') or 0:.2f} dB", "PSNR of held-out views", get("eval", "psnr")),
         (f"{get('eval', 'ssim') or 0:.3f}", "SSIM of held-out views", get("eval", "ssim")),
         (text(get("mesh", "faces")), "mesh faces", get("mesh", "faces")),
+        (f"{1 - unseen:.0%}" if unseen is not None else "", "of the mesh's surface was seen by a picture", unseen),
         (", ".join(name for name, fine in loads.items() if fine) or "none", "simulators that load it", loads or None),
-        (f"{drop_error or 0:.0f} mm", "from the surface: 19 of 20 dropped spheres", drop_error),
+        (f"{drop_error or 0:.0f} mm", f"from the surface: 19 of 20 dropped spheres{unsure}", drop_error),
     ]  # fmt: skip
     return tiles((value, label) for value, label, known in items if known is not None)
 
@@ -60,16 +65,6 @@ def training(workspace: Workspace) -> str | None:
     return f"<div class='grid two'>{''.join(f'<div class=card>{c}</div>' for c in charts if c)}</div>{note}"
 
 
-def world(workspace: Workspace) -> str | None:
-    """Which simulators load the package and how the drop test went."""
-    values = read_metrics(workspace).get("world")
-    if not values:
-        return None
-    loads = table([[name, bool(fine)] for name, fine in (values.get("loads") or {}).items()], ["simulator", "loads"])
-    others = table([row for row in flat(values) if not row[0].startswith("loads.")])
-    return f"<div class='grid two'><div class=card>{loads}</div><div class=card>{others}</div></div>"
-
-
 def truth(workspace: Workspace) -> str | None:
     """Scores against exact truth; only where there is any."""
     values = read_metrics(workspace).get("truth")
@@ -92,14 +87,3 @@ def settings(workspace: Workspace) -> str | None:
         return None
     content = read_text(workspace.config).encode("utf-8", "replace").decode()
     return f"<details><summary>config.yaml</summary><pre>{escape(content)}</pre></details>"
-
-
-def flat(values: Mapping[str, Any], prefix: str = "") -> list[list[Any]]:
-    """Nested numbers as rows [dotted name, value]; scores per image are left out."""
-    rows: list[list[Any]] = []
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            rows += [] if name == "per_image" else flat(value, f"{prefix}{name}.")
-        elif not (isinstance(value, list) and value and isinstance(value[0], (Mapping, list))):
-            rows.append([f"{prefix}{name}", value])
-    return rows

@@ -1,7 +1,7 @@
 """Pieces of a self-contained HTML page: escaping, inline pictures, tables and the style. No external links."""
 
 import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -104,6 +104,17 @@ def table(rows: Iterable[Sequence[Any]], head: Sequence[str] = ()) -> str:
     header = f"<tr>{''.join(f'<th>{escape(name)}</th>' for name in head)}</tr>" if head else ""
     lines = ("<tr>" + "".join(f"<td>{_cell(value)}</td>" for value in row) + "</tr>" for row in rows)
     return f"<div class=scroll><table>{header}{''.join(lines)}</table></div>"
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> list[list[Any]]:
+    """Nested numbers as rows [dotted name, value]; scores per image are left out."""
+    rows: list[list[Any]] = []
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            rows += [] if name == "per_image" else flat(value, f"{prefix}{name}.")
+        elif not (isinstance(value, list) and value and isinstance(value[0], (Mapping, list))):
+            rows.append([f"{prefix}{name}", value])
+    return rows
 
 
 def text(value: Any) -> str:

@@ -131,17 +131,6 @@ def novel_views(workspace: Workspace) -> str | None:
     return "".join(parts) or None
 
 
-def mesh(workspace: Workspace) -> str | None:
-    """The mesh from four sides and from above."""
-    files = sorted(workspace.mesh.glob("mesh_*.png"))
-    figures = "".join(
-        figure(image(pixels, max_size=560, alt=file.stem), file.stem.replace("_", " "))
-        for file in files
-        if (pixels := _first([file])) is not None
-    )
-    return f"<div class='grid four'>{figures}</div>" if figures else None
-
-
 def spread(items: Sequence[Any], n: int) -> list[Any]:
     """At most n of the items, evenly spread, first and last among them."""
     if len(items) <= n:

@@ -6,7 +6,7 @@ from datetime import datetime
 from html import escape
 from pathlib import Path
 
-from recon.show.report import number_sections, pose_sections, sections
+from recon.show.report import number_sections, pose_sections, sections, surface_sections, world_section
 from recon.show.report.page import document, section
 from recon.workspace import Workspace, replace_file
 from recon.workspace.console import say, warn
@@ -25,8 +25,9 @@ _SECTIONS: tuple[tuple[str, Callable[[Workspace], str | None]], ...] = (
     ("Training", number_sections.training),
     ("Held-out views", sections.held_out_views),
     ("Novel views", sections.novel_views),
-    ("Mesh", sections.mesh),
-    ("World", number_sections.world),
+    ("Matching", surface_sections.matching),
+    ("Mesh", surface_sections.mesh),
+    ("World", world_section.world),
     ("Against the truth", number_sections.truth),
     ("All numbers", number_sections.numbers),
     ("Settings", number_sections.settings),

@@ -93,4 +93,5 @@ def findings(model: Model, matching: Matching | None = None, *, is_video: bool =
         model=model,
         links=links_of(model, matching),
         turns_deg=turns_deg(model.world_from_camera),
+        takes=np.zeros(n, np.int64),
     )

@@ -82,7 +82,16 @@ def full_run(root: Path, n: int = 11) -> Workspace:
     write_image(workspace.views / "orbit/color_00000.png", picture())
     for i in range(4):
         write_image(workspace.mesh / f"mesh_{i}.png", picture(seed=20 + i))
-    write_metrics(workspace, "world", {"loads": {"mujoco": True, "pybullet": False}, "drop": {"p95_mm": 20.0}})
+    workspace.matching.mkdir()
+    write_image(workspace.matching / "matching.png", picture())
+    write_metrics(
+        workspace, "matching", {"confirmed_fraction": 0.5, "plane_fraction": 0.2, "sky_fraction": 0.1, "views": n}
+    )
+    fractions = {"matched": 0.7, "plane": 0.18, "seen": 0.0, "filled": 0.09, "invented": 0.03, "sensor": 0.0}
+    write_metrics(workspace, "mesh", {"verdict": f"good: {evil}", "evidence_fractions": fractions})
+    write_metrics(workspace, "world", {
+        "loads": {"mujoco": True, "pybullet": False}, "drop": {"p95_mm": 20.0, "dropped": 200, "lost": 3, "through": 0},
+        "engines": {"mujoco": "pass", "pybullet": "3 of 200 lost", "gazebo": "not installed"}, "filled_area_m2": 4.25})  # fmt: skip
     write_metrics(workspace, "truth", {"f_score": 0.8, "note": evil})
     workspace.config.write_text(f"a: {evil}\n")
     from recon.workspace.console import take_warnings, warn
@@ -107,6 +116,19 @@ def test_everything_run(tmp_path):
     assert "not run" not in page and "left out" not in page and "Against the truth" in tags.titles
     for expected in ("11 of 12 frames kept", "21.00 dB", "mujoco", "20 mm", "careful", "pybullet", "0.5 m"):
         assert expected in page, expected
+    for sentence in ("50% of the pixels of 11 pictures are matched", "20% have no sure depth", "12% was seen by no picture",
+                     "does not pass its trials: pybullet: 3 of 200 lost.", "3 of 200 dropped spheres went wrong",
+                     "4.2 square metres of it are closed"):  # fmt: skip
+        assert sentence in page, sentence
+    assert "gazebo: not installed" not in page and "scale is unknown" not in page
+
+
+def test_millimetres_of_an_unknown_scale_are_called_so(tmp_path):
+    workspace = full_run(tmp_path)
+    write_metrics(workspace, "poses", {"scale": None})
+    write_metrics(workspace, "world", {"engines": {"mujoco": "pass"}, "drop": {"p95_mm": 20.0, "dropped": 9}})
+    page, _ = parsed(workspace)
+    assert "one unit counts as a metre" in page and "scale unknown: a unit" in page and "passes every trial" in page
     assert page.count("<svg") == 1 + 2 + 2  # sharpness, two maps, two charts
 
 
