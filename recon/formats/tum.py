@@ -109,9 +109,10 @@ def _posed(file: Path, pictures: Sequence[_Timed], tolerance_s: float) -> list[t
             f"pictures from {pictures[0][0]:.3f} to {pictures[-1][0]:.3f} s. Bring them to one clock, or raise "
             "dataset.time_tolerance_s."
         )
-    if len(found) < len(posed):
+    if without := [picture.name for _, picture, pose in posed if pose is None]:
+        named = ", ".join(without[:3]) + ", ..." * (len(without) > 3)
         warn(
-            f"{file}: {len(posed) - len(found)} of {len(posed)} pictures have no pose within {tolerance_s:g} s and are skipped."
+            f"{file}: {len(without)} of {len(posed)} pictures have no pose within {tolerance_s:g} s and are skipped ({named})."
         )
     return found
 

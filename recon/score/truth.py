@@ -21,7 +21,7 @@ from recon.geometry.transforms import Array
 from recon.score.seen_points import seen_points
 from recon.score.truth_file import Truth, read_truth
 from recon.score.truth_surface import score_surface
-from recon.workspace import Workspace, read_json, write_metrics
+from recon.workspace import Workspace, check_poses, read_json, write_metrics
 from recon.workspace.console import say, warn
 from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file
@@ -97,6 +97,7 @@ def score_against_truth(
     }
     mesh_path = workspace.mesh / "mesh.ply"
     if run.truth.mesh is not None and is_file(mesh_path):
+        check_poses(workspace, workspace.mesh, made_by="python scripts/mesh.py")
         mesh = read_ply(mesh_path)
         metrics |= run.surface_scores(mesh, max_distance_m=max_distance_m, n_samples=n_samples, seed=seed)[0]
     write_metrics(workspace, "truth", metrics)

@@ -16,7 +16,7 @@ from recon.geometry import Camera, Reconstruction, rigid, rotation_from_wxyz, wx
 from recon.render.pictures import depth_picture, depth_range, normal_picture, picture
 from recon.render.views import RenderedView, RenderViewFn
 from recon.show.viewer.settings import ViewSettings
-from recon.workspace import Workspace
+from recon.workspace import Workspace, check_poses
 from recon.workspace.console import say
 from recon.workspace.errors import UserError
 
@@ -131,6 +131,7 @@ def _add_scene(server: Any, workspace: Workspace, reconstruction: Reconstruction
             "/points", points.positions[::every], points.colors[::every], point_size=0.003 * extent, visible=False
         )
     if (workspace.mesh / "mesh.ply").exists():
+        check_poses(workspace, workspace.mesh, made_by="python scripts/mesh.py")
         mesh = read_ply(workspace.mesh / "mesh.ply")
         layers["mesh"] = server.scene.add_mesh_simple("/mesh", mesh.vertices, mesh.faces, visible=False, side="double")
     for name, layer in layers.items():
