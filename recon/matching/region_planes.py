@@ -82,7 +82,7 @@ def _proposals(
 
 def _is_near(offsets: Array, others: Array, thickness: float) -> NDArray[np.bool_]:
     """Which of the offsets [n] lie within `thickness` of any other."""
-    return (np.abs(offsets[:, None] - others) < thickness).any(1)
+    return np.asarray((np.abs(offsets[:, None] - others) < thickness).any(1), bool)
 
 
 def _at_one_offset(offsets: Array, thickness: float) -> NDArray[np.int64]:
