@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,7 @@ class TriangleMesh:
         assert self.uvs is None or self.uvs.shape == (len(self.vertices), 2)
         assert (self.uvs is None) == (self.texture is None)
 
-    @property
+    @cached_property
     def face_areas(self) -> NDArray[np.float64]:
         """[f]."""
         a, b, c = (self.vertices[self.faces[:, i]] for i in range(3))

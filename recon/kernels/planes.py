@@ -44,6 +44,10 @@ class LabelView:
     depth: NDArray[np.float32]  # [h, w] confirmed, 0 elsewhere
     confidence: NDArray[np.float32]  # [h, w]
     is_closed: NDArray[np.bool_]  # [h, w] no plane may be here: sky, or nothing photographed
+    region: NDArray[np.int32]  # [h, w] of nearly one colour, a row of `off_border`
+    off_border: NDArray[
+        np.float32
+    ]  # [n_regions, n_planes] in [0, 1]: how little of the region's border lies on the plane
 
 
 @dataclass(frozen=True)
@@ -53,13 +57,14 @@ class LabelSettings:
     shell_margin: float  # world units that a label may lie behind a shell
     tolerance: float = 0.015  # relative difference of a confirmed depth from its plane
     gain_spread: float = 16.0  # grey levels
-    none: float = 0.6
+    none: float = 0.7
     misfit: float = 3.0
     outside: float = 2.0
     seen_through: float = 2.0
     unseen: float = 0.15
     unlike: float = 0.5
     away: float = 0.3
+    border: float = 0.6
     step: float = 1.0
     edge_sigma: float = 6.0
     edge_floor: float = 0.08

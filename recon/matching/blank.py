@@ -19,6 +19,7 @@ from recon.kernels.planes import LabelSettings, LabelView, ScenePlane, label_pla
 from recon.kernels.stereo import Floats, StereoView, stereo_agreement
 from recon.matching.confirm import Confirmed
 from recon.matching.pictures import Picture
+from recon.matching.regions import BlankRegions
 from recon.matching.shelf import Shelf
 
 LABEL_SIZE = 160  # pixels of the longest side on which planes are chosen
@@ -47,6 +48,7 @@ def fill_blank(
     views: Sequence[StereoView],
     confirmed: Sequence[Confirmed],
     closed: Sequence[NDArray[np.bool_]],  # [h, w] of each picture: no plane may be there
+    regions: Sequence[BlankRegions],
     planes: Sequence[ScenePlane],
     neighbours: NDArray[np.int32],
     scratch: Path,
@@ -56,12 +58,14 @@ def fill_blank(
 
     Args:
         pictures, views, confirmed: what was matched, and the same pictures as matching saw them; one entry per picture.
+        regions: of each picture; their borders say which planes they may be.
         planes: those of the scene, which labels choose from.
         neighbours: [n_pictures, k] the pictures that a picture is compared with, -1 where there are no more.
         scratch: folder for what does not fit into memory.
         settings: what a label costs.
     """
-    small = [_label_view(*args) for args in zip(pictures, views, confirmed, closed, strict=True)]
+    every_one = zip(pictures, views, confirmed, closed, regions, strict=True)
+    small = [_label_view(*args, planes) for args in every_one]
     every = zip(pictures, confirmed, closed, label_planes(small, planes, neighbours, settings), strict=True)
     chosen = Shelf.of(scratch / "planes", (_on_planes(p, known, no, planes, *found) for p, known, no, found in every))
     pairs = zip(confirmed, chosen, strict=True)
@@ -73,7 +77,19 @@ def fill_blank(
     depths.clear()
 
 
-def _label_view(picture: Picture, view: StereoView, known: Confirmed, closed: NDArray[np.bool_]) -> LabelView:
+def _label_view(
+    picture: Picture,
+    view: StereoView,
+    known: Confirmed,
+    closed: NDArray[np.bool_],
+    regions: BlankRegions,
+    planes: Sequence[ScenePlane],
+) -> LabelView:
+    """What labels are chosen by, at a small size.
+
+    picture, view: the picture, and the same as matching saw it. known: its confirmed depths. closed: [h, w] where no plane may
+    be. regions: its blank regions; planes: those of the scene.
+    """
     h, w = picture.camera.size_hw
     shrink = min(1.0, LABEL_SIZE / max(h, w))
     size = (max(2, round(h * shrink)), max(2, round(w * shrink)))
@@ -88,6 +104,8 @@ def _label_view(picture: Picture, view: StereoView, known: Confirmed, closed: ND
         known.depth[y, x],
         known.confidence[y, x],
         closed[y, x] | ~picture.is_valid[y, x],
+        regions.at_size(size),
+        regions.off_border(planes),
     )
 
 

@@ -22,8 +22,8 @@ THICKNESS = 0.010  # of the typical depth: matter this near belongs to a plane
 MIN_COSINE = 0.87  # between a voxel's normal and its plane's
 MIN_VOXELS = 60  # of a plane
 REACH = 0.5  # of the typical depth: beyond it from known matter a plane is no likelier than anything
-# The same of a plane along no axis, which is a thing and no wall; and the number of reaches at which its distances end
-TURNED_REACH, TURNED_BEYOND = 0.1, 3.0
+# The same of a plane of a thing, as those along no axis are; and the number of reaches at which its distances end
+THING_REACH, THING_BEYOND = 0.1, 3.0
 EDGE_PLANES = 2  # a side of a direction
 EDGE_CONTRAST = 2.0
 BEYOND = 0.05  # share of all matter that may lie behind such a plane: walls and ceilings are the last thing
@@ -53,17 +53,20 @@ def find_planes(voxels: Voxels, cameras: Array, *, typical_depth: float, seed: i
     if not pieces:  # next to nothing was matched, or nothing of it is flat
         return []
     pieces += _edge_planes(voxels, pieces, cameras, thickness)
-    cell = 2 * VOXEL * typical_depth
     frame = main_frame([normal for normal, _ in pieces])
     planes = []
     for normal, matter in pieces:
         if np.abs(frame @ normal).max() > 0.9999:
             is_shell = _is_shell(normal, matter, voxels, thickness)
-            planes.append(_scene_plane(normal, matter, is_shell, cell=cell, reach=REACH * typical_depth, beyond=1.0))
+            planes.append(_scene_plane(normal, matter, is_shell, typical_depth, reach=REACH, beyond=1.0))
         else:
-            reach = TURNED_REACH * typical_depth
-            planes.append(_scene_plane(normal, matter, False, cell=cell, reach=reach, beyond=TURNED_BEYOND))
+            planes.append(thing_plane(normal, matter, typical_depth=typical_depth))
     return planes
+
+
+def thing_plane(normal: Array, matter: Voxels, *, typical_depth: float) -> ScenePlane:
+    """A plane of a thing: it is no shell, and likely only near its matter."""
+    return _scene_plane(normal, matter, False, typical_depth, reach=THING_REACH, beyond=THING_BEYOND)
 
 
 def _is_shell(normal: Array, matter: Voxels, voxels: Voxels, thickness: float) -> bool:
@@ -130,12 +133,13 @@ def _fit(voxels: Voxels, normal: Array) -> tuple[Array, float]:
 
 
 def _scene_plane(
-    normal: Array, matter: Voxels, is_shell: bool, *, cell: float, reach: float, beyond: float
+    normal: Array, matter: Voxels, is_shell: bool, typical_depth: float, *, reach: float, beyond: float
 ) -> ScenePlane:
-    """`reach`: the unit of distances; they end at `beyond` of it.
+    """`reach`: the unit of distances, in typical depths; they end at `beyond` of it.
 
-    normal: [3] unit; matter: the voxels on the plane, their side `cell`. is_shell: nothing lies behind it.
+    normal: [3] unit; matter: the voxels on the plane. is_shell: nothing lies behind it. typical_depth: world units.
     """
+    cell, reach = 2 * VOXEL * typical_depth, reach * typical_depth
     offset = float(np.median(matter.positions @ normal))
     across, along = plane_axes(normal)
     at = np.stack([matter.positions @ across, matter.positions @ along], -1)

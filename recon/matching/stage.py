@@ -1,7 +1,7 @@
 """The matching stage: poses/ and the training pictures -> matching/, depth and normal of every pixel that is sure enough."""
 
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,6 +20,8 @@ from recon.matching.confirm import Confirmed, confirm
 from recon.matching.openings import opened, sight_lines
 from recon.matching.passes import match_pictures, n_sweeps
 from recon.matching.pictures import Picture, read_picture
+from recon.matching.region_planes import region_planes
+from recon.matching.regions import blank_regions
 from recon.matching.scene_planes import THICKNESS, VOXEL, find_planes
 from recon.matching.settings import MatchingSettings
 from recon.matching.sheet import contact_sheet, sheet_row, spread
@@ -114,7 +116,8 @@ def _match(
     confirmed = Shelf.of(scratch / "below_sky", on_ground)
     filled: Iterator[PlaneDepths] = (PlaneDepths.nothing(picture.camera.size_hw) for picture in pictures)
     if settings.planes:
-        hints = (known.without(sky) for known, sky in zip(supported, skies, strict=True))
+        hints = Shelf.of(scratch / "hints", (known.without(no) for known, no in zip(supported, skies, strict=True)))
+        supported.clear()
         filled = _filled(pictures, matches.views, confirmed, hints, skies, scene, scratch, seed)
     yield from map(_matched_view, pictures, confirmed, filled, skies)
 
@@ -123,7 +126,7 @@ def _filled(
     pictures: Sequence[Picture],
     views: Sequence[StereoView],
     confirmed: Sequence[Confirmed],
-    hints: Iterable[Confirmed],
+    hints: Sequence[Confirmed],
     skies: Sequence[NDArray[np.bool_]],
     scene: SparseScene,
     scratch: Path,
@@ -139,12 +142,13 @@ def _filled(
     centers = np.stack([view.world_from_camera[:3, 3] for view in cameras])
     voxels = oriented_voxels(pictures, hints, VOXEL * depth)
     planes = find_planes(voxels, centers, typical_depth=depth, seed=seed)
+    regions = Shelf.of(scratch / "regions", map(blank_regions, pictures, confirmed, hints, skies))
+    planes += region_planes(regions, planes, typical_depth=depth)
     lines = list(sight_lines(pictures, confirmed, skies, far=FAR * depth))
     planes = opened(planes, lines, THICKNESS * depth)
     asked = choose_sources(cameras, scene, MAX_SOURCES)
-    return fill_blank(
-        pictures, views, confirmed, skies, planes, asked, scratch, LabelSettings(shell_margin=2 * THICKNESS * depth)
-    )
+    costs = LabelSettings(shell_margin=2 * THICKNESS * depth)
+    return fill_blank(pictures, views, confirmed, skies, regions, planes, asked, scratch, costs)
 
 
 def _skies(

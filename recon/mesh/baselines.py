@@ -29,8 +29,8 @@ def fuse_plainly(
         max_jump=10.0,
         min_cosine=0.0,
     )
-    voxel = choose_voxel_size(maps, footprints=2.5, truncation_voxels=4, memory_mb=600)
-    return extract(fuse(maps, voxel=voxel, truncation_voxels=4, far=far), min_weight=1)
+    voxel, blocks = choose_voxel_size(maps, footprints=2.5, truncation_voxels=4, memory_mb=600)
+    return extract(fuse(maps, voxel=voxel, truncation_voxels=4, far=far, blocks=blocks), min_weight=1)
 
 
 def poisson_of_points(reconstruction: Reconstruction, *, depth: int = 9, drop_sparsest: float = 0.05) -> TriangleMesh:

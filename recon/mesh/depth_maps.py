@@ -7,11 +7,12 @@ with it (`agreement.py`).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.geometry import Evidence, Reconstruction
+from recon.geometry import Camera, Evidence, Reconstruction
 from recon.geometry.pinhole import rays_of_pixels
 from recon.geometry.transforms import Array, apply_rigid
 from recon.mesh.viewpoints import Viewpoint, point_depths
@@ -50,7 +51,7 @@ class DepthMap:
     @property
     def camera_rays(self) -> NDArray[np.float64]:
         """[h, w, 3] directions in the camera frame with z = 1 (pinhole)."""
-        return rays_of_pixels(self.viewpoint.camera)
+        return _rays(self.viewpoint.camera)
 
     @property
     def unit_normals(self) -> NDArray[np.float32]:
@@ -65,6 +66,14 @@ class DepthMap:
         return apply_rigid(self.viewpoint.world_from_camera, local)
 
 
+@lru_cache(maxsize=2)
+def _rays(camera: Camera) -> NDArray[np.float64]:
+    """The same for all maps of a camera; not to be written to."""
+    rays = rays_of_pixels(camera)
+    rays.flags.writeable = False
+    return rays
+
+
 def camera_normals(viewpoint: Viewpoint, normal: NDArray) -> NDArray[np.int8]:
     """Normals [h, w, 3] of the world as a map keeps them.
 
@@ -72,7 +81,7 @@ def camera_normals(viewpoint: Viewpoint, normal: NDArray) -> NDArray[np.int8]:
     surface is there, how it is turned is not known.
     """
     local = normal @ viewpoint.world_from_camera[:3, :3]
-    rays = rays_of_pixels(viewpoint.camera)
+    rays = _rays(viewpoint.camera)
     cosine = -(local * rays).sum(-1) / np.linalg.norm(rays, axis=-1)
     local = np.where((cosine > MIN_COSINE)[..., None], local, np.array([0.0, 0.0, -1.0]))
     return np.rint(127 * local).astype(np.int8)

@@ -29,20 +29,22 @@ def choose_voxel_size(
     footprints: float,  # voxel size in pixels of the fused views, at their median depth
     truncation_voxels: float,
     memory_mb: float,
-) -> float:
-    """Voxel size in world units: the median pixel footprint, made coarser until the blocks fit the memory."""
+) -> tuple[float, NDArray[np.int32]]:
+    """Voxel size in world units: the median pixel footprint, made coarser until the blocks fit the memory; and those blocks."""
     sizes = [_footprints(view) for view in maps]
     voxel = float(footprints * np.median(np.concatenate(sizes)))
     wanted = voxel
     # (surface_blocks is a little generous, so this is an upper bound. Blocks of a surface are as many as 1 / voxel^2.)
-    while (share := len(surface_blocks(maps, voxel, truncation_voxels)) * _BLOCK_BYTES / (memory_mb * 2**20)) > 1:
+    blocks = surface_blocks(maps, voxel, truncation_voxels)
+    while (share := len(blocks) * _BLOCK_BYTES / (memory_mb * 2**20)) > 1:
         voxel *= max(1.05, math.sqrt(share))
+        blocks = surface_blocks(maps, voxel, truncation_voxels)
     if voxel > wanted:
         warn(
             f"mesh: voxels of {voxel:.4g} units instead of {wanted:.4g}, to stay within mesh.memory_mb={memory_mb:g}. "
             "Raise it for more detail."
         )
-    return voxel
+    return voxel, blocks
 
 
 def surface_blocks(maps: Sequence[DepthMap], voxel: float, truncation_voxels: float) -> NDArray[np.int32]:
@@ -69,9 +71,10 @@ def fuse(
     voxel: float,
     truncation_voxels: float,
     far: float,
+    blocks: NDArray[np.int32] | None = None,
 ) -> TsdfVolume:
-    """The maps' signed distance round their surfaces."""
-    blocks = surface_blocks(maps, voxel, truncation_voxels)
+    """The maps' signed distance round their surfaces; `blocks`: their `surface_blocks`, where they are known already."""
+    blocks = surface_blocks(maps, voxel, truncation_voxels) if blocks is None else blocks
     volume = TsdfVolume.empty(blocks, voxel=voxel, truncation=truncation_voxels * voxel)
     add_views(volume, maps, far=far)
     return volume

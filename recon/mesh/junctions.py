@@ -25,6 +25,9 @@ _CLEAR = 0.9  # share of a patch's cells next to the line that must lie on one s
 _MOST_CHANGED = 0.15  # share of what was fused round a stretch that may change from free to solid, or the other way
 _SURE = 0.5  # truncations from the surface from which a change of sign counts
 _HOLLOW, _EDGE = 1, 2
+_INSIDE = np.stack(np.meshgrid(*[np.arange(BLOCK)] * 3, indexing="ij")[::-1], -1).reshape(
+    -1, 3
+)  # voxels x, y, z of a block
 
 
 @dataclass(frozen=True)
@@ -38,14 +41,24 @@ class _Junction:
     length: float  # of a stretch
     forms: NDArray[np.uint8]  # [stretches] 0 nothing, _HOLLOW or _EDGE
 
-    def at(self, positions: Array, width: float) -> tuple[NDArray[np.int64], NDArray[np.uint8], Array]:
-        """Stretch, what is formed there, and the height over it of positions [n, 3]; nothing beyond `width` from a plane."""
-        a, b = self.a.heights(positions), self.b.heights(positions)
-        stretch = np.floor((positions @ self.along - self.start) / self.length).astype(np.int64)
-        inside = (np.abs(a) < width) & (np.abs(b) < width) & (stretch >= 0) & (stretch < len(self.forms))
-        stretch = np.where(inside, stretch, 0)
-        forms = np.where(inside, self.forms[stretch], 0).astype(np.uint8)
-        return stretch, forms, np.where(forms == _EDGE, np.maximum(a, b), np.minimum(a, b))
+    def voxels(
+        self, volume: TsdfVolume, blocks: NDArray[np.int64], width: float
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint8], Array]:
+        """The voxels of some blocks that something is formed at, none farther than `width` from either plane.
+
+        Returns of each: its number among those of the blocks, stretch, form, and the height over what is formed.
+        """
+        corners, inside = volume.blocks[blocks].astype(np.float64) * (BLOCK * volume.voxel), _INSIDE * volume.voxel
+        a, b = (plane.heights(corners)[:, None] + inside @ plane.normal for plane in (self.a, self.b))
+        near = np.flatnonzero((np.abs(a) < width) & (np.abs(b) < width))
+        a, b = a.ravel()[near], b.ravel()[near]
+        places = (corners @ self.along)[near // len(inside)] + (inside @ self.along)[near % len(inside)]
+        stretch = np.floor((places - self.start) / self.length).astype(np.int64)
+        is_there = (stretch >= 0) & (stretch < len(self.forms))
+        forms = np.where(is_there, self.forms[np.where(is_there, stretch, 0)], 0).astype(np.uint8)
+        height = np.where(forms == _EDGE, np.maximum(a, b), np.minimum(a, b))
+        formed = forms > 0
+        return near[formed], stretch[formed], forms[formed], height[formed]
 
 
 def sharpen(volume: TsdfVolume, planes: Sequence[PlanePatch], *, width: float, min_weight: float) -> TsdfVolume:
@@ -54,34 +67,40 @@ def sharpen(volume: TsdfVolume, planes: Sequence[PlanePatch], *, width: float, m
     Written voxels weigh at least `min_weight`. A voxel that belongs to hollow corners and to edges keeps what was fused.
     """
     found = [junction for a, b in combinations(planes, 2) if (junction := _junction(a, b, width)) is not None]
-    found = [_confirmed(junction, volume, width, min_weight) for junction in found]
+    touches = [_may_touch(volume, junction, width) for junction in found]
+    found = [
+        _confirmed(junction, volume, touched, width, min_weight)
+        for junction, touched in zip(found, touches, strict=True)
+    ]
     distance, weight = (a.reshape(len(volume.blocks), -1) for a in (volume.distance, volume.weight))
-    touched = np.zeros(len(volume.blocks), bool)
-    for junction in found:
-        touched |= _may_touch(volume, junction, width)
-    for part in _parts(touched):
-        positions = _positions(volume, part)
-        hollow, edge = np.full(len(positions), np.inf), np.full(len(positions), -np.inf)
-        for junction in found:
-            forms, height = junction.at(positions, width)[1:]
-            hollow = np.where(forms == _HOLLOW, np.minimum(hollow, height), hollow)
-            edge = np.where(forms == _EDGE, np.maximum(edge, height), edge)
+    for part in _parts(np.logical_or.reduce([np.zeros(len(volume.blocks), bool), *touches])):
+        hollow = np.full(distance[part].shape, np.inf)
+        edge = np.full_like(hollow, -np.inf)
+        for junction, touched in zip(found, touches, strict=True):
+            here = np.flatnonzero(touched[part])
+            at, _, forms, height = junction.voxels(volume, part[here], width)
+            for form, heights, nearer in ((_HOLLOW, hollow, np.minimum), (_EDGE, edge, np.maximum)):
+                ours = at[forms == form]
+                voxels = here[ours // distance.shape[1]], ours % distance.shape[1]
+                heights[voxels] = nearer(heights[voxels], height[forms == form])
         is_hollow, is_edge = np.isfinite(hollow), np.isfinite(edge)
         says = np.where(is_hollow, hollow, edge) / volume.truncation
-        speaks = ((is_hollow != is_edge) & (says >= -1)).reshape(len(part), -1)
-        distance[part] = np.where(speaks, np.minimum(says, 1).reshape(speaks.shape), distance[part])
+        speaks = (is_hollow != is_edge) & (says >= -1)
+        distance[part] = np.where(speaks, np.minimum(says, 1), distance[part])
         weight[part] = np.where(speaks, np.maximum(weight[part], min_weight), weight[part])
     return volume
 
 
-def _confirmed(junction: _Junction, volume: TsdfVolume, width: float, min_weight: float) -> _Junction:
-    """The junction without the stretches at which it would change too much of what was fused."""
+def _confirmed(
+    junction: _Junction, volume: TsdfVolume, touched: NDArray[np.bool_], width: float, min_weight: float
+) -> _Junction:
+    """The junction without the stretches at which it would change too much of what was fused; `touched`: its blocks."""
     n = len(junction.forms)
     changed, every = np.zeros(n), np.zeros(n)
-    for part in _parts(_may_touch(volume, junction, width)):
-        stretch, forms, height = junction.at(_positions(volume, part), width)
-        says, fused = height / volume.truncation, volume.distance[part].reshape(-1)
-        counts = (forms > 0) & (np.abs(says) > _SURE) & (says >= -1) & (volume.weight[part].reshape(-1) >= min_weight)
+    for part in _parts(touched):
+        at, stretch, _, height = junction.voxels(volume, part, width)
+        says, fused = height / volume.truncation, volume.distance[part].reshape(-1)[at]
+        counts = (np.abs(says) > _SURE) & (says >= -1) & (volume.weight[part].reshape(-1)[at] >= min_weight)
         every += np.bincount(stretch[counts], minlength=n)
         changed += np.bincount(stretch[counts], (says * fused < 0)[counts], n)
     share = changed / np.maximum(every, 1)
@@ -92,13 +111,6 @@ def _parts(touched: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
     """The numbers of the blocks marked [n], a few at a time."""
     near = np.flatnonzero(touched)
     return np.array_split(near, -(-len(near) // 2000)) if len(near) else []
-
-
-def _positions(volume: TsdfVolume, blocks: NDArray[np.int64]) -> Array:
-    """World positions [n, 3] of the voxels of some blocks."""
-    z, y, x = np.mgrid[:BLOCK, :BLOCK, :BLOCK]
-    inside = np.stack([x, y, z], -1).reshape(-1, 3)
-    return ((volume.blocks[blocks, None] * BLOCK + inside) * volume.voxel).reshape(-1, 3)
 
 
 def _junction(a: PlanePatch, b: PlanePatch, width: float) -> _Junction | None:

@@ -60,30 +60,38 @@ def _inside(covered: NDArray[np.bool_], n_cells: int) -> NDArray[np.bool_]:
 
 def fill(volume: TsdfVolume, fillings: Sequence[Filling], *, min_weight: float) -> TsdfVolume:
     """The volume with every filling's plane where its own voxels weigh less than `min_weight`."""
-    for filling in fillings:
-        volume = _fill_one(volume, filling, min_weight)
+    if not fillings:
+        return volume
+    wanted = [_blocks_of(filling, volume.voxel) for filling in fillings]
+    volume, at = _with_blocks(volume, np.concatenate(wanted))
+    ends = np.cumsum([len(blocks) for blocks in wanted])
+    for filling, blocks in zip(fillings, np.split(at, ends)[:-1], strict=True):
+        _fill_one(volume, filling, blocks, min_weight)
     return volume
 
 
-def _fill_one(volume: TsdfVolume, filling: Filling, min_weight: float) -> TsdfVolume:
+def _blocks_of(filling: Filling, voxel: float) -> NDArray[np.int32]:
+    """The blocks [n, 3] that a filling reaches into."""
+    half = BLOCK // 2 * voxel
+    places = _between(filling.plane, filling.is_filled, half / 2)
+    return dilated_blocks(np.unique(np.floor(places / half).astype(np.int64), axis=0), 1)
+
+
+def _fill_one(volume: TsdfVolume, filling: Filling, blocks: NDArray[np.int64], min_weight: float) -> None:
+    """Written into `volume`, whose `blocks` (by their numbers) the filling reaches into."""
     plane = filling.plane
-    half = BLOCK // 2 * volume.voxel
-    places = _between(plane, filling.is_filled, half / 2)
-    wanted = dilated_blocks(np.unique(np.floor(places / half).astype(np.int64), axis=0), 1)
-    volume, at = _with_blocks(volume, wanted)
     z, y, x = np.mgrid[:BLOCK, :BLOCK, :BLOCK]
     inside = np.stack([x, y, z], -1).reshape(-1, 3)
     # one cell more all round, so that the filled part meets what is known
     mask = ndimage.binary_dilation(filling.is_filled, structure=np.ones((3, 3)))
     distance, weight = (a.reshape(len(volume.blocks), -1) for a in (volume.distance, volume.weight))
-    for part in np.array_split(at, max(1, len(at) // 2000)):
+    for part in np.array_split(blocks, max(1, len(blocks) // 2000)):
         positions = ((volume.blocks[part, None] * BLOCK + inside) * volume.voxel).reshape(-1, 3)
         height = plane.heights(positions) / volume.truncation
         say = (np.abs(height) <= 1) & plane.holds(positions, mask) & (weight[part].reshape(-1) < min_weight)
         say = say.reshape(len(part), -1)
         distance[part] = np.where(say, height.reshape(say.shape), distance[part])
         weight[part] = np.where(say, min_weight, weight[part])
-    return volume
 
 
 def _between(plane: PlanePatch, mask: NDArray[np.bool_], spacing: float) -> NDArray[np.float64]:

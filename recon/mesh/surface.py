@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recon.geometry import FaceEvidence, TriangleMesh
+from recon.kernels.tsdf import TsdfVolume
 from recon.mesh import cleaning
 from recon.mesh.depth_maps import DepthMap
 from recon.mesh.evidence import judge_faces
@@ -34,14 +35,9 @@ class KnownSurface:
 
 def build_surface(maps: Sequence[DepthMap], *, far: float, distance: float, settings: MeshSettings) -> KnownSurface:
     """The surface of some maps; `distance` is that from which the scene is typically seen (world units)."""
-    voxel = settings.voxel_size or choose_voxel_size(
-        maps,
-        footprints=settings.voxel_footprints,
-        truncation_voxels=settings.truncation_voxels,
-        memory_mb=settings.memory_mb,
-    )
+    volume = _fused(maps, far, settings)
+    voxel = volume.voxel
     reach = settings.plane_tolerance_voxels * voxel
-    volume = fuse(maps, voxel=voxel, truncation_voxels=settings.truncation_voxels, far=far)
     rough = extract(volume, min_weight=settings.min_weight)
     planes = find_planes(rough, tolerance=reach, cell=2 * voxel, min_area=(settings.min_plane_voxels * voxel) ** 2)
     fillings = find_fillings(
@@ -61,6 +57,17 @@ def build_surface(maps: Sequence[DepthMap], *, far: float, distance: float, sett
     say(f"mesh: {len(planes)} planes; holes of {filled:.3g} square units in all closed along them")
     on_plane = _on_plane(mesh, planes)
     return KnownSurface(mesh, judged.faces, judged.through, planes, on_plane, voxel, simplification_error(full, mesh))
+
+
+def _fused(maps: Sequence[DepthMap], far: float, settings: MeshSettings) -> TsdfVolume:
+    """The maps' signed distance, in voxels of the size that is set, else of one that suits them."""
+    truncation = settings.truncation_voxels
+    if settings.voxel_size:
+        return fuse(maps, voxel=settings.voxel_size, truncation_voxels=truncation, far=far)
+    voxel, blocks = choose_voxel_size(
+        maps, footprints=settings.voxel_footprints, truncation_voxels=truncation, memory_mb=settings.memory_mb
+    )
+    return fuse(maps, voxel=voxel, truncation_voxels=truncation, far=far, blocks=blocks)
 
 
 def _mended(mesh: TriangleMesh, maps: Sequence[DepthMap], voxel: float, settings: MeshSettings) -> TriangleMesh:

@@ -28,6 +28,7 @@ def together(parts: list[Voxels]) -> Voxels:
     return Voxels(*(np.concatenate([getattr(p, name) for p in parts]) for name in ("positions", "normals", "weights")))
 
 
+N_PLANES = 5  # at most, that a view of the corner is asked about
 CAMERAS = np.array([[1.2, -1.4, 1.5], [0.6, -1.7, 1.4], [1.5, -0.8, 1.6]])
 
 
@@ -100,6 +101,8 @@ def views_of_the_corner() -> tuple[list[LabelView], list[np.ndarray]]:
                 np.where(known, depth, 0).astype(np.float32),
                 known.astype(np.float32),
                 np.zeros((h, w), bool),
+                np.zeros((h, w), np.int32),
+                np.zeros((1, N_PLANES), np.float32),
             )
         )
         exact.append(label)
@@ -140,3 +143,22 @@ def test_without_planes_nothing_is_labelled_and_closed_pixels_stay_free() -> Non
         closed, label_planes(closed, planes, sources, LabelSettings(shell_margin=0.06)), strict=True
     ):
         assert (labels[view.depth == 0] == -1).all()
+
+
+@pytest.mark.skipif(not kernels.is_there("native"), reason="labels need the native kernels")
+def test_a_region_takes_the_plane_that_its_border_lies_on() -> None:
+    h, w, offsets = 40, 40, (2.0, 3.0)
+    nothing = np.zeros((h, w), np.float32)
+    facing = [scene_plane(np.array([0.0, 0.0, -1.0]), -offset) for offset in offsets]
+    facing = [ScenePlane(**{**vars(plane), "is_shell": False}) for plane in facing]
+    region = np.zeros((h, w), np.int32)
+    region[10:30, 10:30] = 1
+    for border_on in (0, 1):
+        off = np.zeros((2, 2), np.float32)
+        off[1] = 1 - np.eye(2)[border_on]
+        view = LabelView(
+            (40.0, 40.0, 20.0, 20.0), np.eye(4), 0.3, 20.0, np.full((h, w), 99, np.uint8), nothing, nothing,
+            np.zeros((h, w), bool), region, off,
+        )  # fmt: skip
+        ((labels, _),) = label_planes([view], facing, np.full((1, 1), -1, np.int32), LabelSettings(shell_margin=0.1))
+        assert (labels[12:28, 12:28] == border_on).all()

@@ -43,7 +43,7 @@ def room_distance(positions, worlds):
 def test_sphere_is_closed_outward_and_within_a_fraction_of_a_voxel(worlds, capture):
     world, poses = worlds.World(worlds.cast_sphere), worlds.sphere_poses(24)
     maps, far = depth_maps(world, poses, capture(world, poses))
-    voxel = choose_voxel_size(agreed(maps), footprints=1.5, truncation_voxels=4, memory_mb=100)
+    voxel, _ = choose_voxel_size(agreed(maps), footprints=1.5, truncation_voxels=4, memory_mb=100)
     mesh = extract(fuse(agreed(maps), voxel=voxel, truncation_voxels=4, far=far), min_weight=1)
     radius = np.linalg.norm(mesh.vertices, axis=1)
     assert np.abs(radius - 1).mean() < 0.3 * voxel
@@ -125,10 +125,11 @@ def test_the_same_input_gives_the_same_mesh(worlds, capture):
 def test_voxels_grow_until_they_fit_the_memory(worlds, capture):
     world, poses = worlds.World(worlds.cast_sphere), worlds.sphere_poses(7)
     maps, _ = depth_maps(world, poses, capture(world, poses))
-    fine = choose_voxel_size(maps, footprints=1, truncation_voxels=4, memory_mb=1000)
-    coarse = choose_voxel_size(maps, footprints=1, truncation_voxels=4, memory_mb=2)
+    fine, _ = choose_voxel_size(maps, footprints=1, truncation_voxels=4, memory_mb=1000)
+    coarse, blocks = choose_voxel_size(maps, footprints=1, truncation_voxels=4, memory_mb=2)
     assert coarse > 1.15 * fine
-    assert len(surface_blocks(maps, coarse, 4)) * 8**3 * 8 <= 2 * 2**20
+    assert len(blocks) * 8**3 * 8 <= 2 * 2**20
+    np.testing.assert_array_equal(blocks, surface_blocks(maps, coarse, 4))
     assert fine == pytest.approx(2.2 / 95, rel=0.2)
 
 

@@ -7,6 +7,7 @@
 //                    + unseen, where no other view has a depth on it
 //                    + unlike * how differently other views see that spot
 //                    + away * how far the nearest known matter of the plane is
+//                    + border * how little of the border of the pixel's region lies on the plane
 // of no plane: 0 where a depth is confirmed, else `none`. Between neighbours p, q with labels k, l:
 //   min(step * (edge_floor + (1 - edge_floor) exp(-|grey difference| / edge_sigma)), jump * |log depth of k - of l| at p)
 // so that labels change where the picture has an edge or where the planes meet.
@@ -101,6 +102,7 @@ class Labelling {
         costs[k] = args_.misfit * std::min(error * error, 1.0f) * view_.confidence[i];
       } else {
         costs[k] = cost_of_unknown(label, x, y, 1 / iz, view_.grey[i]);
+        costs[k] += args_.border * view_.off_border[static_cast<size_t>(view_.regions[i]) * args_.n_planes + label.index];
       }
     }
   }

@@ -23,6 +23,8 @@ struct recon_plane_view {
   const uint8_t* grey;                // [h, w]
   const float *depth, *confidence;    // [h, w] of what is confirmed; depth 0 elsewhere
   const uint8_t* is_closed;           // [h, w]: 1 where no plane may be (sky, nothing photographed)
+  const int32_t* regions;             // [h, w]: of one colour, each a row of:
+  const float* off_border;            // [n_regions, n_planes]: share of a region's border, in [0, 1], that lies off a plane
   int16_t* labels;                    // [h, w] out: index of the plane, -1 none
   float* margins;                     // [h, w] out: how much dearer the next best label is
 };
@@ -35,7 +37,7 @@ struct recon_plane_args {
   float shell_margin;                 // world units a label may lie behind a shell
   float tolerance;                    // relative difference of depth that a confirmed depth may have from its plane
   float gain_spread;                  // grey levels by which pictures of the same surface differ
-  float none, misfit, outside, seen_through, unseen, unlike, away;  // costs of a label; see plane_labels.cpp
+  float none, misfit, outside, seen_through, unseen, unlike, away, border;  // costs of a label; see plane_labels.cpp
   float step, edge_sigma, edge_floor, jump;                // costs between neighbours
   int32_t iterations;
 };

@@ -33,7 +33,10 @@ class _Plane(ctypes.Structure):
 class _View(ctypes.Structure):
     _fields_ = (
         *lib.POSED,
-        *((name, c_void_p) for name in ("grey", "depth", "confidence", "is_closed", "labels", "margins")),
+        *(
+            (name, c_void_p)
+            for name in ("grey", "depth", "confidence", "is_closed", "regions", "off_border", "labels", "margins")
+        ),
     )
 
 
@@ -56,6 +59,7 @@ class _Arguments(ctypes.Structure):
                 "unseen",
                 "unlike",
                 "away",
+                "border",
                 "step",
                 "edge_sigma",
                 "edge_floor",
@@ -88,8 +92,8 @@ def label_planes(
 
 
 def _arrays(view: LabelView) -> list[NDArray]:
-    kinds = (np.uint8, np.float32, np.float32, np.uint8)
-    values = (view.grey, view.depth, view.confidence, view.is_closed)
+    kinds = (np.uint8, np.float32, np.float32, np.uint8, np.int32, np.float32)
+    values = (view.grey, view.depth, view.confidence, view.is_closed, view.region, view.off_border)
     return [np.ascontiguousarray(value, kind) for value, kind in zip(values, kinds, strict=True)]
 
 
