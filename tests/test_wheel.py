@@ -67,20 +67,29 @@ def test_it_names_its_own_commands(recon: Recon, tmp_path: Path) -> None:
 
 
 def test_it_runs_the_sample(recon: Recon, tmp_path: Path) -> None:
-    """Film to field in a few steps, quick and not good."""
+    """Film to world, every stage, in a few steps: quick and not good."""
     workspace = Workspace(tmp_path / "run")
-    given = (
+    ran = recon(
+        "run",
         f"workspace={workspace.root}",
+        f"capture.source={SAMPLE}",
         "capture.target_count=16",
-        "capture.max_size=320",
+        "capture.max_size=200",
         "poses.max_features=2048",
+        "poses.dense=false",
+        "train.max_steps=4",
+        "train.samples_per_step=4096",
+        "train.preview_count=0",
+        "views.seconds=0.1",
+        "mesh.max_faces=2000",
+        "export.engines=[mujoco]",
+        "export.drop_spheres=4",
     )
-    posed = recon("poses", f"capture.source={SAMPLE}", *given)
-    assert posed.returncode == 0, posed.stderr[-3000:]
-    trained = recon("train", *given, "train.max_steps=4", "train.samples_per_step=4096", "train.preview_count=0")
-    assert trained.returncode == 0, trained.stderr[-3000:]
+    assert ran.returncode == 0, ran.stderr[-3000:]
     metrics = read_metrics(workspace)
     assert metrics["poses"]["registered"] >= 0.6 * metrics["poses"]["total"] and metrics["train"]["steps"] == 4
     if native.why_missing() is None:  # the kernels came with the wheel
-        assert metrics["train"]["backend"] == "native"
+        assert metrics["train"]["backend"] == "native" and metrics["matching"]["views"] > 0
+    assert metrics["mesh"]["faces"] > 0 and metrics["world"]["loads"]["mujoco"]
+    assert workspace.report_html.stat().st_size > 10_000
     assert "4 steps" in recon("summary", workspace.root).stdout

@@ -85,7 +85,7 @@ def choose_keyframes(
 
 
 def count_windows(n_steps: float, spacing: Spacing) -> int:
-    """How many windows the path is cut into: the number asked, or one a step within the limits.
+    """How many windows the path is cut into: the number asked, or one per step within the limits.
 
     Never so many that frames would be closer than a quarter of a step, or a fortieth where fewer than 40 would be kept.
 

@@ -57,7 +57,7 @@ def write_masks(
     tell_share(list(visible.values()), "capture")
     without = [frame for frame in kept if frame.name not in visible]
     if without:
-        warn(f"{len(without)} of {len(kept)} kept frames have no mask: all of them counts ({without[0].name}, ...)")
+        warn(f"{len(without)} of {len(kept)} kept frames have no mask: they count as a whole ({without[0].name}, ...)")
     for frame in without:
         assert frame.image is not None
         save_mask(folder, frame.name, np.ones(image_size_hw(folder / frame.image), bool))

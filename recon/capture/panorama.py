@@ -42,7 +42,7 @@ class ViewPlan:
     fov_deg: float
 
     def whole_size(self, max_size: int | None) -> int | None:
-        """The width of panoramas whose views have sides of `max_size`; None keeps all there is."""
+        """The width to which panoramas are shrunk so that their views have sides of `max_size`; None: not shrunk."""
         return None if max_size is None else round(max_size * math.pi / self._half_plane)
 
     def camera(self, whole_hw: tuple[int, int]) -> Camera:
@@ -206,7 +206,7 @@ def _sampled(padded: NDArray[np.uint8], sampling: NDArray[np.float32]) -> NDArra
 
 
 def _hidden(mask: Path) -> NDArray[np.uint8]:
-    """1 where a padded panorama does not count, or bicubic sampling there reaches what does not; the file goes."""
+    """1 where a padded panorama does not count, or where bicubic sampling would reach such a place; the mask file is removed."""
     padded = _padded(np.where(read_mask(mask), 0, 1).astype(np.uint8)[..., None])[..., 0]
     mask.unlink()
     reach = 2 * _MARGIN + 1
@@ -220,7 +220,7 @@ def _visible(hidden: NDArray[np.uint8], sampling: NDArray[np.float32]) -> NDArra
 
 
 def _opaque(image: NDArray[np.uint8], name: str, source: Path) -> NDArray[np.uint8]:
-    """RGB of a panorama; holes in it have no place in views that bend them."""
+    """RGB of a panorama; `UserError` where parts of it are transparent, which its views cannot be."""
     if image.shape[2] == 4 and image[..., 3].min() < 255:
         raise UserError(
             f"capture.source={source}: the panorama {name} has transparent parts; expected an opaque picture. Export it "

@@ -2,13 +2,13 @@
 
 stage           the stage: `export_world`           settings  conf/export
 units           metres and origin of the package    place     what every scene file describes, and names of files
-planes          flat regions of a mesh              plan_view, rectangles a plane as a grid of cells, and those as boxes
+planes          flat regions of a mesh              plan_view, rectangles, strips  a plane's cells, those as boxes, as a surface
 building        floors, walls, tops as boxes
-convex_parts    the rest as convex parts            hulls, merging        what a hull may do, and joining hulls
+convex_parts    the rest as convex parts            hulls, merging, growing   what a hull may do, joining hulls, and growing them
 covering        which parts are needed, and how well they keep to the surface
 collision_mesh  cleaned, faired, and simplified within a measured bound
 collision       all collision geometry of a place
-things/         what stands on the floor as bodies of their own, the building closed behind them
+things/         what stands on the floor and on tops as bodies of their own, all closed behind them
 labels          floor, wall, ceiling, furniture, object: what each face is
 ground          the ground as a height field
 scenes/         MJCF, URDF, SDF, USD, Habitat       manifest, readme, license, preview   what else a package holds

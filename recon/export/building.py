@@ -16,6 +16,7 @@ from recon.export.place import Box, Part
 from recon.export.plan_view import PlanView
 from recon.export.planes import FlatRegion, find_planes
 from recon.export.rectangles import rectangles_over
+from recon.export.strips import strips
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
@@ -26,7 +27,8 @@ _FLOOR_THICKNESS = 5.0  # in wall thicknesses: nothing is beneath that it could 
 _HOLE = 15.0  # tolerances: smaller holes of a wall or a top are gaps of the scan, larger ones are openings
 _OPENING_AREA = 600.0  # squared tolerances: a lower level seen through less is clutter below the floor
 _CLOSE = 2.5  # tolerances: bays of an outline narrower than twice this are ragged, not shape
-_LEAST_AREA = 200.0  # squared tolerances: flat regions that are worth a slab
+_LEAST_AREA = 200.0  # squared tolerances: level tops that are worth a slab
+_LEAST_WALL = 1500.0  # squared tolerances: other flat regions that are; smaller ones are the sides of things
 _LEAST_BOX = 100.0  # squared tolerances that a box of a slab adds to those before it
 
 
@@ -42,13 +44,14 @@ class Slab:
     parts: tuple[Part, ...]
 
     def explains(self, mesh: TriangleMesh, *, tolerance: float) -> np.ndarray:
-        """Which faces [f] lie wholly in the slab, or before it by no more than the tolerance."""
+        """Which faces [f] lie wholly in the slab, or before it or beside it by no more than the tolerance."""
         corners = mesh.vertices[mesh.faces]
         points = np.concatenate([corners, corners.mean(1, keepdims=True)], 1)
         height = self.view.plane.height(points)
         rows, columns, is_on = self.view.cells(points)
         within = (height <= tolerance) & (height >= -self.thickness - tolerance)
-        return (within & is_on & self.solid[rows, columns]).all(1)
+        is_beside = ndimage.distance_transform_edt(~self.solid) * self.view.cell <= tolerance
+        return np.asarray((within & is_on & is_beside[rows, columns]).all(1))
 
     def shown(self, *, tolerance: float) -> list[TriangleMesh]:
         """Its parts as far as anybody sees them: what a floor has below its surface is nobody's business."""
@@ -61,29 +64,15 @@ class Slab:
             for part, up in zip(self.parts, lift, strict=True)
         ]
 
+    def outline(self) -> np.ndarray:
+        """Cells [rows, columns] of the slab and of its bays and holes: its convex hull."""
+        rows, columns = np.nonzero(self.solid)
+        hull = cv2.convexHull(np.stack([columns, rows], -1).astype(np.int32))
+        return cv2.fillConvexPoly(np.zeros(self.view.shape, np.uint8), hull, 1).astype(bool)
+
     def filled_surface(self) -> TriangleMesh:
         """The part of the slab's surface that nobody saw, in strips of cells; empty where all was seen."""
         return strips(self.view, self.solid & ~self.seen)
-
-
-def strips(view: PlanView, mask: np.ndarray, *, height: float = 0.0) -> TriangleMesh:
-    """The set cells of a mask [rows, columns] as a surface at a height over the plane, a rectangle for each run of a row."""
-    corners = [
-        view.low + view.cell * (np.array([[start, row], [end, row], [end, row + 1], [start, row + 1]]) - 0.5)
-        for row, start, end in _runs(mask)
-    ]
-    if not corners:
-        return TriangleMesh(np.zeros((0, 3)), np.zeros((0, 3), np.int32))
-    first = 4 * np.arange(len(corners))[:, None, None]
-    faces = (first + np.array([[0, 1, 2], [0, 2, 3]])).reshape(-1, 3)
-    return TriangleMesh(view.world(np.concatenate(corners), height), faces.astype(np.int32))
-
-
-def _runs(mask: np.ndarray) -> list[tuple[int, int, int]]:
-    """Row, first column and end column of every run of set cells."""
-    edges = np.diff(np.pad(mask.astype(np.int8), ((0, 0), (1, 1))), axis=1)
-    starts, ends = np.argwhere(edges == 1), np.argwhere(edges == -1)
-    return [(int(row), int(start), int(end)) for (row, start), (_, end) in zip(starts, ends, strict=True)]
 
 
 def find_building(
@@ -95,6 +84,8 @@ def find_building(
     slabs: list[Slab] = []
     for number, region in enumerate(regions):
         kind = "floor" if number in floors else _kind(region, is_up_known)
+        if region.area < _LEAST_WALL * tolerance**2 and not (kind == "top" and region.plane.normal[2] > _UP):
+            continue
         slab = _slab(mesh, surface, region, f"{kind}_{number:02d}", kind, tolerance=tolerance, thickness=thickness)
         if slab.parts:
             slabs.append(slab)

@@ -8,7 +8,8 @@ import numpy as np
 from recon.export.building import Slab, find_building
 from recon.export.collision_mesh import clean_mesh, faired, simplified
 from recon.export.convex_parts import decompose
-from recon.export.covering import LEAST_GAIN, Fidelity, fidelity, needed, points_over
+from recon.export.covering import Fidelity, Skin, fidelity, points_over
+from recon.export.growing import fewest
 from recon.export.labels import LABELS, label_faces
 from recon.export.place import CONVEX, FILLED, STATIC, Part
 from recon.export.settings import ExportSettings
@@ -16,6 +17,8 @@ from recon.geometry.mesh import TriangleMesh, joined
 from recon.geometry.surface import Surface
 from recon.workspace.console import warn
 from recon.workspace.errors import UserError
+
+_BARE = 0.01  # of the visual surface that may lie outside all parts by more than the tolerance, in small spots
 
 
 @dataclass(frozen=True)
@@ -137,9 +140,9 @@ def _hulls_of_rest(
     """
     rest = TriangleMesh(clean.vertices, clean.faces[is_left])
     fair = TriangleMesh(faired(clean, bound=tolerance / 2).vertices, rest.faces)
-    hulls, reached = decompose(fair, surface, tolerance=tolerance, thickness=thickness, max_parts=max_parts)
-    points = points_over(rest, apart=tolerance, at_most=200_000)
-    return needed(hulls, [part.mesh for part in built], points, gap=tolerance, least=LEAST_GAIN), reached
+    found = decompose(fair, surface, tolerance=tolerance, thickness=thickness, max_parts=max_parts)
+    skin = Skin.of(rest, bare=_BARE * float(clean.face_areas.sum()), tolerance=tolerance)
+    return fewest(found, [part.mesh for part in built], skin), found.looser * tolerance
 
 
 def deviation(static: TriangleMesh, clean: TriangleMesh, *, at_most: int = 200_000) -> float:

@@ -26,20 +26,30 @@ _BEFORE_JOINING = 3  # times the most parts: joining brings halves down by about
 _TURN = 0.7  # how much a difference of normals counts beside a distance, in extents of the cluster
 
 
+@dataclass(frozen=True)
+class Decomposition:
+    """Convex `parts`, largest first, the `pieces` that they were joined of, and the limits that both keep, `looser` times."""
+
+    parts: list[TriangleMesh]
+    pieces: list[TriangleMesh]
+    strays: Strays
+    looser: float
+
+
 def decompose(
     mesh: TriangleMesh, surface: Surface, *, tolerance: float, thickness: float, max_parts: int, seed: int = 0
-) -> tuple[list[TriangleMesh], float]:
-    """Convex parts of `mesh` and the tolerance they hold: the given one, or more where `max_parts` demanded it.
+) -> Decomposition:
+    """Convex parts of `mesh` within the tolerance, or within more where `max_parts` demanded it.
 
     `surface` is what they are held against, `mesh` itself or the finer one that it simplifies. Lengths are in scene units.
     Deterministic for a given `seed`.
 
     thickness: how far a part may reach behind a surface.
     """
-    if not len(mesh.faces):
-        return [], tolerance
     limits = Limits(tolerance, thickness)
     strays = Strays(surface, limits, np.random.default_rng(seed))
+    if not len(mesh.faces):
+        return Decomposition([], [], strays, 1.0)
     pairs = shared_edges(mesh.faces)
     sheet = _Sheet(mesh.vertices[mesh.faces], mesh.face_normals, mesh.face_areas, _depths(mesh, surface, limits), pairs)
     with progress("convex parts", None) as bar:
@@ -57,7 +67,7 @@ def decompose(
             if len(merger.parts) <= max_parts:
                 break
     parts = sorted(merger.parts.values(), key=lambda part: -float(np.linalg.norm(np.ptp(part.vertices, axis=0))))
-    return parts, looser * tolerance
+    return Decomposition(parts, hulls, strays, looser)
 
 
 @dataclass(frozen=True)

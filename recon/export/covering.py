@@ -10,7 +10,9 @@ from recon.geometry.mesh import TriangleMesh
 from recon.geometry.surface import Surface, sample_surface
 from recon.geometry.transforms import Array
 
-LEAST_GAIN = 12  # squared tolerances of surface that a part must add to those before it, on points a tolerance apart
+_LEAST_GAIN = 12.0  # squared tolerances of surface that a part must add to those before it
+_LEVEL = 0.5  # z of a normal: steeper than 60 degrees nothing comes to rest
+_SMALL_GAIN = 50.0  # squared tolerances: parts that add less may go as long as enough of the surface stays covered
 
 
 def points_over(mesh: TriangleMesh, *, apart: float, at_most: int) -> Array:
@@ -37,21 +39,46 @@ class Cloud:
         return self._order[first:last][index[is_near]], depth[is_near]
 
 
-def needed(
-    parts: list[TriangleMesh], built: list[TriangleMesh], points: Array, *, gap: float, least: int
-) -> list[TriangleMesh]:
-    """The parts that cover `points` (within `gap`) beside those `built` already, each adding `least` points or more.
+@dataclass(frozen=True)
+class Skin:
+    """A surface that parts shall cover, as `points` [n, 3] about a tolerance apart, and its area that may stay `bare`.
 
-    Greedy set cover: no choice of as few parts covers more than a logarithm's factor better (Chvatal, 1979).
+    `is_level` [n]: where something may stand or come to rest, and where only specks may stay bare.
     """
-    cloud = Cloud(points)
-    covers = [cloud.depth_in(part, reach=gap)[0] for part in parts]
-    is_open = np.ones(len(points), bool)
+
+    points: Array
+    is_level: np.ndarray
+    area: float
+    bare: float
+    tolerance: float
+
+    @staticmethod
+    def of(mesh: TriangleMesh, *, bare: float, tolerance: float, at_most: int = 200_000) -> "Skin":
+        """The skin of a mesh."""
+        area = float(mesh.face_areas.sum())
+        points, faces = sample_surface(mesh, int(np.clip(area / tolerance**2, 1, at_most)), seed=0)
+        return Skin(points, mesh.face_normals[faces][:, 2] > _LEVEL, area, bare, tolerance)
+
+    def count(self, area: float) -> float:
+        """How many points stand for an area."""
+        return area * len(self.points) / max(self.area, 1e-300)
+
+
+def needed(parts: list[TriangleMesh], built: list[TriangleMesh], skin: Skin) -> list[TriangleMesh]:
+    """The parts that cover a skin (within its tolerance) beside those `built` already, each adding a little or more.
+
+    Greedy set cover: no choice of as few parts covers more than a logarithm's factor better (Chvatal, 1979). Of the last ones,
+    those go whose share may stay bare.
+    """
+    least = max(skin.count(_LEAST_GAIN * skin.tolerance**2), 1)
+    cloud = Cloud(skin.points)
+    covers = [cloud.depth_in(part, reach=skin.tolerance)[0] for part in parts]
+    is_open = np.ones(len(skin.points), bool)
     for part in built:
-        is_open[cloud.depth_in(part, reach=gap)[0]] = False
+        is_open[cloud.depth_in(part, reach=skin.tolerance)[0]] = False
     queue = [(-len(cover), number) for number, cover in enumerate(covers)]
     heapq.heapify(queue)
-    chosen = []
+    chosen: list[tuple[int, int, int]] = []  # gain, of that level, number
     while queue:
         promised, number = heapq.heappop(queue)
         gain = int(is_open[covers[number]].sum())
@@ -60,9 +87,22 @@ def needed(
         if gain < -promised:
             heapq.heappush(queue, (-gain, number))
             continue
-        is_open[covers[number]] = False
-        chosen.append(number)
-    return [parts[number] for number in sorted(chosen)]
+        added = covers[number][is_open[covers[number]]]
+        is_open[added] = False
+        chosen.append((gain, int(skin.is_level[added].sum()), number))
+    return [parts[number] for number in sorted(_not_spared(chosen, skin.count(skin.bare) - is_open.sum(), skin))]
+
+
+def _not_spared(chosen: list[tuple[int, int, int]], spare: float, skin: Skin) -> list[int]:
+    """Numbers of the parts that stay when those that add least go, steep ones, until the `spare` points are used up."""
+    small, level = (skin.count(gain * skin.tolerance**2) for gain in (_SMALL_GAIN, _LEAST_GAIN))
+    kept = []
+    for gain, level_gain, number in reversed(chosen):
+        if gain <= min(spare, small) and level_gain < level:
+            spare -= gain
+        else:
+            kept.append(number)
+    return kept
 
 
 @dataclass(frozen=True)

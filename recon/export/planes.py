@@ -13,6 +13,7 @@ from recon.geometry.mesh import TriangleMesh
 from recon.geometry.transforms import Array
 
 _GUESSES, _SAMPLE, _FINALISTS = 192, 4000, 2
+_MORE_FINALISTS = 24  # looked at where the first hold no region: many votes may come from scattered faces
 _COSINE = 0.8  # a face belongs to a plane only when it is turned like it (37 degrees: scans are rough)
 _GIVE_UP = 4  # rounds in a row without a plane
 
@@ -91,7 +92,9 @@ def _best_region(
     )
     votes = (np.abs(heights) < tolerance) & (faces.normals[sample] @ faces.normals[guesses].T > _COSINE)
     best: FlatRegion | None = None
-    for guess in guesses[np.argsort(-votes.sum(0), kind="stable")[:_FINALISTS]]:
+    for rank, guess in enumerate(guesses[np.argsort(-votes.sum(0), kind="stable")[:_MORE_FINALISTS]]):
+        if best is not None and rank >= _FINALISTS:
+            break
         normal = faces.normals[guess]
         plane = Plane(normal, float(faces.centres[guess] @ normal))
         region = _refined(faces, is_free, plane, tolerance, min_area)

@@ -60,7 +60,7 @@ renamed; nothing in it names a path outside. In the lines below `world/` is this
 {things}- `assets/convex.obj`: {parts} convex parts, an object each, within {tolerance} of the visual surface; the same parts one by
   one in `assets/parts/` (those that are boxes stand in the scene files only)
 - `assets/static.obj`, `assets/static.glb`: one concave mesh of all, for engines that take a static one
-- `assets/labels.npy`: what each face of `visual.obj` is (floor, ground, wall, ceiling, furniture, object), a number a face;
+- `assets/labels.npy`: what each face of `visual.obj` is (floor, ground, wall, ceiling, furniture, object), a number per face;
   names and colours in `manifest.json`. Convex parts are named after theirs, and `scene.usd` has a labelled subset for each
 - `ground.npy`, `ground.png` (when the scene has a ground): height field; layout in `manifest.json`
 - `cameras.json`: where the capture's cameras stood

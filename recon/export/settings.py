@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
+import numpy as np
+
 from recon.export.trials.engine_run import TRIALS
 from recon.workspace.errors import UserError
 from recon.workspace.settings import above, at_least, between, written
@@ -24,6 +26,7 @@ class ExportSettings:
     ground_cell_m: Annotated[float, above(0, up_to=100)]
     friction: Annotated[float, between(0, 100)]
     things: Literal["static", "free", "none"]
+    things_boxes: Any
     things_density: Annotated[float, above(0, up_to=100_000)]
     assumed_diagonal_m: Annotated[float, above(0)]
     verify: bool
@@ -34,8 +37,24 @@ class ExportSettings:
     walk_steps: Annotated[int, between(0, 10_000_000)]
 
     def __post_init__(self) -> None:
+        _check_boxes(self.things_boxes)
         known = ", ".join(TRIALS)
         if self.engines is None:
             return
         if not isinstance(self.engines, list | tuple) or not set(self.engines) <= set(TRIALS):
             raise UserError(f"export.engines={self.engines!r}: expected null or a list of {known}.")
+
+
+def _check_boxes(boxes: Any) -> None:
+    """A list of boxes, each two corners [3] of which the first is the lower in every axis."""
+    whole = boxes if isinstance(boxes, list | tuple) else [boxes]
+    for number, corners in enumerate(whole):
+        try:
+            values = np.asarray(corners, float)
+        except (TypeError, ValueError):
+            values = np.zeros(0)
+        if values.shape != (2, 3) or not np.isfinite(values).all() or not (values[0] < values[1]).all():
+            raise UserError(
+                f"export.things_boxes: expected a list of boxes [[x, y, z], [x, y, z]] in metres, the lower corner first, "
+                f"found {corners!r} (number {number})."
+            )

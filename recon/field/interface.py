@@ -60,7 +60,7 @@ class FieldSettings(Protocol):
 
     @property
     def occupancy_resolution(self) -> int:
-        """Cells an axis of each cascade, a multiple of 64."""
+        """Cells per axis of each cascade, a multiple of 64."""
         ...
 
     def make(self, *, is_open: bool, has_sky: bool, pixel_side: float) -> Field:

@@ -28,7 +28,7 @@ def read_cameras(file: Path) -> dict[int, Camera]:
 
 
 def read_images(file: Path) -> list[Posed]:
-    """A line an image with its pose; the line of its observations is not read, and files made by hand may lack it."""
+    """One line per image with its pose; the line of its observations is not read, and files made by hand may lack it."""
     posed: list[Posed] = []
     for words in pose_lines(file, lines_of(file)):
         numbers, name = [float(word) for word in words[1:8]], words[9]

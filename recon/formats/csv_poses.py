@@ -1,4 +1,4 @@
-"""A plain CSV of poses: a header, then a picture a row. The format for poses that some other program knows.
+"""A plain CSV of poses: a header, then one picture per row. The format for poses that some other program knows.
 
     image                       path of the picture, relative to the file
     x y z                       camera centre in the world      (or r03 r13 r23)
@@ -150,7 +150,7 @@ def _camera(row: Row, image: Path, shared: tuple[float, ...] | None) -> Camera:
 
 
 def _model_by_coefficients(row: Row) -> str:
-    """OPENCV where coefficients are given, but k3 alone says nothing of the kind of lens."""
+    """OPENCV where k1, k2, p1 or p2 is given, else PINHOLE; `UserError` for k3 or k4, which two kinds of lens have."""
     if any(name in row and row.number(name) != 0 for name in ("k3", "k4")):
         raise UserError(f"{row.label}: k3 or k4 without a model. Add the column model: OPENCV_FISHEYE for a fisheye.")
     return "OPENCV" if any(name in row and row.number(name) != 0 for name in ("k1", "k2", "p1", "p2")) else "PINHOLE"

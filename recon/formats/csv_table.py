@@ -91,7 +91,7 @@ def read_table(file: Path) -> list[Row]:
 
 
 def _delimiter(header: str) -> str:
-    """What parts the columns: a comma, or the semicolon or tab that spreadsheets write in other countries."""
+    """What separates the columns: a comma, or the semicolon or tab that spreadsheets write in other countries."""
     return max(",;\t", key=header.count)
 
 

@@ -53,9 +53,9 @@ def stretched(values: NDArray, levels: Levels | None, path: Path) -> NDArray[np.
         share = (np.nan_to_num(values.astype(np.float32), nan=low) - np.float32(low)) / np.float32(high - low)
         return (np.clip(share, 0, 1) * 255 + 0.5).astype(np.uint8)
     if values.dtype.kind == "f":
-        raise UserError(f"{path}: has floating-point pixels; expected 8 or 16 bits a channel. Convert it to png.")
+        raise UserError(f"{path}: has floating-point pixels; expected 8 or 16 bits per channel. Convert it to png.")
     if values.min() < 0 or values.max() > 65535:
-        raise UserError(f"{path}: has 32-bit integer pixels; expected 8 or 16 bits a channel. Convert it to png.")
+        raise UserError(f"{path}: has 32-bit integer pixels; expected 8 or 16 bits per channel. Convert it to png.")
     return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 

@@ -76,7 +76,7 @@ def read_depth(file: DepthFile) -> DepthImage:
     values = _read(file)
     if values.ndim != 2:
         raise UserError(
-            f"{file.path}: expected one depth a pixel, found shape {list(values.shape)}. Export it as depth."
+            f"{file.path}: expected one depth per pixel, found shape {list(values.shape)}. Export it as depth."
         )
     is_whole = np.issubdtype(values.dtype, np.integer)
     metres = values.astype(np.float64) * (file.unit_m if is_whole else 1.0)
@@ -181,7 +181,7 @@ def _read(file: DepthFile) -> NDArray:
 def _read_picture(path: Path) -> NDArray:
     values = _read_exr(path) if path.suffix == ".exr" else _read_png(path)
     if values.dtype in (np.uint8, np.bool_):
-        raise ValueError("8 bits a pixel are a picture of depth, not depth; expected 16 bits")
+        raise ValueError("8 bits per pixel are a picture of depth, not depth; expected 16 bits")
     return values
 
 

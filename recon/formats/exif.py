@@ -116,5 +116,5 @@ def _number(value: object) -> float | None:
 
 
 def _plausible(focal_px: float, w: int, h: int) -> float | None:
-    """Fields of view from 5 to 150 degrees; beyond that the tag is wrong and no prior is the better prior."""
+    """Whether the field of view is 5 to 150 degrees; beyond that the tag is wrong and not used."""
     return focal_px if 0.13 < focal_px / max(w, h) < 12 else None

@@ -138,7 +138,7 @@ def _draft(image: Image.Image, stored_hw: tuple[int, int] | None) -> None:
 
 
 def _eight_bit(image: Image.Image, path: Path, levels: Levels | None) -> Image.Image:
-    """Any mode to RGB or RGBA, 8 bits a channel."""
+    """Any mode to RGB or RGBA, 8 bits per channel."""
     if is_deep(image.mode):  # of colour at 16 bits Pillow itself reads the high bytes
         return Image.fromarray(stretched(np.asarray(image), levels, path)).convert("RGB")
     if image.mode in ("RGBA", "RGBa", "LA", "La", "PA"):

@@ -77,7 +77,7 @@ def _luma(frame: Any) -> Any:
 
 
 def _graph_for(frame: Any) -> Any:
-    """bwdif on every frame, one picture a frame."""
+    """bwdif on every frame, one picture per frame."""
     graph = av.filter.Graph()
     graph.link_nodes(
         graph.add_buffer(width=frame.width, height=frame.height, format=frame.format.name, time_base=frame.time_base),

@@ -1,6 +1,6 @@
 """KITTI odometry: poses.txt (row i: 3x4 `world_from_camera` of frame i, OpenCV axes), calib.txt, pictures or a video in order.
 
-`calib.txt` holds a 3x4 projection a row, `P0:` to `P3:` or without names: `K [I | t]` of the four rectified cameras, with
+`calib.txt` holds one 3x4 projection per row, `P0:` to `P3:` or without names: `K [I | t]` of the four rectified cameras, with
 the centre of the top-left pixel at (0, 0). Poses are those of camera 0; those of `image_2/` are moved to camera 2. In
 the layout of the benchmark, `sequences/00` has its poses in `poses/00.txt`. See docs/conventions.md.
 """

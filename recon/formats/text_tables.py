@@ -1,4 +1,4 @@
-"""Plain text tables of numbers, as trajectory and calibration files are: a row a line, `#` starts a comment.
+"""Plain text tables of numbers, as trajectory and calibration files are: one row per line, `#` starts a comment.
 
 Columns are parted by blanks or commas. Every error names the file, the line and the column.
 """

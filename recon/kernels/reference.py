@@ -84,7 +84,7 @@ def _corners(positions: Tensor, layout: HashLayout) -> tuple[Tensor, Tensor, Ten
 
 
 def _scatter(rows: Tensor, weights: Tensor, grad: Tensor, table: Tensor) -> Tensor:
-    """Sum of weight * gradient into the rows. On CPU one bincount a feature is twice as fast as scatter_add and six times
+    """Sum of weight * gradient into the rows. On CPU one bincount per feature is twice as fast as scatter_add and six times
     as fast as index_add_ (and deterministic)."""
     if table.device.type == "cpu" and table.dtype == torch.float32:
         flat = rows.flatten().long()

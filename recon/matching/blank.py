@@ -85,6 +85,11 @@ def _label_view(
     regions: BlankRegions,
     planes: Sequence[ScenePlane],
 ) -> LabelView:
+    """What labels are chosen by, at a small size.
+
+    picture, view: the picture, and the same as matching saw it. known: its confirmed depths. closed: [h, w] where no plane may
+    be. regions: its blank regions; planes: those of the scene.
+    """
     h, w = picture.camera.size_hw
     shrink = min(1.0, LABEL_SIZE / max(h, w))
     size = (max(2, round(h * shrink)), max(2, round(w * shrink)))

@@ -42,7 +42,7 @@ CACHED = 20  # full pictures in memory, with their layers
 
 @dataclass(frozen=True)
 class _Pictures:
-    """An entry a view; the spots are pixels x, y [n, 2] of the full picture."""
+    """One entry per view; the spots are pixels x, y [n, 2] of the full picture."""
 
     full: Shelf[PatchPicture]
     small: Shelf[StereoView]

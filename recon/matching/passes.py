@@ -40,7 +40,7 @@ LATER_LEVELS = [Pass(True, replace(SECOND, choose=False, n_refinements=1))]
 
 @dataclass(frozen=True)
 class Matches:
-    """The state after a pass, an entry a picture."""
+    """The state after a pass, one entry per picture."""
 
     views: Shelf[StereoView]
     hypotheses: Shelf[Hypotheses]

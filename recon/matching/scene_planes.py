@@ -135,7 +135,10 @@ def _fit(voxels: Voxels, normal: Array) -> tuple[Array, float]:
 def _scene_plane(
     normal: Array, matter: Voxels, is_shell: bool, typical_depth: float, *, reach: float, beyond: float
 ) -> ScenePlane:
-    """`reach`: the unit of distances, in typical depths; they end at `beyond` of it."""
+    """`reach`: the unit of distances, in typical depths; they end at `beyond` of it.
+
+    normal: [3] unit; matter: the voxels on the plane. is_shell: nothing lies behind it. typical_depth: world units.
+    """
     cell, reach = 2 * VOXEL * typical_depth, reach * typical_depth
     offset = float(np.median(matter.positions @ normal))
     across, along = plane_axes(normal)

@@ -20,7 +20,7 @@ from recon.matching.pictures import Picture
 from recon.matching.shelf import Shelf
 from recon.matching.sky_evidence import PROBE, Mask, directions, looks_alike, matter_on
 
-MAX_SLOPE = 5.0  # grey levels a pixel, after a blur of one pixel
+MAX_SLOPE = 5.0  # grey levels per pixel, after a blur of one pixel
 BLUER = 8  # levels by which blue exceeds red
 BRIGHT, BLOWN_OUT = 90, 242  # of the brightest channel; of the darkest
 MIN_ELEVATION = -0.02  # of the ray's z, where up is known

@@ -40,9 +40,9 @@ def trusted_depths(
     maps = [matched_map(v, far=far, max_jump=settings.max_jump, max_side=settings.matched_max_side) for v in matched]
     sensed = [sensor_map(view, far=far, settings=settings) for view in sensors]
     if maps:
-        say(f"mesh: {_known_share(maps):.0%} of {len(maps)} pictures are matched or sky")
+        say(f"mesh: {_known_share(maps):.0%} of the pixels of {len(maps)} pictures are matched or sky")
     if sensed:
-        say(f"mesh: {_known_share(sensed):.0%} of {len(sensed)} pictures are measured by a sensor")
+        say(f"mesh: {_known_share(sensed):.0%} of the pixels of {len(sensed)} pictures are measured by a sensor")
         tolerance = max(settings.agreement, 3 * sensors[0].error)
         maps = drop_outvoted(maps, sensed, n_neighbours=settings.neighbours, tolerance=tolerance)
     maps += sensed

@@ -27,7 +27,7 @@ from recon.pixels.pixel_picks import Picked, n_picked, pick_pixels
 from recon.workspace.console import progress
 from recon.workspace.errors import UserError
 
-OPAQUE_MODES = ("RGB", "L", "CMYK", "YCbCr", "1", "I;16")  # of a picture file: three bytes a pixel suffice
+OPAQUE_MODES = ("RGB", "L", "CMYK", "YCbCr", "1", "I;16")  # of a picture file: three bytes per pixel suffice
 INDEX_BYTES = 4  # where in its picture a pixel lies
 MIN_SHARE = 1e-3  # of the pixels: below it pictures would be read again for next to nothing
 REUSE = 2.0  # times that a pixel is drawn, on average, before it is replaced (more often where masks leave fewer)

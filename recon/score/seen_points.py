@@ -21,7 +21,7 @@ def seen_points(
     n_points: int,
     seed: int,
 ) -> Array:
-    """Points [<= n_points, 3] of the mesh that a camera sees within `max_distance_m`, at most one a voxel.
+    """Points [<= n_points, 3] of the mesh that a camera sees within `max_distance_m`, at most one per voxel.
 
     world_from_camera: its poses. seed: of the points' choice.
     """

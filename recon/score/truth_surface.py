@@ -8,7 +8,7 @@
     normal_consistency  mean |cosine| between the normals of nearest points, both ways     (Mescheder et al. 2019)
     floor_rms      height of our surface over the exact floor where the cameras walked, root of the mean square
 
-Distances are exact, point to triangle. Points are spread evenly over area: by area on our mesh, one a voxel on what the
+Distances are exact, point to triangle. Points are spread evenly over area: by area on our mesh, one per voxel on what the
 cameras see.
 """
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 BEHIND = 2  # steps
 MEMORY = 0.95  # share of the mean that stays at each step
-SPARE = 2.5  # times the expected samples have room in a step: samples a ray double where steps are halved
+SPARE = 2.5  # times the expected samples have room in a step: samples per ray double where steps are halved
 
 
 class _Count(NamedTuple):

@@ -40,7 +40,7 @@ def warn(message: str) -> None:
 
 
 def _printable(message: str) -> str:
-    """The message without the halves of characters by which Python spells names that are not UTF-8."""
+    """The message without surrogates, by which Python spells names that are not UTF-8."""
     return message.encode("utf-8", "replace").decode("utf-8")
 
 
@@ -61,7 +61,7 @@ def in_turn(stages: Sequence[Callable[..., Any]]) -> Iterator[Callable[..., Any]
 
 
 class _Rate(ProgressColumn):
-    """Steps a second."""
+    """Steps per second."""
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed

@@ -100,7 +100,7 @@ def read_json_of(path: Path, *, name: str, if_missing: str, if_broken: str) -> A
 
 
 def _integer(digits: str) -> int | float:
-    """An integer; one of so many digits that no number of ours holds it becomes infinite."""
+    """An integer; one of 300 digits or more becomes infinite."""
     return int(digits) if len(digits) < 300 else math.copysign(math.inf, -1 if digits.startswith("-") else 1)
 
 

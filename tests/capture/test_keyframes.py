@@ -97,7 +97,7 @@ def test_only_candidates_are_kept() -> None:
     [(0.0, 1, 1), (0.25, 1, 1), (0.5, 10, 5), (1.0, 10, 5), (2.0, 10, 5), (12.5, 10, 13), (1000.0, 10, 40)],
 )
 def test_window_count(n_steps: float, asked: int, automatic: int) -> None:
-    """Too little motion lowers any target; on its own it is one a step within the limits."""
+    """Too little motion lowers any target; on its own it is one per step within the limits."""
     assert (count_windows(n_steps, SPACING), count_windows(n_steps, AUTO)) == (asked, automatic)
 
 

@@ -40,7 +40,7 @@ def texture() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def views(texture: np.ndarray) -> list[np.ndarray]:
-    """A pan of 60 frames, four pixels a frame; every fourth one blurred."""
+    """A pan of 60 frames, four pixels per frame; every fourth one blurred."""
     pan = [texture[40 : 40 + H, 10 + 4 * i : 10 + 4 * i + W] for i in range(60)]
     return [cv2.blur(view, (9, 1)) if i % 4 == 3 else np.ascontiguousarray(view) for i, view in enumerate(pan)]
 
@@ -156,7 +156,7 @@ def test_videos_held_upright_come_out_upright(
 
 
 def test_frames_at_uneven_times_keep_their_times(workspace: Workspace, tmp_path: Path, views: list[np.ndarray]) -> None:
-    """A phone in the dark: twenty frames a second, then five, and a stretch in which the recording froze."""
+    """A phone in the dark: twenty frames per second, then five, and a stretch in which the recording froze."""
     shown = [*views[:20], *[views[20]] * 12, *views[21:60]]
     times_ms = np.cumsum([0, *[50] * 19, *[50] * 12, *[200] * 39])
     path = tmp_path / "uneven.mkv"

@@ -7,6 +7,7 @@ from scipy.spatial import ConvexHull
 
 from recon.export.collision_mesh import clean_mesh, simplified
 from recon.export.convex_parts import decompose
+from recon.export.growing import grown
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.surface import Surface
 
@@ -24,25 +25,26 @@ def test_flat_floor_of_many_triangles_is_one_part() -> None:
     floor = trimesh.creation.box((3, 2, 1)).subdivide_to_size(0.4)
     top = floor.faces[floor.face_normals[:, 2] > 0.9]
     mesh = TriangleMesh(np.array(floor.vertices), top.astype(np.int32))
-    parts, tolerance = decompose(mesh, Surface(mesh), tolerance=0.01, thickness=0.05, max_parts=50)
-    assert len(parts) == 1 and tolerance == 0.01
+    found = decompose(mesh, Surface(mesh), tolerance=0.01, thickness=0.05, max_parts=50)
+    parts = found.parts
+    assert len(parts) == 1 and found.looser == 1
     assert np.isclose(parts[0].vertices[:, 2].max(), 0.5) and np.isclose(parts[0].vertices[:, 2].min(), 0.45)
 
 
 def test_parts_contain_the_surface_and_leave_free_space_free() -> None:
     mesh = room()
     static = simplified(clean_mesh(mesh, smallest=0.01), deviation=0.01, max_faces=20_000)
-    parts, tolerance = decompose(static, Surface(static), tolerance=0.01, thickness=0.05, max_parts=500)
-    assert tolerance == 0.01
-    planes = _planes(parts)
+    found = decompose(static, Surface(static), tolerance=0.01, thickness=0.05, max_parts=500)
+    assert found.looser == 1
+    planes = _planes(found.parts)
     assert _depth_inside(static.vertices[static.faces].mean(1), planes).min() > -1e-6
     # free space: random points, in front of the nearest face and further from it than the tolerance
     points = np.random.default_rng(1).uniform((-1.4, -1, 0.02), (1.4, 1, 1.0), (20_000, 3))
     nearest = Surface(static).nearest(points)
     in_front = ((points - nearest.positions) * nearest.normals).sum(1) > 0.9 * nearest.distance
     in_box = (np.abs(points - [-0.9, -0.5, 0.15]) < [0.27, 0.22, 0.17]).all(1)  # solid, though above the floor
-    free = points[in_front & ~in_box & (nearest.distance > 2 * tolerance)]
-    assert len(free) > 5000 and _depth_inside(free, planes).max() < tolerance
+    free = points[in_front & ~in_box & (nearest.distance > 0.02)]
+    assert len(free) > 5000 and _depth_inside(free, planes).max() < 0.01
 
 
 def test_a_hole_stays_open() -> None:
@@ -52,7 +54,7 @@ def test_a_hole_stays_open() -> None:
     corner = [(i * 10 + j, (i + 1) * 10 + j, (i + 1) * 10 + j + 1, i * 10 + j + 1) for i, j in quads]
     faces = np.array([t for a, b, c, d in corner for t in ((a, b, c), (a, c, d))], np.int32)
     mesh = TriangleMesh(vertices, faces)
-    parts, _ = decompose(mesh, Surface(mesh), tolerance=0.01, thickness=0.05, max_parts=50)
+    parts = decompose(mesh, Surface(mesh), tolerance=0.01, thickness=0.05, max_parts=50).parts
     assert len(parts) <= 12
     assert _depth_inside(np.array([[0.6, 0.45, -0.02], [0.45, 0.35, -0.02]]), _planes(parts)).max() < 0
 
@@ -60,5 +62,25 @@ def test_a_hole_stays_open() -> None:
 def test_budget_is_kept_by_a_stated_loss() -> None:
     ball = trimesh.creation.icosphere(subdivisions=2, radius=0.5)
     inside_out = TriangleMesh(np.array(ball.vertices), ball.faces[:, ::-1].astype(np.int32))  # a cave: all concave
-    parts, tolerance = decompose(inside_out, Surface(inside_out), tolerance=0.002, thickness=0.05, max_parts=20)
-    assert len(parts) <= 20 and tolerance > 0.002
+    found = decompose(inside_out, Surface(inside_out), tolerance=0.002, thickness=0.05, max_parts=20)
+    assert len(found.parts) <= 20 and found.looser > 1
+
+
+def test_a_part_grows_over_what_it_may_and_no_further() -> None:
+    floor = trimesh.creation.box((3, 1, 1)).subdivide_to_size(0.3)
+    top = TriangleMesh(np.array(floor.vertices), floor.faces[floor.face_normals[:, 2] > 0.9].astype(np.int32))
+    found = decompose(top, Surface(top), tolerance=0.01, thickness=0.05, max_parts=50)
+    pieces = [TriangleMesh(box.vertices.copy(), box.faces.astype(np.int32)) for box in _row_of_boxes(top=0.5)]
+    raised = TriangleMesh(pieces[3].vertices + np.array([0, 0, 0.2]), pieces[3].faces)
+    (part,) = grown(pieces[:1], [*pieces[1:], raised], found.strays, looser=1.0, gap=0.01)
+    assert np.allclose(part.vertices.max(0), [1.5, 0.5, 0.5]) and np.allclose(part.vertices.min(0)[:2], [-1.5, -0.5])
+
+
+def _row_of_boxes(*, top: float) -> list[trimesh.Trimesh]:
+    """Six boards of half a metre beside each other, 5 cm thick."""
+    boxes = []
+    for x in np.arange(6) * 0.5 - 1.25:
+        box = trimesh.creation.box((0.5, 1.0, 0.05))
+        box.apply_translation((x, 0, top - 0.025))
+        boxes.append(box)
+    return boxes

@@ -1,11 +1,13 @@
 """Which parts are needed, and how well parts keep to a surface: exact on boxes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import trimesh
 
-from recon.export.covering import Cloud, fidelity, needed, points_over
-from recon.geometry.mesh import TriangleMesh
+from recon.export.covering import Cloud, Skin, fidelity, needed, points_over
+from recon.geometry.mesh import TriangleMesh, joined
 from recon.geometry.surface import Surface
 
 
@@ -34,10 +36,21 @@ def test_a_part_that_others_replace_is_not_needed() -> None:
         box((0.5, 0.4, 0.3), (0, 0, 0.15)),
         box((0.3,) * 3, (0, 0, 0.1)),
     )
-    points = points_over(crate, apart=0.02, at_most=10_000)
-    chosen = needed([pebble, crate], [floor], points, gap=0.001, least=4)
+    skin = Skin.of(crate, bare=0.0, tolerance=0.02)
+    chosen = needed([pebble, crate], [floor], skin)
     assert len(chosen) == 1 and chosen[0] is crate
-    assert needed([crate], [floor, crate], points, gap=0.001, least=4) == []
+    assert needed([crate], [floor, crate], skin) == []
+
+
+def test_small_parts_go_as_far_as_the_surface_may_be_bare() -> None:
+    large, *small = (box((side, side, 0.1), (x, 0, -0.05)) for side, x in ((2, 0), (0.13, 2), (0.12, 3), (0.11, 4)))
+    skin = Skin.of(joined([large, *small]), bare=0.0, tolerance=0.05)
+    whole = skin.area
+    assert len(needed([large, *small], [], skin)) == 4
+    lesser = [small[1].face_areas.sum(), small[2].face_areas.sum()]
+    for bare, n in ((0.9 * lesser[1], 4), (1.1 * lesser[1], 3), (1.1 * sum(lesser), 2), (whole, 1)):
+        chosen = needed([large, *small], [], replace(skin, bare=bare))
+        assert len(chosen) == n and chosen[0] is large
 
 
 def test_fidelity_tells_proud_from_bare() -> None:

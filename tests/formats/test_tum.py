@@ -53,7 +53,7 @@ def test_poses_between_two_entries_are_interpolated_and_nanoseconds_are_seconds(
     text = "".join(f"{t},{x},0,0,{','.join(map(str, q.as_quat()))}\n" for t, x, q in rows)
     (tmp_path / "trajectory.txt").write_text(text)
     (view,) = tum.read(tmp_path, **{**OPTIONS, "intrinsics": [40, 41, 18, 12]}).views
-    # A double holds seconds since 1970 to 2e-7; at 50 units and 300 degrees a second that is 1e-5.
+    # A double holds seconds since 1970 to 2e-7; at 50 units and 300 degrees per second that is 1e-5.
     np.testing.assert_allclose(view.world_from_camera[:3, 3], [0.5, 0, 0], atol=1e-5)
     np.testing.assert_allclose(view.world_from_camera[:3, :3], half.as_matrix(), atol=1e-5)
     assert view.time_s == pytest.approx(1403636579.01, abs=1e-6)

@@ -19,7 +19,7 @@ H, W = 96, 160
 
 
 def film(n: int = 24, h: int = H, w: int = W) -> list[np.ndarray]:
-    """A smooth texture that moves by five pixels a frame."""
+    """A smooth texture that moves by five pixels per frame."""
     noise = np.random.default_rng(0).integers(0, 256, (h, w + 5 * n), dtype=np.uint8)
     texture = cv2.cvtColor(cv2.GaussianBlur(noise, (0, 0), 2.0), cv2.COLOR_GRAY2RGB)
     texture = cv2.normalize(texture, None, 20, 235, cv2.NORM_MINMAX)  # type: ignore[call-overload]

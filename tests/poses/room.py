@@ -49,13 +49,13 @@ def textures(seed: int, size: int = 1024) -> list[np.ndarray]:
 
 
 def render(lens: Camera, world_from_camera: np.ndarray, walls: list[np.ndarray]) -> np.ndarray:
-    """uint8 [h, w, 3], four rays a pixel."""
+    """uint8 [h, w, 3], four rays per pixel."""
     fine = lens.resized((2 * lens.size_hw[0], 2 * lens.size_hw[1]))
     return _render(fine.unproject(pixel_centers(fine.size_hw).double()).numpy(), world_from_camera, walls)
 
 
 def render_panorama(size_hw: tuple[int, int], world_from_camera: np.ndarray, walls: list[np.ndarray]) -> np.ndarray:
-    """An equirectangular picture, uint8 [h, w, 3], four rays a pixel."""
+    """An equirectangular picture, uint8 [h, w, 3], four rays per pixel."""
     fine = (2 * size_hw[0], 2 * size_hw[1])
     return _render(directions_of_panorama(pixel_centers(fine).double(), fine).numpy(), world_from_camera, walls)
 

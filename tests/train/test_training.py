@@ -240,7 +240,7 @@ def test_budget_is_the_quality_within_the_limits() -> None:
 def test_forecast_is_told_once_and_leaves_the_first_seconds_out(capsys: pytest.CaptureFixture[str]) -> None:
     forecast = Forecast(Budget(1000, None), seconds=100.0)
     for step in range(1, 60):
-        forecast.look(step, 100 + 2 + 0.5 * step)  # two seconds to start with, then two steps a second
+        forecast.look(step, 100 + 2 + 0.5 * step)  # two seconds to start with, then two steps per second
     assert capsys.readouterr().out == "train: about 10 minutes on this machine; train.max_seconds limits it\n"
 
 

@@ -9,7 +9,8 @@ from scipy.spatial import ConvexHull, QhullError
 from recon.export.building import Slab
 from recon.export.collision_mesh import faired, welded
 from recon.export.convex_parts import decompose
-from recon.export.covering import LEAST_GAIN, needed, points_over
+from recon.export.covering import Skin
+from recon.export.growing import fewest
 from recon.export.hulls import cut_before
 from recon.export.labels import FURNITURE_SIZE
 from recon.export.place import Part, Thing
@@ -19,6 +20,7 @@ from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
 
 _MOST_PARTS = 500  # before those that others replace are dropped
+_BARE = 0.02  # of a thing's surface that may lie outside all of its parts by more than the tolerance, in small spots
 _STEADY = 0.5  # tolerances within its foot that the middle of a thing's mass lies
 _CELLS = 40  # along the longest side, of the grid that volumes are measured on
 
@@ -28,6 +30,7 @@ def body_of(
     planes: Sequence[Slab],
     around: TriangleMesh,
     *,
+    tops: Sequence[Slab] = (),
     tolerance: float,
     thickness: float,
     length_scale: float,
@@ -35,53 +38,96 @@ def body_of(
 ) -> Thing:
     """The body of a piece in package units, closed by the `planes` it touches, amid all that is `around`.
 
-    Its parts keep out of free space as those of the building do; they end on the floor, and a tolerance before a wall,
-    whose own parts may stand before it by that. `density` is in kg per cubic metre, of which `length_scale` units make one.
-    The body's frame stands in the middle of its foot with the world's axes.
+    It stands on the first plane, and its parts end there; they end a tolerance before the others, which are walls, whose own
+    parts may stand before them by that. Its own level `tops` are boxes, as exact as the floor. Otherwise its parts keep out of
+    free space as those of the building do. `density` is in kg per cubic metre, of which `length_scale` units make one. The
+    body's frame stands in the middle of its foot with the world's axes.
 
     thickness: how far a part may reach behind a surface.
     """
     low, high = piece.vertices.min(0), piece.vertices.max(0)
     origin = np.array([*(low + high)[:2] / 2, low[2]])
-    gaps = [0.0 if slab.kind == "floor" else tolerance for slab in planes]
-    ends = [Plane(slab.view.plane.normal, slab.view.plane.offset + gap) for slab, gap in zip(planes, gaps, strict=True)]
-    surface = Surface(joined([around, piece]))
+    boxes = [replace(part.box, centre=part.box.centre - origin) for slab in tops for part in slab.parts if part.box]
     hulls = [
         replace(hull, vertices=hull.vertices - origin)
-        for hull in _hulls(piece, ends, surface, tolerance=tolerance, thickness=thickness)
+        for hull in _hulls(piece, planes, Surface(joined([around, piece])), tops, tolerance, thickness)
     ]
-    volume, centre, spread = _solid(hulls)
+    meshes = [box.mesh() for box in boxes] + hulls
+    parts = tuple(
+        Part(f"part_{i:02d}", mesh, box)
+        for i, (mesh, box) in enumerate(zip(meshes, [*boxes, *[None] * len(hulls)], strict=True))
+    )
+    volume, centre, spread = _solid(meshes)
     mass = density * volume / length_scale**3
     label = "furniture" if np.linalg.norm(high - low) >= FURNITURE_SIZE * tolerance else "object"
-    parts = tuple(Part(f"part_{i:02d}", hull) for i, hull in enumerate(hulls))
     local = replace(piece, vertices=piece.vertices - origin)
     return Thing(label, label, origin, local, parts, mass, centre, mass * spread)
 
 
 def stands_by_itself(thing: Thing, floor: Plane, *, tolerance: float) -> bool:
     """Whether its mass lies over its foot, by a little: what does not would fall over once it is free."""
-    vertices = np.concatenate([np.zeros((0, 3)), *(thing.in_world(part.mesh).vertices for part in thing.parts)])
+    parts = [thing.in_world(part.mesh) for part in thing.parts]
+    return _is_steady((thing.origin + thing.centre)[:2], parts, floor, tolerance=tolerance)
+
+
+def _is_steady(middle: Array, parts: Sequence[TriangleMesh], floor: Plane, *, tolerance: float) -> bool:
+    """Whether a place (x, y) lies inside the outline of where parts touch the floor, by a little."""
+    vertices = np.concatenate([np.zeros((0, 3)), *(part.vertices for part in parts)])
     foot = vertices[floor.height(vertices) < 1e-2 * tolerance]
     try:
         outline = ConvexHull(foot[:, :2]).equations
     except (QhullError, ValueError):
         return False
-    middle = (thing.origin + thing.centre)[:2]
     return bool((outline[:, :2] @ middle + outline[:, 2]).max() < -_STEADY * tolerance)
 
 
 def _hulls(
-    piece: TriangleMesh, ends: Sequence[Plane], surface: Surface, *, tolerance: float, thickness: float
+    piece: TriangleMesh,
+    planes: Sequence[Slab],
+    surface: Surface,
+    tops: Sequence[Slab],
+    tolerance: float,
+    thickness: float,
 ) -> list[TriangleMesh]:
-    """Convex parts of a closed piece, those that are needed, cut off where they end so that it stands flat."""
+    """Convex parts of a closed piece that are needed beside its tops, cut off at its planes, so that it stands flat.
+
+    They keep to `surface`, which is the piece and all around it, within `tolerance`, and reach behind it by `thickness` at most.
+    Small ones that may be spared are kept where it would not stand without them.
+    """
     seamless = welded(piece, tolerance)
     fair = TriangleMesh(faired(seamless, bound=tolerance / 2).vertices, seamless.faces)
-    hulls, _ = decompose(fair, surface, tolerance=tolerance, thickness=thickness, max_parts=_MOST_PARTS)
-    points = points_over(seamless, apart=tolerance, at_most=50_000)
-    kept = needed(hulls, [], points, gap=tolerance, least=LEAST_GAIN) or hulls[:1]
+    found = decompose(fair, surface, tolerance=tolerance, thickness=thickness, max_parts=_MOST_PARTS)
+    skin = Skin.of(seamless, bare=_BARE * float(seamless.face_areas.sum()), tolerance=tolerance, at_most=50_000)
+    built = [part.mesh for slab in tops for part in slab.parts]
+    ends = [
+        Plane(slab.view.plane.normal, slab.view.plane.offset + (tolerance if number else 0.0))
+        for number, slab in enumerate(planes)
+    ]
+    hulls: list[TriangleMesh] = []
+    for skin_now in (skin, replace(skin, bare=0.0)):
+        hulls = _ended(fewest(found, built, skin_now) or found.parts[:1], ends, tops, tolerance)
+        if planes and hulls:
+            middle = _solid([*built, *hulls])[1][:2]
+            if _is_steady(middle, [*built, *hulls], planes[0].view.plane, tolerance=tolerance):
+                break
+    return hulls
+
+
+def _ended(
+    hulls: list[TriangleMesh], ends: Sequence[Plane], tops: Sequence[Slab], tolerance: float
+) -> list[TriangleMesh]:
+    """Hulls cut off at planes, and at those tops that they reach above by no more than a tolerance's bump."""
     for plane in ends:
-        kept = [cut for hull in kept if (cut := cut_before(hull, plane, reach=tolerance)) is not None]
-    return kept
+        hulls = [cut for hull in hulls if (cut := cut_before(hull, plane, reach=tolerance)) is not None]
+    for slab in tops:
+        plane, outline = slab.view.plane, slab.outline()
+        for number, hull in enumerate(hulls):
+            rows, columns, is_on = slab.view.cells(hull.vertices)
+            height = plane.height(hull.vertices)
+            is_bump = (height > 0) & is_on & outline[rows, columns]
+            if is_bump.any() and height.max() < 2 * tolerance:
+                hulls[number] = cut_before(hull, Plane(-plane.normal, -plane.offset)) or hull
+    return hulls
 
 
 def _solid(hulls: list[TriangleMesh]) -> tuple[float, Array, Array]:

@@ -39,6 +39,17 @@ def cleared(parts: Sequence[Part], things: Sequence[Thing], *, tolerance: float)
     return tuple(kept)
 
 
+def cleared_of_each_other(things: Sequence[Thing], *, tolerance: float) -> tuple[Thing, ...]:
+    """Things of which each keeps out of those before it: what stands on a table comes before the table."""
+    result: list[Thing] = []
+    for thing in things:
+        there = [replace(part, mesh=thing.in_world(part.mesh)) for part in thing.parts]
+        kept = cleared(there, result, tolerance=tolerance)
+        parts = [replace(part, mesh=replace(part.mesh, vertices=part.mesh.vertices - thing.origin)) for part in kept]
+        result.append(replace(thing, parts=tuple(parts)))
+    return tuple(result)
+
+
 def _apart(first: np.ndarray, second: np.ndarray) -> bool:
     """Whether the boxes around two sets of points do not touch."""
     return bool((first.min(0) > second.max(0)).any() or (second.min(0) > first.max(0)).any())

@@ -21,6 +21,8 @@ def open_edges(welded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def closed_by(piece: TriangleMesh, welded: np.ndarray, plane: Plane, *, cut: float, slack: float) -> TriangleMesh:
     """The piece with its open edges at height `cut` over the plane drawn down to it, and what they enclose there shut.
 
+    With a `cut` of zero the edges lie in the plane already, and only the lid is added.
+
     `welded` [f, 3]: its faces with one number for all vertices at one place; `slack`: how exact "at height" is.
     """
     face, corner = open_edges(welded)
@@ -37,6 +39,7 @@ def closed_by(piece: TriangleMesh, welded: np.ndarray, plane: Plane, *, cut: flo
     below = np.empty(first, np.int64)
     below[ends] = first + np.arange(len(ends))
     skirt = np.concatenate([np.stack([b, a, below[a]], 1), np.stack([b, below[a], below[b]], 1)])
+    skirt = skirt if cut > 0 else skirt[:0]
     closed = TriangleMesh(
         drawn.vertices,
         np.concatenate([drawn.faces, skirt]).astype(np.int32),
@@ -44,13 +47,16 @@ def closed_by(piece: TriangleMesh, welded: np.ndarray, plane: Plane, *, cut: flo
         drawn.uvs,
         drawn.texture,
     )
-    for loop in _loops(welded[face, corner], welded[face, (corner + 1) % 3], below[a]):
+    for loop in _loops(welded[face, corner], welded[face, (corner + 1) % 3], below[a], below[b]):
         closed = _with_lid(closed, loop, plane)
     return chosen(closed, np.arange(len(closed.faces)))
 
 
-def _loops(starts: np.ndarray, ends: np.ndarray, vertices: np.ndarray) -> list[np.ndarray]:
-    """Chains of vertices along directed edges start -> end, open ones from their first edge on."""
+def _loops(starts: np.ndarray, ends: np.ndarray, first: np.ndarray, last: np.ndarray) -> list[np.ndarray]:
+    """Chains of vertices along directed edges start -> end, open ones from their first edge to the end of their last.
+
+    `first` and `last` [n]: the vertices of each edge.
+    """
     following = dict(zip(starts.tolist(), range(len(starts)), strict=True))
     entered = set(ends.tolist())
     order = sorted(range(len(starts)), key=lambda edge: int(starts[edge]) in entered)
@@ -61,8 +67,10 @@ def _loops(starts: np.ndarray, ends: np.ndarray, vertices: np.ndarray) -> list[n
         at: int | None = edge
         while at is not None and not is_used[at]:
             is_used[at] = True
-            loop.append(int(vertices[at]))
-            at = following.get(int(ends[at]))
+            loop.append(int(first[at]))
+            before, at = at, following.get(int(ends[at]))
+            if at is None:
+                loop.append(int(last[before]))
         if len(loop) >= 3:
             loops.append(np.array(loop))
     return loops

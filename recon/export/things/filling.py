@@ -25,9 +25,13 @@ _ABOVE = 0.05  # tolerances that a patch lies before its plane
 
 @dataclass(frozen=True)
 class Filled:
-    """A building closed by patches, the patches alone, and the texture that all meshes of the old one must move to."""
+    """A building closed by patches, the patches alone, and the texture that all meshes of the old one must move to.
+
+    `is_seen` [f]: faces of the building that a view shows; no patch is.
+    """
 
     building: TriangleMesh
+    is_seen: np.ndarray
     patches: TriangleMesh
     atlas: Atlas | None
 
@@ -55,7 +59,8 @@ def fill_holes(apart: Apart, planes: Sequence[Slab], *, tolerance: float) -> Fil
     surfaces = [patch.surface(height=_ABOVE * tolerance) for patch in patches]
     for number, (patch, picture, mesh) in enumerate(zip(patches, pictures, surfaces, strict=True)):
         building = joined_alike(building, _painted(mesh, patch, picture, number, atlas))
-    return Filled(building, joined(surfaces), atlas)
+    is_seen = np.concatenate([is_seen, np.zeros(len(building.faces) - len(is_seen), bool)])
+    return Filled(building, is_seen, joined(surfaces), atlas)
 
 
 def _behind(thing: TriangleMesh, planes: Sequence[Slab], number: int, tolerance: float) -> np.ndarray:
@@ -65,6 +70,8 @@ def _behind(thing: TriangleMesh, planes: Sequence[Slab], number: int, tolerance:
     hidden = np.zeros(view.shape, np.uint8)
     cv2.fillConvexPoly(hidden, polygon, 1)
     behind = _widened(hidden.astype(bool), _WIDER * tolerance / view.cell)
+    if planes[number].kind == "top":
+        behind &= planes[number].outline()
     places = view.world(view.centres(behind))
     is_inside = [other.view.plane.height(places) > -tolerance / 4 for k, other in enumerate(planes) if k != number]
     behind[behind] = np.all(is_inside, axis=0) if is_inside else True

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from recon.export.building import strips
 from recon.export.plan_view import PlanView
+from recon.export.strips import strips
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array

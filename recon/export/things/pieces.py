@@ -1,7 +1,7 @@
-"""Which pieces of a mesh stand apart from the building: cut off the floor below them and the walls behind them, and closed.
+"""Which pieces of a mesh stand apart: cut off the floor or the top below them and the walls behind them, and closed.
 
-Every plane of the building cuts the mesh a little before itself. What is left falls into connected pieces; one that stands on
-the floor, with its weight over its own foot, and is no larger than furniture, is a thing. All else stays in the building.
+Every plane cuts the mesh a little before itself. What is left falls into connected pieces; one that stands on the lowest plane,
+with its weight over its own foot, and is no larger than furniture, is a thing. All else stays where it is.
 """
 
 from collections import Counter
@@ -21,12 +21,13 @@ from recon.geometry.mesh import TriangleMesh, joined_alike
 _CUT = 1.0  # tolerances before a plane
 _LEAST_AREA = 150.0  # squared tolerances of surface
 _LEAST_SIZE = 6.0  # tolerances, in height and across: less is a ripple of the floor
-_LARGEST = 0.5  # of the floor's longer side: more is not a thing but a part of the building
+_LARGEST = {"floor": 0.5, "top": 1.0}  # of the plane's longer side: more is not a thing but a part of the building
+_OVERHANG = 0.5  # tolerances below the top it stands on: what reaches further goes on beside it
 _LEAST_FOOT = 4.0  # squared tolerances of floor that it stands on
 _ASIDE = 2.0  # tolerances beside the outline of a plane where it still cuts
 _BEHIND = 10.0  # tolerances behind a wall that are the wall
 _AROUND = 3.0  # tolerances about a thing in which crumbs are its own
-CRUMB = "crumb"
+CRUMB, NO_FOOT = "crumb", "without a foot on the floor"
 
 
 @dataclass(frozen=True)
@@ -59,10 +60,10 @@ class Apart:
 
 
 def find_pieces(mesh: TriangleMesh, planes: Sequence[Slab], *, tolerance: float) -> Candidates:
-    """What of a z-up mesh may be a thing that stands on the first of the `planes` of its building, which is the floor."""
-    cut, is_free = _cut_at(mesh, planes, tolerance)
-    floor = planes[0]
-    largest = _LARGEST * float(np.ptp(floor.view.centres(floor.solid), axis=0).max())
+    """What of a z-up mesh may be a thing that stands on the first of the `planes`, the floor or a top; the others are walls."""
+    cut, is_free = cut_at(CutMesh.whole(mesh), planes, tolerance)
+    base = planes[0]
+    largest = _LARGEST[base.kind] * float(np.ptp(base.view.centres(base.solid), axis=0).max())
     pieces: list[Piece] = []
     loose: list[tuple[str, np.ndarray]] = []
     areas = cut.mesh.face_areas
@@ -70,8 +71,8 @@ def find_pieces(mesh: TriangleMesh, planes: Sequence[Slab], *, tolerance: float)
         if areas[faces].sum() < _LEAST_AREA * tolerance**2:
             loose.append((CRUMB, faces))
             continue
-        closed, touches = _closed(cut.mesh, faces, planes, tolerance)
-        fault = _fault(closed, touches, floor, tolerance, largest)
+        closed, touches = closed_at(chosen(cut.mesh, faces), planes, tolerance)
+        fault = _fault(closed, touches, base, tolerance, largest)
         if fault is None:
             pieces.append(Piece(closed, faces, touches))
         else:
@@ -101,9 +102,8 @@ def _without(found: Candidates, pieces: Sequence[Piece]) -> tuple[np.ndarray, np
     return np.flatnonzero(~is_cut), np.flatnonzero(is_cut[parent] & found.is_free & ~is_thing)
 
 
-def _cut_at(mesh: TriangleMesh, planes: Sequence[Slab], tolerance: float) -> tuple[CutMesh, np.ndarray]:
-    """The mesh cut before every plane, and which of its faces lie before all of them."""
-    cut = CutMesh.whole(mesh)
+def cut_at(cut: CutMesh, planes: Sequence[Slab], tolerance: float) -> tuple[CutMesh, np.ndarray]:
+    """A mesh cut before every plane, and which of its faces lie before all of them."""
     for slab in planes:
         side = slab.view.plane.height(cut.mesh.vertices) - _CUT * tolerance
         cut = cut_along(cut, side, _is_over(slab, cut.mesh, tolerance))
@@ -115,19 +115,23 @@ def _cut_at(mesh: TriangleMesh, planes: Sequence[Slab], tolerance: float) -> tup
 
 
 def _is_over(slab: Slab, mesh: TriangleMesh, tolerance: float) -> np.ndarray:
-    """Which faces lie over the outline of a slab, and not far behind it: the next room is another place. Below a floor is none."""
+    """Which faces lie over the outline of a slab, and not far behind it: the next room is another place. Below a floor is none.
+
+    Of a top it is the true outline: what goes on beside it, as the back of a chair does beside its seat, does not stand on it.
+    """
     middles = mesh.vertices[mesh.faces].mean(1)
+    if slab.kind == "top":
+        rows, columns, is_inside = slab.view.cells(middles)
+        return np.asarray(is_inside & slab.outline()[rows, columns] & (slab.view.plane.height(middles) > -tolerance))
     flat, end = slab.view.flat(middles), slab.view.low + slab.view.cell * np.array(slab.view.shape[::-1])
     margin = _ASIDE * tolerance
     is_over = ((flat >= slab.view.low - margin) & (flat <= end + margin)).all(1)
     return np.asarray(is_over & ((slab.kind == "floor") | (slab.view.plane.height(middles) > -_BEHIND * tolerance)))
 
 
-def _closed(
-    mesh: TriangleMesh, faces: np.ndarray, planes: Sequence[Slab], tolerance: float
-) -> tuple[TriangleMesh, tuple[int, ...]]:
-    """Some faces as a mesh of their own, closed by the planes it touches, and the numbers of those."""
-    piece, touches = chosen(mesh, faces), []
+def closed_at(piece: TriangleMesh, planes: Sequence[Slab], tolerance: float) -> tuple[TriangleMesh, tuple[int, ...]]:
+    """A piece closed by the planes it touches, and the numbers of those."""
+    touches = []
     for number, slab in enumerate(planes):
         before = len(piece.faces)
         piece = closed_by(
@@ -142,22 +146,25 @@ def _closed(
     return piece, tuple(touches)
 
 
-def _fault(piece: TriangleMesh, touches: tuple[int, ...], floor: Slab, tolerance: float, largest: float) -> str | None:
+def _fault(piece: TriangleMesh, touches: tuple[int, ...], base: Slab, tolerance: float, largest: float) -> str | None:
     """Why a closed piece is no thing, or None where it is one."""
     size = np.ptp(piece.vertices, axis=0)
     width, length = sorted(cv2.minAreaRect(piece.vertices[:, :2].astype(np.float32))[1])
     if min(size[2], width) < _LEAST_SIZE * tolerance or piece.face_areas.sum() < _LEAST_AREA * tolerance**2:
         return CRUMB
     if 0 not in touches:
-        return "without a foot on the floor"
+        return NO_FOOT
     if length > largest:
         return "too large"
-    foot = piece.vertices[np.abs(floor.view.plane.height(piece.vertices)) < 1e-3 * tolerance]
+    heights = base.view.plane.height(piece.vertices)
+    if base.kind == "top" and heights.min() < -_OVERHANG * tolerance:
+        return "over the edge of a top"
+    foot = piece.vertices[np.abs(heights) < 1e-3 * tolerance]
     try:
         outline = ConvexHull(foot[:, :2])
     except (QhullError, ValueError):
-        return "without a foot on the floor"
-    return None if outline.volume >= _LEAST_FOOT * tolerance**2 else "without a foot on the floor"
+        return NO_FOOT
+    return None if outline.volume >= _LEAST_FOOT * tolerance**2 else NO_FOOT
 
 
 def _with_loose(

@@ -1,21 +1,31 @@
-"""Things and their building: from one mesh to a closed building and the bodies that stood in it."""
+"""Things and their building: from one mesh to a closed building and the bodies that stood in it.
 
+First what a person marked with a box, then what stands on tops, from the highest down, then what stands on the floor: a table
+goes when nothing stands on it any more, and is closed there too.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from recon.export.building import find_building
+from recon.export.building import Slab, find_building
 from recon.export.collision_mesh import clean_mesh
 from recon.export.labels import building_of
 from recon.export.place import Thing
 from recon.export.settings import ExportSettings
 from recon.export.things.bodies import body_of, stands_by_itself
+from recon.export.things.boxed import closed_around, find_boxed, support_of
+from recon.export.things.clearance import cleared_of_each_other
 from recon.export.things.filling import fill_holes
-from recon.export.things.pieces import find_pieces, take_apart
+from recon.export.things.pieces import Candidates, Piece, find_pieces, take_apart
+from recon.export.things.supports import level_tops, own_tops
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.surface import Surface
-from recon.workspace.console import say
+from recon.workspace.console import say, warn
+from recon.workspace.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -52,49 +62,122 @@ class Separated:
 def separate(
     mesh: TriangleMesh, is_seen: np.ndarray, settings: ExportSettings, *, length_scale: float, is_up_known: bool
 ) -> Separated:
-    """Things of a visual mesh in package units that stand on its floor; `is_seen` [f]: faces that a view shows.
+    """Things of a visual mesh in package units that stand on its floor and tops; `is_seen` [f]: faces that a view shows.
 
-    Nothing is taken apart where the setting says so, or where nobody knows what is up, or without a floor.
+    Nothing is taken apart where the setting says so, or where nobody knows what is up, or without a floor. Raises `UserError`
+    for a box of `export.things_boxes` with nothing in it.
     """
     if settings.things == "none" or not is_up_known:
-        return Separated(mesh)
+        return _nothing(mesh, settings)
     tolerance, thickness = settings.tolerance_m * length_scale, settings.wall_thickness_m * length_scale
     clean = clean_mesh(mesh, smallest=tolerance)
     if not len(clean.faces):
-        return Separated(mesh)
+        return _nothing(mesh, settings)
     slabs = find_building(clean, Surface(clean), tolerance=tolerance, thickness=thickness, is_up_known=True)
     floors, walls, _ = building_of(clean, slabs, tolerance)
     if not floors:
-        return Separated(mesh)
-    planes = [floors[0], *walls]
-    found = find_pieces(mesh, planes, tolerance=tolerance)
-    bodies = [
-        body_of(
+        return _nothing(mesh, settings)
+    tops = level_tops(slabs, floors[0], tolerance=tolerance)
+    rest = _Rest(mesh, is_seen, clean, tuple(tops), settings, length_scale)
+    for number, corners in enumerate(settings.things_boxes):
+        low, high = length_scale * np.array(corners, float)
+        rest = rest.without_box([support_of([*tops, floors[0]], low, high), *walls], low, high, number)
+    for support in (*tops, floors[0]):
+        rest = rest.without_standing([support, *walls])
+    _tell(len(rest.things), rest.left)
+    things = cleared_of_each_other(rest.things, tolerance=tolerance)
+    named = tuple(thing.named(number) for number, thing in enumerate(things))
+    return Separated(rest.mesh, named, rest.filled_area, dict(rest.left))
+
+
+def _nothing(mesh: TriangleMesh, settings: ExportSettings) -> Separated:
+    if settings.things_boxes:
+        warn(
+            "export.things_boxes: nothing is cut out, since "
+            + ("export.things=none." if settings.things == "none" else "the place has no floor that anybody knows of.")
+        )
+    return Separated(mesh)
+
+
+@dataclass(frozen=True)
+class _Rest:
+    """What is left of a mesh while things are taken out of it, and those taken so far; `around` is the mesh before, cleaned."""
+
+    mesh: TriangleMesh
+    is_seen: np.ndarray
+    around: TriangleMesh
+    tops: tuple[Slab, ...]
+    settings: ExportSettings
+    length_scale: float
+    things: tuple[Thing, ...] = ()
+    filled_area: float = 0.0
+    left: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def tolerance(self) -> float:
+        return self.settings.tolerance_m * self.length_scale
+
+    def without_standing(self, planes: Sequence[Slab]) -> "_Rest":
+        """Without what stands on the first of the planes by itself."""
+        found = find_pieces(self.mesh, planes, tolerance=self.tolerance)
+        bodies = [self._body(piece, planes) for piece in found.pieces]
+        stands = [stands_by_itself(body, planes[0].view.plane, tolerance=self.tolerance) for body in bodies]
+        taken = [
+            pair for pair, it_stands in zip(zip(found.pieces, bodies, strict=True), stands, strict=True) if it_stands
+        ]
+        left = self.left + Counter({"would fall over": stands.count(False)})
+        if planes[0].kind == "floor":  # what does not stand on a top may still stand on the floor
+            left += Counter(found.left)
+        return replace(self._without(found, taken, planes), left=left)
+
+    def without_box(self, planes: Sequence[Slab], low: np.ndarray, high: np.ndarray, number: int) -> "_Rest":
+        """Without what lies between two corners of a box."""
+        found = find_boxed(self.mesh, planes, low, high, tolerance=self.tolerance)
+        if not found.pieces:
+            raise UserError(
+                f"export.things_boxes[{number}]: nothing of the mesh lies between {low.tolist()} and {high.tolist()}, "
+                "before the planes of the building. Corners are in the world's metres, as a viewer of assets/visual.obj tells them."
+            )
+        (piece,) = found.pieces
+        body = self._body(piece, planes)
+        if not stands_by_itself(body, planes[0].view.plane, tolerance=self.tolerance):
+            warn(f"export.things_boxes[{number}]: what is in it does not stand by itself; left free it would fall.")
+        return self._without(found, [(piece, body)], planes, box=(low, high))
+
+    def _body(self, piece: Piece, planes: Sequence[Slab]) -> Thing:
+        return body_of(
             piece.mesh,
             [planes[touched] for touched in piece.touches],
-            clean,
-            tolerance=tolerance,
-            thickness=thickness,
-            length_scale=length_scale,
-            density=settings.things_density,
+            self.around,
+            tops=own_tops(piece.mesh, self.tops, tolerance=self.tolerance),
+            tolerance=self.tolerance,
+            thickness=self.settings.wall_thickness_m * self.length_scale,
+            length_scale=self.length_scale,
+            density=self.settings.things_density,
         )
-        for piece in found.pieces
-    ]
-    stands = [stands_by_itself(body, planes[0].view.plane, tolerance=tolerance) for body in bodies]
-    pieces = [piece for piece, it_stands in zip(found.pieces, stands, strict=True) if it_stands]
-    left = found.left | ({"would fall over": stands.count(False)} if not all(stands) else {})
-    _tell(len(pieces), left)
-    if not pieces:
-        return Separated(mesh, left=left)
-    filled = fill_holes(take_apart(found, pieces, is_seen), planes, tolerance=tolerance)
-    standing = [body for body, it_stands in zip(bodies, stands, strict=True) if it_stands]
-    things = tuple(
-        replace(body, visual=body.visual if filled.atlas is None else filled.atlas.moved(body.visual)).named(number)
-        for number, body in enumerate(standing)
-    )
-    return Separated(filled.building, things, float(filled.patches.face_areas.sum()), left)
+
+    def _without(
+        self,
+        found: Candidates,
+        taken: Sequence[tuple[Piece, Thing]],
+        planes: Sequence[Slab],
+        *,
+        box: tuple[np.ndarray, np.ndarray] | None = None,
+    ) -> "_Rest":
+        """Without pieces, the planes closed behind them; the texture of all things taken so far moves with the building's."""
+        if not taken:
+            return self
+        apart = take_apart(found, [piece for piece, _ in taken], self.is_seen)
+        if box is not None:
+            apart = closed_around(apart, *box, tolerance=self.tolerance)
+        filled = fill_holes(apart, planes, tolerance=self.tolerance)
+        things = (*self.things, *(body for _, body in taken))
+        if filled.atlas is not None:
+            things = tuple(replace(thing, visual=filled.atlas.moved(thing.visual)) for thing in things)
+        area = self.filled_area + float(filled.patches.face_areas.sum())
+        return replace(self, mesh=filled.building, is_seen=filled.is_seen, things=things, filled_area=area)
 
 
-def _tell(n_things: int, left: dict[str, int]) -> None:
+def _tell(n_things: int, left: Counter[str]) -> None:
     why = "".join(f", {count} {reason}" for reason, count in sorted(left.items()))
     say(f"export: {n_things} things stand apart from the building{'; it keeps' + why[1:] if why else ''}")

@@ -36,7 +36,7 @@ RECON_API void recon_stereo_costs(const recon_stereo_args* args);
 // One sweep over both colours of the checkerboard. Returns the number of hypotheses tried.
 RECON_API int64_t recon_stereo_sweep(const recon_stereo_args* args);
 // Planes of single pixels x, y [n_pixels, 2] of the view: each tries its candidates [n_pixels, n_candidates, 3] and changes by
-// chance. The view's planes (in and out), costs and choices (out) have an entry a pixel.
+// chance. The view's planes (in and out), costs and choices (out) have one entry per pixel.
 RECON_API void recon_stereo_search(const recon_stereo_args* args, int32_t n_pixels, const int32_t* pixels, int32_t n_candidates,
                                    const float* candidates);
 // How many of the sources agree with each depth of the view (returning within `pixels` and `relative`), how many look through

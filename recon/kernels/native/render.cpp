@@ -12,7 +12,7 @@ namespace {
 
 constexpr int kBlock = 256;    // samples a network block
 constexpr int kRays = 1024;    // rays that one thread takes through the scene together
-constexpr int kRound = 4;      // samples a ray looks at before it is asked whether any light is left
+constexpr int kRound = 4;      // samples that a ray looks at before it is asked whether any light is left
 constexpr float kGroupWeight = 0.05f;  // neighbours on a ray share one colour up to this share of it
 
 struct Sample {

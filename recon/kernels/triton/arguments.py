@@ -111,7 +111,7 @@ class Composited(NamedTuple):
 
 
 class Backwards(NamedTuple):
-    """Gradients on their way back: of outputs [n_samples, 4], of features [n_samples, ENCODED], of weights, a row a program."""
+    """Gradients on their way back: of outputs [n_samples, 4], of features [n_samples, ENCODED], of weights, a row per program."""
 
     outputs: Any
     features: Any

@@ -28,7 +28,7 @@ def unit_position(x, y, z, is_contracted: tl.constexpr):
 
 @triton.jit
 def level_tables(grid):
-    """Cells an axis, first row, strides of y and z, mask: each [1, LEVELS]."""
+    """Cells per axis, first row, strides of y and z, mask: each [1, LEVELS]."""
     level = tl.arange(0, grid.LEVELS)[None, :]
     has = level < grid.n_levels
     cells = tl.load(grid.levels + level, mask=has, other=1)

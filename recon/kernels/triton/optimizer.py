@@ -36,7 +36,7 @@ def adam_kernel(
 def thickness_kernel(densities, possible, sums, counts, n_cells, side, BLOCK: tl.constexpr):
     """This program's sum of density times side over the visited possible cells of one cascade, and their number.
 
-    densities, possible: [n_cascades, n_cells], density -1 where not visited. sums, counts: one entry a program. side: of a
+    densities, possible: [n_cascades, n_cells], density -1 where not visited. sums, counts: one entry per program. side: of a
     cell of the finest cascade.
     """
     cascade = tl.program_id(1)

@@ -1,4 +1,4 @@
-"""Why a run of frames hangs badly in the model: one test a cause, asked in order.
+"""Why a run of frames hangs badly in the model: one test per cause, asked in order.
 
 Numbers are compared with the rest of the capture: what is usual differs from scene to scene.
 """
@@ -99,7 +99,7 @@ def _turn(findings: Findings, run: Run) -> Evidence | None:
 
 
 def _turn_across(findings: Findings, run: Run) -> float:
-    """Degrees a frame between the posed frames around a run without poses; -1 where there are none."""
+    """Degrees per frame between the posed frames around a run without poses; -1 where there are none."""
     before, after = run.first - 1, run.last + 1
     if before < 0 or after >= len(findings.model.is_registered):
         return -1.0

@@ -103,8 +103,8 @@ def _without_mistake(given: Reconstruction, agreement: Agreement) -> Reconstruct
     if mistake.is_mirrored and points is not None:
         points = Points(points.positions @ MIRROR[:3, :3], points.colors)
     warn(
-        f"the given poses do not fit the pictures ({agreement.fitting:.0%} of the matched features agree with them), but without "
-        f"a mistake of convention they do, and are read so. {mistake.words}"
+        f"the given poses do not fit the pictures ({agreement.fitting:.0%} of the matched features agree with them), but they do "
+        f"once a mistake of convention is undone, and are used that way. {mistake.words}"
     )
     return replace(given, views=tuple(views), points=points)
 

@@ -125,7 +125,7 @@ def _registered(database: Path) -> dict[str, int]:
 
 
 def register(database: Path, folder: Path, frames: FrameSet) -> None:
-    """Make a database of the frames in `folder`, without features: one camera a group that shares it, and their rig."""
+    """Make a database of the frames in `folder`, without features: a camera for each group that shares one, and their rig."""
     pycolmap.Database.open(database).close()
     for group in frames.camera_groups():
         images = [frame.image for frame in group]

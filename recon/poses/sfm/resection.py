@@ -35,7 +35,7 @@ def _points_in_camera(model: pycolmap.Reconstruction, image: pycolmap.Image) -> 
 
 
 def _sigma_at_unit_error(points: Array, count: int) -> float:
-    """Sigma along an axis of the centre of a camera that sees `points` [n, 3], a part of `count`, each a radian wrong."""
+    """One sigma of a camera's centre along an axis, if it sees `count` points like `points` [n, 3], each wrong by a radian."""
     distances = np.linalg.norm(points, axis=1)
     rays = points / distances[:, None]
     by_turning = np.cross(np.eye(3), rays[:, None]).swapaxes(1, 2)  # [n, 3, 3], columns: about x, y, z

@@ -21,7 +21,7 @@ _AROUND_UP_TO = 2  # moments
 
 
 def write_rig(database: Path, frames: FrameSet) -> None:
-    """Tell the database which images are one moment of the rig; its cameras are one a sensor (`FrameSet.camera_groups`)."""
+    """Tell the database which images are one moment of the rig; it has one camera per sensor (`FrameSet.camera_groups`)."""
     assert frames.rig is not None
     first, *others = frames.rig
     with pycolmap.Database.open(database) as opened:

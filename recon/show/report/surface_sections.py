@@ -35,7 +35,7 @@ def matching(workspace: Workspace) -> str | None:
             f"{shares['plane']:.0%} lie on a plane of the scene, {shares['sky']:.0%} are sky; {rest:.0%} have no sure depth."
         )
     shown = image(read_image(sheet), max_size=1400, alt="what was matched")
-    caption = "photo, depth (red near, blue far), normals, how each pixel is known; black: not"
+    caption = "photo, depth (red near, blue far), normals, how it is known (green matched, orange on a plane, blue sky, dark not)"
     return f"<p>{escape(words)}</p>{figure(shown, caption)}"
 
 

@@ -55,7 +55,8 @@ def _sentences(values: Mapping[str, Any], metrics: Mapping[str, Any]) -> Iterato
         )
     filled = values.get("filled_area_m2")
     if isinstance(filled, (int, float)) and filled > 0:
-        yield "hint", f"{filled:.1f} square metres of it are closed where no picture shows a surface."
+        unit = "metres" if is_scale_known(metrics) else "units"
+        yield "hint", f"{filled:.1f} square {unit} of it are closed where no picture shows a surface."
 
 
 def _is_fine(result: str) -> bool:

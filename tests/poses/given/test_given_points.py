@@ -327,7 +327,7 @@ def test_a_certain_mistake_of_convention_is_mended_and_told(
     data, workspace = write(tmp_path / "data", replace(given, views=tuple(wrong))), Workspace(tmp_path / "run")
     import_dataset(workspace, path=str(data), **{**SETTINGS, "align": "keep"})
     warnings = json.loads((workspace.poses / "stage.json").read_text())["warnings"]
-    assert len(warnings) == 1 and said in warnings[0] and "are read so" in warnings[0]
+    assert len(warnings) == 1 and said in warnings[0] and "are used that way" in warnings[0]
     true = {(view.image.parent.name, view.image.name): view.world_from_camera for view in given.views}
     for view in read_reconstruction(workspace).views:
         np.testing.assert_allclose(view.world_from_camera, true[view.image.parent.name, view.image.name], atol=1e-6)

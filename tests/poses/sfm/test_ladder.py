@@ -119,7 +119,7 @@ def test_photos_whose_likeness_misleads_need_all_pairs(tmp_path: Path) -> None:
 
 
 def sparse() -> synthetic.Scene:
-    """Some thirty features a picture: too few for any pair to begin with, enough for all together."""
+    """Some thirty features per picture: too few for any pair to begin with, enough for all together."""
     return synthetic.scene(room.walk(10), points=300, noise_px=0.3)
 
 

@@ -64,7 +64,7 @@ def camera_rays(lens: Camera) -> np.ndarray:
 
 
 def photograph(lens: Camera, pose: np.ndarray, texture: np.ndarray) -> np.ndarray:
-    """uint8 [h, w, 3], nine rays a pixel, of the floor z = 0."""
+    """uint8 [h, w, 3], nine rays per pixel, of the floor z = 0."""
     rays = camera_rays(lens) @ pose[:3, :3].T
     t = np.where(rays[..., 2] < -1e-3, -pose[2, 3] / np.minimum(rays[..., 2], -1e-3), np.nan)
     hits = pose[:3, 3] + rays * t[..., None]

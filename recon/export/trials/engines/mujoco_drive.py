@@ -13,7 +13,7 @@ import mujoco
 import numpy as np
 from mujoco_place import held
 
-SPEED, TURN = 0.5, 1.5  # metres a second, radians a second
+SPEED, TURN = 0.5, 1.5  # metres per second, radians per second
 WHEEL, TRACK, BASE = 0.05, 0.13, 0.1  # radius; half distances of the wheels across and along
 TIMESTEP = 0.002
 LOOK = 0.45  # metres ahead that a walk tests for free floor
@@ -58,7 +58,7 @@ class Driver:
         self.data.qpos[self.at : self.at + 7] = pose
 
     def step(self, forward: float, turn: float) -> None:
-        """Go on by one time step, asking for metres a second and radians a second."""
+        """Go on by one time step, asking for metres per second and radians per second."""
         left, right = forward - 2 * TRACK * turn, forward + 2 * TRACK * turn  # skidding eats half of a turn
         self.data.ctrl[:] = np.array([left, right, left, right]) / WHEEL
         mujoco.mj_step(self.model, self.data)
@@ -82,7 +82,7 @@ class Driver:
 
 
 def turn_to(heading: float, wanted: float) -> float:
-    """Radians a second that bring a heading round."""
+    """Radians per second that bring a heading round."""
     off = (wanted - heading + np.pi) % (2 * np.pi) - np.pi
     return float(np.clip(3 * off, -TURN, TURN))
 
@@ -124,7 +124,7 @@ def walk(driver: Driver, job: dict) -> dict:
     wanted, beside, below, moved = start[3], 0, 0, 0.0
     last = driver.position[:2]
     for step in range(job["walk_steps"]):
-        if step % 50 == 0:  # ten times a second
+        if step % 50 == 0:  # ten times per second
             here = driver.position
             moved += float(np.linalg.norm(here[:2] - last))
             last = here[:2]

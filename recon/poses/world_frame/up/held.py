@@ -55,7 +55,7 @@ def _turns_of_file(view: View) -> Turns:
 
 
 def _turns(own: int | None, applied: int | None) -> Turns:
-    """Of a picture with the EXIF orientation `own` that is read with `applied`, None: `own` too; of a film, without `own`, none."""
+    """Of a picture with EXIF orientation `own` that is read as `applied` (None: as `own`); none for a film, which has no `own`."""
     has, read = _QUARTERS.get(own or 0), _QUARTERS.get(applied or own or 0)
     return Turns(0, 0) if has is None or read is None else Turns((has - read) % 4, -read % 4)
 
