@@ -12,6 +12,7 @@ from recon.geometry.transforms import Array
 
 _LEAST_GAIN = 12.0  # squared tolerances of surface that a part must add to those before it
 _LEVEL = 0.5  # z of a normal: steeper than 60 degrees nothing comes to rest
+_SPECK = 2.0  # the same of level surface: nothing falls through less
 _SMALL_GAIN = 50.0  # squared tolerances: parts that add less may go as long as enough of the surface stays covered
 
 
@@ -70,32 +71,33 @@ def needed(parts: list[TriangleMesh], built: list[TriangleMesh], skin: Skin) -> 
     Greedy set cover: no choice of as few parts covers more than a logarithm's factor better (Chvatal, 1979). Of the last ones,
     those go whose share may stay bare.
     """
-    least = max(skin.count(_LEAST_GAIN * skin.tolerance**2), 1)
+    least, speck = (max(skin.count(gain * skin.tolerance**2), 1) for gain in (_LEAST_GAIN, _SPECK))
+    worth = np.where(skin.is_level, least / speck, 1.0)
     cloud = Cloud(skin.points)
     covers = [cloud.depth_in(part, reach=skin.tolerance)[0] for part in parts]
     is_open = np.ones(len(skin.points), bool)
     for part in built:
         is_open[cloud.depth_in(part, reach=skin.tolerance)[0]] = False
-    queue = [(-len(cover), number) for number, cover in enumerate(covers)]
+    queue = [(-float(worth[cover].sum()), number) for number, cover in enumerate(covers)]
     heapq.heapify(queue)
     chosen: list[tuple[int, int, int]] = []  # gain, of that level, number
     while queue:
         promised, number = heapq.heappop(queue)
-        gain = int(is_open[covers[number]].sum())
+        added = covers[number][is_open[covers[number]]]
+        gain = float(worth[added].sum())
         if gain < least:
             continue
         if gain < -promised:
             heapq.heappush(queue, (-gain, number))
             continue
-        added = covers[number][is_open[covers[number]]]
         is_open[added] = False
-        chosen.append((gain, int(skin.is_level[added].sum()), number))
+        chosen.append((len(added), int(skin.is_level[added].sum()), number))
     return [parts[number] for number in sorted(_not_spared(chosen, skin.count(skin.bare) - is_open.sum(), skin))]
 
 
 def _not_spared(chosen: list[tuple[int, int, int]], spare: float, skin: Skin) -> list[int]:
     """Numbers of the parts that stay when those that add least go, steep ones, until the `spare` points are used up."""
-    small, level = (skin.count(gain * skin.tolerance**2) for gain in (_SMALL_GAIN, _LEAST_GAIN))
+    small, level = (skin.count(gain * skin.tolerance**2) for gain in (_SMALL_GAIN, _SPECK))
     kept = []
     for gain, level_gain, number in reversed(chosen):
         if gain <= min(spare, small) and level_gain < level:

@@ -43,14 +43,25 @@ def test_a_part_that_others_replace_is_not_needed() -> None:
 
 
 def test_small_parts_go_as_far_as_the_surface_may_be_bare() -> None:
-    large, *small = (box((side, side, 0.1), (x, 0, -0.05)) for side, x in ((2, 0), (0.13, 2), (0.12, 3), (0.11, 4)))
+    large = box((2, 2, 0.1), (0, 0, -0.05))
+    small = [box((0.001, side, side), (x, 0, 0)) for side, x in ((0.2, 2), (0.18, 3), (0.16, 4))]  # they stand upright
     skin = Skin.of(joined([large, *small]), bare=0.0, tolerance=0.05)
     whole = skin.area
     assert len(needed([large, *small], [], skin)) == 4
     lesser = [small[1].face_areas.sum(), small[2].face_areas.sum()]
-    for bare, n in ((0.9 * lesser[1], 4), (1.1 * lesser[1], 3), (1.1 * sum(lesser), 2), (whole, 1)):
+    for bare, n in ((0.8 * lesser[1], 4), (1.3 * lesser[1], 3), (1.3 * sum(lesser), 2), (whole, 1)):
         chosen = needed([large, *small], [], replace(skin, bare=bare))
         assert len(chosen) == n and chosen[0] is large
+
+
+def test_a_board_on_which_something_may_come_to_rest_stays() -> None:
+    large, board, speck = (
+        box((2, 2, 0.1), (0, 0, -0.05)),
+        box((0.1, 0.1, 0.01), (2, 0, 0)),
+        box((0.03, 0.03, 0.01), (3, 0, 0)),
+    )
+    skin = Skin.of(joined([large, board, speck]), bare=1.0, tolerance=0.05)
+    assert needed([large, board, speck], [], skin) == [large, board]
 
 
 def test_fidelity_tells_proud_from_bare() -> None:

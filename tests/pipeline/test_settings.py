@@ -36,7 +36,7 @@ POSSIBLE = (
     {(key, "0") for key in ZERO_POSSIBLE}
     | {(key, "'abc'") for key in TEXT_POSSIBLE}
     | {(key, "True") for key in SWITCHES}
-    | {("compare.others", "[]"), ("export.engines", "[]")}
+    | {("compare.others", "[]"), ("export.engines", "[]"), ("export.things_boxes", "[]")}
 )
 
 

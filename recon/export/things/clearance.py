@@ -40,11 +40,12 @@ def cleared(parts: Sequence[Part], things: Sequence[Thing], *, tolerance: float)
 
 
 def cleared_of_each_other(things: Sequence[Thing], *, tolerance: float) -> tuple[Thing, ...]:
-    """Things of which each keeps out of those before it: what stands on a table comes before the table."""
+    """Things of which each keeps out of what stands on it: a table out of the boxes on its top."""
     result: list[Thing] = []
     for thing in things:
         there = [replace(part, mesh=thing.in_world(part.mesh)) for part in thing.parts]
-        kept = cleared(there, result, tolerance=tolerance)
+        on_it = [other for other in result if other.origin[2] > thing.origin[2] + tolerance]
+        kept = cleared(there, on_it, tolerance=tolerance)
         parts = [replace(part, mesh=replace(part.mesh, vertices=part.mesh.vertices - thing.origin)) for part in kept]
         result.append(replace(thing, parts=tuple(parts)))
     return tuple(result)
