@@ -15,6 +15,8 @@ BEST_ANGLE_DEG = 6.0  # between the lines of sight of two pictures: enough paral
 ANGLE_BELOW_DEG, ANGLE_ABOVE_DEG = 3.0, 9.0  # how fast smaller and larger angles lose
 MIN_TRACK = 3  # observations, of a point that is believed
 MIN_SHARED = 8  # points, of a source
+N_NEAREST = 2  # points of a view that may be nearer than what it is said to see nearest: one or two are wrong
+SAME_WAY = 0.8  # cosine between two cameras' axes
 MIN_KNOWN = 30  # points of a view, else all views' depths bound its own
 
 
@@ -52,15 +54,27 @@ def choose_sources(views: Sequence[View], scene: SparseScene, n: int) -> NDArray
     """The `n` best sources of each view, best first: [n_views, n], -1 where there are no more.
 
     By shared points, each counting by the angle between the two lines of sight to it; where points say nothing, by how
-    the cameras stand to each other.
+    the cameras stand to each other. A quarter of them are the nearest cameras that look the same way: what is near, as the
+    road before a car, shows in no others, and has few points to ask for them.
     """
     scores = _shared_scores(views, scene)
-    by_pose = _pose_scores(views, scene)
-    scores = np.where(scores > 0, 1 + scores, by_pose)
+    scores = np.where(scores > 0, 1 + scores, _pose_scores(views, scene))
     np.fill_diagonal(scores, 0)
-    order = np.argsort(-scores, axis=1, kind="stable")[:, :n]
-    chosen = np.where(np.take_along_axis(scores, order, 1) > 0, order, -1)
+    wanted = np.where(_nearest_alike(views, n // 4), np.inf, scores)
+    order = np.argsort(-wanted, axis=1, kind="stable")[:, :n]
+    order = np.take_along_axis(order, np.argsort(-np.take_along_axis(scores, order, 1), axis=1, kind="stable"), 1)
+    chosen = np.where(np.take_along_axis(wanted, order, 1) > 0, order, -1)
     return np.pad(chosen, ((0, 0), (0, n - chosen.shape[1])), constant_values=-1).astype(np.int32)
+
+
+def _nearest_alike(views: Sequence[View], k: int) -> NDArray[np.bool_]:
+    """[n_views, n_views]: the k nearest other cameras that look the same way within SAME_WAY."""
+    poses = np.stack([view.world_from_camera for view in views])
+    steps = np.linalg.norm(poses[:, None, :3, 3] - poses[None, :, :3, 3], axis=-1)
+    steps[poses[:, :3, 2] @ poses[:, :3, 2].T < SAME_WAY] = np.inf
+    np.fill_diagonal(steps, np.inf)
+    ranks = steps.argsort(1, kind="stable").argsort(1, kind="stable")
+    return (ranks < k) & np.isfinite(steps)
 
 
 def _shared_scores(views: Sequence[View], scene: SparseScene) -> Array:
@@ -117,7 +131,10 @@ def depth_ranges(views: Sequence[View], scene: SparseScene) -> list[tuple[float,
     near_all, far_all = np.percentile(everything, [0.5, 99.5])
     ranges = []
     for depths in local:
-        near, far = np.percentile(depths, [1, 99]) if len(depths) >= MIN_KNOWN else (near_all, far_all)
+        # The far end is where most points end, but the near one where any begin: a road before the car has few.
+        near, far = near_all, far_all
+        if len(depths) >= MIN_KNOWN:
+            near, far = np.partition(depths, N_NEAREST)[N_NEAREST], np.percentile(depths, 99)
         ranges.append((0.5 * float(min(near, 2 * near_all)), 2.0 * float(max(far, 0.5 * far_all))))
     return ranges
 
