@@ -8,8 +8,7 @@ import numpy as np
 from recon.export.building import Slab, find_building
 from recon.export.collision_mesh import clean_mesh, faired, simplified
 from recon.export.convex_parts import decompose
-from recon.export.covering import Fidelity, Skin, fidelity, points_over
-from recon.export.growing import fewest
+from recon.export.covering import Fidelity, Skin, fidelity, needed, points_over
 from recon.export.labels import LABELS, label_faces
 from recon.export.place import CONVEX, FILLED, STATIC, Part
 from recon.export.settings import ExportSettings
@@ -142,7 +141,7 @@ def _hulls_of_rest(
     fair = TriangleMesh(faired(clean, bound=tolerance / 2).vertices, rest.faces)
     found = decompose(fair, surface, tolerance=tolerance, thickness=thickness, max_parts=max_parts)
     skin = Skin.of(rest, bare=_BARE * float(clean.face_areas.sum()), tolerance=tolerance)
-    return fewest(found, [part.mesh for part in built], skin), found.looser * tolerance
+    return needed(found.parts, [part.mesh for part in built], skin), found.looser * tolerance
 
 
 def deviation(static: TriangleMesh, clean: TriangleMesh, *, at_most: int = 200_000) -> float:

@@ -28,11 +28,9 @@ _TURN = 0.7  # how much a difference of normals counts beside a distance, in ext
 
 @dataclass(frozen=True)
 class Decomposition:
-    """Convex `parts`, largest first, the `pieces` that they were joined of, and the limits that both keep, `looser` times."""
+    """Convex `parts`, largest first, and the limits that they keep, `looser` times."""
 
     parts: list[TriangleMesh]
-    pieces: list[TriangleMesh]
-    strays: Strays
     looser: float
 
 
@@ -49,7 +47,7 @@ def decompose(
     limits = Limits(tolerance, thickness)
     strays = Strays(surface, limits, np.random.default_rng(seed))
     if not len(mesh.faces):
-        return Decomposition([], [], strays, 1.0)
+        return Decomposition([], 1.0)
     pairs = shared_edges(mesh.faces)
     sheet = _Sheet(mesh.vertices[mesh.faces], mesh.face_normals, mesh.face_areas, _depths(mesh, surface, limits), pairs)
     with progress("convex parts", None) as bar:
@@ -67,7 +65,7 @@ def decompose(
             if len(merger.parts) <= max_parts:
                 break
     parts = sorted(merger.parts.values(), key=lambda part: -float(np.linalg.norm(np.ptp(part.vertices, axis=0))))
-    return Decomposition(parts, hulls, strays, looser)
+    return Decomposition(parts, looser)
 
 
 @dataclass(frozen=True)

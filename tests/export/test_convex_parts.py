@@ -7,7 +7,6 @@ from scipy.spatial import ConvexHull
 
 from recon.export.collision_mesh import clean_mesh, simplified
 from recon.export.convex_parts import decompose
-from recon.export.growing import grown
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.surface import Surface
 
@@ -64,23 +63,3 @@ def test_budget_is_kept_by_a_stated_loss() -> None:
     inside_out = TriangleMesh(np.array(ball.vertices), ball.faces[:, ::-1].astype(np.int32))  # a cave: all concave
     found = decompose(inside_out, Surface(inside_out), tolerance=0.002, thickness=0.05, max_parts=20)
     assert len(found.parts) <= 20 and found.looser > 1
-
-
-def test_a_part_grows_over_what_it_may_and_no_further() -> None:
-    floor = trimesh.creation.box((3, 1, 1)).subdivide_to_size(0.3)
-    top = TriangleMesh(np.array(floor.vertices), floor.faces[floor.face_normals[:, 2] > 0.9].astype(np.int32))
-    found = decompose(top, Surface(top), tolerance=0.01, thickness=0.05, max_parts=50)
-    pieces = [TriangleMesh(box.vertices.copy(), box.faces.astype(np.int32)) for box in _row_of_boxes(top=0.5)]
-    raised = TriangleMesh(pieces[3].vertices + np.array([0, 0, 0.2]), pieces[3].faces)
-    (part,) = grown(pieces[:1], [*pieces[1:], raised], found.strays, looser=1.0, gap=0.01)
-    assert np.allclose(part.vertices.max(0), [1.5, 0.5, 0.5]) and np.allclose(part.vertices.min(0)[:2], [-1.5, -0.5])
-
-
-def _row_of_boxes(*, top: float) -> list[trimesh.Trimesh]:
-    """Six boards of half a metre beside each other, 5 cm thick."""
-    boxes = []
-    for x in np.arange(6) * 0.5 - 1.25:
-        box = trimesh.creation.box((0.5, 1.0, 0.05))
-        box.apply_translation((x, 0, top - 0.025))
-        boxes.append(box)
-    return boxes

@@ -9,8 +9,7 @@ from scipy.spatial import ConvexHull, QhullError
 from recon.export.building import Slab
 from recon.export.collision_mesh import faired, welded
 from recon.export.convex_parts import decompose
-from recon.export.covering import Skin
-from recon.export.growing import fewest
+from recon.export.covering import Skin, needed
 from recon.export.hulls import cut_before
 from recon.export.labels import FURNITURE_SIZE
 from recon.export.place import Part, Thing
@@ -105,7 +104,7 @@ def _hulls(
     ]
     hulls: list[TriangleMesh] = []
     for skin_now in (skin, replace(skin, bare=0.0)):
-        hulls = _ended(fewest(found, built, skin_now) or found.parts[:1], ends, tops, tolerance)
+        hulls = _ended(needed(found.parts, built, skin_now) or found.parts[:1], ends, tops, tolerance)
         if planes and hulls:
             middle = _solid([*built, *hulls])[1][:2]
             if _is_steady(middle, [*built, *hulls], planes[0].view.plane, tolerance=tolerance):
