@@ -146,7 +146,7 @@ def _start(index: int, view: StereoView, scene: SparseScene, seed: int) -> Hypot
     """Planes near the sparse points, facing anywhere."""
     rng = np.random.default_rng((seed, index))
     h, w = view.grey.shape
-    inverse = rng.uniform(1 / view.far, 1 / view.near, h * w)
+    inverse = np.exp(rng.uniform(-np.log(view.far), -np.log(view.near), h * w))
     local = scene.local(index, view.camera_from_world)
     if len(local) >= START_NEIGHBOURS:
         fx, fy, cx, cy = view.intrinsics

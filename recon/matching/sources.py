@@ -17,6 +17,8 @@ MIN_TRACK = 3  # observations, of a point that is believed
 MIN_SHARED = 8  # points, of a source
 N_NEAREST = 2  # points of a view that may be nearer than what it is said to see nearest: one or two are wrong
 SAME_WAY = 0.8  # cosine between two cameras' axes
+FARTHER = 5.0  # times as far as its nearest cameras stand, some sources of a view do
+N_STEPS = 3  # cameras alike, whose farthest is a view's step
 MIN_KNOWN = 30  # points of a view, else all views' depths bound its own
 
 
@@ -54,27 +56,41 @@ def choose_sources(views: Sequence[View], scene: SparseScene, n: int) -> NDArray
     """The `n` best sources of each view, best first: [n_views, n], -1 where there are no more.
 
     By shared points, each counting by the angle between the two lines of sight to it; where points say nothing, by how
-    the cameras stand to each other. A quarter of them are the nearest cameras that look the same way: what is near, as the
-    road before a car, shows in no others, and has few points to ask for them.
+    the cameras stand to each other. But points lie where much is to see, which may be far away, and every depth wants a step
+    of its own between the cameras: so half of the sources are the nearest cameras that look the same way (the road before a
+    car shows in no others), and a quarter those that stand a few times as far away.
     """
     scores = _shared_scores(views, scene)
     scores = np.where(scores > 0, 1 + scores, _pose_scores(views, scene))
     np.fill_diagonal(scores, 0)
-    wanted = np.where(_nearest_alike(views, n // 4), np.inf, scores)
+    wanted = np.where(_near_and_farther(views, n // 2, n // 4), np.inf, scores)
     order = np.argsort(-wanted, axis=1, kind="stable")[:, :n]
     order = np.take_along_axis(order, np.argsort(-np.take_along_axis(scores, order, 1), axis=1, kind="stable"), 1)
     chosen = np.where(np.take_along_axis(wanted, order, 1) > 0, order, -1)
     return np.pad(chosen, ((0, 0), (0, n - chosen.shape[1])), constant_values=-1).astype(np.int32)
 
 
-def _nearest_alike(views: Sequence[View], k: int) -> NDArray[np.bool_]:
-    """[n_views, n_views]: the k nearest other cameras that look the same way within SAME_WAY."""
+def _near_and_farther(views: Sequence[View], n_near: int, n_farther: int) -> NDArray[np.bool_]:
+    """[n_views, n_views]: which others are a view's `n_near` nearest alike, or the `n_farther` next to FARTHER times as far."""
+    steps = _steps(views)
+    is_near = _is_among_least(steps, n_near)
+    usual = np.nanmedian(np.where(is_near, steps, np.nan), axis=1, keepdims=True) if n_near else np.ones((len(steps), 1))
+    gaps = np.abs(np.log(steps / (FARTHER * usual)))
+    return is_near | _is_among_least(np.where(is_near | ~np.isfinite(gaps), np.inf, gaps), n_farther)
+
+
+def _steps(views: Sequence[View]) -> Array:
+    """[n_views, n_views] distances between cameras that look the same way within SAME_WAY; infinite between others."""
     poses = np.stack([view.world_from_camera for view in views])
     steps = np.linalg.norm(poses[:, None, :3, 3] - poses[None, :, :3, 3], axis=-1)
     steps[poses[:, :3, 2] @ poses[:, :3, 2].T < SAME_WAY] = np.inf
     np.fill_diagonal(steps, np.inf)
-    ranks = steps.argsort(1, kind="stable").argsort(1, kind="stable")
-    return (ranks < k) & np.isfinite(steps)
+    return steps
+
+
+def _is_among_least(values: Array, k: int) -> NDArray[np.bool_]:
+    """Which are among the k least of their row, and finite."""
+    return (values.argsort(1, kind="stable").argsort(1, kind="stable") < k) & np.isfinite(values)
 
 
 def _shared_scores(views: Sequence[View], scene: SparseScene) -> Array:
@@ -122,7 +138,11 @@ def typical_depth(views: Sequence[View], scene: SparseScene) -> float:
 
 
 def depth_ranges(views: Sequence[View], scene: SparseScene) -> list[tuple[float, float]]:
-    """The depths (near, far) that each view is searched between: its points' with room on both sides."""
+    """The depths (near, far) that each view is searched between: its points' with room on both sides.
+
+    The near end is no farther than the nearest cameras alike stand apart: what is nearer no two pictures show, and a road
+    before a car has no points to say how near it is.
+    """
     local = _point_depths(views, scene)
     everything = np.concatenate(local)
     if len(everything) < MIN_KNOWN:
@@ -130,12 +150,12 @@ def depth_ranges(views: Sequence[View], scene: SparseScene) -> list[tuple[float,
         return [(0.2 * distance, 4 * distance)] * len(views)
     near_all, far_all = np.percentile(everything, [0.5, 99.5])
     ranges = []
-    for depths in local:
-        # The far end is where most points end, but the near one where any begin: a road before the car has few.
+    for depths, steps in zip(local, np.sort(_steps(views), axis=1), strict=True):
         near, far = near_all, far_all
         if len(depths) >= MIN_KNOWN:
             near, far = np.partition(depths, N_NEAREST)[N_NEAREST], np.percentile(depths, 99)
-        ranges.append((0.5 * float(min(near, 2 * near_all)), 2.0 * float(max(far, 0.5 * far_all))))
+        near = min(0.5 * near, near_all, steps[:N_STEPS][-1])
+        ranges.append((float(near), 2.0 * float(max(far, 0.5 * far_all))))
     return ranges
 
 
