@@ -21,8 +21,10 @@ class ScenePlane:
     low: Array  # [2] corner of the map, in those axes
     cell: float
     is_shell: bool  # nothing lies behind it, as behind a floor, a ceiling, an outer wall
-    distances: NDArray[np.float32]  # [rows along, columns across] to known matter, in reaches of the plane
-    beyond: float = 1.0  # the distance beyond the map
+    distances: NDArray[np.float32]  # [rows along, columns across] to known matter, in reaches
+    thickness: float  # world units: matter this near belongs to it
+    reach: float  # world units: the unit of distances
+    beyond: float = 1.0  # the distance beyond the map, in reaches
 
     def depth(self, rays: Array, center: Array) -> Array:
         """Depths [..] at which rays [.., 3] (world, camera z = 1) from `center` [3] meet it; 0 where they do not."""
@@ -54,7 +56,6 @@ class LabelView:
 class LabelSettings:
     """Costs of a label and between neighbours; in the order of the native struct."""
 
-    shell_margin: float  # world units that a label may lie behind a shell
     tolerance: float = 0.015  # relative difference of a confirmed depth from its plane
     gain_spread: float = 16.0  # grey levels
     none: float = 0.7

@@ -52,7 +52,6 @@ def fill_blank(
     planes: Sequence[ScenePlane],
     neighbours: NDArray[np.int32],
     scratch: Path,
-    settings: LabelSettings,
 ) -> Iterator[PlaneDepths]:
     """The planes of the pixels that are not confirmed, picture by picture.
 
@@ -62,11 +61,10 @@ def fill_blank(
         planes: those of the scene, which labels choose from.
         neighbours: [n_pictures, k] the pictures that a picture is compared with, -1 where there are no more.
         scratch: folder for what does not fit into memory.
-        settings: what a label costs.
     """
     every_one = zip(pictures, views, confirmed, closed, regions, strict=True)
     small = [_label_view(*args, planes) for args in every_one]
-    every = zip(pictures, confirmed, closed, label_planes(small, planes, neighbours, settings), strict=True)
+    every = zip(pictures, confirmed, closed, label_planes(small, planes, neighbours, LabelSettings()), strict=True)
     chosen = Shelf.of(scratch / "planes", (_on_planes(p, known, no, planes, *found) for p, known, no, found in every))
     pairs = zip(confirmed, chosen, strict=True)
     depths = Shelf.of(scratch / "with_planes", (np.where(k.is_confirmed, k.depth, c.depth) for k, c in pairs))

@@ -52,7 +52,7 @@ def sight_lines(
         yield SightLines(picture.world_from_camera[:3, 3], ends, sky[grid][y, x])
 
 
-def opened(planes: Sequence[ScenePlane], lines: Sequence[SightLines], thickness: float) -> list[ScenePlane]:
+def opened(planes: Sequence[ScenePlane], lines: Sequence[SightLines]) -> list[ScenePlane]:
     """The planes with what is looked through marked; those that are looked through where they are known are left out.
 
     Nothing lies behind a shell: a line that goes through one is a false match, unless it leads into the sky.
@@ -61,18 +61,17 @@ def opened(planes: Sequence[ScenePlane], lines: Sequence[SightLines], thickness:
     for plane in planes:
         through, on = np.zeros(plane.distances.shape, np.int32), np.zeros(plane.distances.shape, np.int32)
         for line in lines:
-            _count(plane, line, thickness, through, on)
+            _count(plane, line, through, on)
         is_open = (through >= MIN_THROUGH) & (through > 2 * on)
         is_known = plane.distances == 0
-        if is_open[is_known].mean() <= MAX_OPEN:
+        if is_open[is_known].sum() <= MAX_OPEN * is_known.sum():
             kept.append(replace(plane, distances=np.where(is_open, np.float32(OPEN), plane.distances)))
     return kept
 
 
-def _count(
-    plane: ScenePlane, lines: SightLines, thickness: float, through: NDArray[np.int32], on: NDArray[np.int32]
-) -> None:
+def _count(plane: ScenePlane, lines: SightLines, through: NDArray[np.int32], on: NDArray[np.int32]) -> None:
     """Adds one to each cell that this picture looks through, or sees something on."""
+    thickness = plane.thickness
     before = float(plane.normal @ lines.center) - plane.offset
     after = lines.ends @ plane.normal - plane.offset
     is_on = np.abs(after) < thickness

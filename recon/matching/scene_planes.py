@@ -5,6 +5,7 @@ first; then drawn to the few directions that the scene has (`frame`).
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -13,7 +14,7 @@ from scipy.ndimage import maximum_filter1d, minimum_filter1d, uniform_filter1d
 
 from recon.geometry.transforms import Array, plane_axes
 from recon.kernels.planes import ScenePlane
-from recon.matching.frame import main_frame, upright
+from recon.matching.frame import Piece, main_frame, upright
 from recon.matching.voxels import Voxels
 
 MAX_PLANES = 96
@@ -32,11 +33,41 @@ SHELL_BEHIND, SHELL_RATIO = 0.03, 0.5  # of all matter, and of its own, at most,
 N_CANDIDATES, N_VOTERS = 256, 12_000
 
 
-def find_planes(voxels: Voxels, cameras: Array, *, typical_depth: float, seed: int) -> list[ScenePlane]:
-    """At most MAX_PLANES planes, the best supported first, then those that only their edges show; cameras: centres [k, 3]."""
-    rng = np.random.default_rng(seed)
+def find_planes(
+    voxels: Voxels, cameras: Array, *, typical_depth: float, seed: int, explained: NDArray[np.bool_] | None = None
+) -> list[ScenePlane]:
+    """At most MAX_PLANES planes, the best supported first, then those that only their edges show.
+
+    voxels: all matter; explained: which of it [n] lies on other planes already. cameras: centres [k, 3]. typical_depth: world
+    units. seed: of random numbers.
+    """
     thickness = THICKNESS * typical_depth
-    left, found = voxels, list[tuple[Array, float, Voxels]]()
+    found = _greedy_planes(voxels if explained is None else voxels.where(~explained), thickness, seed)
+    pieces = upright(found, thickness)
+    if not pieces:  # next to nothing was matched, or nothing of it is flat
+        return []
+    pieces += _edge_planes(voxels, pieces, cameras, thickness)
+    frame = main_frame([normal for normal, _ in pieces])
+    planes = []
+    for normal, matter in pieces:
+        if np.abs(frame @ normal).max() > 0.9999:
+            is_shell = _is_shell(normal, matter, voxels, cameras, thickness)
+            planes.append(_scene_plane(normal, matter, is_shell, typical_depth, reach=REACH, beyond=1.0))
+        else:
+            planes.append(thing_plane(normal, matter, typical_depth=typical_depth))
+    return planes
+
+
+def find_local_planes(voxels: Voxels, *, typical_depth: float, seed: int) -> list[ScenePlane]:
+    """Planes as they lie, drawn to no frame, and shells of nothing: pieces of a road that rises and bends."""
+    found = _greedy_planes(voxels, THICKNESS * typical_depth, seed)
+    return [_scene_plane(*piece, False, typical_depth, reach=REACH, beyond=1.0) for piece in found]
+
+
+def _greedy_planes(voxels: Voxels, thickness: float, seed: int) -> list[Piece]:
+    """At most MAX_PLANES planes by RANSAC, the best supported first, each without what those before it explain."""
+    rng = np.random.default_rng(seed)
+    left, found = voxels, list[Piece]()
     while len(found) < MAX_PLANES and len(left) >= MIN_VOXELS:
         normal, offset = _best_candidate(left, thickness, rng)
         for _ in range(3):
@@ -47,21 +78,9 @@ def find_planes(voxels: Voxels, cameras: Array, *, typical_depth: float, seed: i
         inside = _on_plane(left, normal, offset, thickness)
         if left.weights[inside].sum() < MIN_VOXELS:
             break
-        found.append((normal, offset, left.where(inside)))
+        found.append((normal, left.where(inside)))
         left = left.where(~_on_plane(left, normal, offset, 1.5 * thickness))
-    pieces = upright([(normal, matter) for normal, _, matter in found], thickness)
-    if not pieces:  # next to nothing was matched, or nothing of it is flat
-        return []
-    pieces += _edge_planes(voxels, pieces, cameras, thickness)
-    frame = main_frame([normal for normal, _ in pieces])
-    planes = []
-    for normal, matter in pieces:
-        if np.abs(frame @ normal).max() > 0.9999:
-            is_shell = _is_shell(normal, matter, voxels, thickness)
-            planes.append(_scene_plane(normal, matter, is_shell, typical_depth, reach=REACH, beyond=1.0))
-        else:
-            planes.append(thing_plane(normal, matter, typical_depth=typical_depth))
-    return planes
+    return found
 
 
 def thing_plane(normal: Array, matter: Voxels, *, typical_depth: float) -> ScenePlane:
@@ -69,10 +88,12 @@ def thing_plane(normal: Array, matter: Voxels, *, typical_depth: float) -> Scene
     return _scene_plane(normal, matter, False, typical_depth, reach=THING_REACH, beyond=THING_BEYOND)
 
 
-def _is_shell(normal: Array, matter: Voxels, voxels: Voxels, thickness: float) -> bool:
-    """Whether enough matter lies on the plane, and next to none behind it."""
-    offsets = voxels.positions @ normal
-    behind = voxels.weights[offsets < np.median(matter.positions @ normal) - 2 * thickness].sum()
+def _is_shell(normal: Array, matter: Voxels, voxels: Voxels, cameras: Array, thickness: float) -> bool:
+    """Whether enough matter lies on the plane, next to none behind it, and no camera."""
+    offset = np.median(matter.positions @ normal)
+    if (cameras @ normal < offset).any():
+        return False
+    behind = voxels.weights[voxels.positions @ normal < offset - 2 * thickness].sum()
     every, own = voxels.weights.sum(), matter.weights.sum()
     return bool(own >= SHELL_MATTER * every and behind <= min(SHELL_BEHIND * every, SHELL_RATIO * own))
 
@@ -143,10 +164,30 @@ def _scene_plane(
     offset = float(np.median(matter.positions @ normal))
     across, along = plane_axes(normal)
     at = np.stack([matter.positions @ across, matter.positions @ along], -1)
+    low, distances = _distances(at, cell, reach, beyond)
+    thickness = THICKNESS * typical_depth
+    return ScenePlane(normal, offset, across, along, low, cell, is_shell, distances, thickness, reach, beyond)
+
+
+def _distances(at: Array, cell: float, reach: float, beyond: float) -> tuple[Array, NDArray[np.float32]]:
+    """The corner [2] and the map [rows, columns] of distances to matter at [n, 2], in reaches, up to `beyond` of them."""
     low = at.min(0) - beyond * reach
     columns, rows = np.ceil((at.max(0) + beyond * reach - low) / cell).astype(int) + 1
     free = np.ones((rows, columns), np.uint8)
     index = ((at - low) / cell).astype(int)
     free[index[:, 1], index[:, 0]] = 0
-    distances = np.minimum(cv2.distanceTransform(free, cv2.DIST_L2, 5) * cell / reach, beyond).astype(np.float32)
-    return ScenePlane(normal, offset, across, along, low, cell, is_shell, distances, beyond)
+    return low, np.minimum(cv2.distanceTransform(free, cv2.DIST_L2, 5) * cell / reach, beyond).astype(np.float32)
+
+
+def extended(plane: ScenePlane, matter: Voxels) -> ScenePlane:
+    """The same plane, its matter known at more places."""
+    rows, columns = np.nonzero(plane.distances == 0)
+    known = plane.low + plane.cell * (np.stack([columns, rows], -1) + 0.5)
+    more = np.stack([matter.positions @ plane.across, matter.positions @ plane.along], -1)
+    low, distances = _distances(np.concatenate([known, more]), plane.cell, plane.reach, plane.beyond)
+    return replace(plane, low=low, distances=distances)
+
+
+def is_on(voxels: Voxels, plane: ScenePlane, thickness: float) -> NDArray[np.bool_]:
+    """Which voxels lie within `thickness` of a plane, turned as it is."""
+    return _on_plane(voxels, plane.normal, plane.offset, thickness)

@@ -13,22 +13,20 @@ from recon import kernels
 from recon.formats.images import write_image
 from recon.formats.matched_views import write_matched_view
 from recon.geometry import Kind, MatchedView, Reconstruction, View
-from recon.kernels.planes import LabelSettings
 from recon.kernels.stereo import StereoView
 from recon.matching.blank import PlaneDepths, fill_blank
 from recon.matching.confirm import Confirmed, confirm
 from recon.matching.openings import opened, sight_lines
 from recon.matching.passes import match_pictures, n_sweeps
 from recon.matching.pictures import Picture, read_picture
+from recon.matching.plane_scales import planes_at_scales
 from recon.matching.region_planes import region_planes
 from recon.matching.regions import blank_regions
-from recon.matching.scene_planes import THICKNESS, VOXEL, find_planes
 from recon.matching.settings import MatchingSettings
 from recon.matching.sheet import contact_sheet, sheet_row, spread
 from recon.matching.shelf import Shelf
 from recon.matching.sky import find_sky
 from recon.matching.sources import SparseScene, choose_sources, depth_ranges, sparse_scene, typical_depth
-from recon.matching.voxels import oriented_voxels
 from recon.workspace import StageRun, Workspace, write_json
 from recon.workspace.console import progress, say
 
@@ -140,15 +138,13 @@ def _filled(
     cameras = [picture.view for picture in pictures]
     depth = typical_depth(cameras, scene)
     centers = np.stack([view.world_from_camera[:3, 3] for view in cameras])
-    voxels = oriented_voxels(pictures, hints, VOXEL * depth)
-    planes = find_planes(voxels, centers, typical_depth=depth, seed=seed)
+    planes = planes_at_scales(pictures, hints, centers, typical_depth=depth, seed=seed)
     regions = Shelf.of(scratch / "regions", map(blank_regions, pictures, confirmed, hints, skies))
     planes += region_planes(regions, planes, typical_depth=depth)
     lines = list(sight_lines(pictures, confirmed, skies, far=FAR * depth))
-    planes = opened(planes, lines, THICKNESS * depth)
+    planes = opened(planes, lines)
     asked = choose_sources(cameras, scene, MAX_SOURCES)
-    costs = LabelSettings(shell_margin=2 * THICKNESS * depth)
-    return fill_blank(pictures, views, confirmed, skies, regions, planes, asked, scratch, costs)
+    return fill_blank(pictures, views, confirmed, skies, regions, planes, asked, scratch)
 
 
 def _skies(

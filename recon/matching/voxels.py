@@ -27,11 +27,16 @@ class Voxels:
         return Voxels(self.positions[keep], self.normals[keep], self.weights[keep])
 
 
-def oriented_voxels(pictures: Sequence[Picture], confirmed: Iterable[Confirmed], side: float) -> Voxels:
-    """Mean position and normal of the confirmed pixels in every voxel of `side` that several of them fall into."""
+def oriented_voxels(
+    pictures: Sequence[Picture], confirmed: Iterable[Confirmed], side: float, *, nearer_than: float = np.inf
+) -> Voxels:
+    """Mean position and normal of the confirmed pixels in every voxel of `side` that several of them fall into.
+
+    Only depths below `nearer_than` count.
+    """
     parts, n_merged = [_merged(np.zeros((0, 3), np.int32), np.zeros((0, 6)), np.zeros(0))], 0
     for picture, known in zip(pictures, confirmed, strict=True):
-        position, normal = _oriented_points(picture, known)
+        position, normal = _oriented_points(picture, known, nearer_than)
         here = np.floor(position / side).astype(np.int32)
         parts.append(_merged(here, np.concatenate([position, normal], -1), np.ones(len(here))))
         if sum(len(counts) for *_, counts in parts) > 2 * n_merged:
@@ -45,10 +50,11 @@ def oriented_voxels(pictures: Sequence[Picture], confirmed: Iterable[Confirmed],
     return Voxels(mean[keep, :3], mean[keep, 3:] / length[keep, None], weights[keep])
 
 
-def _oriented_points(picture: Picture, known: Confirmed) -> tuple[Array, Array]:
+def _oriented_points(picture: Picture, known: Confirmed, nearer_than: float) -> tuple[Array, Array]:
     """World positions and normals [n, 3] of a share of the confirmed pixels."""
     step = max(1, max(picture.camera.size_hw) // 200)
-    y, x = (step * i for i in np.nonzero(known.depth[::step, ::step]))
+    depth = known.depth[::step, ::step]
+    y, x = (step * i for i in np.nonzero((depth > 0) & (depth < nearer_than)))
     rays = rays_at(picture.camera, x + 0.5, y + 0.5)
     position = apply_rigid(picture.world_from_camera, rays * known.depth[y, x][:, None])
     return position, known.normal[y, x].astype(np.float64)

@@ -16,7 +16,7 @@ def table(known: slice = slice(4, 6)) -> ScenePlane:
     distances = np.full((10, 10), 0.5, np.float32)
     distances[known, known] = 0
     across, along = np.array([1.0, 0, 0]), np.array([0.0, 1, 0])
-    return ScenePlane(UP, 0.7, across, along, np.array([-1.0, -1.0]), 0.2, False, distances)
+    return ScenePlane(UP, 0.7, across, along, np.array([-1.0, -1.0]), 0.2, False, distances, THICKNESS, 1.0)
 
 
 def looks(at: np.ndarray, n: int = 5, *, is_sky: bool = False) -> list[SightLines]:
@@ -40,7 +40,7 @@ def test_a_table_is_open_where_cameras_see_the_floor_and_nowhere_else() -> None:
         crossing = look.center[:2] + share * (floor[:, :2] - look.center[:2])
         ends = np.concatenate([top, floor[(np.abs(crossing) > 0.6).any(-1)]])
         lines[i] = SightLines(look.center, ends, np.zeros(len(ends), bool))
-    (seen,) = opened([table()], lines, THICKNESS)
+    (seen,) = opened([table()], lines)
     is_open = seen.distances == OPEN
     assert not is_open[2:8, 2:8].any()
     outer = np.ones((10, 10), bool)
@@ -49,18 +49,18 @@ def test_a_table_is_open_where_cameras_see_the_floor_and_nowhere_else() -> None:
 
 
 def test_two_pictures_or_what_ends_on_the_plane_open_nothing() -> None:
-    (few,) = opened([table()], looks(grid(0.0, -4, 4), 2), THICKNESS)
+    (few,) = opened([table()], looks(grid(0.0, -4, 4), 2))
     assert not (few.distances == OPEN).any()
-    (on,) = opened([table()], looks(grid(0.68, -1, 1)), THICKNESS)
+    (on,) = opened([table()], looks(grid(0.68, -1, 1)))
     assert not (on.distances == OPEN).any()
 
 
 def test_a_plane_that_is_looked_through_where_it_is_known_is_none() -> None:
-    assert opened([table()], looks(grid(0.0, -4, 4)), THICKNESS) == []
+    assert opened([table()], looks(grid(0.0, -4, 4))) == []
 
 
 def test_through_a_shell_only_the_sky_is_seen() -> None:
     shell, below = replace(table(), is_shell=True), grid(0.0, -4, 4)
-    (kept,) = opened([shell], looks(below), THICKNESS)
+    (kept,) = opened([shell], looks(below))
     assert not (kept.distances == OPEN).any(), "false matches behind the floor"
-    assert opened([shell], looks(below, is_sky=True), THICKNESS) == []
+    assert opened([shell], looks(below, is_sky=True)) == []

@@ -113,7 +113,16 @@ def scene_plane(normal: np.ndarray, offset: float) -> ScenePlane:
     across = np.cross(normal, [0.3, 0.4, 0.5])
     across /= np.linalg.norm(across)
     return ScenePlane(
-        normal, offset, across, np.cross(normal, across), np.full(2, -9.0), 18.0, True, np.zeros((1, 1), np.float32)
+        normal=normal,
+        offset=offset,
+        across=across,
+        along=np.cross(normal, across),
+        low=np.full(2, -9.0),
+        cell=18.0,
+        is_shell=True,
+        distances=np.zeros((1, 1), np.float32),
+        thickness=0.03,
+        reach=1.0,
     )
 
 
@@ -125,7 +134,7 @@ def test_blank_pixels_take_the_plane_of_their_surroundings_and_not_one_that_is_s
     planes = [p if i < 3 else ScenePlane(**{**vars(p), "is_shell": False}) for i, p in enumerate(planes)]
     sources = np.array([[1, 2], [0, 2], [0, 1]], np.int32)
     for (labels, margins), label in zip(
-        label_planes(views, planes, sources, LabelSettings(shell_margin=0.06)), exact, strict=True
+        label_planes(views, planes, sources, LabelSettings()), exact, strict=True
     ):
         assert (labels == label).mean() > 0.96
         assert (labels < 3).mean() > 0.98 and (margins >= 0).all()
@@ -135,12 +144,12 @@ def test_blank_pixels_take_the_plane_of_their_surroundings_and_not_one_that_is_s
 def test_without_planes_nothing_is_labelled_and_closed_pixels_stay_free() -> None:
     views, _ = views_of_the_corner()
     sources = np.full((3, 2), -1, np.int32)
-    for labels, _ in label_planes(views, [], sources, LabelSettings(shell_margin=0.06)):
+    for labels, _ in label_planes(views, [], sources, LabelSettings()):
         assert (labels == -1).all()
     closed = [LabelView(**{**vars(v), "is_closed": np.ones((48, 63), bool)}) for v in views]
     planes = [scene_plane(n, d) for n, d in PLANES]
     for view, (labels, _) in zip(
-        closed, label_planes(closed, planes, sources, LabelSettings(shell_margin=0.06)), strict=True
+        closed, label_planes(closed, planes, sources, LabelSettings()), strict=True
     ):
         assert (labels[view.depth == 0] == -1).all()
 
@@ -160,5 +169,5 @@ def test_a_region_takes_the_plane_that_its_border_lies_on() -> None:
             (40.0, 40.0, 20.0, 20.0), np.eye(4), 0.3, 20.0, np.full((h, w), 99, np.uint8), nothing, nothing,
             np.zeros((h, w), bool), region, off,
         )  # fmt: skip
-        ((labels, _),) = label_planes([view], facing, np.full((1, 1), -1, np.int32), LabelSettings(shell_margin=0.1))
+        ((labels, _),) = label_planes([view], facing, np.full((1, 1), -1, np.int32), LabelSettings())
         assert (labels[12:28, 12:28] == border_on).all()

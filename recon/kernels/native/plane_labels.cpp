@@ -25,6 +25,7 @@ namespace {
 
 constexpr float kNever = 1e3f;
 constexpr float kMinCosine = 0.04f;
+constexpr float kShellMargin = 2;  // thicknesses that a label may lie behind a shell
 
 struct Label {
   const recon_plane* plane;
@@ -116,7 +117,7 @@ class Labelling {
       const recon_plane& shell = args_.planes[k];
       if (!shell.is_shell || &shell == label.plane) continue;
       const float height = shell.normal[0] * point[0] + shell.normal[1] * point[1] + shell.normal[2] * point[2] - shell.offset;
-      if (height < -args_.shell_margin) return args_.outside;
+      if (height < -kShellMargin * shell.thickness) return args_.outside;
     }
     int n_through = 0, n_on = 0, n_compared = 0;
     float unlike = 0;

@@ -12,7 +12,8 @@ struct recon_plane {
   int32_t rows, columns;
   int32_t is_shell;               // nothing lies behind it, as behind a floor, a ceiling, an outer wall
   const float* distances;         // [rows, columns]: how far from known matter of the plane
-  float beyond;                   // the same beyond the map
+  float thickness;                // world units: matter this near belongs to it
+  float beyond;                   // the distance beyond the map
 };
 
 struct recon_plane_view {
@@ -34,7 +35,6 @@ struct recon_plane_args {
   const recon_plane_view* views;
   const int32_t* sources;             // [n_views, n_sources], -1: none
   const recon_plane* planes;
-  float shell_margin;                 // world units a label may lie behind a shell
   float tolerance;                    // relative difference of depth that a confirmed depth may have from its plane
   float gain_spread;                  // grey levels by which pictures of the same surface differ
   float none, misfit, outside, seen_through, unseen, unlike, away, border;  // costs of a label; see plane_labels.cpp

@@ -26,6 +26,7 @@ class _Plane(ctypes.Structure):
         ("columns", c_int32),
         ("is_shell", c_int32),
         ("distances", c_void_p),
+        ("thickness", c_float),
         ("beyond", c_float),
     )
 
@@ -49,7 +50,6 @@ class _Arguments(ctypes.Structure):
         *(
             (name, c_float)
             for name in (
-                "shell_margin",
                 "tolerance",
                 "gain_spread",
                 "none",
@@ -121,5 +121,6 @@ def _plane(plane: ScenePlane, distances: NDArray[np.float32]) -> _Plane:
         *distances.shape,
         int(plane.is_shell),
         distances.ctypes.data,
+        plane.thickness,
         plane.beyond,
     )
