@@ -1,5 +1,6 @@
 """How each face of a mesh is known, and how far it may be from the true surface."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -29,6 +30,16 @@ class FaceEvidence:
         assert self.evidence.ndim == 1 and self.evidence.shape == self.expected_error.shape
         assert self.evidence.dtype == np.uint8 and (self.evidence <= max(Evidence)).all(), "evidence of no known kind"
         assert (self.expected_error >= 0).all(), "an expected error below 0"
+
+    def where(self, keep: NDArray[np.bool_]) -> "FaceEvidence":
+        """Of the faces where `keep` [f] is True."""
+        return FaceEvidence(self.evidence[keep], self.expected_error[keep])
+
+    @staticmethod
+    def concatenated(parts: Sequence["FaceEvidence"]) -> "FaceEvidence":
+        """Of the faces of all parts, one after the other."""
+        evidence = np.concatenate([part.evidence for part in parts])
+        return FaceEvidence(evidence, np.concatenate([part.expected_error for part in parts]))
 
     @property
     def is_confirmed(self) -> NDArray[np.bool_]:

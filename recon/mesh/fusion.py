@@ -16,10 +16,13 @@ from recon.geometry.pinhole import intrinsics
 from recon.geometry.transforms import apply_rigid
 from recon.kernels.tsdf import BLOCK, TsdfView, TsdfVolume, integrate
 from recon.mesh.depth_maps import DepthMap
+from recon.mesh.zones import Zone
 from recon.workspace.console import progress, warn
 from recon.workspace.errors import UserError
 
 _BLOCK_BYTES = BLOCK**3 * 8  # float32 distance and weight
+# Blocks that the surface is extracted from at once. Open3D 0.20 takes 8 kB for each, and crashes from 2 GB on.
+SLAB_BLOCKS = 50_000
 _KEY_BITS = 21  # of each coordinate of a cell in a packed key
 
 
@@ -29,16 +32,20 @@ def choose_voxel_size(
     footprints: float,  # voxel size in pixels of the fused views, at their median depth
     truncation_voxels: float,
     memory_mb: float,
+    zone: Zone | None = None,
 ) -> tuple[float, NDArray[np.int32]]:
-    """Voxel size in world units: the median pixel footprint, made coarser until the blocks fit the memory; and those blocks."""
-    sizes = [_footprints(view) for view in maps]
+    """Voxel size in world units: the median pixel footprint, made coarser until the blocks fit the memory; and those blocks.
+
+    With a `zone`, only the pixels and blocks in it count.
+    """
+    sizes = [_footprints(view, zone) for view in maps]
     voxel = float(footprints * np.median(np.concatenate(sizes)))
     wanted = voxel
     # (surface_blocks is a little generous, so this is an upper bound. Blocks of a surface are as many as 1 / voxel^2.)
-    blocks = surface_blocks(maps, voxel, truncation_voxels)
+    blocks = surface_blocks(maps, voxel, truncation_voxels, zone=zone)
     while (share := len(blocks) * _BLOCK_BYTES / (memory_mb * 2**20)) > 1:
         voxel *= max(1.05, math.sqrt(share))
-        blocks = surface_blocks(maps, voxel, truncation_voxels)
+        blocks = surface_blocks(maps, voxel, truncation_voxels, zone=zone)
     if voxel > wanted:
         warn(
             f"mesh: voxels of {voxel:.4g} units instead of {wanted:.4g}, to stay within mesh.memory_mb={memory_mb:g}. "
@@ -47,14 +54,18 @@ def choose_voxel_size(
     return voxel, blocks
 
 
-def surface_blocks(maps: Sequence[DepthMap], voxel: float, truncation_voxels: float) -> NDArray[np.int32]:
-    """Integer coordinates [n, 3] of the blocks that may lie within the truncation of any trusted pixel.
+def surface_blocks(
+    maps: Sequence[DepthMap], voxel: float, truncation_voxels: float, *, zone: Zone | None = None
+) -> NDArray[np.int32]:
+    """Integer coordinates [n, 3] of the blocks (of the zone) that may lie within the truncation of any trusted pixel.
 
     Found on cells of half a block: the cells of the pixels, and those within the truncation of them.
     """
     half = BLOCK // 2
     found = [np.unique(_keys(_cells(view, voxel * half))) for view in maps]
-    return dilated_blocks(_from_keys(np.unique(np.concatenate(found))), math.ceil(truncation_voxels / half))
+    blocks = dilated_blocks(_from_keys(np.unique(np.concatenate(found))), math.ceil(truncation_voxels / half))
+    side = BLOCK * voxel
+    return blocks if zone is None else blocks[zone.holds((blocks + 0.5) * side, margin=side)]
 
 
 def dilated_blocks(cells: NDArray[np.int64], reach: int) -> NDArray[np.int32]:
@@ -101,32 +112,66 @@ def add_views(volume: TsdfVolume, maps: Sequence[DepthMap], *, far: float) -> No
 def extract(volume: TsdfVolume, *, min_weight: float) -> TriangleMesh:
     """The zero crossing among voxels of at least `min_weight`, as triangles in world units; order is deterministic."""
     assert min_weight > 0, "a voxel that no view wrote holds no distance"
+    threshold = float(np.nextafter(np.float32(min_weight), np.float32(0)))
+    parts = [_slab(volume, low, high, threshold) for low, high in _slabs(volume.blocks[:, 0])]
+    vertices = np.concatenate([part[0] for part in parts])
+    if not len(vertices):
+        raise no_surface(f"no voxel of {volume.voxel:.4g} units was seen with a weight of {min_weight:g}")
+    starts = np.cumsum([0, *(len(part[0]) for part in parts)])
+    faces = np.concatenate([part[1] + start for part, start in zip(parts, starts, strict=False)])
+    return _in_fixed_order(*_welded(vertices, faces) if len(parts) > 1 else (vertices, faces))
+
+
+def _slabs(columns: NDArray[np.int32]) -> list[tuple[int, int]]:
+    """Ranges [low, high) of the blocks' first coordinate that hold SLAB_BLOCKS blocks or little more, in order."""
+    present, counts = np.unique(columns, return_counts=True)
+    n = np.cumsum(counts) // SLAB_BLOCKS
+    firsts = present[np.concatenate([[True], n[1:] > n[:-1]])]
+    return list(zip(firsts.tolist(), [*firsts[1:].tolist(), int(present[-1]) + 1], strict=True))
+
+
+def _slab(volume: TsdfVolume, low: int, high: int, threshold: float) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Vertices [v, 3] and faces [f, 3] of the blocks whose first coordinate is in [low, high).
+
+    The next column of blocks holds the far corners of the last cells; its own cells are left out again.
+    """
     o3d = import_open3d()
     core = o3d.core
+    chosen = (volume.blocks[:, 0] >= low) & (volume.blocks[:, 0] <= high)
+    types, shapes = (core.float32, core.float32), ((1), (1))
     grid = o3d.t.geometry.VoxelBlockGrid(
-        ("tsdf", "weight"),
-        (core.float32, core.float32),
-        ((1), (1)),
-        volume.voxel,
-        BLOCK,
-        len(volume.blocks) + 64,
-        core.Device("CPU:0"),
+        ("tsdf", "weight"), types, shapes, volume.voxel, BLOCK, int(chosen.sum()) + 64, core.Device("CPU:0")
     )
-    places = grid.hashmap().activate(core.Tensor(volume.blocks))[0].numpy()
+    places = grid.hashmap().activate(core.Tensor(volume.blocks[chosen]))[0].numpy()
     for name, values in (("tsdf", volume.distance), ("weight", volume.weight)):
         attribute = grid.attribute(name).numpy()  # a view
-        attribute[places] = values[..., None]
+        attribute[places] = values[chosen][..., None]
     try:
-        surface = grid.extract_triangle_mesh(
-            weight_threshold=float(np.nextafter(np.float32(min_weight), np.float32(0)))
-        )
+        surface = grid.extract_triangle_mesh(weight_threshold=threshold)
     except RuntimeError as error:
         if "shape {0}" not in str(error):  # how Open3D 0.20 says that the mesh is empty
             raise
         surface = None
     if surface is None or not len(surface.triangle.indices):
-        raise no_surface(f"no voxel of {volume.voxel:.4g} units was seen with a weight of {min_weight:g}")
-    return _in_fixed_order(surface.vertex.positions.numpy(), surface.triangle.indices.numpy())
+        return np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int64)
+    vertices, faces = surface.vertex.positions.numpy(), surface.triangle.indices.numpy().astype(np.int64)
+    middle, keep = vertices[:, 0][faces].mean(1), np.ones(len(faces), bool)
+    if low > volume.blocks[:, 0].min():
+        keep &= middle >= low * BLOCK * volume.voxel
+    if high <= volume.blocks[:, 0].max():
+        keep &= middle < high * BLOCK * volume.voxel
+    return vertices, faces[keep]
+
+
+def _welded(
+    vertices: NDArray[np.float32], faces: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Equal vertices once: slabs make those between them out of the same numbers. Unused ones go."""
+    used = np.unique(faces)
+    kept, rank = np.unique(vertices[used], axis=0, return_inverse=True)
+    place = np.zeros(len(vertices), np.int64)
+    place[used] = rank.ravel()
+    return kept, place[faces]
 
 
 def no_surface(found: str) -> UserError:
@@ -137,9 +182,10 @@ def no_surface(found: str) -> UserError:
     )
 
 
-def _footprints(view: DepthMap) -> NDArray[np.float32]:
+def _footprints(view: DepthMap, zone: Zone | None = None) -> NDArray[np.float32]:
     depth = view.depth[::2, ::2]
-    return depth[depth > 0] / np.float32(view.viewpoint.camera.fx)
+    sizes = depth[depth > 0] / np.float32(view.viewpoint.camera.fx)
+    return sizes if zone is None else sizes[zone.holds(view.points(step=2))]
 
 
 def _cells(view: DepthMap, side: float) -> NDArray[np.int64]:

@@ -1,7 +1,7 @@
 """Depth maps -> the finished surface: fused, its planes found and closed, cleaned, simplified, flattened, judged."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +11,13 @@ from recon.kernels.tsdf import TsdfVolume
 from recon.mesh import cleaning
 from recon.mesh.depth_maps import DepthMap
 from recon.mesh.evidence import judge_faces
-from recon.mesh.fusion import choose_voxel_size, extract, fuse, no_surface
+from recon.mesh.fusion import choose_voxel_size, extract, fuse, no_surface, surface_blocks
 from recon.mesh.junctions import WIDTH, sharpen
 from recon.mesh.plane_filling import fill, find_fillings
 from recon.mesh.planes import PlanePatch, find_planes, flatten
 from recon.mesh.settings import MeshSettings
 from recon.mesh.simplification import simplification_error, simplify
+from recon.mesh.zones import Zone, zones_of
 from recon.workspace.console import say
 
 
@@ -35,14 +36,23 @@ class KnownSurface:
 
 def build_surface(maps: Sequence[DepthMap], *, far: float, distance: float, settings: MeshSettings) -> KnownSurface:
     """The surface of some maps; `distance` is that from which the scene is typically seen (world units)."""
-    volume = _fused(maps, far, settings)
+    zones = zones_of(maps)
+    parts = [_surface_of(zone, maps, far=far, distance=distance, settings=settings) for zone in zones]
+    return parts[0] if len(parts) == 1 else _joined([_cut(*pair) for pair in zip(parts, zones, strict=True)])
+
+
+def _surface_of(
+    zone: Zone, maps: Sequence[DepthMap], *, far: float, distance: float, settings: MeshSettings
+) -> KnownSurface:
+    """The surface of one zone, a little beyond it too; all maps judge it."""
+    settings = replace(settings, max_faces=round(zone.share * settings.max_faces))
+    volume = _fused(zone, far, settings)
     voxel = volume.voxel
     reach = settings.plane_tolerance_voxels * voxel
     rough = extract(volume, min_weight=settings.min_weight)
     planes = find_planes(rough, tolerance=reach, cell=2 * voxel, min_area=(settings.min_plane_voxels * voxel) ** 2)
-    fillings = find_fillings(
-        planes, maps, reach=settings.fill_reach * distance, tolerance=settings.agreement, voxel=voxel
-    )
+    fill_reach = settings.fill_reach * min(distance, zone.high)
+    fillings = find_fillings(planes, maps, reach=fill_reach, tolerance=settings.agreement, voxel=voxel)
     volume = fill(volume, fillings, min_weight=settings.min_weight)
     volume = sharpen(volume, planes, width=WIDTH * reach, min_weight=settings.min_weight)
     full = cleaning.drop_crumbs(
@@ -59,15 +69,46 @@ def build_surface(maps: Sequence[DepthMap], *, far: float, distance: float, sett
     return KnownSurface(mesh, judged.faces, judged.through, planes, on_plane, voxel, simplification_error(full, mesh))
 
 
-def _fused(maps: Sequence[DepthMap], far: float, settings: MeshSettings) -> TsdfVolume:
-    """The maps' signed distance, in voxels of the size that is set, else of one that suits them."""
+def _cut(surface: KnownSurface, zone: Zone) -> KnownSurface:
+    """Only the faces whose middles lie in the zone."""
+    mesh = surface.mesh
+    keep = zone.holds(mesh.vertices[mesh.faces].mean(1))
+    used, index = np.unique(mesh.faces[keep], return_inverse=True)
+    cut = TriangleMesh(mesh.vertices[used], index.reshape(-1, 3).astype(np.int32))
+    faces = surface.faces.where(keep)
+    return replace(surface, mesh=cut, faces=faces, through=surface.through[keep], on_plane=surface.on_plane[keep])
+
+
+def _joined(parts: Sequence[KnownSurface]) -> KnownSurface:
+    """One surface of several, the finest first: its voxels and its error are what is said of all."""
+    starts = np.cumsum([0, *(len(part.mesh.vertices) for part in parts)])
+    vertices = np.concatenate([part.mesh.vertices for part in parts])
+    faces = np.concatenate([part.mesh.faces + start for part, start in zip(parts, starts, strict=False)])
+    return KnownSurface(
+        TriangleMesh(vertices, faces.astype(np.int32)),
+        FaceEvidence.concatenated([part.faces for part in parts]),
+        np.concatenate([part.through for part in parts]),
+        [plane for part in parts for plane in part.planes],
+        np.concatenate([part.on_plane for part in parts]),
+        parts[0].voxel,
+        parts[0].simplification_error,
+    )
+
+
+def _fused(zone: Zone, far: float, settings: MeshSettings) -> TsdfVolume:
+    """The zone's signed distance, in voxels of the size that is set, else of one that suits it."""
     truncation = settings.truncation_voxels
     if settings.voxel_size:
-        return fuse(maps, voxel=settings.voxel_size, truncation_voxels=truncation, far=far)
-    voxel, blocks = choose_voxel_size(
-        maps, footprints=settings.voxel_footprints, truncation_voxels=truncation, memory_mb=settings.memory_mb
-    )
-    return fuse(maps, voxel=voxel, truncation_voxels=truncation, far=far, blocks=blocks)
+        voxel, blocks = settings.voxel_size, surface_blocks(zone.maps, settings.voxel_size, truncation, zone=zone)
+    else:
+        voxel, blocks = choose_voxel_size(
+            zone.maps,
+            footprints=settings.voxel_footprints,
+            truncation_voxels=truncation,
+            memory_mb=settings.memory_mb,
+            zone=zone,
+        )
+    return fuse(zone.maps, voxel=voxel, truncation_voxels=truncation, far=far, blocks=blocks)
 
 
 def _mended(mesh: TriangleMesh, maps: Sequence[DepthMap], voxel: float, settings: MeshSettings) -> TriangleMesh:

@@ -51,7 +51,16 @@ class Judge:
         )
         moved = [TriangleMesh(self.truth_from_world.points(mesh.vertices), mesh.faces) for mesh in meshes]
         return [
-            score_surface(mesh, exact, seen, centers=poses[:, :3, 3], n_samples=n_samples, seed=seed) for mesh in moved
+            score_surface(
+                mesh,
+                exact,
+                seen,
+                centers=poses[:, :3, 3],
+                max_distance_m=max_distance_m,
+                n_samples=n_samples,
+                seed=seed,
+            )
+            for mesh in moved
         ]
 
 

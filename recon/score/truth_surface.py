@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from recon.geometry import TriangleMesh
 from recon.geometry.face_graph import pieces_by_vertices
@@ -35,28 +36,32 @@ def score_surface(
     seen: Array,  # [n, 3] points of the exact surface that some camera sees
     *,
     centers: Array,  # [k, 3] where the cameras were
+    max_distance_m: float,
     n_samples: int,
     seed: int,
 ) -> dict[str, Any]:
     """Every score of the surface `ours` against the `exact` one, from `n_samples` random points; both in the truth's metres.
 
-    A mesh with nothing inside the truth's box scores 0.
+    Judged are the faces inside the truth's box and within `max_distance_m` of a camera, as is what should be there; what lies
+    outside counts in `outside_fraction`, and in the largest wrong patch where it is near. A mesh with nothing inside scores 0.
 
     seed: of the random points.
     """
     if len(seen) == 0:
         raise UserError("truth: the cameras see nothing of the exact mesh. Does truth.json belong to this mesh?")
+    area = float(ours.face_areas.sum())
+    near = _within(ours, centers, max_distance_m)
+    ours = _inside(near, exact)
+    outside = 1 - float(ours.face_areas.sum()) / area if area else 1.0
+    scores = {"outside_fraction": outside, "seen_points": len(seen)}
     points, faces = sample_surface(ours, n_samples, seed=seed)
-    low, high = exact.vertices.min(0) - MARGIN_M, exact.vertices.max(0) + MARGIN_M
-    is_inside = ((points >= low) & (points <= high)).all(-1)
-    scores = {"outside_fraction": float(1 - is_inside.mean()) if len(points) else 1.0, "seen_points": len(seen)}
-    if not is_inside.any():
+    if not len(points):
         return {f"f_score_{_cm(t)}": 0.0 for t in THRESHOLDS_M} | scores
     asked = Surface(exact)
-    there, back, seen_there = asked.nearest(points[is_inside]), Surface(ours).nearest(seen), asked.nearest(seen)
+    there, back, seen_there = asked.nearest(points), Surface(ours).nearest(seen), asked.nearest(seen)
     for threshold in THRESHOLDS_M:
         scores |= _f_score(there.distance, back.distance, threshold)
-    normals = np.abs((ours.face_normals[faces[is_inside]] * exact.face_normals[there.faces]).sum(1))
+    normals = np.abs((ours.face_normals[faces] * exact.face_normals[there.faces]).sum(1))
     normals_back = np.abs((ours.face_normals[back.faces] * exact.face_normals[seen_there.faces]).sum(1))
     return scores | {
         "accuracy_m": float(there.distance.mean()),
@@ -64,9 +69,23 @@ def score_surface(
         "completeness_m": float(back.distance.mean()),
         "completeness_median_m": float(np.median(back.distance)),
         "normal_consistency": float(normals.mean() + normals_back.mean()) / 2,
-        "largest_wrong_patch_m2": largest_wrong_patch(ours, asked),
+        "largest_wrong_patch_m2": largest_wrong_patch(near, asked),
         **floor_scores(ours, asked, seen, centers),
     }
+
+
+def _within(ours: TriangleMesh, centers: Array, max_distance_m: float) -> TriangleMesh:
+    """The faces whose middles lie within `max_distance_m` of a camera."""
+    middles = ours.vertices[ours.faces].mean(1)
+    is_near = cKDTree(centers).query(middles)[0] <= max_distance_m if len(middles) else np.zeros(0, bool)
+    return TriangleMesh(ours.vertices, ours.faces[is_near])
+
+
+def _inside(ours: TriangleMesh, exact: TriangleMesh) -> TriangleMesh:
+    """The faces whose middles lie inside the exact mesh's box, with some room."""
+    middles = ours.vertices[ours.faces].mean(1)
+    low, high = exact.vertices.min(0) - MARGIN_M, exact.vertices.max(0) + MARGIN_M
+    return TriangleMesh(ours.vertices, ours.faces[((middles >= low) & (middles <= high)).all(-1)])
 
 
 def _f_score(accuracy: NDArray, completeness: NDArray, threshold_m: float) -> dict[str, float]:

@@ -122,6 +122,17 @@ def test_the_same_input_gives_the_same_mesh(worlds, capture):
     np.testing.assert_array_equal(a.faces, b.faces)
 
 
+def test_a_surface_taken_out_in_slabs_is_the_whole_one(worlds, capture, monkeypatch):
+    world, poses = worlds.World(worlds.cast_sphere), worlds.sphere_poses(12)
+    maps, far = depth_maps(world, poses, capture(world, poses))
+    volume = fuse(agreed(maps), voxel=0.05, truncation_voxels=4, far=far)
+    whole = extract(volume, min_weight=1)
+    monkeypatch.setattr("recon.mesh.fusion.SLAB_BLOCKS", len(volume.blocks) // 3)
+    cut = extract(volume, min_weight=1)
+    assert len(volume.blocks) > 30
+    assert np.array_equal(whole.vertices, cut.vertices) and np.array_equal(whole.faces, cut.faces)
+
+
 def test_voxels_grow_until_they_fit_the_memory(worlds, capture):
     world, poses = worlds.World(worlds.cast_sphere), worlds.sphere_poses(7)
     maps, _ = depth_maps(world, poses, capture(world, poses))

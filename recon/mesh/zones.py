@@ -1,0 +1,56 @@
+"""Near and far: on a drive a road lies two metres away and towers stand at two hundred.
+
+No one size of voxels suits both. Where depths spread wide, what lies near the cameras' path is fused by itself, from the depths
+that are small enough to be fine, and the rest in coarser voxels; each surface is cut where the other begins.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from recon.geometry.transforms import Array
+from recon.mesh.depth_maps import DepthMap
+
+NEAR_PERCENTILE, FAR_PERCENTILE = 2, 90  # of all depths
+WIDE = 16.0  # the far one over the near one from which on there are two zones
+RADIUS = 8.0  # near depths: how far the near zone reaches from a camera
+TRUSTED = 2.0  # radii: depths that are fused in the near zone
+NEAR_FACES = 0.7  # of the budget of faces
+
+
+@dataclass(frozen=True)
+class Zone:
+    """What lies between two distances from the nearest camera, and the maps that it is fused from."""
+
+    centers: Array  # [n, 3] of the cameras
+    low: float  # world units
+    high: float
+    maps: Sequence[DepthMap]
+    share: float  # of the budgets of faces and memory
+
+    def holds(self, positions: Array, *, margin: float = 0.0) -> NDArray[np.bool_]:
+        """Which positions [n, 3] lie in the zone, or at most `margin` outside."""
+        if self.low == 0 and self.high == np.inf:
+            return np.ones(len(positions), bool)
+        distance = cKDTree(self.centers).query(positions)[0]
+        return np.asarray((distance >= self.low - margin) & (distance < self.high + margin), bool)
+
+
+def zones_of(maps: Sequence[DepthMap]) -> list[Zone]:
+    """The near zone and the far one, or one that holds everything."""
+    centers = np.stack([view.viewpoint.world_from_camera[:3, 3] for view in maps])
+    depths = np.concatenate([view.depth[::4, ::4][view.depth[::4, ::4] > 0] for view in maps])
+    near, far = np.percentile(depths, [NEAR_PERCENTILE, FAR_PERCENTILE]) if len(depths) else (1.0, 1.0)
+    if far < WIDE * near:
+        return [Zone(centers, 0.0, np.inf, maps, 1.0)]
+    radius = float(RADIUS * near)
+    fine = [_nearer(view, TRUSTED * radius) for view in maps]
+    return [Zone(centers, 0.0, radius, fine, NEAR_FACES), Zone(centers, radius, np.inf, maps, 1 - NEAR_FACES)]
+
+
+def _nearer(view: DepthMap, limit: float) -> DepthMap:
+    """The map without what is deeper than `limit`."""
+    return replace(view, depth=np.where(view.depth < limit, view.depth, np.float32(0)))
