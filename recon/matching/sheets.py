@@ -132,9 +132,7 @@ def _tile(sheet: Sheet, part: tuple[slice, slice]) -> ScenePlane:
     n_columns, n_rows = np.ceil((on_tile.max(0) + plane.cell - low) / plane.cell).astype(int)
     y, x = np.mgrid[:n_rows, :n_columns] + 0.5
     places = (
-        (low[0] + plane.cell * x)[..., None] * across
-        + (low[1] + plane.cell * y)[..., None] * along
-        + offset * normal
+        (low[0] + plane.cell * x)[..., None] * across + (low[1] + plane.cell * y)[..., None] * along + offset * normal
     )
     distances = _distance(plane, np.stack([places @ plane.across, places @ plane.along], -1))
     return replace(

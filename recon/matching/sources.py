@@ -72,11 +72,13 @@ def choose_sources(views: Sequence[View], scene: SparseScene, n: int) -> NDArray
 
 def _near_and_farther(views: Sequence[View], n_near: int, n_farther: int) -> NDArray[np.bool_]:
     """[n_views, n_views]: which others are a view's `n_near` nearest alike, or the `n_farther` next to FARTHER times as far."""
-    steps = _steps(views)
+    steps = np.maximum(_steps(views), 1e-12)
     is_near = _is_among_least(steps, n_near)
-    usual = np.nanmedian(np.where(is_near, steps, np.nan), axis=1, keepdims=True) if n_near else np.ones((len(steps), 1))
-    gaps = np.abs(np.log(steps / (FARTHER * usual)))
-    return is_near | _is_among_least(np.where(is_near | ~np.isfinite(gaps), np.inf, gaps), n_farther)
+    usual = np.array([np.median(row[near]) if near.any() else np.inf for row, near in zip(steps, is_near, strict=True)])
+    view, other = np.nonzero(~is_near & np.isfinite(steps))
+    gaps = np.full_like(steps, np.inf)
+    gaps[view, other] = np.abs(np.log(steps[view, other]) - np.log(FARTHER * usual[view]))
+    return is_near | _is_among_least(gaps, n_farther)
 
 
 def _steps(views: Sequence[View]) -> Array:

@@ -6,7 +6,9 @@ sensor_maps     ... from a depth sensor
 depth_maps      ... rendered from the field, and which pixels to trust
 viewpoints      where the field is looked at from
 agreement       what views say about a place
-fusion          depth maps -> signed distance -> triangles
+zones           what is fused by itself: near and far
+fusion          depth maps -> signed distance
+extraction      ... -> triangles
 planes          floors, walls, tops: found, and laid flat
 plane_filling   ... and closed where nobody has seen them
 junctions       ... and sharp where two of them meet

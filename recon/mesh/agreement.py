@@ -20,10 +20,10 @@ from recon.workspace.console import progress
 
 @dataclass(frozen=True)
 class Votes:
-    """What some depth maps say about n positions."""
+    """What some depth maps say about n positions: how many do, or how much they weigh together."""
 
-    agreeing: NDArray[np.int32]  # [n] the surface is here
-    contradicting: NDArray[np.int32]  # [n] the map looks through this place
+    agreeing: NDArray  # [n] the surface is here
+    contradicting: NDArray  # [n] the map looks through this place
 
     def __add__(self, other: "Votes") -> "Votes":
         return Votes(self.agreeing + other.agreeing, self.contradicting + other.contradicting)
@@ -31,6 +31,13 @@ class Votes:
 
 def no_votes(n: int) -> Votes:
     return Votes(np.zeros(n, np.int32), np.zeros(n, np.int32))
+
+
+def weighed_vote(positions: Array, view: DepthMap, *, tolerance: float, margin: float = 0.0) -> Votes:
+    """`vote`, each by the weight of its pixel: a guess of the field does not outvote what was matched."""
+    votes = vote(positions, view, tolerance=tolerance, margin=margin)
+    weight = view.weight.reshape(-1)[look_up(positions, view).pixel]
+    return Votes(weight * votes.agreeing, weight * votes.contradicting)
 
 
 def vote(positions: Array, view: DepthMap, *, tolerance: float, margin: float = 0.0) -> Votes:

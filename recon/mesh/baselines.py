@@ -7,7 +7,8 @@ from scipy.spatial import cKDTree
 from recon.geometry import Reconstruction, TriangleMesh
 from recon.geometry.open3d_import import import_open3d
 from recon.mesh.depth_maps import render_depth_maps
-from recon.mesh.fusion import choose_voxel_size, extract, fuse
+from recon.mesh.extraction import extract
+from recon.mesh.fusion import choose_voxel_size, fuse
 from recon.mesh.viewpoints import choose_viewpoints
 from recon.render.views import RenderViewFn
 from recon.workspace.errors import UserError

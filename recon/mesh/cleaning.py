@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from recon.geometry import TriangleMesh
 from recon.geometry.face_graph import edges_of, pieces_by_vertices
-from recon.mesh.agreement import no_votes, vote
+from recon.mesh.agreement import no_votes, vote, weighed_vote
 from recon.mesh.depth_maps import DepthMap
 
 
@@ -24,7 +24,7 @@ def drop_contradicted(mesh: TriangleMesh, maps: Sequence[DepthMap], *, tolerance
     votes = no_votes(len(mesh.faces))
     middle = mesh.vertices[mesh.faces].mean(1)
     for view in maps:
-        votes = votes + vote(middle, view, tolerance=tolerance, margin=voxel)
+        votes = votes + weighed_vote(middle, view, tolerance=tolerance, margin=voxel)
     return keep_faces(mesh, votes.contradicting <= votes.agreeing)
 
 

@@ -11,7 +11,8 @@ from recon.kernels.tsdf import TsdfVolume
 from recon.mesh import cleaning
 from recon.mesh.depth_maps import DepthMap
 from recon.mesh.evidence import judge_faces
-from recon.mesh.fusion import choose_voxel_size, extract, fuse, no_surface, surface_blocks
+from recon.mesh.extraction import extract, no_surface
+from recon.mesh.fusion import choose_voxel_size, fuse, surface_blocks
 from recon.mesh.junctions import WIDTH, sharpen
 from recon.mesh.plane_filling import fill, find_fillings
 from recon.mesh.planes import PlanePatch, find_planes, flatten

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from recon.geometry import MatchedView, Reconstruction
 from recon.mesh.agreement import drop_outvoted, keep_agreed
 from recon.mesh.depth_maps import DepthMap, far_end, render_depth_maps
-from recon.mesh.fusion import no_surface
+from recon.mesh.extraction import no_surface
 from recon.mesh.matched_maps import matched_map
 from recon.mesh.sensor_maps import sensor_map
 from recon.mesh.settings import MeshSettings

@@ -133,9 +133,7 @@ def test_blank_pixels_take_the_plane_of_their_surroundings_and_not_one_that_is_s
     planes = [*(scene_plane(n, d) for n, d in PLANES), *wrong]
     planes = [p if i < 3 else ScenePlane(**{**vars(p), "is_shell": False}) for i, p in enumerate(planes)]
     sources = np.array([[1, 2], [0, 2], [0, 1]], np.int32)
-    for (labels, margins), label in zip(
-        label_planes(views, planes, sources, LabelSettings()), exact, strict=True
-    ):
+    for (labels, margins), label in zip(label_planes(views, planes, sources, LabelSettings()), exact, strict=True):
         assert (labels == label).mean() > 0.96
         assert (labels < 3).mean() > 0.98 and (margins >= 0).all()
 
@@ -148,9 +146,7 @@ def test_without_planes_nothing_is_labelled_and_closed_pixels_stay_free() -> Non
         assert (labels == -1).all()
     closed = [LabelView(**{**vars(v), "is_closed": np.ones((48, 63), bool)}) for v in views]
     planes = [scene_plane(n, d) for n, d in PLANES]
-    for view, (labels, _) in zip(
-        closed, label_planes(closed, planes, sources, LabelSettings()), strict=True
-    ):
+    for view, (labels, _) in zip(closed, label_planes(closed, planes, sources, LabelSettings()), strict=True):
         assert (labels[view.depth == 0] == -1).all()
 
 

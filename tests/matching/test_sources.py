@@ -30,8 +30,10 @@ def test_the_nearest_cameras_are_asked_though_all_points_are_far() -> None:
     assert (sources >= 0).all() and all(i not in row for i, row in enumerate(sources))
     for i in range(1, 29):
         assert {i - 1, i + 1} <= set(sources[i]), "what is near shows in the pictures before and after"
-    others = np.array([abs(j - i) for i, row in enumerate(sources) for j in row if abs(j - i) > 1])
-    assert np.median(others) > 4, "the rest are far enough apart for the towers"
+    steps = np.sort(np.abs(sources - np.arange(30)[:, None]), axis=1)[5:-5]
+    assert (steps[:, :4] <= 2).all(), "half are the nearest"
+    assert (steps[:, 4:6] >= 5).all() and (steps[:, 4:6] <= 10).all(), "a quarter stand some times as far"
+    assert (steps[:, 6:] > 2).all(), "the rest as far as the towers want"
 
 
 def test_cameras_that_look_elsewhere_are_not_asked_for_being_near() -> None:
@@ -47,3 +49,9 @@ def test_a_road_of_few_points_is_within_the_depths_that_are_searched() -> None:
     views, scene = drive(30)
     for near, far in depth_ranges(views, scene):
         assert near < 2.5 and far > 150
+
+
+def test_the_search_begins_where_two_pictures_meet_though_no_point_is_near() -> None:
+    views, scene = drive(30)
+    towers = SparseScene(scene.positions, tuple(ids[ids < 200] for ids in scene.seen))
+    assert all(near <= 3 for near, _ in depth_ranges(views, towers))

@@ -11,7 +11,8 @@ from recon.mesh.agreement import keep_agreed
 from recon.mesh.baselines import fuse_plainly, poisson_of_points
 from recon.mesh.cleaning import drop_contradicted, watertight_fraction
 from recon.mesh.depth_maps import at_jump, far_end, render_depth_maps
-from recon.mesh.fusion import choose_voxel_size, extract, fuse, surface_blocks
+from recon.mesh.extraction import extract
+from recon.mesh.fusion import choose_voxel_size, fuse, surface_blocks
 from recon.mesh.viewpoints import Viewpoint
 from recon.workspace.errors import UserError
 
@@ -127,7 +128,7 @@ def test_a_surface_taken_out_in_slabs_is_the_whole_one(worlds, capture, monkeypa
     maps, far = depth_maps(world, poses, capture(world, poses))
     volume = fuse(agreed(maps), voxel=0.05, truncation_voxels=4, far=far)
     whole = extract(volume, min_weight=1)
-    monkeypatch.setattr("recon.mesh.fusion.SLAB_BLOCKS", len(volume.blocks) // 3)
+    monkeypatch.setattr("recon.mesh.extraction.SLAB_BLOCKS", len(volume.blocks) // 3)
     cut = extract(volume, min_weight=1)
     assert len(volume.blocks) > 30
     assert np.array_equal(whole.vertices, cut.vertices) and np.array_equal(whole.faces, cut.faces)

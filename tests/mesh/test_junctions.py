@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from recon.kernels.tsdf import BLOCK, TsdfVolume
-from recon.mesh.fusion import extract
+from recon.mesh.extraction import extract
 from recon.mesh.junctions import sharpen
 from recon.mesh.planes import PlanePatch
 

@@ -9,7 +9,7 @@ from recon.geometry import Camera, Evidence, TriangleMesh, look_at
 from recon.kernels.tsdf import TsdfVolume
 from recon.mesh.depth_maps import DepthMap
 from recon.mesh.evidence import judge_faces
-from recon.mesh.fusion import extract
+from recon.mesh.extraction import extract
 from recon.mesh.plane_filling import Filling, fill, find_fillings
 from recon.mesh.planes import PlanePatch, find_planes, flatten
 from recon.mesh.verdict import _level

@@ -135,7 +135,9 @@ CENTERS = np.array([[1.0, 1.0, 1.5], [2.0, 1.0, 1.4], [3.0, 2.0, 1.5]])  # over 
 
 
 def scores_of(ours: TriangleMesh, exact: TriangleMesh, *, n: int = 3000) -> dict:
-    return score_surface(ours, exact, sample_surface(exact, n, seed=1)[0], centers=CENTERS, max_distance_m=30.0, n_samples=4000, seed=2)
+    return score_surface(
+        ours, exact, sample_surface(exact, n, seed=1)[0], centers=CENTERS, max_distance_m=30.0, n_samples=4000, seed=2
+    )
 
 
 @pytest.mark.parametrize(("shift_m", "f_score"), [(0.04, 1.0), (0.06, 0.0)])

@@ -1,0 +1,64 @@
+"""A drive from a near road towards far walls is fused in two zones; a room in one."""
+
+import numpy as np
+import pytest
+
+from recon.geometry import Camera, look_at
+from recon.mesh.depth_maps import DepthMap
+from recon.mesh.settings import MeshSettings
+from recon.mesh.surface import build_surface
+from recon.mesh.viewpoints import Viewpoint
+from recon.mesh.zones import zones_of
+from tests.default_settings import default_settings
+
+CAMERA = Camera("PINHOLE", (120, 160), 110.0, 110.0, 80.0, 50.0)
+ROAD, WALL = 1.5, 150.0  # below the cameras; ahead of the first one
+
+
+def drive(n: int = 12) -> list[DepthMap]:
+    """A picture a metre; the lower half shows the road, the upper one a wall across its end."""
+    maps = []
+    v = np.mgrid[:120, :160][0] + 0.5
+    slope = (v - 50.0) / 110.0
+    for i in range(n):
+        wall = WALL - i
+        to_road = np.where(slope > 0, ROAD / np.maximum(slope, 1e-9), np.inf)
+        depth = np.minimum(to_road, wall)
+        is_road = to_road < wall
+        depth = np.where(is_road & (to_road > 25), 0, depth)  # too flat to trust
+        normal = np.where(is_road[..., None], [0.0, 0.0, 1.0], [-1.0, 0.0, 0.0])
+        center = np.array([float(i), 0, ROAD])
+        pose = look_at(center, center + np.array([1.0, 0, 0]), np.array([0, 0, 1.0]))
+        maps.append(DepthMap.of_field(Viewpoint(CAMERA, pose), depth, np.zeros(depth.shape, bool), normal))
+    return maps
+
+
+def test_near_and_far_are_told_apart_where_depths_spread_wide() -> None:
+    near, far = zones_of(drive())
+    assert near.low == 0 and near.high == far.low and far.high == np.inf
+    assert 8 * 1.5 < near.high < 60
+    assert all((view.depth <= 2 * near.high).all() for view in near.maps)
+    middle = np.array([[5.0, 0, 0], [WALL, 0, 10]])
+    assert near.holds(middle).tolist() == [True, False] and far.holds(middle).tolist() == [False, True]
+
+
+def test_a_room_is_one_zone() -> None:
+    nearer = [DepthMap.of_field(view.viewpoint, np.minimum(view.depth, 20), view.is_free, None) for view in drive()]
+    (everything,) = zones_of(nearer)
+    assert everything.holds(np.array([[1e6, 0, 0]])).all() and everything.share == 1
+
+
+def test_the_road_is_fine_and_the_far_wall_still_there() -> None:
+    maps = drive()
+    settings = default_settings(MeshSettings, "mesh", memory_mb=150.0)
+    surface = build_surface(maps, far=200.0, distance=20.0, settings=settings)
+    vertices = surface.mesh.vertices
+    used = vertices[np.unique(surface.mesh.faces)]
+    road, wall = used[used[:, 0] < 30], used[used[:, 0] > 100]
+    assert surface.voxel < 0.3
+    assert len(road) and np.percentile(np.abs(road[:, 2]), 95) < 0.06  # its far edge, seen along its face, curls
+    assert len(wall) and np.median(np.abs(wall[:, 0] - WALL)) < 1.0
+    counts = {len(surface.mesh.faces), len(surface.faces.evidence), len(surface.through), len(surface.on_plane)}
+    assert len(counts) == 1
+    (plane, *_) = surface.planes
+    assert abs(plane.normal[2]) == pytest.approx(1, abs=1e-3)
