@@ -62,6 +62,35 @@ def test_interlaced_films_are_deinterlaced_and_it_is_said(tmp_path: Path, option
     assert min(errors) < 0.5 * np.abs(frames[10].astype(int) - film()[10]).mean()
 
 
+def test_time_stamps_never_run_back(tmp_path: Path) -> None:
+    """Films joined byte by byte, and damaged tables of times."""
+    path = tmp_path / "joined.mkv"
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream("ffv1", rate=10)
+        stream.height, stream.width, stream.pix_fmt = H, W, "yuv420p"
+        packets = [p for f in film(8) for p in stream.encode(av.VideoFrame.from_ndarray(f, format="rgb24"))]
+        for i, packet in enumerate([*packets, *stream.encode()]):
+            packet.pts = packet.dts = (0, 100, 200, 300, 50, 150, 250, 350)[i]
+            container.mux(packet)
+    times = [frame.time_s for frame in read_frames(path)]
+    assert times == pytest.approx([0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7], abs=2e-3)
+    assert "time stamps run back after 0.30 s" in take_warnings()[0]
+
+
+@pytest.mark.parametrize(("suffix", "codec"), [("mts", "libx264"), ("mpg", "mpeg2video"), ("3gp", "mpeg4")])
+def test_films_of_camcorders_and_old_phones(tmp_path: Path, suffix: str, codec: str) -> None:
+    with av.open(str(tmp_path / f"a.{suffix}"), "w") as container:
+        stream: Any = container.add_stream(codec, rate=25, options={"b": "4M"})
+        stream.height, stream.width, stream.pix_fmt = H, W, "yuv420p"
+        for image in film():
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode())
+    found = list(read_frames(tmp_path / f"a.{suffix}"))
+    assert len(found) == 24 and take_warnings() == []
+    assert [frame.time_s for frame in found] == pytest.approx([i / 25 for i in range(24)], abs=1e-3)
+    assert np.abs(found[9].image.astype(int) - film()[9]).mean() < 12
+
+
 def test_progressive_films_are_left_alone(tmp_path: Path) -> None:
     assert not any(map(is_combed, (frame[..., 0] for frame in film())))
     list(read_frames(write(tmp_path / "a.mp4", [film()])))
