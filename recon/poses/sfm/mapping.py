@@ -7,9 +7,10 @@ from pathlib import Path
 import pycolmap
 
 from recon.formats.frame_set import FrameSet
+from recon.poses.sfm.colmap_model import Model
 from recon.workspace.console import progress
 
-Models = list[pycolmap.Reconstruction]
+Models = list[Model]
 
 # A frame, for the global mapper; enough to compare poses, and with texture that repeats too few to keep them
 _QUICK_TRACKS = 500
@@ -37,9 +38,7 @@ class Mapping:
         return not (self.frames.is_lens_exact or self.frames.is_focal_known)
 
 
-def map_incrementally(
-    given: Mapping, *, is_relaxed: bool = False, start: pycolmap.Reconstruction | None = None
-) -> Models:
+def map_incrementally(given: Mapping, *, is_relaxed: bool = False, start: Model | None = None) -> Models:
     """One frame after the other; all partial models. `start`: go on from a model, whose frames are kept.
 
     `is_relaxed` takes frames and first pairs with less support.
