@@ -126,6 +126,6 @@ def folder_counts(source: Path) -> list[tuple[str, int]]:
 
 
 def words_of(folders: Sequence[tuple[str, int]]) -> str:
-    """For people: "camA/ 15, camB/ 15"."""
+    """How many photos each folder holds, in words: "camA/ 15, camB/ 15"."""
     more = f" and {len(folders) - 8} more folders" if len(folders) > 8 else ""
     return ", ".join(f"{name}/ {count}" for name, count in folders[:8]) + more

@@ -95,7 +95,7 @@ def _is_cover_picture(stream: Any) -> bool:
 
 
 def no_frames(path: Path) -> UserError:
-    """What to raise."""
+    """The error to raise where no frame of a video can be decoded."""
     return UserError(f"{path}: no frame of it can be decoded (0 frames). Copy it again from the camera or convert it.")
 
 
