@@ -1,4 +1,4 @@
-"""Points from matches and fixed poses, ; and the model as it goes to disk."""
+"""Points from matches and fixed poses; and the model as it goes to disk."""
 
 from collections.abc import Sequence
 from pathlib import Path
