@@ -104,7 +104,7 @@ def open_workspace(root: str | Path) -> Workspace:
     root = Path(root)
     if any("\ud800" <= letter <= "\udfff" for letter in os.path.abspath(root)):
         raise UserError(
-            f"workspace {root}: its path has bytes that are not UTF-8, and TensorBoard and others cannot write there. Choose "
+            f"workspace {os.fsencode(root).decode('utf-8', 'replace')}: its path has bytes that are not UTF-8, and TensorBoard and others cannot write there. Choose "
             "another folder with workspace=..."
         )
     try:
