@@ -1,4 +1,4 @@
-"""Points from matches and fixed poses, ; and the model as it goes to disk."""
+"""Points from matches and fixed poses; and the model as it goes to disk."""
 
 import os
 from collections.abc import Sequence
