@@ -103,8 +103,9 @@ def open_workspace(root: str | Path) -> Workspace:
     """Create the run folder if need be and check that it can be written; `UserError` if not."""
     root = Path(root)
     if any("\ud800" <= letter <= "\udfff" for letter in os.path.abspath(root)):
+        named = os.fsencode(root).decode("utf-8", "replace")
         raise UserError(
-            f"workspace {os.fsencode(root).decode('utf-8', 'replace')}: its path has bytes that are not UTF-8, and TensorBoard and others cannot write there. Choose "
+            f"workspace {named}: its path has bytes that are not UTF-8, and TensorBoard and others cannot write there. Choose "
             "another folder with workspace=..."
         )
     try:
