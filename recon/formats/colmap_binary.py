@@ -51,6 +51,7 @@ class _Bytes:
 
 
 def read_cameras(file: Path) -> dict[int, Camera]:
+    """The cameras of cameras.bin, by their ids."""
     data, cameras = _Bytes(file), {}
     for _ in data.records():
         camera_id, model_id, width, height = data.take("<IiQQ")
@@ -62,6 +63,7 @@ def read_cameras(file: Path) -> dict[int, Camera]:
 
 
 def read_images(file: Path) -> list[Posed]:
+    """The posed images of images.bin."""
     data = _Bytes(file)
     posed: list[Posed] = []
     for _ in data.records():
@@ -73,6 +75,7 @@ def read_images(file: Path) -> list[Posed]:
 
 
 def read_points(file: Path) -> Points:
+    """The points of points3D.bin, without tracks."""
     data = _Bytes(file)
     positions, colors = [], []
     for _ in data.records():
@@ -94,7 +97,7 @@ def write(folder: Path, reconstruction: Reconstruction, *, images: Path) -> None
     for i, view in enumerate(reconstruction.views, start=1):
         camera_from_world = invert_rigid(view.world_from_camera)
         numbers = [*wxyz_from_rotation(camera_from_world[:3, :3]), *camera_from_world[:3, 3]]
-        name = view.image.resolve().relative_to(images.resolve()).as_posix().encode()
+        name = view.image.resolve().relative_to(images.resolve()).as_posix().encode("utf-8", "surrogateescape")
         camera_id = cameras.index(view.camera) + 1
         records.append(struct.pack("<I7dI", i, *numbers, camera_id) + name + b"\0" + struct.pack("<Q", 0))
     write_file(folder / "images.bin", records)
