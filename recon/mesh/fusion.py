@@ -44,7 +44,7 @@ def choose_voxel_size(
         blocks = surface_blocks(maps, voxel, truncation_voxels, zone=zone)
     if voxel > wanted:
         warn(
-            f"mesh: voxels of {voxel:.4g} units instead of {wanted:.4g}, to stay within mesh.memory_mb={memory_mb:g}. "
+            f"mesh: voxels of {voxel:.4g} units instead of {wanted:.4g}, to stay within {memory_mb:.0f} MB (mesh.memory_mb). "
             "Raise it for more detail."
         )
     return voxel, blocks

@@ -46,7 +46,7 @@ def _surface_of(
     zone: Zone, maps: Sequence[DepthMap], *, far: float, distance: float, settings: MeshSettings
 ) -> KnownSurface:
     """The surface of one zone, a little beyond it too; all maps judge it."""
-    settings = replace(settings, max_faces=round(zone.share * settings.max_faces))
+    settings = replace(settings, max_faces=round(zone.face_share * settings.max_faces))
     volume = _fused(zone, far, settings)
     voxel = volume.voxel
     reach = settings.plane_tolerance_voxels * voxel
@@ -106,7 +106,7 @@ def _fused(zone: Zone, far: float, settings: MeshSettings) -> TsdfVolume:
             zone.maps,
             footprints=settings.voxel_footprints,
             truncation_voxels=truncation,
-            memory_mb=settings.memory_mb,
+            memory_mb=zone.memory_share * settings.memory_mb,
             zone=zone,
         )
     return fuse(zone.maps, voxel=voxel, truncation_voxels=truncation, far=far, blocks=blocks)

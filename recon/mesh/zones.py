@@ -19,6 +19,7 @@ WIDE = 16.0  # the far one over the near one from which on there are two zones
 RADIUS = 8.0  # near depths: how far the near zone reaches from a camera
 TRUSTED = 2.0  # radii: depths that are fused in the near zone
 NEAR_FACES = 0.7  # of the budget of faces
+MEMORY = 0.3  # of the budget of memory, each: a road is long, and finer voxels than these show only noise
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ class Zone:
     low: float  # world units
     high: float
     maps: Sequence[DepthMap]
-    share: float  # of the budgets of faces and memory
+    face_share: float  # of the budget of faces
+    memory_share: float
 
     def holds(self, positions: Array, *, margin: float = 0.0) -> NDArray[np.bool_]:
         """Which positions [n, 3] lie in the zone, or at most `margin` outside."""
@@ -45,10 +47,11 @@ def zones_of(maps: Sequence[DepthMap]) -> list[Zone]:
     depths = np.concatenate([view.depth[::4, ::4][view.depth[::4, ::4] > 0] for view in maps])
     near, far = np.percentile(depths, [NEAR_PERCENTILE, FAR_PERCENTILE]) if len(depths) else (1.0, 1.0)
     if far < WIDE * near:
-        return [Zone(centers, 0.0, np.inf, maps, 1.0)]
+        return [Zone(centers, 0.0, np.inf, maps, 1.0, 1.0)]
     radius = float(RADIUS * near)
     fine = [_nearer(view, TRUSTED * radius) for view in maps]
-    return [Zone(centers, 0.0, radius, fine, NEAR_FACES), Zone(centers, radius, np.inf, maps, 1 - NEAR_FACES)]
+    near_zone = Zone(centers, 0.0, radius, fine, NEAR_FACES, MEMORY)
+    return [near_zone, Zone(centers, radius, np.inf, maps, 1 - NEAR_FACES, MEMORY)]
 
 
 def _nearer(view: DepthMap, limit: float) -> DepthMap:

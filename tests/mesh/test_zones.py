@@ -45,12 +45,12 @@ def test_near_and_far_are_told_apart_where_depths_spread_wide() -> None:
 def test_a_room_is_one_zone() -> None:
     nearer = [DepthMap.of_field(view.viewpoint, np.minimum(view.depth, 20), view.is_free, None) for view in drive()]
     (everything,) = zones_of(nearer)
-    assert everything.holds(np.array([[1e6, 0, 0]])).all() and everything.share == 1
+    assert everything.holds(np.array([[1e6, 0, 0]])).all() and everything.face_share == everything.memory_share == 1
 
 
 def test_the_road_is_fine_and_the_far_wall_still_there() -> None:
     maps = drive()
-    settings = default_settings(MeshSettings, "mesh", memory_mb=150.0)
+    settings = default_settings(MeshSettings, "mesh", memory_mb=500.0)
     surface = build_surface(maps, far=200.0, distance=20.0, settings=settings)
     vertices = surface.mesh.vertices
     used = vertices[np.unique(surface.mesh.faces)]
