@@ -21,6 +21,7 @@ from recon.export.things.clipping import CutMesh, chosen, cut_along
 from recon.export.things.closing import open_edges
 from recon.export.things.filling import Filled, fill_holes
 from recon.export.things.pieces import Candidates, find_pieces, take_apart
+from recon.export.tolerances import Tolerances
 from recon.formats.face_evidence import write_face_evidence
 from recon.formats.mesh_obj import read_obj
 from recon.geometry import FaceEvidence
@@ -62,7 +63,9 @@ def land(*, textured: bool = True, leaning: bool = False) -> TriangleMesh:
 
 def found_in(mesh: TriangleMesh) -> tuple[Candidates, list]:  # type: ignore[type-arg]
     clean = clean_mesh(mesh, smallest=TOLERANCE)
-    slabs = find_building(clean, Surface(clean), tolerance=TOLERANCE, thickness=THICKNESS, is_up_known=True)
+    slabs = find_building(
+        clean, Surface(clean), tolerances=Tolerances.same(TOLERANCE), thickness=THICKNESS, is_up_known=True
+    )
     planes = [slab for slab in slabs if slab.kind == "floor"]
     return find_pieces(mesh, planes, tolerance=TOLERANCE), planes
 
@@ -70,7 +73,15 @@ def found_in(mesh: TriangleMesh) -> tuple[Candidates, list]:  # type: ignore[typ
 def body(mesh: TriangleMesh) -> Thing:
     found, planes = found_in(mesh)
     (piece,) = found.pieces
-    return body_of(piece.mesh, planes, mesh, tolerance=TOLERANCE, thickness=THICKNESS, length_scale=1.0, density=100.0)
+    return body_of(
+        piece.mesh,
+        planes,
+        mesh,
+        tolerances=Tolerances.same(TOLERANCE),
+        thickness=THICKNESS,
+        length_scale=1.0,
+        density=100.0,
+    )
 
 
 def closed_floor(mesh: TriangleMesh) -> Filled:
