@@ -6,13 +6,12 @@ and what stands on a level top of a larger one, is an object.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from recon.export.building import Slab
 from recon.geometry.face_graph import pieces_by_pairs, shared_edges
-from recon.geometry.mesh import TriangleMesh
+from recon.geometry.mesh import TriangleMesh, chosen
 
 LABELS = ("object", "furniture", "floor", "ground", "wall", "ceiling")
 PALETTE = {  # colours of segmentation pictures
@@ -61,20 +60,8 @@ def label_faces(mesh: TriangleMesh, slabs: Sequence[Slab], *, tolerance: float) 
 
 
 def by_label(mesh: TriangleMesh, labels: np.ndarray | None) -> dict[str, TriangleMesh]:
-    """The faces of a mesh by the name of their label, without unused vertices; empty without `labels` [f]."""
-    if labels is None:
-        return {}
-    parts = {}
-    for number in np.unique(labels):
-        used, faces = np.unique(mesh.faces[labels == number], return_inverse=True)
-        parts[LABELS[number]] = replace(
-            mesh,
-            vertices=mesh.vertices[used],
-            faces=faces.reshape(-1, 3).astype(np.int32),
-            uvs=None if mesh.uvs is None else mesh.uvs[used],
-            colors=None if mesh.colors is None else mesh.colors[used],
-        )
-    return parts
+    """The faces of a mesh by the name of their label; empty without `labels` [f]."""
+    return {} if labels is None else {LABELS[number]: chosen(mesh, labels == number) for number in np.unique(labels)}
 
 
 def building_of(
