@@ -8,7 +8,6 @@ timing    seconds of calls                      synthetic/ worlds with exact tru
 """
 
 from recon.bench.ceilings import Ceilings, measure_ceilings
-from recon.bench.frames_growth import StageCost, measure_frames_growth
 from recon.bench.growth import Growth, measure_growth
 from recon.bench.peers import measure_peers, why_no_peers
 from recon.bench.steps import KernelTime, measure_backends, measure_kernels
@@ -17,10 +16,8 @@ __all__ = [
     "Ceilings",
     "Growth",
     "KernelTime",
-    "StageCost",
     "measure_backends",
     "measure_ceilings",
-    "measure_frames_growth",
     "measure_growth",
     "measure_kernels",
     "measure_peers",
