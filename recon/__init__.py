@@ -14,10 +14,11 @@ Each stage is a function that reads files of the run folder (`recon.workspace`) 
     novel_views field/                              -> views/
     mesh        matching/ and field/                -> mesh/
     export      mesh/                               -> world/
-    report      everything above                    -> report.html
+    report      everything above                    -> report.html (in show/, as novel_views)
 
-`recon.pipeline.stages.run` calls them in this order. Conventions (axes, pixels, units): docs/conventions.md. The other folders, and
-what to change for which purpose: CONTRIBUTING.md.
+`recon.pipeline.stages.run` calls them in this order. Conventions (axes, pixels, units): docs/conventions.md. What
+the other folders hold (geometry, formats, kernels, pixels, field, render, show, bench, command), and what to change for which
+purpose: CONTRIBUTING.md.
 """
 
 import os

@@ -56,6 +56,14 @@ def test_files_are_short() -> None:
     assert statistics.median(written) <= MEDIAN_FILE
 
 
+@pytest.mark.parametrize("package", sorted((ROOT / "recon").rglob("__init__.py")), ids=lambda p: p.parent.name)
+def test_each_folder_lists_what_is_in_it(package: Path) -> None:
+    words = set(re.findall(r"\w+", ast.get_docstring(ast.parse(package.read_text())) or ""))
+    files = {file.stem for file in package.parent.glob("*.py")} - {"__init__", "__main__"}
+    folders = {folder.parent.name for folder in package.parent.glob("*/__init__.py")}
+    assert not sorted((files | folders) - words), "not in the table of the folder's __init__.py"
+
+
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.relative_to(ROOT).as_posix())
 def test_functions_are_short_and_say_what_they_take(file: Path) -> None:
     found = list(functions(file))

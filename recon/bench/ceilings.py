@@ -14,7 +14,7 @@ N_ROWS = 1 << 21
 
 @dataclass(frozen=True)
 class Ceilings:
-    """At the current thread count."""
+    """What the machine does at most, with the number of threads that was measured."""
 
     gflops: float  # torch.mm, float32
     triad_gb_s: float  # a = b + s c, three streams counted

@@ -62,7 +62,7 @@ def measure_gpu_ceilings(device: torch.device) -> GpuCeilings:
 
 
 def _copied(device: torch.device, n: int = 1 << 28) -> float:
-    """Bytes read and written per second."""
+    """Bytes per second, read and written, of a copy in the card's memory."""
     source, target = torch.rand(n, device=device), torch.empty(n, device=device)
     return 2 * source.nbytes / gpu_seconds(lambda: target.copy_(source))
 

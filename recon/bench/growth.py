@@ -18,7 +18,7 @@ N_RAYS = 4096
 
 @dataclass(frozen=True)
 class Growth:
-    """One point of a curve."""
+    """One point of a curve: what was set, and what it cost."""
 
     what: str
     size: str

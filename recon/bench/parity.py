@@ -47,7 +47,7 @@ class Compared:
 
     @property
     def holds(self) -> bool:
-        """NaN does not."""
+        """Whether the error is within its limit; NaN never is."""
         return self.error <= self.limit
 
 
@@ -79,7 +79,7 @@ def compare_encoding(device: torch.device, sizes: Sizes) -> Iterator[Compared]:
 
 
 def compare_harmonics(device: torch.device, sizes: Sizes) -> Iterator[Compared]:
-    """Spherical harmonics."""
+    """The spherical harmonics of random directions."""
     directions = torch.nn.functional.normalize(torch.randn(sizes.points, 3, device=device), dim=-1)
     yield Compared("harmonics", error(*on_both(device, lambda: kernels.spherical_harmonics(directions))), SINGLE)
 

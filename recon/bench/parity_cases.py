@@ -64,7 +64,7 @@ def random_rays(device: torch.device, sizes: Sizes) -> Rays:
 
 
 def random_sampling(device: torch.device, sizes: Sizes, *, n_cascades: int, growth: float = 0.0) -> Sampling:
-    """In a third of all cells."""
+    """A third of all cells, at random, are occupied."""
     layout = OccupancyLayout(n_cascades, sizes.cells)
     return Sampling(torch.rand(layout.shape, device=device) < 0.3, StepLattice(sizes.step, growth))
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 
 def seconds_once(call: Callable[[], object]) -> float:
-    """Of one call."""
+    """Seconds that one call takes."""
     started = time.perf_counter()
     call()
     return time.perf_counter() - started

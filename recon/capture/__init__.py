@@ -13,6 +13,7 @@ keyframes       which frames to keep: the sharpest of each window of equal chang
 motion          how the view has changed: followed corners, summed over the video
 flow            parallax and turnover of one field of displacements
 sharpness       how sharp a picture is
+borders         black bars round a film
 notes           exposure jumps and runs of blur, noted and not dropped
 masks           masks of kept frames, at working size
 mask_files      mask files beside the source

@@ -31,6 +31,7 @@ class PhotoFile:
 
     @property
     def is_turned(self) -> bool:
+        """Whether the picture is read another way round than its file says."""
         return self.orientation != self.header.orientation
 
     @property

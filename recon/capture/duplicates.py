@@ -1,4 +1,4 @@
-"""Photos that show what another photo shows: a copy, the same once more from a tripod, a smaller copy beside the original."""
+"""Photos that show what another photo shows: a copy, a second shot from a tripod, a smaller one, one with other tones."""
 
 from typing import NamedTuple
 
@@ -14,6 +14,11 @@ _THUMBNAIL_SIZE = 64
 _SAME_MEAN, _SAME_MAX = 1.0, 10.0
 # A copy in a smaller size, as phones and viewers keep beside the photo, differs by up to this.
 _SMALL_COPY, _COPY_MEAN, _COPY_MAX = 0.7, 6.0, 48.0
+# Another exposure of the same, and copies made brighter, warmer or darker: with their tones matched they differ by 0.5 to 1.2 and 3
+# to 15, neighbours of real captures by 7 and 60 at least. Only what matching the tones makes alike is such a copy.
+_TONED_MEAN, _TONED_MAX, _TONED_SHARE = 2.0, 24.0, 0.4
+_BLOCKS = 8  # an axis: the order of their brightness is about the same whatever the tones
+_SAME_ORDER = 4.0  # places in that order, of 64, on average
 
 
 class Seen(NamedTuple):
@@ -21,6 +26,14 @@ class Seen(NamedTuple):
 
     thumbnail: NDArray[np.int16]  # [h, w] grey
     side: int  # pixels, the longer one of the file
+    order: NDArray[np.int16]  # [64] place of each block of the thumbnail among all by brightness
+
+    @classmethod
+    def of(cls, image: NDArray[np.uint8], side: int) -> "Seen":
+        """Of a picture [h, w, 3 or 4] read from a file with this longer side."""
+        small = thumbnail(image)
+        blocks = cv2.resize(small, (_BLOCKS, _BLOCKS), interpolation=cv2.INTER_AREA).ravel()
+        return cls(small, side, np.argsort(np.argsort(blocks, kind="stable"), kind="stable").astype(np.int16))
 
 
 def shrunk_gray(image: NDArray[np.uint8], max_size: int) -> NDArray[np.uint8]:
@@ -43,4 +56,21 @@ def looks_same(photo: Seen, before: Seen) -> bool:
     difference = np.abs(photo.thumbnail - before.thumbnail)
     is_small_copy = photo.side < _SMALL_COPY * before.side
     mean, most = (_COPY_MEAN, _COPY_MAX) if is_small_copy else (_SAME_MEAN, _SAME_MAX)
-    return bool(difference.mean() < mean and difference.max() < most)
+    if difference.mean() < mean and difference.max() < most:
+        return True
+    return np.abs(photo.order - before.order).mean() < _SAME_ORDER and _has_other_tones(photo, before)
+
+
+def _has_other_tones(photo: Seen, before: Seen) -> bool:
+    """Whether two thumbnails are the same but for their tones."""
+    a, b = photo.thumbnail.ravel(), before.thumbnail.ravel()
+    ways = [np.abs(_with_tones_of(a, b) - b), np.abs(_with_tones_of(b, a) - a)]
+    mean, most = max(way.mean() for way in ways), max(way.max() for way in ways)
+    return bool(mean < _TONED_MEAN and most < _TONED_MAX and mean < _TONED_SHARE * np.abs(a - b).mean())
+
+
+def _with_tones_of(values: NDArray[np.int16], others: NDArray[np.int16]) -> NDArray[np.float64]:
+    """`values` [n] with each replaced by what has its rank among `others` [n]."""
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ranks = np.cumsum(counts) - (counts + 1) / 2
+    return np.interp(ranks, np.arange(len(others)), np.sort(others))[inverse]

@@ -214,7 +214,7 @@ def _hidden(mask: Path) -> NDArray[np.uint8]:
 
 
 def _visible(hidden: NDArray[np.uint8], sampling: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Where a view counts. [h, w]"""
+    """Where a view counts: bool [h, w]."""
     view: Any = cv2.remap(hidden, sampling, None, cv2.INTER_NEAREST)  # type: ignore[call-overload]
     return np.asarray(view == 0)
 

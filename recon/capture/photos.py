@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recon.capture.cameras import PhotoFile, group_by_camera
-from recon.capture.duplicates import Seen, looks_same, shrunk_gray, thumbnail
+from recon.capture.duplicates import Seen, looks_same, shrunk_gray
 from recon.capture.mask_files import masks_of_photos
 from recon.capture.masks import opaque, save_mask, write_masks
 from recon.capture.notes import exposure_of
 from recon.capture.records import Output
 from recon.capture.sharpness import measure_sharpness
-from recon.capture.survey import list_photos, tell_left_out
+from recon.capture.survey import list_photos, tell_left_out, tell_more_inside
 from recon.formats.deep_pixels import Levels, common_levels
 from recon.formats.exif_gps import read_gps
 from recon.formats.frames_json import Capture, FrameRecord
@@ -48,6 +48,7 @@ def capture_photos(source: Path, folder: Path, output: Output, *, subfolders: bo
     paths = list_photos(source, subfolders=subfolders)
     tell_left_out(source, paths, subfolders=subfolders)
     headers, problems = _headers(paths)
+    tell_more_inside(headers)
     grouped, cameras = group_by_camera(list(headers.items()))
     photos, levels = {photo.path: photo for photo in grouped}, common_levels(list(headers))
     named = [path.relative_to(source) for path in paths]
@@ -156,7 +157,7 @@ def _taken(
     seen: list[Seen],
 ) -> FrameRecord:
     """The record of a photo that was read: kept unless it shows what one of `seen` shows; else it joins them."""
-    own, gray = Seen(thumbnail(image), max(photo.size_hw)), shrunk_gray(image, _SCORE_SIZE)
+    own, gray = Seen.of(image, max(photo.size_hw)), shrunk_gray(image, _SCORE_SIZE)
     is_duplicate = any(looks_same(own, other) for other in seen)
     if not is_duplicate:
         seen.append(own)

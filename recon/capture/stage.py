@@ -24,6 +24,7 @@ from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file, is_folder
 
 _BLACK = 0.002  # mean linear light: a night street with a few lamps has more
+_DARK = 0.004  # 12 bits in a file of 16 have less
 _LITTLE_OVERLAP = 0.6  # with less, hardly a third is shared with the next but one, and matching needs such pairs
 
 
@@ -54,6 +55,7 @@ def capture_frames(workspace: Workspace, *, settings: CaptureSettings) -> Path:
         else:
             capture = _capture(source, kind, folder, settings, function)
         _report(capture)
+        _warn_of_darkness(capture)
         _warn_of_cuts(capture)
         _warn_of_gaps(capture)
         _warn_of_telemetry(source)
@@ -135,6 +137,16 @@ def _report(capture: Capture) -> None:
         + (f"; dropped {dropped}" if dropped else "")
         + (f"; noted {noted}" if noted else "")
     )
+
+
+def _warn_of_darkness(capture: Capture) -> None:
+    """Pictures of 10 or 12 bits in files of 16 are black to every program, and nothing can be told apart in them."""
+    light = float(np.median([frame.exposure for frame in capture.kept]))
+    if light <= _DARK:
+        warn(
+            f"the {_noun(capture)} are nearly black: {light:.2%} of full light. If the files hold 10 or 12 bits in 16, stretch "
+            "all of them alike first (ImageMagick: mogrify -evaluate multiply 16)"
+        )
 
 
 def _warn_of_cuts(capture: Capture) -> None:

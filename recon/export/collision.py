@@ -35,7 +35,7 @@ class Collision:
     labels: np.ndarray | None  # [f] of the visual mesh, numbers into `LABELS`; None where nobody knows what is up
 
     def as_dict(self) -> dict[str, Any]:
-        """The manifest's entry."""
+        """What the manifest says of it."""
         kinds = [slab.kind for slab in self.slabs]
         return {
             "static": STATIC,

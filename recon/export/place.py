@@ -104,6 +104,7 @@ class Place:
 
     @property
     def has_texture(self) -> bool:
+        """Whether the building has a texture."""
         return self.visual.texture is not None
 
     @property

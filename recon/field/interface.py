@@ -55,7 +55,7 @@ class FieldSettings(Protocol):
 
     @property
     def kind(self) -> str:
-        """That of the field."""
+        """The kind of the field that is made, a key of `recon.field.kinds.KINDS`."""
         ...
 
     @property

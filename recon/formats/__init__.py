@@ -1,7 +1,7 @@
 """Bytes on disk <-> arrays and geometry nouns. Each module is one kind of file and reads nothing it was not given.
 
 images              photographs: jpg, png, webp, tiff, heic
-image_files         ... what they say before a pixel is decoded: size, orientation, lens; exif_gps: where they were taken
+image_files         ... what they say before a pixel is decoded: size, orientation, lens (exif), place (exif_gps)
 deep_pixels         grey pictures of more than 8 bits
 masks               which pixels of a picture count
 depth_images        depth that came with the pictures
@@ -13,12 +13,12 @@ cameras_json        our own posed-capture file
 matched_views       what matching between pictures knows of each
 transforms_json     instant-ngp and nerfstudio captures; transforms_lenses: their lenses
 blender             Blender synthetic scenes
-colmap              COLMAP models, text and binary
+colmap              COLMAP models: colmap_text, colmap_binary; colmap_parts: what both share
 llff                LLFF captures
 tum                 TUM RGB-D trajectories, pictures found by time
 kitti               KITTI odometry
 seven_scenes        7-Scenes
-csv_poses           a plain table of poses
+csv_poses           a plain table of poses; csv_table: its rows
 polycam             raw exports of Polycam
 record3d            raw captures of Record3D
 intrinsics          intrinsics apart from poses: a text file or a setting
@@ -26,8 +26,9 @@ text_tables         plain text tables of numbers
 given_poses         what every reader of given poses checks; gathering: what it takes and what it leaves
 named_files         files that other files name; clocks: the unit of time stamps
 face_evidence       how each face of a mesh is known
-meshes              triangle meshes: mesh_ply, mesh_obj, mesh_glb
+meshes              triangle meshes: mesh_ply, mesh_obj, mesh_glb, mesh_npz; ply: its tables
 points_ply          sparse coloured points          tracks_npz   which view saw which of them
+npz_arrays          arrays of one of our files, checked
 
 Each is imported by its name: what one needs (PyAV, Open3D) the others do without.
 """

@@ -51,6 +51,7 @@ class _Bytes:
 
 
 def read_cameras(file: Path) -> dict[int, Camera]:
+    """The cameras of cameras.bin, by their ids."""
     data, cameras = _Bytes(file), {}
     for _ in data.records():
         camera_id, model_id, width, height = data.take("<IiQQ")
@@ -62,6 +63,7 @@ def read_cameras(file: Path) -> dict[int, Camera]:
 
 
 def read_images(file: Path) -> list[Posed]:
+    """The posed images of images.bin."""
     data = _Bytes(file)
     posed: list[Posed] = []
     for _ in data.records():
@@ -73,6 +75,7 @@ def read_images(file: Path) -> list[Posed]:
 
 
 def read_points(file: Path) -> Points:
+    """The points of points3D.bin, without tracks."""
     data = _Bytes(file)
     positions, colors = [], []
     for _ in data.records():

@@ -84,5 +84,5 @@ def finite_points(positions: list, colors: list) -> Points:
 
 
 def damaged(file: Path, found: str) -> UserError:
-    """What to raise."""
+    """The error to raise for a damaged file."""
     return UserError(f"{file}: not a valid COLMAP model ({found}). Export it again.")

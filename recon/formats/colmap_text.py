@@ -11,10 +11,12 @@ from recon.workspace.reading import read_text
 
 
 def lines_of(file: Path) -> list[str]:
+    """The lines of a file, stripped, but for comments."""
     return [line.strip() for line in read_text(file).split("\n") if not line.startswith("#")]
 
 
 def read_cameras(file: Path) -> dict[int, Camera]:
+    """The cameras of cameras.txt, by their ids."""
     cameras = {}
     for line in filter(None, lines_of(file)):
         words = line.split()
@@ -79,6 +81,7 @@ def _is_number(word: str) -> bool:
 
 
 def read_points(file: Path) -> Points:
+    """The points of points3D.txt, without tracks."""
     positions, colors = [], []
     for line in filter(None, lines_of(file)):
         words = line.split(maxsplit=7)

@@ -66,7 +66,7 @@ def orientation_in(exif: dict[int, object]) -> int:
 
 
 def camera_name_in(exif: dict[int, object]) -> str | None:
-    """Make and model."""
+    """Make and model of the camera."""
     parts = [str(exif[tag]).strip("\0 ") for tag in (ExifTags.Base.Make, ExifTags.Base.Model) if tag in exif]
     return " ".join(p for p in parts if p) or None
 

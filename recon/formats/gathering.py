@@ -78,7 +78,7 @@ class Gathering:
         return None
 
     def leave(self, name: str, reason: str, error: UserError | None = None) -> None:
-        """Note that a picture is left out."""
+        """Note that a picture is left out, to be told at the end."""
         self._left.setdefault(reason, []).append(name)
         if error is not None:
             self._errors.setdefault(reason, error)

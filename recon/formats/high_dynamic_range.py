@@ -39,7 +39,7 @@ def _linear_table(transfer: Transfer) -> NDArray[np.float32]:
 
 
 def _pq_nits(signal: NDArray[np.float64]) -> NDArray[np.float64]:
-    """SMPTE ST 2084 EOTF."""
+    """Candela per square metre of a PQ signal (the EOTF of SMPTE ST 2084)."""
     m1, m2, c1, c2, c3 = 2610 / 16384, 2523 / 32, 3424 / 4096, 2413 / 128, 2392 / 128
     root = signal ** (1 / m2)
     return 10000.0 * (np.maximum(root - c1, 0.0) / (c2 - c3 * root)) ** (1 / m1)

@@ -26,7 +26,7 @@ from recon.formats.exif import (
 from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file
 
-_PLAIN_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
+_PLAIN_SUFFIXES = (".jpg", ".jpeg", ".jfif", ".jpe", ".mpo", ".png", ".webp", ".tif", ".tiff")
 HEIF_SUFFIXES = (".heic", ".heif", ".hif")
 HEIF_INSTALL = "pip install pi-heif"
 _PLAIN_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")  # an allow list: Pillow's other readers see no untrusted bytes
@@ -36,6 +36,7 @@ MAX_PIXELS = 150_000_000
 MAX_JPEG_PIXELS = 1_000_000_000
 MAX_SIDE = 65_535
 Image.MAX_IMAGE_PIXELS = MAX_JPEG_PIXELS  # Pillow's own limit would refuse what is within ours
+_MOST_PICTURES = 1000  # counted in one file
 TRANSPOSED = (5, 6, 7, 8)  # EXIF orientations that swap height and width
 
 
@@ -66,6 +67,7 @@ class ImageHeader:
     camera: str | None  # EXIF maker and model
     projection: str | None = None  # of panoramas, as their XMP (GPano) says: "equirectangular", "cylindrical"
     zoom: float | None = None  # EXIF focal length in millimetres: another zoom or lens of one camera
+    n_pictures: int = 1  # of this size in the file: pages, frames of an animation, both halves of a stereo pair
 
     @property
     def stored_hw(self) -> tuple[int, int]:
@@ -88,7 +90,22 @@ def read_header(path: Path) -> ImageHeader:
             camera=camera_name_in(exif),
             projection=projection_in(image),
             zoom=focal_mm_in(exif),
+            n_pictures=_n_pictures(image),
         )
+
+
+def _n_pictures(image: Image.Image) -> int:
+    """How many pictures of its size an opened file holds; previews, thumbnails and gain maps are smaller."""
+    try:
+        n_frames, size, count = getattr(image, "n_frames", 1), image.size, 1
+        if image.format in ("WEBP", "PNG"):  # frames of an animation, which seeking would decode
+            return n_frames
+        for i in range(1, min(n_frames, _MOST_PICTURES)):
+            image.seek(i)
+            count += image.size == size
+    except DAMAGE:
+        return 1
+    return count
 
 
 def image_size_hw(path: Path) -> tuple[int, int]:

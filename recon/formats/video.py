@@ -95,7 +95,7 @@ def decode_frames(path: Path, *, on_damage: Callable[[str], None] = warn) -> Gen
     Decoding a 4K frame costs less than converting it, so images are made when asked for, while the frame is current.
     """
     problems: list[str] = []
-    index, time_s, first_pts = 0, 0.0, None
+    index, time_s, shift_s, first_pts = 0, 0.0, 0.0, None
     times_s: list[float] = []
     with opened(path) as (container, stream):
         tell_other_streams(path, container, stream)
@@ -107,7 +107,11 @@ def decode_frames(path: Path, *, on_damage: Callable[[str], None] = warn) -> Gen
                 time_s = index / float(rate)
             else:
                 first_pts = frame.pts if first_pts is None else first_pts
-                time_s = float((frame.pts - first_pts) * frame.time_base)
+                time_s = shift_s + float((frame.pts - first_pts) * frame.time_base)
+            if times_s and time_s < times_s[-1]:  # joined films, and damaged time stamps
+                problems.append(f"its time stamps run back after {times_s[-1]:.2f} s")
+                following_s = times_s[-1] + 1.0 / float(rate)
+                shift_s, time_s = shift_s + following_s - time_s, following_s
             times_s.append(time_s)
             yield DecodedFrame(index, time_s, upright_hw(frame, stream), partial(convert, frame))
             index += 1

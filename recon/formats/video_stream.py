@@ -15,9 +15,12 @@ from recon.workspace.console import warn
 from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file
 
-VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi")
+VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mts", ".m2ts", ".mpg", ".mpeg", ".3gp")
 # Allow lists: FFmpeg probes by content, and a playlist named .mp4 could otherwise make it open other files or sites.
-_READ_OPTIONS = {"format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi", "protocol_whitelist": "file"}
+_READ_OPTIONS = {
+    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg",
+    "protocol_whitelist": "file",
+}
 _GAP_FRAMES = 4  # a camera that drops a frame or two has not lost the file
 _CODEC_OPTIONS = {"max_pixels": str(MAX_PIXELS)}
 
@@ -92,7 +95,7 @@ def _is_cover_picture(stream: Any) -> bool:
 
 
 def no_frames(path: Path) -> UserError:
-    """What to raise."""
+    """The error to raise where no frame of a video can be decoded."""
     return UserError(f"{path}: no frame of it can be decoded (0 frames). Copy it again from the camera or convert it.")
 
 

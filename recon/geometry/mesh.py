@@ -32,7 +32,7 @@ class TriangleMesh:
 
     @cached_property
     def face_areas(self) -> NDArray[np.float64]:
-        """[f]."""
+        """Areas [f] of the faces."""
         a, b, c = (self.vertices[self.faces[:, i]] for i in range(3))
         return np.linalg.norm(np.cross(b - a, c - a), axis=-1) / 2
 

@@ -23,7 +23,7 @@ class Points:
 
     @classmethod
     def none(cls) -> "Points":
-        """No point."""
+        """Points of which there are none."""
         return cls(np.zeros((0, 3)), np.zeros((0, 3), np.uint8))
 
     def transformed(self, new_from_world: Similarity) -> "Points":

@@ -92,7 +92,7 @@ class Reconstruction:
 
     @property
     def held_out_views(self) -> tuple[View, ...]:
-        """The views that judge it."""
+        """The views that training never sees, by which the field is scored."""
         return tuple(view for view, out in zip(self.views, self.is_held_out, strict=True) if out)
 
     @property

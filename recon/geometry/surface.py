@@ -28,6 +28,7 @@ class Hits:
 
     @property
     def is_hit(self) -> NDArray[np.bool_]:
+        """Whether each ray meets the mesh [n]."""
         return self.faces >= 0
 
 

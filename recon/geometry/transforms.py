@@ -115,6 +115,7 @@ class Similarity:
 
     @staticmethod
     def identity() -> "Similarity":
+        """The similarity that moves nothing."""
         return Similarity(1.0, np.eye(3), np.zeros(3))
 
     @staticmethod
@@ -129,7 +130,7 @@ class Similarity:
 
     @property
     def matrix(self) -> Array:
-        """[4, 4]."""
+        """The similarity as a matrix [4, 4]."""
         return rigid(self.scale * self.rotation, self.translation)
 
     def points(self, positions: Array) -> Array:
@@ -144,11 +145,12 @@ class Similarity:
         return mapped
 
     def inverse(self) -> "Similarity":
+        """The similarity `a_from_b` of this `b_from_a`."""
         rotation_t = self.rotation.T
         return Similarity(1 / self.scale, rotation_t, -rotation_t @ self.translation / self.scale)
 
     def __matmul__(self, other: "Similarity") -> "Similarity":
-        """`c_from_b @ b_from_a`."""
+        """The similarity `c_from_a = c_from_b @ b_from_a`."""
         return Similarity(
             self.scale * other.scale, self.rotation @ other.rotation, self.points(other.translation[None])[0]
         )

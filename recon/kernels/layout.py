@@ -46,6 +46,7 @@ class HashLayout:
 
     @property
     def n_dense_levels(self) -> int:
+        """How many of the coarsest levels have a row for every corner."""
         return sum((r + 1) ** 3 <= 1 << self.log2_table_size for r in self.resolutions)
 
 

@@ -77,12 +77,12 @@ class Samples:
 
     @property
     def t(self) -> Tensor:
-        """Midpoints [n]."""
+        """Midpoints [n] of the samples along their rays."""
         return 0.5 * (self.t_starts + self.t_ends)
 
     @property
     def lengths(self) -> Tensor:
-        """[n]."""
+        """Lengths [n] of the samples."""
         return self.t_ends - self.t_starts
 
     def positions(self, rays: Rays) -> Tensor:

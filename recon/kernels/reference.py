@@ -26,10 +26,11 @@ def why_missing(device: torch.device) -> None:
 
 
 def set_n_threads(n: int) -> None:
-    """Torch's own number holds."""
+    """Nothing to do: torch has a number of threads of its own."""
 
 
 def hash_encode(positions: Tensor, table: Tensor, layout: HashLayout) -> Tensor:
+    """See `recon.kernels.hash_encode`."""
     return _HashEncode.apply(positions, table, layout)
 
 
@@ -112,6 +113,7 @@ def _position_gradient(positions: Tensor, table: Tensor, rows: Tensor, grad: Ten
 
 
 def spherical_harmonics(directions: Tensor) -> Tensor:
+    """See `recon.kernels.spherical_harmonics`."""
     x, y, z = directions.unbind(-1)
     xx, yy, zz, xy, yz, xz = x * x, y * y, z * z, x * y, y * z, x * z
     return torch.stack(
@@ -138,6 +140,7 @@ def spherical_harmonics(directions: Tensor) -> Tensor:
 
 
 def march(segments: Segments, sampling: Sampling) -> Samples:
+    """See `recon.kernels.march`."""
     rays, t_near, t_far, lattice = segments.rays, segments.t_near, segments.t_far, sampling.lattice
     if len(rays) == 0 or not bool((t_far > t_near).any()):
         empty = t_near.new_zeros(0)
@@ -155,6 +158,7 @@ def march(segments: Segments, sampling: Sampling) -> Samples:
 
 
 def occupied_cells(densities: Tensor, is_possible: Tensor, side: float, threshold: float) -> Tensor:
+    """See `recon.kernels.occupied_cells`."""
     sides = side * 2.0 ** torch.arange(len(densities), device=densities.device)
     thickness = densities * sides[:, None, None, None]
     is_visited = densities >= 0
@@ -164,6 +168,7 @@ def occupied_cells(densities: Tensor, is_possible: Tensor, side: float, threshol
 
 
 def render_weights(densities: Tensor, samples: Samples, n_rays: int) -> Tensor:
+    """See `recon.kernels.render_weights`."""
     optical = densities * samples.lengths
     # one running sum over all samples, float64 so that subtracting the sum at each ray's start loses nothing
     total = torch.cumsum(optical.double(), 0)
@@ -176,6 +181,7 @@ def render_weights(densities: Tensor, samples: Samples, n_rays: int) -> Tensor:
 
 
 def median_distance(densities: Tensor, samples: Samples, n_rays: int) -> Tensor:
+    """See `recon.kernels.median_distance`."""
     optical = (densities * samples.lengths).double()
     total = torch.cumsum(optical, 0)
     last = torch.cumsum(torch.bincount(samples.ray_indices, minlength=n_rays), 0)
@@ -190,11 +196,13 @@ def median_distance(densities: Tensor, samples: Samples, n_rays: int) -> Tensor:
 
 
 def accumulate(weights: Tensor, values: Tensor | None, ray_indices: Tensor, n_rays: int) -> Tensor:
+    """See `recon.kernels.accumulate`."""
     weighted = weights[:, None] if values is None else weights[:, None] * values
     return weighted.new_zeros(n_rays, weighted.shape[1]).index_add(0, ray_indices, weighted)
 
 
 def adam_step(parameters: Tensor, gradients: Tensor, mean: Tensor, square: Tensor, numbers: AdamStep) -> None:
+    """See `recon.kernels.adam_step`."""
     (keep_mean, keep_square), (correct_mean, correct_square) = numbers.betas, numbers.corrections
     touched = (gradients != 0).any(1).nonzero()[:, 0]
     g = gradients[touched]

@@ -3,10 +3,14 @@
 stage     the stage: `match_views`              settings  its settings
 pictures  the pictures, undistorted, grey       sources   which of them see the same, and how deep
 passes    coarse to fine PatchMatch             confirm   what other views agree on
-sky       where nothing ever stands             scene_planes  planes in space, over all views
+sky       where nothing ever stands             sky_evidence  what other views say of it
+scene_planes  planes in space, over all views   regions   blank regions; region_planes: planes that their borders tell
 blank     what cannot be matched takes a plane  frame     the few directions of a scene
 voxels    confirmed depths of all views, once   openings  where cameras look through a plane
 shelf     lists that lie on disk                sheet     a picture to look at
+
+For poses, not for the stage:
+dense_tracks  points followed to a tenth of a pixel: spot_planes, the surface at each; patches, where it lies in another picture
 """
 
 from recon.matching.stage import match_views

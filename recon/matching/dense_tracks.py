@@ -80,7 +80,7 @@ def _there(chosen: NDArray[np.int32]) -> list[int]:
 
 
 def _read(views: Sequence[View], ranges: Sequence[tuple[float, float]], folder: Path, bar: Bar, seed: int) -> _Pictures:
-    """Every picture once."""
+    """The pictures, each read once."""
     rng = np.random.default_rng(seed)
     h, w = fit_within(views[0].camera.size_hw, FULL_SIZE)
     full: Shelf[PatchPicture] = Shelf(folder / "full", cache_bytes=CACHED * h * w)

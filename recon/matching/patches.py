@@ -59,7 +59,7 @@ class Patches:
 
     @property
     def middles(self) -> Array:
-        """[n, 3] world."""
+        """Middles [n, 3] of the patches in the world."""
         rays = rays_at(self.picture.camera, *(self.pixels.T + 0.5))
         return apply_rigid(self.picture.world_from_camera, rays / (rays * self.planes).sum(-1, keepdims=True))
 

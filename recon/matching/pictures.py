@@ -32,7 +32,7 @@ class Picture:
 
     @property
     def grey(self) -> NDArray[np.uint8]:
-        """[h, w]."""
+        """The grey values [h, w]."""
         return np.asarray(cv2.cvtColor(self.color, cv2.COLOR_RGB2GRAY))
 
     def resized(self, size_hw: tuple[int, int]) -> "Picture":

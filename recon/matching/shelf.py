@@ -36,7 +36,7 @@ class Shelf(Sequence[T]):
         return shelf
 
     def put(self, item: T) -> None:
-        """Behind the last item."""
+        """Put an item behind the last one."""
         parts, arrays = _taken_apart(item)
         with self._path(len(self._parts)).open("wb") as file:
             for array in arrays:

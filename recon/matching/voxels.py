@@ -55,7 +55,7 @@ def _oriented_points(picture: Picture, known: Confirmed) -> tuple[Array, Array]:
 
 
 def _merged(cells: NDArray[np.int32], sums: Array, counts: Array) -> tuple[NDArray[np.int32], Array, Array]:
-    """One row per cell."""
+    """The rows of each cell made one."""
     order = np.lexsort(cells.T)
     cells, sums, counts = cells[order], sums[order], counts[order]
     is_first = np.concatenate([np.ones(min(len(cells), 1), bool), (np.diff(cells, axis=0) != 0).any(1)])

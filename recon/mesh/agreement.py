@@ -30,6 +30,7 @@ class Votes:
 
 
 def no_votes(n: int) -> Votes:
+    """The votes of nobody on n places."""
     return Votes(np.zeros(n, np.int32), np.zeros(n, np.int32))
 
 

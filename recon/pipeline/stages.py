@@ -5,6 +5,7 @@ from pathlib import Path
 from recon.capture import capture_frames
 from recon.export import export_world
 from recon.field.field_file import load_trained_field
+from recon.field.trained import TrainedField
 from recon.formats.cameras_json import read_reconstruction
 from recon.matching import match_views
 from recon.mesh import build_mesh
@@ -86,7 +87,7 @@ def pose_and_train(workspace: Workspace, settings: Settings) -> None:
 
 def evaluate(workspace: Workspace, settings: Settings) -> None:
     """Held-out views of field/ -> held_out/ and metrics "eval"."""
-    trained = load_trained_field(workspace, device=settings.device, backend=settings.backend)
+    trained = _trained(workspace, settings)
     evaluate_field(
         workspace,
         reconstruction=read_reconstruction(workspace),
@@ -99,7 +100,7 @@ def evaluate(workspace: Workspace, settings: Settings) -> None:
 
 def render(workspace: Workspace, settings: Settings) -> None:
     """Novel views of field/ -> views/."""
-    trained = load_trained_field(workspace, device=settings.device, backend=settings.backend)
+    trained = _trained(workspace, settings)
     render_path(
         workspace,
         reconstruction=read_reconstruction(workspace),
@@ -111,7 +112,7 @@ def render(workspace: Workspace, settings: Settings) -> None:
 
 def mesh(workspace: Workspace, settings: Settings) -> None:
     """field/ -> mesh/."""
-    trained = load_trained_field(workspace, device=settings.device, backend=settings.backend)
+    trained = _trained(workspace, settings)
     build_mesh(
         workspace,
         reconstruction=read_reconstruction(workspace),
@@ -141,7 +142,7 @@ def compare(workspace: Workspace, settings: Settings) -> None:
     """mesh/ beside plainer surfaces of the run, and other programs' files, against `truth` -> metrics "comparison"."""
     render = None
     if settings.compare.plain_fusion and settings.truth is not None:  # nothing else asks the field
-        render = load_trained_field(workspace, device=settings.device, backend=settings.backend).render
+        render = _trained(workspace, settings).render
     compare_surfaces(
         workspace,
         reconstruction=read_reconstruction(workspace),
@@ -153,7 +154,7 @@ def compare(workspace: Workspace, settings: Settings) -> None:
 
 def view(workspace: Workspace, settings: Settings) -> None:
     """field/ in the browser, until Ctrl-C."""
-    trained = load_trained_field(workspace, device=settings.device, backend=settings.backend)
+    trained = _trained(workspace, settings)
     open_viewer(
         workspace,
         reconstruction=read_reconstruction(workspace),
@@ -165,3 +166,7 @@ def view(workspace: Workspace, settings: Settings) -> None:
 def report(workspace: Workspace, settings: Settings) -> None:
     """Everything -> report.html."""
     write_report(workspace)
+
+
+def _trained(workspace: Workspace, settings: Settings) -> TrainedField:
+    return load_trained_field(workspace, device=settings.device, backend=settings.backend)

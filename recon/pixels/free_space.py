@@ -4,6 +4,7 @@ Every observation of a sparse point is a line of sight from the camera to the po
 several such lines cross, and whose neighbours they cross too, cannot hold matter: fog is never trained there.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,10 +56,15 @@ def free_cells(scene: Scene, lines: LinesOfSight, layout: OccupancyLayout) -> Te
     begin = torch.from_numpy(scene.scene_from_world.points(lines.starts)).float()
     along = torch.from_numpy(scene.scene_from_world.points(lines.ends)).float() - begin
     half_cell = 1.0 / CELLS
+    far = math.sqrt(3) * coarse.half_side  # from the middle to the farthest corner
     for block in range(0, len(begin), 4096):
         o, d = begin[block : block + 4096], along[block : block + 4096]
         length = d.norm(dim=-1).clamp_min(1e-9)
-        t = torch.arange(half_cell, float(length.max()), half_cell)
+        reach = begin[block : block + 4096].norm(dim=-1) + far  # beyond are no cells
+        end = float(torch.minimum(length, reach).max())
+        if not end > half_cell:
+            continue  # they end in the cell that they begin in
+        t = torch.arange(half_cell, end, half_cell)
         cells = coarse.cell_indices((o[:, None] + t[:, None] * (d / length[:, None])[:, None]).view(-1, 3))
         before_end = (t[None] < END * length[:, None]).view(-1)
         counts += torch.bincount(cells[before_end & (cells >= 0)], minlength=len(counts)).int()

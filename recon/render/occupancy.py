@@ -29,6 +29,7 @@ class Occupancy:
 
     @property
     def occupied_fraction(self) -> float:
+        """Share of the cells that are occupied."""
         return float(self.occupied.count_nonzero()) / self.occupied.numel()
 
     @torch.no_grad()

@@ -94,6 +94,7 @@ class Run:
         self.save()
 
     def save(self) -> None:
+        """Write the checkpoint and the field."""
         state = {
             "key": self.key,
             "training": self.training.state(),

@@ -86,7 +86,7 @@ class SparseAdam:
         return {"steps": self.steps, "means": self.means, "squares": self.squares}
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """The inverse of `state`."""
+        """Go on from a `state`."""
         self.steps = int(state["steps"])
         for own, given in ((self.means, state["means"]), (self.squares, state["squares"])):
             for mine, value in zip(own, given, strict=True):

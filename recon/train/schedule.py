@@ -19,7 +19,7 @@ class Budget:
         return " or ".join(f"{limit:g} {unit}" for limit, unit in limits if limit is not None)
 
     def progress(self, step: int, seconds: float) -> float:
-        """From 0 to 1."""
+        """How much of the budget is spent, from 0 to 1."""
         shares = []
         if self.max_steps is not None:
             shares.append(step / self.max_steps)

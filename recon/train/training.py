@@ -162,7 +162,7 @@ class Training:
         )
 
     def _random(self, *shape: int) -> Tensor:
-        """Numbers in [0, 1)."""
+        """Even random numbers in [0, 1)."""
         return torch.rand(*shape, generator=self.generator, device=self.device)
 
     def _draw_lines(self, n_photo_rays: int) -> LineBatch | None:

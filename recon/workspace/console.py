@@ -61,7 +61,7 @@ def in_turn(stages: Sequence[Callable[..., Any]]) -> Iterator[Callable[..., Any]
 
 
 class _Rate(ProgressColumn):
-    """Steps per second."""
+    """The column of a progress bar with its steps per second."""
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
@@ -96,7 +96,7 @@ class Bar:
         self._write(note)
 
     def move_to(self, done: float, note: str | None = None) -> None:
-        """Set the absolute position."""
+        """Move to a position, in steps from the beginning."""
         self._bars.update(self._task, completed=done)
         self._write(note)
 

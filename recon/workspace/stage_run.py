@@ -103,7 +103,7 @@ class StageRun:
 
     @property
     def seconds(self) -> float:
-        """Since the block began."""
+        """Seconds since the block began."""
         return self._usage.spent()["seconds"]
 
 

@@ -72,6 +72,52 @@ def test_files_beside_photos(workspace: Workspace, tmp_path: Path, views: list[n
         assert np.array_equal(mask_of(workspace, frame), corner() > 0)
 
 
+@pytest.mark.parametrize(
+    "place", ["Masks/IMG_{}.png", "mask/IMG_{}.png", "masks/IMG_{}_mask.png", "masks/IMG_{}.jpg.mask.png"]
+)
+def test_masks_as_other_programs_name_them(
+    workspace: Workspace, tmp_path: Path, views: list[np.ndarray], place: str
+) -> None:
+    """Not pictures of another folder, as they once were taken for."""
+    source = photo_folder(tmp_path / "photos", views[:4], "jpg")
+    (source / place).parent.mkdir()
+    for i in range(8, 12):
+        images.write_image(source / place.format(i), corner())
+    frames = capture(workspace, source, subfolders=True)
+    assert len(frames) == 4
+    for frame in frames:
+        assert np.array_equal(mask_of(workspace, frame), corner() > 0)
+
+
+@pytest.mark.parametrize("name", ["IMG_{}_mask.png", "IMG_{}.jpg.mask.png", "IMG_{} Mask.PNG"])
+def test_masks_among_the_photos_are_no_photos(
+    workspace: Workspace, tmp_path: Path, views: list[np.ndarray], name: str, capsys: Any
+) -> None:
+    source = photo_folder(tmp_path / "photos", views[:4], "jpg")
+    for i in range(8, 12):
+        images.write_image(tmp_path / "mask.png", corner())
+        (tmp_path / "mask.png").rename(source / name.format(i))
+    images.write_image(source / "of_nothing_mask.png", views[20])  # a photo with such a name
+    frames = capture(workspace, source)
+    assert [frame["source_name"] for frame in frames][:4] == [f"IMG_{i}.jpg" for i in range(8, 12)] and len(frames) == 5
+    for frame in frames[:4]:
+        assert np.array_equal(mask_of(workspace, frame), corner() > 0)
+    assert "4 masks lie among the photos" in capsys.readouterr().out
+
+
+def test_masks_of_a_video_without_numbers_are_told(
+    workspace: Workspace, tmp_path: Path, views: list, capsys: Any
+) -> None:
+    source = write_video(tmp_path / "walk.mp4", views, fps=10)
+    folder = masks_beside(source, ["overlay.png"], corner())
+    with pytest.raises(UserError, match=r"numbered from 0.*overlay\.png"):
+        capture(workspace, source)
+    folder.rename(tmp_path / "walk_Mask")
+    images.write_image(tmp_path / "walk_Mask/0.png", corner())
+    capture(workspace, source)
+    assert "1 masks have no number and are left out: overlay.png" in capsys.readouterr().out
+
+
 def test_files_beside_a_video_are_numbered_from_0(workspace: Workspace, tmp_path: Path, views: list) -> None:
     source = write_video(tmp_path / "walk.mp4", views, fps=10)
     folder = masks_beside(source, [], corner())

@@ -312,6 +312,66 @@ def test_small_copies_of_photos_are_dropped(workspace: Workspace, tmp_path: Path
     assert reasons == [None] * 4 + ["duplicate"] * 3
 
 
+def test_other_exposures_and_edited_copies_are_one_view(
+    workspace: Workspace, tmp_path: Path, views: list[np.ndarray]
+) -> None:
+    """Brackets of a drone and what a phone's editor saves beside the photo; steps of the camera stay what they are."""
+    folder = photo_folder(tmp_path / "photos", views[:8:2])
+    for name, tones in {
+        "dark": lambda v: 0.5 * v,
+        "bright": lambda v: 1.2 * v,
+        "curve": lambda v: 255 * (v / 255) ** 0.7,
+    }.items():
+        images.write_image(folder / f"z_{name}.jpg", np.clip(tones(views[2].astype(float)), 0, 255).astype(np.uint8))
+    reasons = [frame["reason"] for frame in capture(workspace, folder)["frames"]]
+    assert reasons == [None] * 4 + ["duplicate"] * 3
+
+
+def test_more_pictures_in_one_file_are_told(
+    workspace: Workspace, tmp_path: Path, views: list[np.ndarray], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Stereo pairs, pages and animations; a gain map or a preview is no second picture."""
+    folder = photo_folder(tmp_path / "photos", views[:3])
+    first, second = (Image.fromarray(view) for view in views[20:22])
+    first.save(folder / "stereo.mpo", format="MPO", save_all=True, append_images=[second])
+    second.save(folder / "animated.webp", save_all=True, append_images=[first], lossless=True)
+    assert cv2.imwritemulti(str(folder / "pages.tif"), [views[30], views[34]])
+    Image.fromarray(views[40]).save(
+        folder / "gain.jpg", format="MPO", save_all=True, append_images=[first.convert("L").resize((40, 30))]
+    )
+    assert len(capture(workspace, folder)["frames"]) == 7
+    assert "3 of 7 files hold several pictures (animated.webp: 2)" in capsys.readouterr().out
+
+
+def test_what_is_not_read_in_a_folder_of_photos_is_counted(
+    workspace: Workspace, tmp_path: Path, views: list[np.ndarray], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = photo_folder(tmp_path / "photos", views[:4])
+    Image.fromarray(views[20]).save(folder / "saved.jfif", format="JPEG")
+    for name in (".IMG_1.HEIC.icloud", "IMG_2.jpg.crdownload", "VID_3.insv", ".DS_Store", "notes.part"):
+        (folder / name).write_bytes(b"x")
+    (tmp_path / "elsewhere").mkdir()
+    photo_folder(tmp_path / "elsewhere/more", views[10:12])
+    (folder / "linked").symlink_to(tmp_path / "elsewhere")
+    (folder / "linked/more/round").symlink_to(folder)
+    report = capture(workspace, folder)
+    said = capsys.readouterr().out
+    assert [frame["source_name"] for frame in report["frames"]][-1] == "saved.jfif" and len(report["frames"]) == 5
+    assert "5 of 8 pictures and films are read; left out: 1 " in said and said.count("1 .icloud (not downloaded") == 1
+    assert "1 .crdownload (not" in said and "1 .insv (films" in said
+    assert "2 more photos lie in sub-folders and are left out (linked/more/ 2)" in said
+
+
+def test_ten_bits_in_sixteen_are_warned_of(
+    workspace: Workspace, tmp_path: Path, views: list[np.ndarray], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "photos").mkdir()
+    for i, view in enumerate(views[:4]):
+        assert cv2.imwrite(str(tmp_path / f"photos/{i}.png"), view.astype(np.uint16) * 16)
+    capture(workspace, tmp_path / "photos")
+    assert "nearly black" in capsys.readouterr().out
+
+
 def test_photos_held_upright_are_turned_into_the_same_camera(
     workspace: Workspace, tmp_path: Path, views: list[np.ndarray]
 ) -> None:

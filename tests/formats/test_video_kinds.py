@@ -62,6 +62,34 @@ def test_interlaced_films_are_deinterlaced_and_it_is_said(tmp_path: Path, option
     assert min(errors) < 0.5 * np.abs(frames[10].astype(int) - film()[10]).mean()
 
 
+def test_time_stamps_never_run_back(tmp_path: Path) -> None:
+    """Parts of a recording that were joined byte by byte."""
+    with av.open(str(tmp_path / "part.mkv"), "w", container_options={"live": "1"}) as container:
+        stream: Any = container.add_stream("ffv1", rate=10)
+        stream.height, stream.width, stream.pix_fmt = H, W, "yuv420p"
+        for image in film(12):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode())
+    (tmp_path / "joined.mkv").write_bytes(2 * (tmp_path / "part.mkv").read_bytes())
+    times = [frame.time_s for frame in read_frames(tmp_path / "joined.mkv")]
+    assert times == pytest.approx([i / 10 for i in range(24)], abs=2e-3)
+    assert "time stamps run back after 1.10 s" in take_warnings()[0]
+
+
+@pytest.mark.parametrize(("suffix", "codec"), [("mts", "libx264"), ("mpg", "mpeg2video"), ("3gp", "mpeg4")])
+def test_films_of_camcorders_and_old_phones(tmp_path: Path, suffix: str, codec: str) -> None:
+    with av.open(str(tmp_path / f"a.{suffix}"), "w") as container:
+        stream: Any = container.add_stream(codec, rate=25, options={"b": "4M"})
+        stream.height, stream.width, stream.pix_fmt = H, W, "yuv420p"
+        for image in film():
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode())
+    found = list(read_frames(tmp_path / f"a.{suffix}"))
+    assert len(found) == 24 and take_warnings() == []
+    assert [frame.time_s for frame in found] == pytest.approx([i / 25 for i in range(24)], abs=1e-3)
+    assert np.abs(found[9].image.astype(int) - film()[9]).mean() < 12
+
+
 def test_progressive_films_are_left_alone(tmp_path: Path) -> None:
     assert not any(map(is_combed, (frame[..., 0] for frame in film())))
     list(read_frames(write(tmp_path / "a.mp4", [film()])))

@@ -1,5 +1,6 @@
 """Lines of sight empty the space they cross, and only that."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,14 @@ def test_a_few_lines_prove_nothing() -> None:
     layout = OccupancyLayout(1, 64)
     assert not free_cells(SCENE, lines_onto_a_wall(2), layout).any()
     assert not free_cells(SCENE, lines_onto_a_wall(0), layout).any()
+
+
+def test_points_beside_their_cameras_and_points_at_infinity_prove_nothing() -> None:
+    layout = OccupancyLayout(2, 64)
+    lines = lines_onto_a_wall(4096)
+    assert not free_cells(SCENE, replace(lines, ends=lines.starts + 1e-6), layout).any()
+    far = free_cells(SCENE, replace(lines, ends=lines.starts + 1e12 * (lines.ends - lines.starts)), layout)
+    assert far.any()  # what lies before them is free as ever
 
 
 def seen(tracks: list[tuple[int, ...]], splits: str) -> Reconstruction:

@@ -1,7 +1,7 @@
 """Scene descriptions of one package, a file for each format. All paths in them are relative, so that the folder can be moved.
 
 mjcf  MuJoCo    urdf  URDF    sdf  Gazebo and Drake    usd  OpenUSD with UsdPhysics    habitat  Habitat's data set
-xml_file  what the XML ones share
+xml_file  what the XML ones share    usd_prims, usd_things  what a USD stage is made of
 """
 
 from pathlib import Path

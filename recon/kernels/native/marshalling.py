@@ -19,12 +19,12 @@ def plain(tensor: Tensor) -> Tensor:
 
 
 def at(tensor: Tensor) -> int:
-    """Its address."""
+    """The address of a tensor's first number."""
     return tensor.data_ptr()
 
 
 def pointers(tensors: Sequence[Tensor]) -> ctypes.Array:
-    """Their addresses."""
+    """The addresses of tensors as C takes them."""
     return (ctypes.c_void_p * len(tensors))(*(at(tensor) for tensor in tensors))
 
 

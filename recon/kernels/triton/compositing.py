@@ -116,7 +116,7 @@ def look_along(outputs, intervals, begin, count, min_transmittance, transmittanc
         after = tl.where(lit, tl.exp(-optical), last)
         weight = last - after
         tl.store(transmittances + at, last, mask=has)
-        r, g, b = load_rgb(outputs, at, lit)
+        r, g, b = load_xyz(outputs, at, lit, 4)
         red += weight * r
         green += weight * g
         blue += weight * b
@@ -149,7 +149,7 @@ def look_back(outputs, intervals, begin, count, light, slopes, loss, transmittan
         lit = has & (before >= loss.min_transmittance)
         t_start, t_end, near, far, middle = interval_at(intervals, at, has)
         log_density = tl.load(outputs + 4 * at + 3, mask=lit, other=0.0)
-        r, g, b = load_rgb(outputs, at, lit)
+        r, g, b = load_xyz(outputs, at, lit, 4)
         weight = tl.where(lit, before - after, 0.0)
         mass_before, moment_before = sums[0] - mass_behind - weight, sums[1] - moment_behind - weight * middle
         d_spread = 2 * (mass_before * middle - moment_before) + 2 * (moment_behind - mass_behind * middle)
@@ -201,14 +201,6 @@ def near_damping(near_scale, t):
     """min(1, (t / near_scale)^2), see LossSettings; 1 where near_scale is 0."""
     ratio = t / tl.maximum(near_scale, 1e-12)
     return tl.minimum(ratio * ratio, 1.0)
-
-
-@triton.jit
-def load_rgb(outputs, row, live):
-    """The colours of samples [n] in outputs [.., 4]."""
-    r = tl.load(outputs + 4 * row, mask=live, other=0.0)
-    g = tl.load(outputs + 4 * row + 1, mask=live, other=0.0)
-    return r, g, tl.load(outputs + 4 * row + 2, mask=live, other=0.0)
 
 
 @triton.jit

@@ -8,11 +8,11 @@ import triton.language as tl
 
 
 @triton.jit
-def load_xyz(array, row, live):
-    """Rows [n] of an array [.., 3] as three vectors; zero where not live."""
-    x = tl.load(array + 3 * row, mask=live, other=0.0)
-    y = tl.load(array + 3 * row + 1, mask=live, other=0.0)
-    return x, y, tl.load(array + 3 * row + 2, mask=live, other=0.0)
+def load_xyz(array, row, live, COLUMNS: tl.constexpr = 3):
+    """The first three of the COLUMNS of rows [n] of an array, as three vectors; zero where not live."""
+    x = tl.load(array + COLUMNS * row, mask=live, other=0.0)
+    y = tl.load(array + COLUMNS * row + 1, mask=live, other=0.0)
+    return x, y, tl.load(array + COLUMNS * row + 2, mask=live, other=0.0)
 
 
 @triton.jit

@@ -7,6 +7,7 @@ brightness  exposure of every frame against the one before
 links       the graph of frames that see the same things: parts, thin places, loops
 findings    all of these together
 stretches   runs of weak frames
+own_focal   the focal length that a frame alone asks for: a lens that zooms
 causes      why they are weak
 coverage    the scene from above: seen by how many frames, from how different directions
 advice      all that as sentences

@@ -48,7 +48,7 @@ class Model:
 
     @property
     def centers(self) -> Floats:
-        """[n, 3]"""
+        """Camera centres [n, 3]."""
         return self.world_from_camera[:, :3, 3]
 
     def shared_points(self) -> Ints:

@@ -6,7 +6,9 @@ points        points of the pictures that are not held out: matched, checked, tr
 matches       features and matches of views whose cameras are known
 frusta        which of those views look at common space
 pictures      pictures as COLMAP can read them
-agreement     do the poses fit the pictures, and which mistake explains it when not
+agreement     do the poses fit the pictures, and which mistake explains it when not; mistakes: the usual ones
+turned        pictures that stand on their heads
+units         whether the unit of the poses is what it is said to be
 triangulate   points from matches and fixed poses
 refine        the poses adjusted to the pictures
 video_frames  every frame of a video whose poses are given

@@ -114,7 +114,7 @@ def _share(pairs: MatchedRays, errors: Array, in_front: Flags, limit: float) -> 
 
 def draw_rays(
     matches: GivenMatches,
-    verified: dict[Pair, NDArray[np.uint32]],
+    verified: dict[Pair, NDArray[np.int64]],
     rng: np.random.Generator,
     *,
     most_pairs: int = _MAX_PAIRS,
@@ -128,7 +128,7 @@ def draw_rays(
     for a, b in drawn:
         taken = verified[(a, b)][rng.permutation(len(verified[(a, b)]))[:most_matches]]
         ray, other = (
-            views[place].camera.unproject(torch.from_numpy(keypoints[place][taken[:, column]]).double()).numpy()
+            views[place].camera.unproject(torch.from_numpy(keypoints[place][taken[:, column]])).numpy()
             for column, place in enumerate((a, b))
         )
         camera, ones = views[b].camera, np.ones(len(taken))

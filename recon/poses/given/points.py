@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pycolmap
 
 from recon.geometry import Points, Reconstruction
 from recon.poses.given.agreement import Agreement, check
@@ -19,7 +18,7 @@ from recon.poses.given.mistakes import MIRROR
 from recon.poses.given.refine import Change, change_of, locate, refine
 from recon.poses.given.triangulate import MAX_ERROR_PX, triangulate, write_given_model
 from recon.poses.given.turned import find_turned, may_be_turned, read_turned
-from recon.poses.sfm.colmap_model import tracks_of
+from recon.poses.sfm.colmap_model import Model, seed_colmap, tracks_of
 from recon.poses.sfm.settings import MatchSettings
 from recon.workspace.console import say, warn
 
@@ -47,7 +46,7 @@ class GivenPoints:
     reconstruction: Reconstruction
     agreement: Agreement
     change: Change | None  # None: the poses are as they came
-    model: pycolmap.Reconstruction
+    model: Model
     places: tuple[int, ...]  # of the model's images 1, 2, ... among the views
 
     def write(self, folder: Path, reconstruction: Reconstruction) -> None:
@@ -78,7 +77,7 @@ def find_points(given: Reconstruction, search: PointSearch, *, scratch: Path) ->
 
     Points that the data set brings stay; the model holds ours. scratch: a folder for files.
     """
-    pycolmap.set_random_seed(search.seed)
+    seed_colmap(search.seed)
     if any(may_be_turned(view) for view in given.views):
         given = _read_upright(given, search, _folder(scratch, "turned"))
     found = _find_points(given, search, _folder(scratch, "first"))
@@ -159,7 +158,7 @@ def _adopt(
     refined: GivenMatches,
     used: list[int],
     taught: list[int],
-    model: pycolmap.Reconstruction,
+    model: Model,
     *,
     seed: int,
 ) -> tuple[Reconstruction, Change]:

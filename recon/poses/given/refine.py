@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pycolmap
-from numpy.typing import NDArray
 
-from recon.geometry import Camera, Similarity, View, align_points, invert_rigid
+from recon.geometry import Similarity, View, align_points
 from recon.geometry.transforms import Array
 from recon.poses.given.matches import GivenMatches
 from recon.poses.given.triangulate import MAX_ERROR_PX, triangulate
-from recon.poses.sfm.colmap_model import colmap_camera
+from recon.poses.sfm.adjustment import Free, adjust_bundle
+from recon.poses.sfm.colmap_model import Model
+from recon.poses.sfm.known_cameras import points_of_features, views_as_in
+from recon.poses.sfm.resection import resect
 from recon.workspace.console import warn
 
 _ROUNDS = 2
@@ -70,30 +71,14 @@ def refine(
                 "the given poses are kept."
             )
             return None
-        adjust(model, intrinsics=intrinsics, threads=threads)
-        current = replace(current, views=_views_of(model, current.views))
+        adjust_bundle(model, Free(focal=intrinsics, distortion=intrinsics), loss="SOFT_L1", threads=threads)
+        current = replace(current, views=views_as_in(model, current.views))
     before, after = (np.stack([views[i].world_from_camera for i in places]) for views in (matches.views, current.views))
     given_from_refined = align_poses(after, before)
     views = list(current.views)
     for i in places:
         views[i] = replace(views[i], world_from_camera=given_from_refined.poses(views[i].world_from_camera))
     return replace(current, views=tuple(views))
-
-
-def adjust(model: pycolmap.Reconstruction, *, intrinsics: bool, threads: int | None) -> None:
-    """Bundle adjustment of poses and points; of focal lengths and distortion too where `intrinsics` says so."""
-    options = pycolmap.BundleAdjustmentOptions()
-    options.print_summary = False
-    options.refine_focal_length = options.refine_extra_params = intrinsics
-    options.ceres.loss_function_type = pycolmap.LossFunctionType.SOFT_L1
-    options.ceres.solver_options.function_tolerance = 1e-6
-    options.ceres.solver_options.max_num_iterations = 50
-    options.ceres.solver_options.num_threads = threads or -1
-    config = pycolmap.BundleAdjustmentConfig()
-    for image_id in model.reg_image_ids():
-        config.add_image(image_id)
-    config.fix_gauge(pycolmap.BundleAdjustmentGauge.TWO_CAMS_FROM_WORLD)
-    pycolmap.create_default_bundle_adjuster(options, config, model).solve()
 
 
 def align_poses(a: Array, b: Array) -> Similarity:
@@ -110,48 +95,28 @@ def align_poses(a: Array, b: Array) -> Similarity:
     return align_points(*tips)
 
 
-def locate(
-    matches: GivenMatches, model: pycolmap.Reconstruction, places: Sequence[int], *, seed: int
-) -> dict[int, Array]:
+def locate(matches: GivenMatches, model: Model, places: Sequence[int], *, seed: int) -> dict[int, Array]:
     """Poses [4, 4] of views that the model lacks, from their matches with features of its views that became points.
 
     Views on which too few agree are left out. The points stay where they are: the views learn from them, never the reverse.
     """
-    keypoints, verified = matches.keypoints(), matches.verified()
-    points = {image_id - 1: _points_seen(image) for image_id, image in model.images.items()}
+    keypoints, verified, points = matches.keypoints(), matches.verified(), points_of_features(model)
     located = {}
     for place in places:
-        pixels: list[Array] = []
-        point_ids: list[int] = []
+        pixels, positions = [np.zeros((0, 2))], [np.zeros((0, 3))]
         for (a, b), pairs in verified.items():
             if place not in (a, b) or (a if place == b else b) not in points:
                 continue
             mine, theirs = (pairs[:, 0], pairs[:, 1]) if place == a else (pairs[:, 1], pairs[:, 0])
             seen = points[b if place == a else a][theirs]
-            pixels.append(keypoints[place][mine[seen >= 0]].astype(np.float64))
-            point_ids.extend(seen[seen >= 0])
-        positions = np.array([model.point3D(int(i)).xyz for i in point_ids]).reshape(-1, 3)
-        pose = _resection(matches.views[place], np.concatenate([np.zeros((0, 2)), *pixels]), positions, seed)
-        if pose is not None:
-            located[place] = pose
+            is_point = np.isfinite(seen).all(1)
+            pixels.append(keypoints[place][mine[is_point]])
+            positions.append(seen[is_point])
+        camera = matches.views[place].camera
+        found = resect(camera, np.concatenate(pixels), np.concatenate(positions), max_error_px=MAX_ERROR_PX, seed=seed)
+        if found is not None and found.n_inliers >= _MIN_INLIERS:
+            located[place] = found.world_from_camera
     return located
-
-
-def _points_seen(image: pycolmap.Image) -> NDArray[np.int64]:
-    """The point that each feature of an image became [n], -1 where none."""
-    return np.array([int(p.point3D_id) if p.has_point3D() else -1 for p in image.points2D], np.int64)
-
-
-def _resection(view: View, pixels: Array, positions: Array, seed: int) -> Array | None:
-    """`world_from_camera` [4, 4] of the view that sees world positions [m, 3] at pixels [m, 2]; None when few agree."""
-    if len(pixels) < _MIN_INLIERS:
-        return None
-    options = pycolmap.AbsolutePoseEstimationOptions()
-    options.ransac.max_error, options.ransac.random_seed = MAX_ERROR_PX, seed
-    found = pycolmap.estimate_and_refine_absolute_pose(pixels, positions, colmap_camera(view.camera), options)
-    if found is None or found["num_inliers"] < _MIN_INLIERS:
-        return None
-    return invert_rigid(np.vstack([found["cam_from_world"].matrix(), [0.0, 0.0, 0.0, 1.0]]))
 
 
 def change_of(given: Sequence[View], refined: Sequence[View], unlocated: Sequence[str]) -> Change:
@@ -166,21 +131,4 @@ def change_of(given: Sequence[View], refined: Sequence[View], unlocated: Sequenc
         rotations_deg=np.degrees(np.arctan2(sines, cosines)),
         focal_factor=float(np.median(factors)),
         unlocated=tuple(unlocated),
-    )
-
-
-def _views_of(model: pycolmap.Reconstruction, views: Sequence[View]) -> tuple[View, ...]:
-    """The views as the model has them: its poses, and its cameras also for the views that it lacks."""
-    cameras: dict[Camera, Camera] = {}
-    poses: dict[int, Array] = {}
-    for image_id, image in model.images.items():
-        given = views[image_id - 1].camera
-        fx, fy, cx, cy, *distortion = (float(number) for number in model.camera(image.camera_id).params)
-        cameras[given] = replace(given, fx=fx, fy=fy, cx=cx, cy=cy, distortion=tuple(distortion))
-        poses[image_id - 1] = invert_rigid(np.vstack([image.cam_from_world().matrix(), [0.0, 0.0, 0.0, 1.0]]))
-    return tuple(
-        replace(
-            view, camera=cameras.get(view.camera, view.camera), world_from_camera=poses.get(i, view.world_from_camera)
-        )
-        for i, view in enumerate(views)
     )

@@ -1,15 +1,13 @@
-"""Points from matches and fixed poses, by COLMAP's triangulator; and the model as it goes to disk."""
+"""Points from matches and fixed poses, ; and the model as it goes to disk."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-import pycolmap
-
-from recon.geometry import Similarity, View, invert_rigid
-from recon.poses.given.matches import GivenMatches, posed_model
+from recon.geometry import Similarity, View
+from recon.poses.given.matches import GivenMatches
 from recon.poses.given.pictures import picture_names
-from recon.poses.sfm.colmap_model import colmap_camera, move, rigid3d
+from recon.poses.sfm.colmap_model import Model, move
+from recon.poses.sfm.known_cameras import add_view, model_of_views, triangulate_model
 
 MAX_ERROR_PX = 4.0  # of a point in each of its pictures: COLMAP's own limit
 
@@ -22,33 +20,24 @@ def triangulate(
     max_error_px: float,
     seed: int,
     threads: int | None,
-) -> pycolmap.Reconstruction:
+) -> Model:
     """A model of the views at `places`, exactly as they are posed, with the points that their matches agree on.
 
     max_error_px: of a point in each of its pictures. Views at other places play no part. scratch: a folder for files.
     seed: of all random numbers; threads: None: all cores.
     """
-    options = pycolmap.IncrementalPipelineOptions()
-    options.random_seed = seed
-    options.num_threads = threads or -1
-    options.extract_colors = False
-    options.mapper.filter_max_reproj_error = max_error_px
-    options.triangulation.merge_max_reproj_error = max_error_px
-    options.triangulation.complete_max_reproj_error = max_error_px
-    focal_px = min(matches.views[place].camera.fx for place in places)
-    angle_deg = max(options.triangulation.create_max_angle_error, float(np.degrees(np.arctan(max_error_px / focal_px))))
-    options.triangulation.create_max_angle_error = options.triangulation.continue_max_angle_error = angle_deg
     folder = scratch / "triangulated"
     folder.mkdir(exist_ok=True)
-    model = posed_model(matches, places)
-    pycolmap.triangulate_points(model, matches.database, matches.pictures, folder, True, options, False)
-    model.update_point_3d_errors()
+    model = model_of_views(matches.database, matches.views, places)
+    triangulate_model(
+        model, matches.database, matches.pictures, scratch=folder, max_error_px=max_error_px, seed=seed, threads=threads
+    )
     return model
 
 
 def write_given_model(
     folder: Path,
-    model: pycolmap.Reconstruction,
+    model: Model,
     places: Sequence[int],
     views: Sequence[View],
     world_from_model: Similarity,
@@ -64,18 +53,6 @@ def write_given_model(
     present = {places[image_id - 1] for image_id in model.images}
     for place, view in enumerate(views):
         if place not in present:
-            _add(model, view, names[place], image_id=len(views) + 1 + place)
+            add_view(model, view, names[place], image_id=len(views) + 1 + place)
     folder.mkdir()
     model.write(folder)
-
-
-def _add(model: pycolmap.Reconstruction, view: View, name: str, *, image_id: int) -> None:
-    """Add a view that sees no points."""
-    camera = colmap_camera(view.camera)
-    same = [i for i, c in model.cameras.items() if c.model == camera.model and np.array_equal(c.params, camera.params)]
-    same = [i for i in same if (model.camera(i).width, model.camera(i).height) == (camera.width, camera.height)]
-    camera.camera_id = same[0] if same else max(model.cameras, default=0) + 1
-    if not same:
-        model.add_camera_with_trivial_rig(camera)
-    image = pycolmap.Image(name=name, camera_id=camera.camera_id, image_id=image_id)
-    model.add_image_with_trivial_frame(image, rigid3d(invert_rigid(view.world_from_camera)))

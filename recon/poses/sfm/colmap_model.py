@@ -11,7 +11,19 @@ from recon.formats.colmap_parts import camera_of, pose_of
 from recon.formats.frame_set import MIN_FRAMES, FrameImage, FrameSet
 from recon.geometry import Camera, Points, Reconstruction, Similarity, Tracks, View
 
-Model = pycolmap.Reconstruction  # COLMAP's own noun: nobody outside this package and recon.poses.given looks into it
+Model = (
+    pycolmap.Reconstruction
+)  # COLMAP's own noun, which structure from motion changes in place; nobody outside poses/ has one
+
+
+def seed_colmap(seed: int) -> None:
+    """Seed COLMAP's random numbers, for the whole process."""
+    pycolmap.set_random_seed(seed)
+
+
+def read_model(folder: Path) -> Model:
+    """The model that `Model.write` or another program wrote."""
+    return pycolmap.Reconstruction(folder)
 
 
 def reconstruction_of(model: Model, frames: FrameSet, folder: Path) -> Reconstruction:
@@ -82,7 +94,7 @@ def colmap_camera(camera: Camera) -> pycolmap.Camera:
 
 def largest_model(folder: Path, frames: FrameSet, pictures: Path) -> Reconstruction | None:
     """The model with the most frames of all that mapping has left anywhere below `folder`; None below MIN_FRAMES."""
-    models = [pycolmap.Reconstruction(file.parent) for file in sorted(folder.rglob("images.bin"))]
+    models = [read_model(file.parent) for file in sorted(folder.rglob("images.bin"))]
     largest = max(models, key=lambda model: (model.num_reg_images(), model.num_points3D()), default=None)
     if largest is None or largest.num_reg_images() < MIN_FRAMES:
         return None

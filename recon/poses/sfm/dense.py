@@ -14,7 +14,8 @@ from recon import kernels
 from recon.formats.frame_set import FrameSet
 from recon.geometry import Tracks
 from recon.matching.dense_tracks import dense_tracks
-from recon.poses.sfm.colmap_model import reconstruction_of
+from recon.poses.sfm.adjustment import Free, adjust_bundle
+from recon.poses.sfm.colmap_model import Model, reconstruction_of
 from recon.poses.sfm.lens import adjust
 from recon.workspace.console import say
 
@@ -24,7 +25,7 @@ _OUTLIER = 4.0  # mean errors
 _MAX_ERROR_PX, _MIN_ANGLE_DEG = 4.0, 1.5  # of the features' points afterwards
 
 
-def adjust_densely(model: pycolmap.Reconstruction, frames: FrameSet, *, images: Path, scratch: Path, seed: int) -> None:
+def adjust_densely(model: Model, frames: FrameSet, *, images: Path, scratch: Path, seed: int) -> None:
     """Better poses and lenses for `model`, in place; its points follow. It stays as it is where surfaces cannot be matched.
 
     images: the folder of the frames; scratch: a folder for what does not fit into memory.
@@ -56,15 +57,13 @@ def adjust_densely(model: pycolmap.Reconstruction, frames: FrameSet, *, images: 
     say(f"poses: adjusted to {dense.num_points3D():,} points followed over surfaces: {before:.2f} -> {after:.2f} px")
 
 
-def _image_ids(model: pycolmap.Reconstruction, frames: FrameSet) -> list[int]:
+def _image_ids(model: Model, frames: FrameSet) -> list[int]:
     """Of the views of `reconstruction_of`, in their order."""
     by_name = {image.name: image.image_id for image in model.images.values() if image.has_pose}
     return [by_name[frame.image] for frame in frames.frames if frame.image in by_name]
 
 
-def _dense_model(
-    model: pycolmap.Reconstruction, image_ids: list[int], tracks: Tracks, poor: set[int]
-) -> pycolmap.Reconstruction:
+def _dense_model(model: Model, image_ids: list[int], tracks: Tracks, poor: set[int]) -> Model:
     """The same cameras and images with the tracks for points, and with the features' points that poor images see."""
     pixels = {image_id: tracks.pixels[tracks.views == place] for place, image_id in enumerate(image_ids)}
     kept = [p for p in model.points3D.values() if any(e.image_id in poor for e in p.track.elements)]
@@ -89,7 +88,7 @@ def _dense_model(
     return dense
 
 
-def _add_tracks(dense: pycolmap.Reconstruction, image_ids: list[int], tracks: Tracks) -> None:
+def _add_tracks(dense: Model, image_ids: list[int], tracks: Tracks) -> None:
     """Each point with its observations; the pixels of an image have the order of its observations."""
     starts = np.searchsorted(tracks.views, np.arange(len(image_ids)))
     places = np.arange(len(tracks)) - starts[tracks.views]
@@ -107,29 +106,19 @@ def _track(elements: list[tuple[int, int]]) -> pycolmap.Track:
     return track
 
 
-def _mean_error(model: pycolmap.Reconstruction) -> float:
+def _mean_error(model: Model) -> float:
     model.update_point_3d_errors()
     return float(model.compute_mean_reprojection_error())
 
 
-def _take_over(model: pycolmap.Reconstruction, dense: pycolmap.Reconstruction) -> None:
+def _take_over(model: Model, dense: Model) -> None:
     """Poses and lenses of `dense`; the points of `model` are fitted to them."""
     poses: Mapping[int, pycolmap.Rigid3d] = {i: dense.image(i).cam_from_world() for i in dense.reg_image_ids()}
     for image_id, camera_from_world in poses.items():
         model.frame(model.image(image_id).frame_id).rig_from_world = camera_from_world
     for camera_id, camera in dense.cameras.items():
         model.camera(camera_id).params = camera.params
-    options = pycolmap.BundleAdjustmentOptions()
-    options.print_summary = False
-    options.ceres.loss_function_type = pycolmap.LossFunctionType.CAUCHY
-    options.ceres.solver_options.function_tolerance = 1e-5  # each point for itself: a few steps settle it
-    options.ceres.solver_options.max_num_iterations = 10
-    config = pycolmap.BundleAdjustmentConfig()
-    for image_id in poses:
-        config.add_image(image_id)
-        config.set_constant_rig_from_world_pose(model.image(image_id).frame_id)
-    for camera_id in model.cameras:
-        config.set_constant_cam_intrinsics(camera_id)
-    pycolmap.create_default_bundle_adjuster(options, config, model).solve()
+    points_only = Free(poses=False, focal=False, distortion=False)
+    adjust_bundle(model, points_only, tolerance=1e-5, iterations=10)  # each point for itself: a few steps settle it
     pycolmap.ObservationManager(model).filter_all_points3D(_MAX_ERROR_PX, _MIN_ANGLE_DEG)
     model.update_point_3d_errors()

@@ -8,9 +8,9 @@ length held too short and too long; where that costs nothing, it is unknown.
 import copy
 
 import numpy as np
-import pycolmap
 
 from recon.geometry.transforms import Array
+from recon.poses.sfm.colmap_model import Model
 from recon.poses.sfm.lens import adjust
 
 FACTORS = (0.8, 1.25)
@@ -21,7 +21,7 @@ _TURNED_ENOUGH_DEG = 12.0
 _TELLING = 15.0
 
 
-def is_focal_told(model: pycolmap.Reconstruction) -> bool:
+def is_focal_told(model: Model) -> bool:
     """Whether holding the focal length a fifth shorter or longer makes the model fit worse."""
     if _turning_deg(model) > _TURNED_ENOUGH_DEG:
         return True
@@ -29,14 +29,14 @@ def is_focal_told(model: pycolmap.Reconstruction) -> bool:
     return all(_misfit(_refitted(model, factor)) - fits > _TELLING for factor in FACTORS)
 
 
-def _turning_deg(model: pycolmap.Reconstruction) -> float:
+def _turning_deg(model: Model) -> float:
     """The largest angle between the viewing axes of the frames and their mean."""
     axes = np.array([model.image(i).viewing_direction() for i in model.reg_image_ids()])
     mean = axes.mean(0) / max(float(np.linalg.norm(axes.mean(0))), 1e-12)
     return float(np.degrees(np.arccos(np.clip(axes @ mean, -1, 1).min())))
 
 
-def _refitted(model: pycolmap.Reconstruction, factor: float) -> pycolmap.Reconstruction:
+def _refitted(model: Model, factor: float) -> Model:
     other = copy.deepcopy(model)
     for camera in other.cameras.values():
         camera.params = [
@@ -46,12 +46,12 @@ def _refitted(model: pycolmap.Reconstruction, factor: float) -> pycolmap.Reconst
     return other
 
 
-def _misfit(model: pycolmap.Reconstruction) -> float:
+def _misfit(model: Model) -> float:
     """What adjustment minimises: the sum over observations of log(1 + e^2), e the reprojection error in pixels."""
     return float(sum(np.log1p((_errors(model, image_id) ** 2).sum(1)).sum() for image_id in model.reg_image_ids()))
 
 
-def _errors(model: pycolmap.Reconstruction, image_id: int) -> Array:
+def _errors(model: Model, image_id: int) -> Array:
     """Reprojection errors [n, 2] of the points that an image sees; ten pixels for one behind the camera."""
     image = model.image(image_id)
     seen = [p for p in image.points2D if p.has_point3D()]

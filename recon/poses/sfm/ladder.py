@@ -11,9 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import pycolmap
-
 from recon.formats.frame_set import FrameSet
+from recon.poses.sfm.colmap_model import Model
 from recon.poses.sfm.mapping import Mapping, Models, map_globally, map_incrementally
 from recon.poses.sfm.polish import polish
 from recon.poses.sfm.quality import Quality, judge
@@ -41,7 +40,7 @@ class Attempt:
 class Mapped:
     """The best model of all and how it came about."""
 
-    model: pycolmap.Reconstruction
+    model: Model
     quality: Quality
     lens: str
     method: str  # the rung that won
@@ -120,7 +119,7 @@ class Ladder:
         self._record(name, mapped, models, time.perf_counter() - started)
         return mapped
 
-    def _finish(self, model: pycolmap.Reconstruction, name: str) -> Mapped | None:
+    def _finish(self, model: Model, name: str) -> Mapped | None:
         """Polished; frames that were left out, or thrown out, get a second chance from there."""
         model, lens = self._polish(copy.deepcopy(model))
         if 3 <= model.num_reg_images() < len(self.matching.given.frames.frames):
@@ -134,7 +133,7 @@ class Ladder:
         )
         return Mapped(model, quality, lens, name, self.matching.given.database)
 
-    def _polish(self, model: pycolmap.Reconstruction) -> tuple[pycolmap.Reconstruction, str]:
+    def _polish(self, model: Model) -> tuple[Model, str]:
         return polish(
             model, self.matching.given.database, self.matching.given.frames, camera_model=self.settings.camera_model
         )
@@ -157,5 +156,5 @@ class Ladder:
         return [asdict(attempt) for attempt in self.attempts]
 
 
-def _size(model: pycolmap.Reconstruction) -> int:
+def _size(model: Model) -> int:
     return model.num_reg_images()

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 import pycolmap
 
+from recon.poses.sfm.adjustment import Free, adjust_bundle
+from recon.poses.sfm.colmap_model import Model
+
 
 @dataclass(frozen=True)
 class Family:
@@ -43,9 +46,7 @@ def family_of(model: str) -> str:
     return next(name for name, family in FAMILIES.items() if model in family.models)
 
 
-def refine_lens(
-    model: pycolmap.Reconstruction, *, camera_model: str, is_exact: bool, is_focal_fixed: bool
-) -> tuple[pycolmap.Reconstruction, str]:
+def refine_lens(model: Model, *, camera_model: str, is_exact: bool, is_focal_fixed: bool) -> tuple[Model, str]:
     """The model adjusted as a whole, with a richer lens where the pictures support it, and the name of the lens.
 
     `camera_model` "auto" tries OpenCV's four coefficients and two focal lengths (of the family that was mapped with) for
@@ -84,24 +85,13 @@ def refine_lens(
     return richer, family.richest
 
 
-def adjust(model: pycolmap.Reconstruction, *, is_lens_exact: bool = False, is_focal_fixed: bool = False) -> None:
+def adjust(model: Model, *, is_lens_exact: bool = False, is_focal_fixed: bool = False) -> None:
     """Bundle adjustment of poses, points and lenses; the principal points stay at the centre, rigs as they are given.
 
     `is_lens_exact` keeps the lens as it is, `is_focal_fixed` the focal length only.
     """
-    options = pycolmap.BundleAdjustmentOptions()
-    options.refine_extra_params = not is_lens_exact
-    options.refine_focal_length = not (is_lens_exact or is_focal_fixed)
-    options.refine_sensor_from_rig = False
-    options.print_summary = False
-    options.ceres.loss_function_type = pycolmap.LossFunctionType.CAUCHY
-    options.ceres.solver_options.function_tolerance = 1e-6
-    options.ceres.solver_options.max_num_iterations = 50
-    config = pycolmap.BundleAdjustmentConfig()
-    for image_id in model.reg_image_ids():
-        config.add_image(image_id)
-    config.fix_gauge(pycolmap.BundleAdjustmentGauge.TWO_CAMS_FROM_WORLD)
-    pycolmap.create_default_bundle_adjuster(options, config, model).solve()
+    is_focal_free = not (is_lens_exact or is_focal_fixed)
+    adjust_bundle(model, Free(focal=is_focal_free, distortion=not is_lens_exact))
     # A fisheye sees beyond 90 degrees, where COLMAP has no error to report: one such observation makes the mean 1e150.
     pycolmap.ObservationManager(model).filter_observations_with_negative_depth()
     model.update_point_3d_errors()

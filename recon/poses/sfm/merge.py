@@ -10,7 +10,7 @@ import numpy as np
 import pycolmap
 
 from recon.geometry.transforms import Array, Similarity, align_points
-from recon.poses.sfm.colmap_model import move
+from recon.poses.sfm.colmap_model import Model, move
 from recon.poses.sfm.database import verified
 from recon.poses.sfm.mapping import Mapping
 
@@ -20,7 +20,7 @@ _TOLERANCE = 0.05  # of the distance from which the point was seen: sparse point
 _MIN_AGREEING = 20
 
 
-def merge(models: list[pycolmap.Reconstruction], given: Mapping) -> pycolmap.Reconstruction | None:
+def merge(models: list[Model], given: Mapping) -> Model | None:
     """The largest model with all that can be attached to it, triangulated anew; None when nothing can be."""
     ranked = sorted(models, key=lambda model: -model.num_reg_images())
     whole, waiting, is_larger = ranked[0], ranked[1:], False
@@ -36,7 +36,7 @@ def merge(models: list[pycolmap.Reconstruction], given: Mapping) -> pycolmap.Rec
     return whole if is_larger else None
 
 
-def _attach(whole: pycolmap.Reconstruction, part: pycolmap.Reconstruction, given: Mapping) -> bool:
+def _attach(whole: Model, part: Model, given: Mapping) -> bool:
     """Give the frames that only `part` posed their poses in `whole`; whether there were any and the models agree."""
     new = sorted(set(part.reg_frame_ids()) - set(whole.reg_frame_ids()))
     pairs = _common_points(whole, part, given.database) if new else None
@@ -49,7 +49,7 @@ def _attach(whole: pycolmap.Reconstruction, part: pycolmap.Reconstruction, given
     return True
 
 
-def _take(whole: pycolmap.Reconstruction, part: pycolmap.Reconstruction, frame_id: int) -> None:
+def _take(whole: Model, part: Model, frame_id: int) -> None:
     """Pose a frame in `whole` as it is in `part`; models know only the frames that they posed."""
     theirs = part.frame(frame_id)
     if not whole.exists_frame(frame_id):
@@ -58,7 +58,7 @@ def _take(whole: pycolmap.Reconstruction, part: pycolmap.Reconstruction, frame_i
     whole.register_frame(frame_id)
 
 
-def _add(whole: pycolmap.Reconstruction, part: pycolmap.Reconstruction, theirs: pycolmap.Frame) -> None:
+def _add(whole: Model, part: Model, theirs: pycolmap.Frame) -> None:
     """Give `whole` a frame of `part` with its images, and the cameras of it that are new."""
     for camera in part.cameras.values():
         if not whole.exists_camera(camera.camera_id):
@@ -78,9 +78,7 @@ def _add(whole: pycolmap.Reconstruction, part: pycolmap.Reconstruction, theirs: 
         whole.add_image(copied)
 
 
-def _common_points(
-    whole: pycolmap.Reconstruction, part: pycolmap.Reconstruction, database: Path
-) -> tuple[Array, Array, Array] | None:
+def _common_points(whole: Model, part: Model, database: Path) -> tuple[Array, Array, Array] | None:
     """The same points in either model [n, 3] and the distances [n] they were seen from in `whole`; None when too few."""
     in_whole, in_part = _features(whole), _features(part)
     pairs = {(in_whole[feature], in_part[feature]) for feature in in_whole.keys() & in_part.keys()}
@@ -100,7 +98,7 @@ def _common_points(
     return positions, np.array([part.point3D(q).xyz for _, q in ordered]), np.linalg.norm(positions - eyes, axis=1)
 
 
-def _features(model: pycolmap.Reconstruction) -> dict[Feature, int]:
+def _features(model: Model) -> dict[Feature, int]:
     """Which point each feature saw."""
     return {(e.image_id, e.point2D_idx): key for key, p in model.points3D.items() for e in p.track.elements}
 

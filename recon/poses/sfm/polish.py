@@ -9,6 +9,7 @@ from pathlib import Path
 import pycolmap
 
 from recon.formats.frame_set import FrameSet
+from recon.poses.sfm.colmap_model import Model
 from recon.poses.sfm.lens import adjust, refine_lens
 from recon.poses.sfm.quality import agreement, parts
 
@@ -19,9 +20,7 @@ _WRONG_BELOW = 0.35  # agreement of a frame whose pose is wrong; right ones have
 _MIN_POINTS = 15  # a pose with fewer is a guess
 
 
-def polish(
-    model: pycolmap.Reconstruction, database: Path, frames: FrameSet, *, camera_model: str
-) -> tuple[pycolmap.Reconstruction, str]:
+def polish(model: Model, database: Path, frames: FrameSet, *, camera_model: str) -> tuple[Model, str]:
     """The adjusted model (`model` itself is changed on the way) and the name of its lens."""
     drop_wrong_frames(model, database)
     keep_long_tracks(model)
@@ -34,7 +33,7 @@ def polish(
     )
 
 
-def drop_wrong_frames(model: pycolmap.Reconstruction, database: Path) -> int:
+def drop_wrong_frames(model: Model, database: Path) -> int:
     """Take frames out whose matches contradict their pose, or that hardly see a point; how many were taken out."""
     points: dict[int, int] = dict.fromkeys(model.reg_frame_ids(), 0)
     for image in (model.image(image_id) for image_id in model.reg_image_ids()):
@@ -49,14 +48,14 @@ def drop_wrong_frames(model: pycolmap.Reconstruction, database: Path) -> int:
     return len(wrong)
 
 
-def keep_largest_part(model: pycolmap.Reconstruction) -> None:
+def keep_largest_part(model: Model) -> None:
     """Take frames out that too few shared points tie to the others: where they stand is a guess."""
     for frame_id, part in zip(list(model.reg_frame_ids()), parts(model).tolist(), strict=True):
         if part > 0:
             model.deregister_frame(frame_id)
 
 
-def keep_long_tracks(model: pycolmap.Reconstruction) -> None:
+def keep_long_tracks(model: Model) -> None:
     """Drop points that fewer than `_LONG` frames saw, except those of frames that have hardly any others."""
     frame_of = {i: model.image(i).frame_id for i in model.reg_image_ids()}
     seen_by = {

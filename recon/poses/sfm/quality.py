@@ -12,6 +12,7 @@ from scipy.sparse.csgraph import connected_components
 
 from recon.formats.frame_set import FrameSet
 from recon.geometry.transforms import Array
+from recon.poses.sfm.colmap_model import Model
 from recon.poses.sfm.database import verified
 from recon.poses.sfm.lens import family_of
 
@@ -54,7 +55,7 @@ class Quality:
         return round(self.registered / self.total, 2), round(self.close_matches, 2)
 
 
-def judge(model: pycolmap.Reconstruction, database: Path, frames: FrameSet, *, min_registered: float) -> Quality:
+def judge(model: Model, database: Path, frames: FrameSet, *, min_registered: float) -> Quality:
     """Measure `model`; it is fine when `problems` is empty."""
     errors = list(_match_errors(model, database))
     shares = [agree / all_ for agree, all_ in _count_by_frame(model, errors).values() if all_]
@@ -101,7 +102,7 @@ def _is_distortion_plausible(camera: pycolmap.Camera) -> bool:
     return all(abs(camera.params[i]) < _MAX_DISTORTION for i in camera.extra_params_idxs())
 
 
-def agreement(model: pycolmap.Reconstruction, database: Path) -> dict[int, tuple[int, int]]:
+def agreement(model: Model, database: Path) -> dict[int, tuple[int, int]]:
     """For each posed frame (COLMAP's id): how many of its verified matches with other frames fit the poses, of how many.
 
     A match fits when both its pixels lie within `MAX_ERROR` of the other's epipolar line (Sampson distance).
@@ -112,7 +113,7 @@ def agreement(model: pycolmap.Reconstruction, database: Path) -> dict[int, tuple
 _PairErrors = tuple[int, int, Array]  # ids of two frames; errors [n] of their matches, as shares of the longer side
 
 
-def _count_by_frame(model: pycolmap.Reconstruction, errors: Iterable[_PairErrors]) -> dict[int, tuple[int, int]]:
+def _count_by_frame(model: Model, errors: Iterable[_PairErrors]) -> dict[int, tuple[int, int]]:
     counts = {frame_id: np.zeros(2, np.int64) for frame_id in model.reg_frame_ids()}
     for first, second, pair_errors in errors:
         for frame_id in (first, second):
@@ -120,16 +121,14 @@ def _count_by_frame(model: pycolmap.Reconstruction, errors: Iterable[_PairErrors
     return {frame_id: (int(agree), int(all_)) for frame_id, (agree, all_) in counts.items()}
 
 
-def _match_errors(model: pycolmap.Reconstruction, database: Path) -> Iterator[_PairErrors]:
+def _match_errors(model: Model, database: Path) -> Iterator[_PairErrors]:
     for first, second, points_a, points_b in _posed_pairs(model, database):
         camera = model.camera(first.camera_id)
         errors = _epipolar_errors(model, first, second, points_a, points_b)
         yield first.frame_id, second.frame_id, errors / max(camera.width, camera.height)
 
 
-def _posed_pairs(
-    model: pycolmap.Reconstruction, database: Path
-) -> Iterator[tuple[pycolmap.Image, pycolmap.Image, Array, Array]]:
+def _posed_pairs(model: Model, database: Path) -> Iterator[tuple[pycolmap.Image, pycolmap.Image, Array, Array]]:
     """Pairs of posed images of different frames, with their matched pixels [n, 2] each."""
     posed = {image_id: model.image(image_id) for image_id in model.reg_image_ids()}
     with pycolmap.Database.open(database) as opened:
@@ -142,7 +141,7 @@ def _posed_pairs(
 
 
 def _epipolar_errors(
-    model: pycolmap.Reconstruction, first: pycolmap.Image, second: pycolmap.Image, points_a: Array, points_b: Array
+    model: Model, first: pycolmap.Image, second: pycolmap.Image, points_a: Array, points_b: Array
 ) -> Array:
     """Sampson distance [n] in pixels of matched pixels to the poses of their images; infinite where a pixel has no ray."""
     camera_a, camera_b = model.camera(first.camera_id), model.camera(second.camera_id)
@@ -157,7 +156,7 @@ def _epipolar_errors(
     return np.nan_to_num(errors, nan=np.inf)
 
 
-def parts(model: pycolmap.Reconstruction) -> NDArray[np.int64]:
+def parts(model: Model) -> NDArray[np.int64]:
     """Which piece each posed frame is in [n], 0 is the largest: only frames with `MIN_SHARED_POINTS` in common hold each other."""
     labels = connected_components(shared_points(model) >= MIN_SHARED_POINTS, directed=False)[1]
     sizes = np.bincount(labels) if len(labels) else np.zeros(0, np.int64)
@@ -166,7 +165,7 @@ def parts(model: pycolmap.Reconstruction) -> NDArray[np.int64]:
     return rank[labels]
 
 
-def shared_points(model: pycolmap.Reconstruction) -> Array:
+def shared_points(model: Model) -> Array:
     """How many points each two posed frames see in common [n, n], in the order of `reg_frame_ids`."""
     place = {frame_id: i for i, frame_id in enumerate(model.reg_frame_ids())}
     frame_of: Mapping[int, int] = {i: place[model.image(i).frame_id] for i in model.reg_image_ids()}
@@ -177,7 +176,7 @@ def shared_points(model: pycolmap.Reconstruction) -> Array:
     return (sees.T @ sees).toarray()
 
 
-def triangulation_angles_deg(model: pycolmap.Reconstruction, *, at_most: int = 2000) -> Array:
+def triangulation_angles_deg(model: Model, *, at_most: int = 2000) -> Array:
     """Widest angle between the rays to each of up to `at_most` points [n]: near 0 means no parallax."""
     centers = {i: model.image(i).projection_center() for i in model.reg_image_ids()}
     points = list(model.points3D.values())

@@ -1,9 +1,9 @@
 """Whether two models of one capture tell the same: then there is nothing to choose between them."""
 
 import numpy as np
-import pycolmap
 
 from recon.geometry.transforms import Array, align_points
+from recon.poses.sfm.colmap_model import Model
 
 # Of the spread of the camera centres, and in degrees. Models that came out right lie within a thousandth of each other, also where
 # one has not had its last adjustment; between these limits both are finished and judged.
@@ -11,7 +11,7 @@ _MEAN, _FARTHEST = 0.003, 0.01
 _TURNED_DEG = 0.25
 
 
-def is_same(model: pycolmap.Reconstruction, other: pycolmap.Reconstruction) -> bool:
+def is_same(model: Model, other: Model) -> bool:
     """Whether all frames of `model` are posed in `other` too, and as in `model` after the best similarity."""
     shared = sorted(set(model.reg_image_ids()) & set(other.reg_image_ids()))
     if len(shared) < model.num_reg_images() or len(shared) < 3:
@@ -31,11 +31,11 @@ def is_same(model: pycolmap.Reconstruction, other: pycolmap.Reconstruction) -> b
     )
 
 
-def _centers(model: pycolmap.Reconstruction, image_ids: list[int]) -> Array:
+def _centers(model: Model, image_ids: list[int]) -> Array:
     return np.array([model.image(i).projection_center() for i in image_ids])
 
 
-def _rotation(model: pycolmap.Reconstruction, image_id: int) -> Array:
+def _rotation(model: Model, image_id: int) -> Array:
     """camera_from_world [3, 3]."""
     return np.asarray(model.image(image_id).cam_from_world().rotation.matrix())
 

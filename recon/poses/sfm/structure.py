@@ -12,11 +12,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import pycolmap
-
 from recon.formats.frame_set import FrameSet
 from recon.poses.sfm import diagnosis
 from recon.poses.sfm.colmap_log import colmap_log
+from recon.poses.sfm.colmap_model import Model, read_model, seed_colmap
 from recon.poses.sfm.dense import adjust_densely
 from recon.poses.sfm.focal import FACTORS, is_focal_told
 from recon.poses.sfm.ladder import Ladder, Mapped
@@ -40,7 +39,7 @@ _MORE = (
 class Structure:
     """A mapped capture and what is known about it, as JSON."""
 
-    model: pycolmap.Reconstruction
+    model: Model
     report: dict[str, Any]
 
 
@@ -76,7 +75,7 @@ def find_structure(
     )
     if run.is_finished:
         report = read_json(folder / _REPORT, made_by="python scripts/poses.py")
-        return Structure(pycolmap.Reconstruction(folder / _MODEL), report)
+        return Structure(read_model(folder / _MODEL), report)
     with run:
         _keep_matching(folder, fingerprint(matching, [workspace.frames]))
         with (
@@ -117,7 +116,7 @@ def _reconstruct(
     workspace, frames: the run folder and its frames. settings: conf/poses. scratch: folder for the database and models on the way.
     seed: of all random numbers; threads: None: all cores.
     """
-    pycolmap.set_random_seed(seed)
+    seed_colmap(seed)
     database = workspace.sfm / DATABASE
     ladder = Ladder(database, frames, settings, images=workspace.frames, scratch=scratch, seed=seed, threads=threads)
     ladder.matching.prepare()

@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-import pycolmap
-
 from recon.formats.frame_set import FrameSet
+from recon.poses.sfm.colmap_model import Model
 
 _WHOLE, _ABSENT = 0.9, 0.1  # shares of the frames of a take that are posed
 
@@ -28,7 +27,7 @@ class Takes:
         return f"{kept} of the {len(self.shares)} takes that the film is cut into ({', '.join(map(str, self.counts))} frames)"
 
 
-def takes_of(model: pycolmap.Reconstruction, frames: FrameSet) -> Takes:
+def takes_of(model: Model, frames: FrameSet) -> Takes:
     """The takes of `frames`, and how much of each `model` has posed."""
     posed = {model.image(i).name for i in model.reg_image_ids()}
     by_take: dict[int, list[bool]] = {}

@@ -1,4 +1,7 @@
-"""Pictures and a video of the field along a path that nobody filmed."""
+"""Pictures and a video of the field along a path that nobody filmed.
+
+stage  `render_path`    settings  conf/views
+"""
 
 from recon.show.novel_views.stage import render_path
 

@@ -2,6 +2,8 @@
 
 stage          write_report: everything of a run on one self-contained page
 sections       its parts with pictures, each from the files of one stage
+surface_sections  its parts on what was matched and on the mesh
+world_section  its part on the simulator world
 number_sections  those of numbers and curves
 pose_sections  its parts about poses: what the doctor found, and how they were found
 examination    what the doctor found as HTML

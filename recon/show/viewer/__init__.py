@@ -1,1 +1,4 @@
-"""Fly through the field in the browser (needs the extra "viewer")."""
+"""Fly through the field in the browser (needs the extra "viewer").
+
+stage  `open_viewer`    settings  conf/view
+"""

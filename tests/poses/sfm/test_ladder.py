@@ -13,6 +13,7 @@ from recon.poses.sfm import ladder as ladder_module
 from recon.poses.sfm import rungs as rungs_module
 from recon.poses.sfm.colmap_log import colmap_log
 from recon.poses.sfm.ladder import Ladder, Mapped
+from recon.poses.sfm.mapping import map_incrementally
 from recon.poses.sfm.settings import PoseSettings
 from tests.default_settings import default_settings
 from tests.poses import room, synthetic
@@ -93,6 +94,17 @@ def test_a_plain_walk_needs_the_first_pairs_only(tmp_path: Path) -> None:
     assert ladder.report()[0]["problems"] == () and mapped.quality.problems == ()
     assert synthetic.center_errors(mapped.model, given).max() < 0.005
     assert len(ladder.matching.matched) == 9 + 8 + 7 + 6
+
+
+def test_threads_do_not_decide_which_pair_mapping_begins_with(tmp_path: Path) -> None:
+    """Nor does what else the machine does: of several threads the quickest would, and every run would give another model."""
+    ladder, _ = climb(tmp_path, synthetic.scene(room.walk(14), points=1500, noise_px=0.3))
+    poses = []
+    for threads in (1, 4, 2, 4):
+        (model,) = map_incrementally(replace(ladder.matching.given, threads=threads))
+        images = sorted(model.images.values(), key=lambda image: image.name)
+        poses.append(np.stack([image.cam_from_world().matrix() for image in images]))
+    assert all(np.array_equal(poses[0], other) for other in poses[1:])
 
 
 def test_blurred_frames_longer_than_the_overlap_need_a_wider_window(tmp_path: Path) -> None:

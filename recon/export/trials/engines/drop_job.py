@@ -19,7 +19,7 @@ MASS = 1.0  # of every sphere
 
 @dataclass(frozen=True)
 class Job:
-    """What to drop where."""
+    """Which spheres are dropped where, and for how long."""
 
     file: str
     answer: str

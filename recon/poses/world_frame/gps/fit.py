@@ -111,7 +111,7 @@ def _least_median(z: NDArray[np.complex128], e: NDArray[np.complex128], rng: np.
 
 
 def _least_squares(z: NDArray[np.complex128], e: NDArray[np.complex128]) -> tuple[complex, complex, float]:
-    """(a, b, sigma per axis)."""
+    """a and b of e = a z + b, and sigma along each axis."""
     centred = z - z.mean()
     a = complex((centred.conj() * e).sum() / (np.abs(centred) ** 2).sum())
     b = complex(e.mean() - a * z.mean())

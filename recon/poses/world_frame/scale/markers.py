@@ -81,7 +81,7 @@ def _detector(name: str) -> cv2.aruco.ArucoDetector:
 
 
 def _gray(view: View) -> np.ndarray:
-    """uint8 [h, w]."""
+    """The picture in grey, uint8 [h, w]."""
     return cv2.cvtColor(np.ascontiguousarray(read_pixels(view)[..., :3]), cv2.COLOR_RGB2GRAY)
 
 

@@ -3,4 +3,5 @@
 align      up from the surest source; ground and centre
 vanishing  the vertical from straight edges of the pictures
 gps_up     up from GPS
+held       how cameras were held: upright as their pictures say, or turned by quarters
 """
