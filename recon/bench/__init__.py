@@ -4,6 +4,7 @@ ceilings  the machine's own limits            steps   one training step, kernel 
 growth    how steps and sampling grow         frames_growth  how stages grow with the number of photos
 peers     nerfacto on the same data
 gpu       a GPU's limits and kernels          parity  triton against the reference; parity_cases: its inputs
+gpu_training   training on a GPU as a whole
 timing    seconds of calls                      synthetic/ worlds with exact truth
 """
 

@@ -49,7 +49,7 @@ def build_mesh(
         reconstruction: the posed capture; its training views' pictures paint the mesh, its held-out views judge it.
         render_view_fn: (camera, world_from_camera [4, 4]) -> a rendered view with opacity, depth and normal.
         color_fn: (positions [n, 3] world, unit directions [n, 3] world) -> colours [n, 3] in [0, 1].
-        device: what blends the photos on the surface.
+        settings: conf/mesh; device: what blends the photos on the surface.
 
     Returns `workspace.mesh`. Raises `UserError` when the field shows no surface that its views agree on.
     """
@@ -179,6 +179,10 @@ def _painter(
     settings: MeshSettings,
     device: torch.device,
 ) -> Painter:
+    """Chosen photos of `views`, ready to paint the surface; the field's color_fn where none shows a place.
+
+    distance: typical from a camera to what it sees, world units. settings: conf/mesh; device: what blends.
+    """
     chosen = farthest_poses(
         np.stack([view.world_from_camera for view in views]), settings.texture_photos, distance=distance
     )
