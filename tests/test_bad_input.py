@@ -1,6 +1,7 @@
 """Bad input through the scripts: one line that names the thing and the next step, exit code 2, nothing half-written."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,9 @@ import pytest
 import torch
 from PIL import Image
 
+from recon.formats.cameras_json import read_reconstruction
 from recon.formats.video_writing import write_video
+from recon.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parent.parent
 Run = Callable[..., Any]
@@ -224,6 +227,24 @@ def test_transforms_json(
     assert "transforms.json" in error and said in error
     assert_nothing_half_written(workspace)
     assert not (workspace / "poses").exists()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_names_that_are_not_utf_8(run_script: Run, workspace: Path, posed: tuple[Path, dict[str, Any]]) -> None:
+    """Such a workspace is refused, as other programs cannot write there; such pictures are read, posed and reported."""
+    folder, value = posed
+    for frame in value["frames"]:
+        name = os.fsdecode(b"K\xfc" + frame["file_path"].encode())
+        (folder / frame["file_path"]).rename(folder / name)
+        frame["file_path"] = name
+    (folder / "transforms.json").write_bytes(json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogateescape"))
+    given = ["dataset=transforms", f"dataset.path={folder}", "dataset.triangulate=never"]
+    bad = os.fsdecode(os.fsencode(workspace) + b"\xfc")
+    assert "not UTF-8" in run_script("poses", *given, f"workspace={bad}").error
+    assert run_script("poses", *given, f"workspace={workspace}").code == 0
+    assert (workspace / "report.html").exists()
+    assert {view.name[:2] for view in read_reconstruction(Workspace(workspace)).views} == {"K_"}
+    assert b"K\xfcphoto_00.png" in (workspace / "poses/colmap/images.bin").read_bytes()
 
 
 def test_transforms_json_that_is_not_json(run_script: Run, workspace: Path, posed: tuple[Path, dict[str, Any]]) -> None:

@@ -97,7 +97,7 @@ def write(folder: Path, reconstruction: Reconstruction, *, images: Path) -> None
     for i, view in enumerate(reconstruction.views, start=1):
         camera_from_world = invert_rigid(view.world_from_camera)
         numbers = [*wxyz_from_rotation(camera_from_world[:3, :3]), *camera_from_world[:3, 3]]
-        name = view.image.resolve().relative_to(images.resolve()).as_posix().encode()
+        name = view.image.resolve().relative_to(images.resolve()).as_posix().encode("utf-8", "surrogateescape")
         camera_id = cameras.index(view.camera) + 1
         records.append(struct.pack("<I7dI", i, *numbers, camera_id) + name + b"\0" + struct.pack("<Q", 0))
     write_file(folder / "images.bin", records)

@@ -4,19 +4,23 @@ One bad frame does not spoil the set: pictures that do not exist or do not open 
 reason is told once, with a count. Only where too little stays is the set refused.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from recon.formats.image_files import what_is_wrong
+from recon.formats.images import list_images
 from recon.formats.named_files import find_picture, folded, inside, picture_names
 from recon.geometry.transforms import Array
-from recon.workspace.console import warn
+from recon.workspace.console import say, warn
 from recon.workspace.errors import UserError
 
 _FEWEST = 3  # posed pictures that are worth going on with, where others had to be left out for their poses
 MISSING, DAMAGED, OUTSIDE = "do not exist", "do not open", "are not in the capture's folder"
+# What programs keep beside a photo under a name of its own.
+_NO_PHOTO = re.compile(r"depth|mask|normal|label|instance|semantic|segm|conf|albedo|flow|thumb|preview", re.IGNORECASE)
 LOST = "have lost their pose (not finite, or all zeros)"
 
 
@@ -31,11 +35,22 @@ class Gathering:
         """source: the file or folder in messages; pictures that it names lie beside it or in `also`."""
         self.source, self._also = source, also
         self._names: dict[str, frozenset[str]] = {}
+        self._found: set[Path] = set()
         self._left: dict[str, list[str]] = {}
         self._errors: dict[str, UserError] = {}
 
     def picture(self, named: str, *, also_as: Path | None = None) -> Path | None:
         """The picture that `source` names, or `also_as`; None, noted, where it is missing or does not open."""
+        found = self._picture(named, also_as)
+        western = None if found is not None else _as_western(named)
+        if western is not None and named in self._left.get(MISSING, ()):
+            self._left[MISSING].remove(named)
+            found = self._picture(western, also_as)
+        if found is not None:
+            self._found.add(found)
+        return found
+
+    def _picture(self, named: str, also_as: Path | None) -> Path | None:
         if also_as is None and self._is_surely_missing(named):
             self.leave(named, MISSING)
             return None
@@ -98,10 +113,28 @@ class Gathering:
             if self.count(DAMAGED) == total:
                 raise UserError(f"{self.source}: none of its {total} pictures opens: {self._errors[DAMAGED]}")
             raise UserError(f"{self.source}: none of its {total} listed pictures exists. {hint}")
-        for reason, names in self._left.items():
+        for reason, names in ((reason, names) for reason, names in self._left.items() if names):
             listed = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
             why = f" {self._errors[reason]}" if reason == DAMAGED else ""
             warn(f"{self.source}: {len(names)} of {total} pictures {reason} and are skipped ({listed}).{why}")
+        folders = sorted({found.parent for found in self._found})
+        unnamed = [path.name for folder in folders for path in list_images(folder) if self._is_unnamed(path)]
+        if unnamed:
+            say(
+                f"{self.source}: {len(unnamed)} more pictures lie there without a pose and are left out ({unnamed[0]}, ...)"
+            )
+
+    def _is_unnamed(self, picture: Path) -> bool:
+        return picture not in self._found and not _NO_PHOTO.search(picture.name)
+
+
+def _as_western(named: str) -> str | None:
+    """A name whose bytes were no UTF-8 as Western European Windows spells it; None for others. See `reading.read_text`."""
+    try:
+        spelt = named.encode("utf-8", "surrogateescape").decode("cp1252")
+    except UnicodeError:
+        return None
+    return spelt if any("\udc80" <= letter <= "\udcff" for letter in named) else None
 
 
 def check_not_lost(matrix: Array, label: str) -> None:

@@ -102,8 +102,18 @@ def in_order(views: Iterable[View], *, is_split: bool = False) -> tuple[View, ..
     return tuple(ordered)
 
 
+def _is_utf8(path: str) -> bool:
+    return not any("\ud800" <= letter <= "\udfff" for letter in path)
+
+
 def unique_names(paths: list[str]) -> list[str]:
-    """Names for views, without '/' so that they can name files: the stem, or the whole path where stems repeat."""
+    """Names for views, without '/' so that they can name files: the stem, or the whole path where stems repeat.
+
+    What is not UTF-8 in a path becomes '_': no other program could open what is named so.
+    """
+    paths = [
+        path.encode("utf-8", "replace").decode().replace("?", "_") if not _is_utf8(path) else path for path in paths
+    ]
     pure = [Path(path) for path in paths]
     pure = [path.with_suffix("") if path.suffix.lower() in IMAGE_SUFFIXES else path for path in pure]
     whole = ["_".join(path.parts) for path in pure]

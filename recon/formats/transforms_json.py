@@ -48,7 +48,7 @@ def read(path: Path, *, images: str | None = None) -> Reconstruction:
     frames = value.get("frames")
     if not isinstance(frames, list) or not frames:
         raise UserError(f"{file}: expected a non-empty list under the key 'frames'. Export the capture again.")
-    splits = _splits(value)
+    splits = _splits(file, value)
     places = _picture_folders(file, images)
     gathered = Gathering(file, also=places)
     found = []
@@ -186,13 +186,17 @@ def _mask(file: Path, frame: Mapping[str, Any], folders: Sequence[Path]) -> Path
     return mask
 
 
-def _splits(value: Mapping[str, Any]) -> dict[str, Split]:
-    """Which split each `file_path` is in, where the file says so; validation views count as test views."""
+def _splits(file: Path, value: Mapping[str, Any]) -> dict[str, Split]:
+    """Which split each `file_path` is in, where the file says so; validation counts as test, and so does what is in both."""
     splits: dict[str, Split] = {}
+    n_both = 0
     for key, split in _SPLIT_KEYS.items():
         names = value.get(key)
         for name in names if isinstance(names, list) else ():
+            n_both += splits.get(str(name), split) != split
             splits[str(name)] = split
+    if n_both:
+        warn(f"{file}: {n_both} pictures are listed for training and for testing: they are held out of training")
     return splits
 
 

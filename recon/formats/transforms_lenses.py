@@ -26,6 +26,7 @@ _MODEL_NAMES = {
 }
 _FOCAL_KEYS = ("fl_x", "fl_y", "camera_angle_x", "camera_angle_y", "x_fov", "y_fov")
 _COPIES = (1 / 8, 1 / 4, 1 / 3, 1 / 2, 2, 3, 4, 8)  # sizes of copies of pictures, as programs make them
+_LONGEST_SHARE = 5.0  # of a picture's side: focal lengths below are no pixels
 _DISAGREE = 0.02
 
 
@@ -43,6 +44,7 @@ class Lenses:
         value = self._merged(label, frame)
         model, distortion = _distortion(label, value)  # first: panoramas have no focal length to ask for
         h, w = size_hw = self._size_hw(label, value, image)
+        value = self._in_pixels(label, value, size_hw)
         fx = self._focal(label, value, "x", w)
         if fx is None:
             raise UserError(
@@ -92,11 +94,35 @@ class Lenses:
         center = number(label, value, "cx"), number(label, value, "cy")
         h, w = posed_size_hw(image, center)
         across, down = 2 * center[0] / w, 2 * center[1] / h
+
+        def is_near(factor: float) -> bool:
+            return factor > 0 and max(abs(across / factor - 1), abs(down / factor - 1)) < 0.1
+
         copy = min(_COPIES, key=lambda factor: abs(across / factor - 1) + abs(down / factor - 1))
-        if max(abs(across / copy - 1), abs(down / copy - 1)) > 0.1:
+        if not is_near(
+            copy
+        ):  # a copy of another size, whose centre would else lie far from the middle: a whole factor most likely
+            mean = 0.5 * (across + down)
+            copy = float(round(mean)) if mean > 1 else 1 / max(round(1 / max(mean, 1e-9)), 1)
+        if not is_near(copy) or copy == 1:
             return h, w
         self._note(f"the principal point says that the intrinsics are for pictures {copy:g} times as large: scaled")
         return round(h * copy), round(w * copy)
+
+    def _in_pixels(self, label: str, value: dict[str, Any], size_hw: tuple[int, int]) -> dict[str, Any]:
+        """The intrinsics, with those that are shares of the picture's sides, or of the longer one, as pixels."""
+        given = {key: number(label, value, key) for key in ("fl_x", "fl_y", "cx", "cy") if key in value}
+        limits = {"fl_x": _LONGEST_SHARE, "fl_y": _LONGEST_SHARE, "cx": 1.0, "cy": 1.0}
+        if "fl_x" not in given or min(size_hw) < 16 or not all(0 < v <= limits[key] for key, v in given.items()):
+            return value
+        (h, w), longer = size_hw, max(size_hw)
+        f_x, f_y = given["fl_x"], given.get("fl_y", given["fl_x"])
+        by_sides = "fl_y" not in given or abs(f_x * w / (f_y * h) - 1) <= abs(f_x / f_y - 1)
+        sides = (
+            {"fl_x": w, "fl_y": h, "cx": w, "cy": h} if by_sides else {"fl_x": longer, "fl_y": longer, "cx": w, "cy": h}
+        )
+        self._note("the intrinsics are shares of the picture's " + ("sides" if by_sides else "longer side"))
+        return {**value, **{key: v * sides[key] for key, v in given.items()}}
 
     def _focal(self, label: str, value: Mapping[str, Any], axis: str, size: int) -> float | None:
         """Focal length in pixels along an axis, by whichever key there is."""

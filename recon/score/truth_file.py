@@ -63,6 +63,7 @@ def _read_mesh(path: Path, name: object) -> TriangleMesh | None:
     if name is None:
         return None
     mesh_path = path.parent / str(name)
-    if not isinstance(name, str) or not mesh_path.resolve().is_relative_to(path.parent.resolve()):
+    is_there = isinstance(name, str) and is_file(mesh_path)  # asked first: not every text can be the name of a file
+    if not is_there or not mesh_path.resolve().is_relative_to(path.parent.resolve()):
         raise UserError(f"{path}: mesh {name!r} must be a file in the folder of the truth file.")
     return read_ply(mesh_path)

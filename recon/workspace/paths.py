@@ -1,5 +1,6 @@
 """The files of a run folder by name."""
 
+import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,6 +102,12 @@ class Workspace:
 def open_workspace(root: str | Path) -> Workspace:
     """Create the run folder if need be and check that it can be written; `UserError` if not."""
     root = Path(root)
+    if any("\ud800" <= letter <= "\udfff" for letter in os.path.abspath(root)):
+        named = os.fsencode(root).decode("utf-8", "replace")
+        raise UserError(
+            f"workspace {named}: its path has bytes that are not UTF-8, and TensorBoard and others cannot write there. Choose "
+            "another folder with workspace=..."
+        )
     try:
         root.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=root):

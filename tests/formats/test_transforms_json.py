@@ -196,6 +196,54 @@ def test_scaled_copies_scale_the_camera_and_other_shapes_are_errors(tmp_path: Pa
         transforms_json.read(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"fl_x": 40 / 36, "fl_y": 41 / 24, "cx": 18.5 / 36, "cy": 11 / 24}, "shares of the picture's sides"),
+        ({"fl_x": 40 / 36, "fl_y": 41 / 36, "cx": 18.5 / 36, "cy": 11 / 24}, "shares of the picture's longer side"),
+        ({"fl_x": 480, "fl_y": 492, "cx": 222, "cy": 132, "w": None, "h": None}, "12 times as large"),
+        (
+            {"fl_x": 40 / 6, "fl_y": 41 / 6, "cx": 18.5 / 6, "cy": 11 / 6, "w": None, "h": None},
+            "0.166667 times as large",
+        ),
+    ],
+)
+def test_intrinsics_in_other_units_and_of_other_sizes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], given: dict, said: str
+) -> None:
+    value = {**minimal(tmp_path), **given}
+    save(tmp_path, {key: number for key, number in value.items() if number is not None})
+    camera = transforms_json.read(tmp_path).views[0].camera
+    assert (camera.fx, camera.fy) == pytest.approx((40, 41), rel=0.01) and camera.size_hw == (24, 36)
+    assert (camera.cx, camera.cy) == pytest.approx((18.5, 11), abs=1)
+    assert said in capsys.readouterr().out
+
+
+def test_pictures_without_a_pose_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save(tmp_path, minimal(tmp_path))
+    for name in ("003.png", "004.png", "000_depth.png", "001.mask.png"):
+        picture(tmp_path / "images" / name)
+    assert len(transforms_json.read(tmp_path).views) == 3
+    assert "2 more pictures lie there without a pose and are left out (003.png, ...)" in capsys.readouterr().out
+
+
+def test_what_is_listed_for_training_and_testing_is_held_out(tmp_path: Path) -> None:
+    value = minimal(tmp_path)
+    names = [frame["file_path"] for frame in value["frames"]]
+    save(tmp_path, {**value, "test_filenames": names[1:2], "train_filenames": names[:2], "val_filenames": []})
+    assert [view.split for view in transforms_json.read(tmp_path).views] == ["train", "test", "train"]
+    assert "1 pictures are listed for training and for testing" in take_warnings()[0]
+
+
+def test_names_in_the_letters_of_western_windows(tmp_path: Path) -> None:
+    value = minimal(tmp_path)
+    (tmp_path / "images/001.png").rename(tmp_path / "images/Küche.png")
+    value["frames"][1]["file_path"] = "images/Küche.png"
+    (tmp_path / "transforms.json").write_bytes(json.dumps(value, ensure_ascii=False).encode("cp1252"))
+    images = [view.image.name for view in transforms_json.read(tmp_path).views]
+    assert sorted(images) == ["000.png", "002.png", "Küche.png"] and take_warnings() == []
+
+
 def test_repeated_stems_give_unique_flat_names(tmp_path: Path) -> None:
     value = minimal(tmp_path, 2)
     picture(tmp_path / "left/000.png")

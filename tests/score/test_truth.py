@@ -205,6 +205,8 @@ def test_samples_are_even_over_area() -> None:
     ("changes", "message"),
     [
         ({"mesh": "../mesh.ply"}, "must be a file in the folder"),
+        ({"mesh": "\ud800.ply"}, "must be a file in the folder"),
+        ({"mesh": "gone.ply"}, "must be a file in the folder"),
         ({"mesh": "absent.ply"}, "absent.ply"),
         ({"frames": [{"index": 0}]}, "not a truth file"),
         ({"frames": [{"index": 0, "time_s": 0.0, "world_from_camera": np.eye(3)}]}, "4x4"),

@@ -1,5 +1,6 @@
-"""Points from matches and fixed poses, ; and the model as it goes to disk."""
+"""Points from matches and fixed poses; and the model as it goes to disk."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -49,7 +50,7 @@ def write_given_model(
     names = picture_names(views)
     move(model, world_from_model)
     for image_id, image in model.images.items():
-        image.name = names[places[image_id - 1]]
+        image.name = os.fsencode(names[places[image_id - 1]])  # bytes: a name need not be UTF-8
     present = {places[image_id - 1] for image_id in model.images}
     for place, view in enumerate(views):
         if place not in present:

@@ -4,6 +4,7 @@ View i of a list is image i + 1 and frame i + 1; cameras and their trivial rigs 
 place below is a place in that list.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -95,7 +96,7 @@ def add_view(model: Model, view: View, name: str, *, image_id: int) -> None:
     camera.camera_id = same[0] if same else max(model.cameras, default=0) + 1
     if not same:
         model.add_camera_with_trivial_rig(camera)
-    image = pycolmap.Image(name=name, camera_id=camera.camera_id, image_id=image_id)
+    image = pycolmap.Image(name=os.fsencode(name), camera_id=camera.camera_id, image_id=image_id)
     model.add_image_with_trivial_frame(image, rigid3d(invert_rigid(view.world_from_camera)))
 
 

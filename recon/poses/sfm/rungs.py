@@ -15,7 +15,7 @@ from recon.poses.sfm.merge import merge
 from recon.poses.sfm.pairs import Pair, choose_pairs, match, way_of, weakest_link
 from recon.poses.sfm.settings import PoseSettings
 
-_STRONG_LINK = 60  # verified matches: pairs with fewer may be chance, and what hangs by them wants more pairs
+_STRONG_LINK = 60  # verified matches: pairs with fewer may be chance, and frames that they alone join need more
 _MAX_PAIRS = 6000  # exhaustive matching of more takes longer than filming anew
 _RELAXED_RATIO = 0.9
 

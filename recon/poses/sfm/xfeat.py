@@ -26,8 +26,8 @@ _MULTIPLE = 32  # of the sides of what the network sees: it halves them five tim
 _CELL = 8  # pixels per side of what one vector of logits and one descriptor of the network stand for
 _LIKELY = 0.05  # heat from which a pixel is a point, as the network was published
 _APART = 5  # pixels per side of the window in which one point is found
-# Points are found to about half a pixel of the copy that is searched, so small pictures are enlarged: at twice 640x480 the
-# matches of a bookshop lay 0.27 pixels from their epipolar lines in the median, at once 0.44; SIFT's 0.17.
+# Points are found to about half a pixel of the copy that is searched, so small pictures are enlarged. Matches of a bookshop
+# at 640x480 lay 0.44 pixels from their epipolar lines in the median, 0.27 when enlarged twice; SIFT's 0.17.
 _ENLARGED, _AT_MOST = 2.0, 1600
 
 

@@ -54,7 +54,7 @@ def write_report(workspace: Workspace) -> Path:
     parts = [(title, _made(title, make, workspace)) for title, make in _SECTIONS]
     body = [head, *tops, *(section(title, part) for title, part in parts if part or title not in _OPTIONAL)]
     with replace_file(workspace.report_html) as temporary:
-        temporary.write_text(document(f"{name} – recon", "\n".join(body)), encoding="utf-8")
+        temporary.write_text(document(f"{name} – recon", "\n".join(body)), encoding="utf-8", errors="replace")
     say(f"report: {workspace.report_html}")
     return workspace.report_html
 
