@@ -12,20 +12,19 @@ import cv2
 import numpy as np
 from scipy import ndimage
 
+from recon.export.floors import UP, along_walls, continued, lowest_floor
 from recon.export.place import Box, Part
 from recon.export.plan_view import PlanView
 from recon.export.planes import FlatRegion, find_planes
 from recon.export.rectangles import rectangles_over
 from recon.export.strips import strips
+from recon.export.tolerances import Tolerances
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
 
-_UP = 0.94  # cosine of 20 degrees: steeper floors are ramps, and nobody stands on them by default
-_FLOOR_SHARE = 0.25  # a floor is the lowest level that has this share of the largest one's area
 _FLOOR_THICKNESS = 5.0  # in wall thicknesses: nothing is beneath that it could hide, and fast bodies stop
 _HOLE = 15.0  # tolerances: smaller holes of a wall or a top are gaps of the scan, larger ones are openings
-_OPENING_AREA = 600.0  # squared tolerances: a lower level seen through less is clutter below the floor
 _CLOSE = 2.5  # tolerances: bays of an outline narrower than twice this are ragged, not shape
 _LEAST_AREA = 200.0  # squared tolerances: level tops that are worth a slab
 _LEAST_WALL = 1500.0  # squared tolerances: other flat regions that are; smaller ones are the sides of things
@@ -43,15 +42,16 @@ class Slab:
     thickness: float
     parts: tuple[Part, ...]
 
-    def explains(self, mesh: TriangleMesh, *, tolerance: float) -> np.ndarray:
-        """Which faces [f] lie wholly in the slab, or before it or beside it by no more than the tolerance."""
+    def explains(self, mesh: TriangleMesh, *, tolerance: Array) -> np.ndarray:
+        """Which faces [f] lie wholly in the slab, or before it or beside it by no more than the `tolerance` [f] there."""
         corners = mesh.vertices[mesh.faces]
         points = np.concatenate([corners, corners.mean(1, keepdims=True)], 1)
         height = self.view.plane.height(points)
         rows, columns, is_on = self.view.cells(points)
-        within = (height <= tolerance) & (height >= -self.thickness - tolerance)
-        is_beside = ndimage.distance_transform_edt(~self.solid) * self.view.cell <= tolerance
-        return np.asarray((within & is_on & is_beside[rows, columns]).all(1))
+        reach = tolerance[:, None]
+        within = (height <= reach) & (height >= -self.thickness - reach)
+        beside = ndimage.distance_transform_edt(~self.solid) * self.view.cell
+        return np.asarray((within & is_on & (beside[rows, columns] <= reach)).all(1))
 
     def shown(self, *, tolerance: float) -> list[TriangleMesh]:
         """Its parts as far as anybody sees them: what a floor has below its surface is nobody's business."""
@@ -76,17 +76,25 @@ class Slab:
 
 
 def find_building(
-    mesh: TriangleMesh, surface: Surface, *, tolerance: float, thickness: float, is_up_known: bool
+    mesh: TriangleMesh, surface: Surface, *, tolerances: Tolerances, thickness: float, is_up_known: bool
 ) -> list[Slab]:
-    """Slabs of a mesh, lengths in its units; `thickness` is how far walls and tops may reach behind their surface."""
+    """Slabs of a mesh, lengths in its units; `thickness` is how far walls and tops may reach behind their surface.
+
+    `tolerances` are told what floor they are over here.
+    """
+    tolerance = tolerances.fine
     regions = find_planes(mesh, tolerance=tolerance, min_area=_LEAST_AREA * tolerance**2)
-    floors = _floors(mesh, regions) if is_up_known else set()
+    floors = lowest_floor(mesh, regions) if is_up_known else set()
+    along = along_walls(regions, least=_LEAST_WALL * tolerance**2) if is_up_known else None
+    tolerances = tolerances.over(next((regions[number].plane for number in floors), None))
     slabs: list[Slab] = []
     for number, region in enumerate(regions):
         kind = "floor" if number in floors else _kind(region, is_up_known)
-        if region.area < _LEAST_WALL * tolerance**2 and not (kind == "top" and region.plane.normal[2] > _UP):
+        if region.area < _LEAST_WALL * tolerance**2 and not (kind == "top" and region.plane.normal[2] > UP):
             continue
-        slab = _slab(mesh, surface, region, f"{kind}_{number:02d}", kind, tolerance=tolerance, thickness=thickness)
+        slab = _slab(
+            mesh, surface, region, f"{kind}_{number:02d}", kind, along, tolerances=tolerances, thickness=thickness
+        )
         if slab.parts:
             slabs.append(slab)
     return slabs
@@ -99,45 +107,41 @@ def _kind(region: FlatRegion, is_up_known: bool) -> str:
     return "top" if upwards > 0.7 else "ceiling" if upwards < -0.7 else "wall"
 
 
-def _floors(mesh: TriangleMesh, regions: list[FlatRegion]) -> set[int]:
-    """Numbers of the regions to stand on that have nothing below: the lowest of the large ones, and its likes.
-
-    A likeness is a region at the same height within its own roughness: a floor that a carpet's edge or a crack divides.
-    """
-    level = [n for n, region in enumerate(regions) if region.plane.normal[2] > _UP]
-    if not level:
-        return set()
-    heights = {n: float(mesh.vertices[mesh.faces[regions[n].faces]].mean((0, 1))[2]) for n in level}
-    largest = max(regions[n].area for n in level)
-    return {min((n for n in level if regions[n].area >= _FLOOR_SHARE * largest), key=heights.__getitem__)}
-
-
 def _slab(
     mesh: TriangleMesh,
     surface: Surface,
     region: FlatRegion,
     name: str,
     kind: str,
+    along: Array | None,
     *,
-    tolerance: float,
+    tolerances: Tolerances,
     thickness: float,
 ) -> Slab:
     """The slab behind a flat region of the mesh.
 
-    surface: the mesh, to be asked. name, kind: of the slab ("floor", "wall", ...). tolerance: lengths that do not matter.
-    thickness: at most so deep.
+    surface: the mesh, to be asked. name, kind: of the slab ("floor", "wall", ...). along: how walls run, and with them a floor.
+    tolerances: lengths that do not matter. thickness: at most so deep.
     """
+    tolerance = tolerances.fine
     triangles = mesh.vertices[mesh.faces[region.faces]]
-    view = PlanView.around(region.plane, triangles.reshape(-1, 3), cell=tolerance / 2, margin=2 * _CLOSE * tolerance)
+    view = PlanView.around(
+        region.plane,
+        triangles.reshape(-1, 3),
+        cell=tolerance / 2,
+        margin=2 * _CLOSE * tolerance,
+        along=along if kind == "floor" else None,
+    )
     seen = view.drawn(triangles)
     if kind == "floor":
-        solid = _continued(view, seen, surface, tolerance=tolerance)
+        solid = continued(view, seen, surface, tolerance=tolerance)
         depth = _FLOOR_THICKNESS * thickness
     else:
         solid = _mended(seen, view.cell, tolerance=tolerance)
         depth = _depth(surface, triangles, region.plane.normal, tolerance=tolerance, thickness=thickness)
-    allowed = _allowed(view, solid, surface, tolerance=tolerance)
-    parts, covered = _extruded(view, solid, allowed, depth, name, tolerance=tolerance)
+    margin = _margin(view, tolerances)
+    allowed = _allowed(view, solid, surface, margin, tolerance=tolerance)
+    parts, covered = _extruded(view, solid, allowed, depth, name, tolerance=float(margin.max()))
     return Slab(kind, view, seen, covered, depth, parts)
 
 
@@ -158,23 +162,6 @@ def _mended(seen: np.ndarray, cell: float, *, tolerance: float) -> np.ndarray:
     return large[pieces]
 
 
-def _continued(view: PlanView, seen: np.ndarray, surface: Surface, *, tolerance: float) -> np.ndarray:
-    """The floor's smallest rectangle, but for openings through which a lower level is seen."""
-    flat = view.centres(seen).astype(np.float32)
-    corners = (cv2.boxPoints(cv2.minAreaRect(flat)) - view.low) / view.cell
-    solid = np.zeros(view.shape, np.uint8)
-    cv2.fillConvexPoly(solid, np.round(corners).astype(np.int32), 1)
-    unseen = solid.astype(bool) & ~seen
-    starts = view.world(view.centres(unseen), -1.5 * tolerance)
-    hits = surface.cast(starts, np.broadcast_to(-view.plane.normal, starts.shape))
-    is_lower = np.zeros(view.shape, bool)
-    is_lower[unseen] = (hits.normals @ view.plane.normal > 0.5) & np.isfinite(hits.distance)
-    pieces, n = ndimage.label(is_lower)
-    large = np.bincount(pieces.ravel(), minlength=n + 1) >= _OPENING_AREA * (tolerance / view.cell) ** 2
-    large[0] = False
-    return solid.astype(bool) & ~large[pieces]
-
-
 def _depth(surface: Surface, triangles: Array, normal: Array, *, tolerance: float, thickness: float) -> float:
     """How far a slab may reach behind its surface: to the far side of a board, half way to whatever faces it.
 
@@ -188,9 +175,15 @@ def _depth(surface: Surface, triangles: Array, normal: Array, *, tolerance: floa
     return float(np.clip(np.quantile(room, 0.1), tolerance / 2, thickness))
 
 
-def _allowed(view: PlanView, solid: np.ndarray, surface: Surface, *, tolerance: float) -> np.ndarray:
-    """Where a slab may be: no further than the tolerance beside its surface, and where something before it hides it."""
-    allowed = np.asarray(ndimage.distance_transform_edt(~solid) * view.cell <= tolerance)
+def _margin(view: PlanView, tolerances: Tolerances) -> Array:
+    """The tolerance [rows, columns] of a plane's cells."""
+    points = view.world(view.centres(np.ones(view.shape, bool)))
+    return tolerances.at(points, np.broadcast_to(view.plane.normal, points.shape)).reshape(view.shape)
+
+
+def _allowed(view: PlanView, solid: np.ndarray, surface: Surface, margin: Array, *, tolerance: float) -> np.ndarray:
+    """Where a slab may be: no further than the `margin` beside its surface, and where something before it hides it."""
+    allowed = np.asarray(ndimage.distance_transform_edt(~solid) * view.cell <= margin)
     beside = ~allowed
     allowed[beside] = surface.encloses(view.world(view.centres(beside), tolerance))
     return allowed

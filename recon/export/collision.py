@@ -1,5 +1,6 @@
 """Collision geometry of a package: the building as slabs, the rest as convex parts, and both in one concave mesh."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from recon.export.covering import Fidelity, Skin, fidelity, needed, points_over
 from recon.export.labels import LABELS, label_faces
 from recon.export.place import CONVEX, FILLED, STATIC, Part
 from recon.export.settings import ExportSettings
+from recon.export.tolerances import Tolerances
 from recon.geometry.mesh import TriangleMesh, joined
 from recon.geometry.surface import Surface
 from recon.workspace.console import warn
@@ -29,6 +31,8 @@ class Collision:
     slabs: tuple[Slab, ...]
     filled: TriangleMesh  # surface that nobody saw and that the floor is continued over
     asked_tolerance: float
+    relief_tolerance: float
+    thickness: float  # that parts may reach behind the visual surface
     tolerance: float
     deviation: float
     fidelity: Fidelity
@@ -44,6 +48,8 @@ class Collision:
             "convex": CONVEX,
             "n_parts": len(self.parts),
             "asked_tolerance": self.asked_tolerance,
+            "relief_tolerance": self.relief_tolerance,
+            "thickness": self.thickness,
             "tolerance": self.tolerance,
             "fidelity": vars(self.fidelity),
             "slabs": {kind: kinds.count(kind) for kind in sorted(set(kinds))},
@@ -67,15 +73,16 @@ def make_collision(
             "Train longer, or lower export.tolerance_m, then run: python scripts/mesh.py"
         )
     surface = Surface(clean)
-    slabs = find_building(clean, surface, tolerance=tolerance, thickness=thickness, is_up_known=is_up_known)
-    is_left = np.ones(len(clean.faces), bool)
-    for slab in slabs:
-        is_left &= ~slab.explains(clean, tolerance=tolerance)
+    tolerances = Tolerances.of(settings, length_scale=length_scale)
+    slabs = find_building(clean, surface, tolerances=tolerances, thickness=thickness, is_up_known=is_up_known)
+    tolerances = tolerances.over(next((slab.view.plane for slab in slabs if slab.kind == "floor"), None))
     rest = simplified(
-        TriangleMesh(clean.vertices, clean.faces[is_left]), deviation=tolerance / 2, max_faces=settings.collision_faces
+        TriangleMesh(clean.vertices, clean.faces[_left_by(slabs, clean, Tolerances.same(tolerance))]),
+        deviation=tolerance / 2,
+        max_faces=settings.collision_faces,
     )
     built = tuple(part for slab in slabs for part in slab.parts)
-    hulls, reached = _hulls_of_rest(clean, is_left, built, surface, tolerance, thickness, settings.max_parts)
+    hulls, reached = _hulls_of_rest(clean, slabs, surface, tolerances, thickness, settings.max_parts)
     parts = built + tuple(Part(f"rest_{i:04d}", hull) for i, hull in enumerate(hulls))
     if not parts:
         raise UserError(
@@ -98,9 +105,11 @@ def make_collision(
         tuple(slabs),
         joined([slab.filled_surface() for slab in slabs if slab.kind == "floor"]),
         tolerance,
+        tolerances.coarse,
+        thickness,
         reached,
         deviation(static, clean),
-        fidelity(shown + hulls, clean, surface, tolerance=tolerance),
+        fidelity(shown + hulls, clean, surface, tolerances=tolerances),
         None if labels is None else labels[surface.nearest(_middles(mesh)).faces],
     )
 
@@ -123,25 +132,33 @@ def _named(
     return tuple(named)
 
 
+def _left_by(slabs: Sequence[Slab], clean: TriangleMesh, tolerances: Tolerances) -> np.ndarray:
+    """Which faces [f] no slab explains."""
+    allowed = tolerances.at(clean.vertices[clean.faces].mean(1), clean.face_normals)
+    is_left = np.ones(len(clean.faces), bool)
+    for slab in slabs:
+        is_left &= ~slab.explains(clean, tolerance=allowed)
+    return is_left
+
+
 def _hulls_of_rest(
     clean: TriangleMesh,
-    is_left: np.ndarray,
-    built: tuple[Part, ...],
+    slabs: Sequence[Slab],
     surface: Surface,
-    tolerance: float,
+    tolerances: Tolerances,
     thickness: float,
     max_parts: int,
 ) -> tuple[list[TriangleMesh], float]:
     """Convex parts of the faces that no slab explains, only those that are needed; and the tolerance that they hold.
 
-    clean: the mesh, and is_left: its faces that count. built: parts of slabs, which may cover them already. surface: what parts are
-    held against, within tolerance. thickness, max_parts: of parts at most.
+    clean: the mesh. surface: what parts are held against, within the tolerances. thickness, max_parts: of parts at most.
     """
-    rest = TriangleMesh(clean.vertices, clean.faces[is_left])
-    fair = TriangleMesh(faired(clean, bound=tolerance / 2).vertices, rest.faces)
-    found = decompose(fair, surface, tolerance=tolerance, thickness=thickness, max_parts=max_parts)
-    skin = Skin.of(rest, bare=_BARE * float(clean.face_areas.sum()), tolerance=tolerance)
-    return needed(found.parts, [part.mesh for part in built], skin), found.looser * tolerance
+    rest = TriangleMesh(clean.vertices, clean.faces[_left_by(slabs, clean, tolerances)])
+    fair = TriangleMesh(faired(clean, bound=tolerances.fine / 2).vertices, rest.faces)
+    found = decompose(fair, surface, tolerances=tolerances, thickness=thickness, max_parts=max_parts)
+    skin = Skin.of(rest, bare=_BARE * float(clean.face_areas.sum()), tolerances=tolerances)
+    built = [part.mesh for slab in slabs for part in slab.parts]
+    return needed(found.parts, built, skin), found.looser * tolerances.fine
 
 
 def deviation(static: TriangleMesh, clean: TriangleMesh, *, at_most: int = 200_000) -> float:

@@ -15,6 +15,7 @@ import numpy as np
 
 from recon.export.hulls import Limits, Strays, hull_of
 from recon.export.merging import Merger
+from recon.export.tolerances import Tolerances
 from recon.geometry.face_graph import pieces_by_pairs, shared_edges
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.surface import Surface
@@ -35,16 +36,16 @@ class Decomposition:
 
 
 def decompose(
-    mesh: TriangleMesh, surface: Surface, *, tolerance: float, thickness: float, max_parts: int, seed: int = 0
+    mesh: TriangleMesh, surface: Surface, *, tolerances: Tolerances, thickness: float, max_parts: int, seed: int = 0
 ) -> Decomposition:
-    """Convex parts of `mesh` within the tolerance, or within more where `max_parts` demanded it.
+    """Convex parts of `mesh` within the tolerances, or within more where `max_parts` demanded it.
 
     `surface` is what they are held against, `mesh` itself or the finer one that it simplifies. Lengths are in scene units.
     Deterministic for a given `seed`.
 
     thickness: how far a part may reach behind a surface.
     """
-    limits = Limits(tolerance, thickness)
+    limits = Limits(tolerances, thickness)
     strays = Strays(surface, limits, np.random.default_rng(seed))
     if not len(mesh.faces):
         return Decomposition([], 1.0)
@@ -60,7 +61,7 @@ def decompose(
         for step in range(first, first + _STEPS):
             looser = 1.5**step
             merger.merge_all(looser, note=lambda n: bar.advance(1, note=f"{n} parts"))
-            merger.pair_nearby(looser * tolerance)
+            merger.pair_nearby(looser * tolerances.fine)
             merger.merge_all(looser, note=lambda n: bar.advance(1, note=f"{n} parts"))
             if len(merger.parts) <= max_parts:
                 break
@@ -92,12 +93,13 @@ def _depths(mesh: TriangleMesh, surface: Surface, limits: Limits) -> Array:
     The least depth, half a tolerance, keeps sheets from being too thin to stop a moving body.
     """
     normals = mesh.face_normals
-    start = 0.02 * limits.tolerance
+    tolerance = limits.tolerances.fine
+    start = 0.02 * tolerance
     hits = surface.cast(mesh.vertices[mesh.faces].mean(1) - start * normals, -normals)
     leaves_solid = (hits.normals * normals).sum(1) < 0
     # A face met from its front means free space lies between (a one-sided table top above a floor): keep to half of it.
     room = np.where(leaves_solid, 1.0, 0.5) * (hits.distance + start)
-    return np.clip(room, limits.tolerance / 2, limits.thickness)
+    return np.clip(room, tolerance / 2, limits.thickness)
 
 
 def _fewest_steps(sheet: _Sheet, strays: Strays, *, at_most: int) -> tuple[int, list[np.ndarray], list[TriangleMesh]]:

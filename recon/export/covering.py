@@ -6,14 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import ConvexHull
 
+from recon.export.tolerances import LEVEL, Tolerances
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.surface import Surface, sample_surface
 from recon.geometry.transforms import Array
 
 _LEAST_GAIN = 12.0  # squared tolerances of surface that a part must add to those before it
-_LEVEL = 0.5  # z of a normal: steeper than 60 degrees nothing comes to rest
 _SPECK = 2.0  # the same of level surface: nothing falls through less
 _SMALL_GAIN = 50.0  # squared tolerances: parts that add less may go as long as enough of the surface stays covered
+_WHOLE = 1 - 1e-9
 
 
 def points_over(mesh: TriangleMesh, *, apart: float, at_most: int) -> Array:
@@ -42,66 +43,77 @@ class Cloud:
 
 @dataclass(frozen=True)
 class Skin:
-    """A surface that parts shall cover, as `points` [n, 3] about a tolerance apart, and its area that may stay `bare`.
+    """A surface that parts shall cover, as `points` [n, 3] evenly spread, and its area that may stay `bare`.
 
-    `is_level` [n]: where something may stand or come to rest, and where only specks may stay bare.
+    `tolerance` [n]: how near a part must come to cover a point. `is_level` [n]: where something may stand or come to rest, and
+    where only specks may stay bare.
     """
 
     points: Array
+    tolerance: Array
     is_level: np.ndarray
     area: float
     bare: float
-    tolerance: float
 
     @staticmethod
-    def of(mesh: TriangleMesh, *, bare: float, tolerance: float, at_most: int = 200_000) -> "Skin":
+    def of(mesh: TriangleMesh, *, bare: float, tolerances: Tolerances, at_most: int = 200_000) -> "Skin":
         """The skin of a mesh."""
         area = float(mesh.face_areas.sum())
-        points, faces = sample_surface(mesh, int(np.clip(area / tolerance**2, 1, at_most)), seed=0)
-        return Skin(points, mesh.face_normals[faces][:, 2] > _LEVEL, area, bare, tolerance)
+        points, faces = sample_surface(mesh, int(np.clip(area / tolerances.fine**2, 1, at_most)), seed=0)
+        normals = mesh.face_normals[faces]
+        is_level = (normals[:, 2] > LEVEL) & tolerances.is_fine(points, normals)
+        return Skin(points, tolerances.at(points, normals), is_level, area, bare)
 
     def count(self, area: float) -> float:
         """How many points stand for an area."""
         return area * len(self.points) / max(self.area, 1e-300)
 
+    def shares(self, gain: float) -> Array:
+        """What each point [n] adds to one whole of `gain` squared tolerances, or of a single point where that is more."""
+        return 1 / np.maximum(gain * self.tolerance**2 * self.count(1.0), 1.0)
+
+    def covered_by(self, cloud: "Cloud", part: TriangleMesh) -> np.ndarray:
+        """Indices of the points that a part covers; `cloud` holds them all."""
+        index, depth = cloud.depth_in(part, reach=float(self.tolerance.max(initial=0.0)))
+        return index[depth >= -self.tolerance[index]]
+
 
 def needed(parts: list[TriangleMesh], built: list[TriangleMesh], skin: Skin) -> list[TriangleMesh]:
-    """The parts that cover a skin (within its tolerance) beside those `built` already, each adding a little or more.
+    """The parts that cover a skin beside those `built` already, each adding a little or more.
 
     Greedy set cover: no choice of as few parts covers more than a logarithm's factor better (Chvatal, 1979). Of the last ones,
     those go whose share may stay bare.
     """
-    least, speck = (max(skin.count(gain * skin.tolerance**2), 1) for gain in (_LEAST_GAIN, _SPECK))
-    worth = np.where(skin.is_level, least / speck, 1.0)
+    worth = np.where(skin.is_level, skin.shares(_SPECK), skin.shares(_LEAST_GAIN))
     cloud = Cloud(skin.points)
-    covers = [cloud.depth_in(part, reach=skin.tolerance)[0] for part in parts]
+    covers = [skin.covered_by(cloud, part) for part in parts]
     is_open = np.ones(len(skin.points), bool)
     for part in built:
-        is_open[cloud.depth_in(part, reach=skin.tolerance)[0]] = False
+        is_open[skin.covered_by(cloud, part)] = False
     queue = [(-float(worth[cover].sum()), number) for number, cover in enumerate(covers)]
     heapq.heapify(queue)
-    chosen: list[tuple[int, int, int]] = []  # gain, of that level, number
+    chosen: list[tuple[int, np.ndarray]] = []  # number, and the points that it added
     while queue:
         promised, number = heapq.heappop(queue)
         added = covers[number][is_open[covers[number]]]
         gain = float(worth[added].sum())
-        if gain < least:
+        if gain < _WHOLE:
             continue
         if gain < -promised:
             heapq.heappush(queue, (-gain, number))
             continue
         is_open[added] = False
-        chosen.append((len(added), int(skin.is_level[added].sum()), number))
+        chosen.append((number, added))
     return [parts[number] for number in sorted(_not_spared(chosen, skin.count(skin.bare) - is_open.sum(), skin))]
 
 
-def _not_spared(chosen: list[tuple[int, int, int]], spare: float, skin: Skin) -> list[int]:
+def _not_spared(chosen: list[tuple[int, np.ndarray]], spare: float, skin: Skin) -> list[int]:
     """Numbers of the parts that stay when those that add least go, steep ones, until the `spare` points are used up."""
-    small, level = (skin.count(gain * skin.tolerance**2) for gain in (_SMALL_GAIN, _SPECK))
+    small, speck = skin.shares(_SMALL_GAIN), np.where(skin.is_level, skin.shares(_SPECK), 0.0)
     kept = []
-    for gain, level_gain, number in reversed(chosen):
-        if gain <= min(spare, small) and level_gain < level:
-            spare -= gain
+    for number, added in reversed(chosen):
+        if len(added) <= spare and small[added].sum() <= 1 and speck[added].sum() < _WHOLE:
+            spare -= len(added)
         else:
             kept.append(number)
     return kept
@@ -111,18 +123,21 @@ def _not_spared(chosen: list[tuple[int, int, int]], spare: float, skin: Skin) ->
 class Fidelity:
     """Parts against a surface, in its units.
 
-    `proud`: how far the parts' skin stands in free space before the surface; `bare`: how far the surface lies outside all
-    parts. Quantiles over area.
+    `proud`: how far the parts' skin stands in free space before the surface where the fine tolerance holds, `relief_proud`: where
+    the coarse one does; `bare`: how far the surface lies outside all parts. Quantiles over area.
     """
 
     proud_p95: float
     proud_p99: float
+    relief_proud_p95: float
+    relief_proud_p99: float
     bare_p95: float
     bare_p99: float
 
 
-def fidelity(parts: list[TriangleMesh], mesh: TriangleMesh, surface: Surface, *, tolerance: float) -> Fidelity:
+def fidelity(parts: list[TriangleMesh], mesh: TriangleMesh, surface: Surface, *, tolerances: Tolerances) -> Fidelity:
     """Measure parts against `surface`, which is `mesh`. Skin that is shut in by matter or other parts is nobody's business."""
+    tolerance = tolerances.fine
     seen = points_over(mesh, apart=tolerance, at_most=20_000)
     bare = np.full(len(seen), np.inf)
     skins = [points_over(part, apart=2 * tolerance, at_most=500) for part in parts]
@@ -140,6 +155,7 @@ def fidelity(parts: list[TriangleMesh], mesh: TriangleMesh, surface: Surface, *,
     nearest = surface.nearest(skin)
     is_before = ((skin - nearest.positions) * nearest.normals).sum(1) > 0
     is_before[is_before] = ~surface.encloses(skin[is_before])
-    proud = nearest.distance[is_before]
-    quantiles = [np.quantile(values, q) if len(values) else 0.0 for values in (proud, bare) for q in (0.95, 0.99)]
+    is_fine = tolerances.is_fine(skin, nearest.normals)
+    proud = (nearest.distance[is_before & is_fine], nearest.distance[is_before & ~is_fine])
+    quantiles = [np.quantile(v, q) if len(v) else 0.0 for v in (*proud, bare) for q in (0.95, 0.99)]
     return Fidelity(*(float(value) for value in quantiles))

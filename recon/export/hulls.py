@@ -1,7 +1,7 @@
 """Convex hulls beside a scanned surface, and how far they stray from it.
 
-A hull may stand into free space by `tolerance`, reach behind the surface by `thickness`, and fill what matter shuts in. This
-is checked on points spread over the hull, against the whole surface: hulls may overlap each other and real surface freely.
+A hull may stand into free space by the tolerance there, reach behind the surface by `thickness`, and fill what matter shuts
+in. This is checked on points spread over the hull, against the whole surface: hulls may overlap each other and real surface freely.
 """
 
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ import numpy as np
 from scipy.spatial import ConvexHull, QhullError
 
 from recon.export.planes import Plane
+from recon.export.tolerances import Tolerances
 from recon.geometry.face_graph import edges_of
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.surface import Surface
@@ -22,7 +23,7 @@ _SPARED = 0.02  # of a hull's points, which may stray twice as far: single bumps
 class Limits:
     """What a hull may do, in scene units."""
 
-    tolerance: float  # into free space
+    tolerances: Tolerances  # into free space
     thickness: float  # behind the surface
 
 
@@ -87,7 +88,7 @@ class Strays:
         a, b, c = (hull.vertices[hull.faces[:, i]] for i in range(3))
         areas = hull.face_areas
         total = float(areas.sum())
-        n = int(np.clip(total / (2 * self._limits.tolerance) ** 2, 16, at_most))
+        n = int(np.clip(total / (2 * self._limits.tolerances.fine) ** 2, 16, at_most))
         which = np.minimum(np.searchsorted(np.cumsum(areas), (np.arange(n) + 0.5) / n * total), len(areas) - 1)
         u, v = self._random.random((2, n, 1))
         u, v = np.where(u + v > 1, 1 - u, u), np.where(u + v > 1, 1 - v, v)
@@ -104,7 +105,8 @@ class Strays:
         # Behind means within 60 degrees of straight behind: beside a border is free space, not solid.
         towards = ((nearest.positions - points) * nearest.normals).sum(1)
         is_behind = towards > 0.5 * nearest.distance
-        limit = np.where(is_behind, 1.1 * self._limits.thickness + self._limits.tolerance, self._limits.tolerance)
+        tolerance = self._limits.tolerances.at(points, nearest.normals)
+        limit = np.where(is_behind, 1.1 * self._limits.thickness + tolerance, tolerance)
         excess = nearest.distance / limit
         beyond = np.flatnonzero(excess > 1)
         excess[beyond[self._surface.encloses(points[beyond])]] = 1.0

@@ -1,8 +1,8 @@
 """What each face of a place is, by geometry alone: floor or ground, wall, ceiling, furniture, object.
 
-The building comes first: the floor's plane; planes that stand as high as the place does; planes overhead. What is left falls
-into connected pieces. A piece no deeper than a relief stays with its wall or floor. A large one is furniture; a small one, and
-what stands on a level top of a larger one, is an object.
+The building comes first: the floor's plane; planes that stand and end as high as the place does; planes overhead. What is left
+falls into connected pieces. A piece no deeper than a relief stays with its wall or floor. A large one is furniture; a small one,
+and what stands on a level top of a larger one, is an object.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ import numpy as np
 
 from recon.export.building import Slab
 from recon.geometry.face_graph import pieces_by_pairs, shared_edges
-from recon.geometry.mesh import TriangleMesh
+from recon.geometry.mesh import TriangleMesh, chosen
 
 LABELS = ("object", "furniture", "floor", "ground", "wall", "ceiling")
 PALETTE = {  # colours of segmentation pictures
@@ -23,7 +23,8 @@ PALETTE = {  # colours of segmentation pictures
     "ceiling": (240, 228, 66),
 }
 _OBJECT, _FURNITURE, _FLOOR, _GROUND, _WALL, _CEILING = range(6)
-_TALL = 0.6  # of the place's height: planes that stand higher are walls, lower ones sides of furniture
+_TALL = 0.6  # of the place's height that a wall spans; lower planes are sides of furniture
+_TOP = 0.8  # of the place's height that a wall reaches: the fronts of shelves along it end below
 _LARGE = 2500.0  # squared tolerances: smaller planes are no wall and no ceiling
 _NEAR = 1.5  # tolerances: of a plane's own faces
 _RELIEF = 7.0  # tolerances: skirting, pictures, the rim of a wall
@@ -58,16 +59,26 @@ def label_faces(mesh: TriangleMesh, slabs: Sequence[Slab], *, tolerance: float) 
     return label
 
 
+def by_label(mesh: TriangleMesh, labels: np.ndarray | None) -> dict[str, TriangleMesh]:
+    """The faces of a mesh by the name of their label; empty without `labels` [f]."""
+    return {} if labels is None else {LABELS[number]: chosen(mesh, labels == number) for number in np.unique(labels)}
+
+
 def building_of(
     mesh: TriangleMesh, slabs: Sequence[Slab], tolerance: float
 ) -> tuple[list[Slab], list[Slab], list[Slab]]:
     """Floors, walls and ceilings among slabs."""
-    height = float(np.ptp(mesh.vertices[:, 2]))
-    middle = float(mesh.vertices[:, 2].min()) + height / 2
+    low, height = float(mesh.vertices[:, 2].min()), float(np.ptp(mesh.vertices[:, 2]))
     large = [slab for slab in slabs if slab.seen.sum() * slab.view.cell**2 >= _LARGE * tolerance**2]
     heights = {id(slab): slab.view.world(slab.view.centres(slab.seen))[:, 2] for slab in large}
-    walls = [s for s in large if s.kind == "wall" and np.ptp(heights[id(s)]) >= _TALL * height]
-    ceilings = [s for s in large if s.kind == "ceiling" and heights[id(s)].mean() > middle]
+    walls = [
+        s
+        for s in large
+        if s.kind == "wall"
+        and np.ptp(heights[id(s)]) >= _TALL * height
+        and np.quantile(heights[id(s)], 0.98) >= low + _TOP * height
+    ]
+    ceilings = [s for s in large if s.kind == "ceiling" and heights[id(s)].mean() > low + height / 2]
     return [slab for slab in slabs if slab.kind == "floor"], walls, ceilings
 
 

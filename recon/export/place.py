@@ -12,6 +12,7 @@ VISUAL, VISUAL_GLB, TEXTURE = "assets/visual.obj", "assets/visual.glb", "assets/
 STATIC, STATIC_GLB = "assets/static.obj", "assets/static.glb"  # concave; the GLB is y-up as its visual twin is
 FILLED = "assets/filled.obj"  # floor that nobody saw, and that is continued
 LABEL_FILE = "assets/labels.npy"  # uint8, a number into `labels.LABELS` for every face of VISUAL, in its order
+LABELLED = "assets/visual_{}.obj"  # the building's visual faces of one label, for readers that label whole visuals
 CONVEX = "assets/convex.obj"  # every convex part, an object each, for readers that take objects apart
 
 _CORNERS = np.array([[x, y, z] for x in (-1.0, 1.0) for y in (-1.0, 1.0) for z in (-1.0, 1.0)])

@@ -23,10 +23,16 @@ class PlanView:
     shape: tuple[int, int]
 
     @staticmethod
-    def around(plane: Plane, points: Array, *, cell: float, margin: float) -> "PlanView":
-        """A view that holds `points` [n, 3] with a margin, turned so that their smallest rectangle lies straight."""
+    def around(plane: Plane, points: Array, *, cell: float, margin: float, along: Array | None = None) -> "PlanView":
+        """A view that holds `points` [n, 3] with a margin, turned so that their smallest rectangle lies straight.
+
+        Or with its u `along` a direction [3].
+        """
         axes = plane_axes(plane.normal)
-        angle = np.deg2rad(cv2.minAreaRect((points @ axes.T).astype(np.float32))[2])
+        if along is None:
+            angle = float(np.deg2rad(cv2.minAreaRect((points @ axes.T).astype(np.float32))[2]))
+        else:
+            angle = float(np.arctan2(axes[1] @ along, axes[0] @ along))
         turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
         axes = turn @ axes
         flat = points @ axes.T

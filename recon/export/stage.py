@@ -8,10 +8,10 @@ import numpy as np
 
 from recon.export.collision import Collision, make_collision
 from recon.export.ground import find_ground, write_ground
-from recon.export.labels import LABELS, PALETTE
+from recon.export.labels import LABELS, PALETTE, by_label
 from recon.export.license import write_license
 from recon.export.manifest import make_manifest, write_changelog
-from recon.export.place import CONVEX, FILLED, LABEL_FILE, STATIC, STATIC_GLB, VISUAL, VISUAL_GLB, Place
+from recon.export.place import CONVEX, FILLED, LABEL_FILE, LABELLED, STATIC, STATIC_GLB, VISUAL, VISUAL_GLB, Place
 from recon.export.preview import write_preview
 from recon.export.readme import write_readme
 from recon.export.scenes import write_scenes
@@ -122,6 +122,8 @@ def _write_assets(folder: Path, place: Place, filled: TriangleMesh) -> None:
         write_obj(folder / FILLED, filled)
     if place.labels is not None:
         np.save(folder / LABEL_FILE, place.labels)
+    for label, faces in by_label(place.visual, place.labels).items():
+        write_obj(folder / LABELLED.format(label), faces, material_of=Path(VISUAL).stem)
     write_obj_objects(folder / CONVEX, place.all_parts)
     for thing in place.things:
         write_obj(folder / thing.file, thing.visual, material_of=Path(VISUAL).stem)
@@ -167,6 +169,8 @@ def _numbers(place: Place, collision: Collision, length_scale: float) -> dict[st
         "collision_faces": len(collision.static.faces),
         "parts_proud_p95_mm": 1000 * collision.fidelity.proud_p95 / length_scale,
         "parts_proud_p99_mm": 1000 * collision.fidelity.proud_p99 / length_scale,
+        "parts_relief_proud_p95_mm": 1000 * collision.fidelity.relief_proud_p95 / length_scale,
+        "parts_relief_proud_p99_mm": 1000 * collision.fidelity.relief_proud_p99 / length_scale,
         "parts_bare_p99_mm": 1000 * collision.fidelity.bare_p99 / length_scale,
         "filled_area_m2": float(collision.filled.face_areas.sum()) / length_scale**2,
         "loads": {},

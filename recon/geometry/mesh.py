@@ -1,7 +1,7 @@
 """A triangle mesh, with vertex colours or a texture."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -42,6 +42,18 @@ class TriangleMesh:
         a, b, c = (self.vertices[self.faces[:, i]] for i in range(3))
         across = np.cross(b - a, c - a)
         return across / np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-30)
+
+
+def chosen(mesh: TriangleMesh, faces: np.ndarray) -> TriangleMesh:
+    """Some faces (indices or bool), with only the vertices that they use; the texture is the same."""
+    used, index = np.unique(mesh.faces[faces], return_inverse=True)
+    return replace(
+        mesh,
+        vertices=mesh.vertices[used],
+        faces=index.reshape(-1, 3).astype(np.int32),
+        colors=None if mesh.colors is None else mesh.colors[used],
+        uvs=None if mesh.uvs is None else mesh.uvs[used],
+    )
 
 
 def joined(meshes: Sequence[TriangleMesh]) -> TriangleMesh:

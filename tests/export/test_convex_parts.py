@@ -7,6 +7,7 @@ from scipy.spatial import ConvexHull
 
 from recon.export.collision_mesh import clean_mesh, simplified
 from recon.export.convex_parts import decompose
+from recon.export.tolerances import Tolerances
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.surface import Surface
 
@@ -24,7 +25,7 @@ def test_flat_floor_of_many_triangles_is_one_part() -> None:
     floor = trimesh.creation.box((3, 2, 1)).subdivide_to_size(0.4)
     top = floor.faces[floor.face_normals[:, 2] > 0.9]
     mesh = TriangleMesh(np.array(floor.vertices), top.astype(np.int32))
-    found = decompose(mesh, Surface(mesh), tolerance=0.01, thickness=0.05, max_parts=50)
+    found = decompose(mesh, Surface(mesh), tolerances=Tolerances.same(0.01), thickness=0.05, max_parts=50)
     parts = found.parts
     assert len(parts) == 1 and found.looser == 1
     assert np.isclose(parts[0].vertices[:, 2].max(), 0.5) and np.isclose(parts[0].vertices[:, 2].min(), 0.45)
@@ -33,7 +34,7 @@ def test_flat_floor_of_many_triangles_is_one_part() -> None:
 def test_parts_contain_the_surface_and_leave_free_space_free() -> None:
     mesh = room()
     static = simplified(clean_mesh(mesh, smallest=0.01), deviation=0.01, max_faces=20_000)
-    found = decompose(static, Surface(static), tolerance=0.01, thickness=0.05, max_parts=500)
+    found = decompose(static, Surface(static), tolerances=Tolerances.same(0.01), thickness=0.05, max_parts=500)
     assert found.looser == 1
     planes = _planes(found.parts)
     assert _depth_inside(static.vertices[static.faces].mean(1), planes).min() > -1e-6
@@ -53,7 +54,7 @@ def test_a_hole_stays_open() -> None:
     corner = [(i * 10 + j, (i + 1) * 10 + j, (i + 1) * 10 + j + 1, i * 10 + j + 1) for i, j in quads]
     faces = np.array([t for a, b, c, d in corner for t in ((a, b, c), (a, c, d))], np.int32)
     mesh = TriangleMesh(vertices, faces)
-    parts = decompose(mesh, Surface(mesh), tolerance=0.01, thickness=0.05, max_parts=50).parts
+    parts = decompose(mesh, Surface(mesh), tolerances=Tolerances.same(0.01), thickness=0.05, max_parts=50).parts
     assert len(parts) <= 12
     assert _depth_inside(np.array([[0.6, 0.45, -0.02], [0.45, 0.35, -0.02]]), _planes(parts)).max() < 0
 
@@ -61,5 +62,5 @@ def test_a_hole_stays_open() -> None:
 def test_budget_is_kept_by_a_stated_loss() -> None:
     ball = trimesh.creation.icosphere(subdivisions=2, radius=0.5)
     inside_out = TriangleMesh(np.array(ball.vertices), ball.faces[:, ::-1].astype(np.int32))  # a cave: all concave
-    found = decompose(inside_out, Surface(inside_out), tolerance=0.002, thickness=0.05, max_parts=20)
+    found = decompose(inside_out, Surface(inside_out), tolerances=Tolerances.same(0.002), thickness=0.05, max_parts=20)
     assert len(found.parts) <= 20 and found.looser > 1

@@ -7,6 +7,7 @@ import pytest
 import trimesh
 
 from recon.export.covering import Cloud, Skin, fidelity, needed, points_over
+from recon.export.tolerances import Tolerances
 from recon.geometry.mesh import TriangleMesh, joined
 from recon.geometry.surface import Surface
 
@@ -36,7 +37,7 @@ def test_a_part_that_others_replace_is_not_needed() -> None:
         box((0.5, 0.4, 0.3), (0, 0, 0.15)),
         box((0.3,) * 3, (0, 0, 0.1)),
     )
-    skin = Skin.of(crate, bare=0.0, tolerance=0.02)
+    skin = Skin.of(crate, bare=0.0, tolerances=Tolerances.same(0.02))
     chosen = needed([pebble, crate], [floor], skin)
     assert len(chosen) == 1 and chosen[0] is crate
     assert needed([crate], [floor, crate], skin) == []
@@ -45,7 +46,7 @@ def test_a_part_that_others_replace_is_not_needed() -> None:
 def test_small_parts_go_as_far_as_the_surface_may_be_bare() -> None:
     large = box((2, 2, 0.1), (0, 0, -0.05))
     small = [box((0.001, side, side), (x, 0, 0)) for side, x in ((0.2, 2), (0.18, 3), (0.16, 4))]  # they stand upright
-    skin = Skin.of(joined([large, *small]), bare=0.0, tolerance=0.05)
+    skin = Skin.of(joined([large, *small]), bare=0.0, tolerances=Tolerances.same(0.05))
     whole = skin.area
     assert len(needed([large, *small], [], skin)) == 4
     lesser = [small[1].face_areas.sum(), small[2].face_areas.sum()]
@@ -60,16 +61,16 @@ def test_a_board_on_which_something_may_come_to_rest_stays() -> None:
         box((0.1, 0.1, 0.01), (2, 0, 0)),
         box((0.03, 0.03, 0.01), (3, 0, 0)),
     )
-    skin = Skin.of(joined([large, board, speck]), bare=1.0, tolerance=0.05)
+    skin = Skin.of(joined([large, board, speck]), bare=1.0, tolerances=Tolerances.same(0.05))
     assert needed([large, board, speck], [], skin) == [large, board]
 
 
 def test_fidelity_tells_proud_from_bare() -> None:
     plate = box((2, 1, 0.2), (0, 0, -0.1))
     surface = Surface(plate)
-    exact = fidelity([plate], plate, surface, tolerance=0.02)
+    exact = fidelity([plate], plate, surface, tolerances=Tolerances.same(0.02))
     assert max(vars(exact).values()) < 1e-6
-    raised = fidelity([box((2, 1, 0.2), (0, 0, -0.07))], plate, surface, tolerance=0.02)
+    raised = fidelity([box((2, 1, 0.2), (0, 0, -0.07))], plate, surface, tolerances=Tolerances.same(0.02))
     assert raised.proud_p95 == pytest.approx(0.03, abs=1e-4) and raised.bare_p99 == pytest.approx(0.03, abs=1e-4)
-    half = fidelity([box((1, 1, 0.2), (-0.5, 0, -0.1))], plate, surface, tolerance=0.02)
+    half = fidelity([box((1, 1, 0.2), (-0.5, 0, -0.1))], plate, surface, tolerances=Tolerances.same(0.02))
     assert half.proud_p99 < 1e-6 and half.bare_p95 == pytest.approx(0.2)

@@ -8,6 +8,7 @@ from rooms import box
 from recon.export.building import find_building
 from recon.export.collision_mesh import clean_mesh
 from recon.export.labels import LABELS, label_faces
+from recon.export.tolerances import Tolerances
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.surface import Surface
 
@@ -43,7 +44,9 @@ def furnished() -> tuple[TriangleMesh, np.ndarray]:
 
 def labels_of(mesh: TriangleMesh) -> np.ndarray:
     clean = clean_mesh(mesh, smallest=TOLERANCE)
-    slabs = find_building(clean, Surface(clean), tolerance=TOLERANCE, thickness=0.06, is_up_known=True)
+    slabs = find_building(
+        clean, Surface(clean), tolerances=Tolerances.same(TOLERANCE), thickness=0.06, is_up_known=True
+    )
     return np.array(LABELS)[label_faces(mesh, slabs, tolerance=TOLERANCE)]
 
 

@@ -9,10 +9,10 @@ from recon.export.trials.drop_test import DropResult
 from recon.export.trials.engine_drop import NOTHING_LEVEL, Spheres, TriedWorld, _verdict, plan_spheres
 from recon.export.trials.marble import roll
 from recon.export.trials.places import Places, plan_places
-from recon.geometry.mesh import TriangleMesh
+from recon.geometry.mesh import TriangleMesh, joined
 from recon.geometry.surface import Surface
 
-RADIUS, TOLERANCE = 0.05, 0.02
+RADIUS, TOLERANCE, THICKNESS = 0.05, 0.02, 0.06
 
 
 def places_on(mesh: TriangleMesh, n: int = 100) -> Places:
@@ -21,6 +21,7 @@ def places_on(mesh: TriangleMesh, n: int = 100) -> Places:
         Surface(mesh),
         radius=RADIUS,
         tolerance=TOLERANCE,
+        thickness=THICKNESS,
         n_spheres=n,
         speed=0.0,
         gravity=9.81,
@@ -97,9 +98,21 @@ def test_starts_that_roll_into_a_hole_are_counted() -> None:
     assert len(places.starts) == 0 and places.off_edge == places.tried > 100
 
 
+def test_nothing_is_dropped_where_parts_may_fill_the_back_of_a_surface() -> None:
+    board = sheet(
+        *np.meshgrid(np.arange(9) * 0.2 + 0.8, np.arange(7) * 0.2 + 0.6, indexing="ij"), np.full((9, 7), 0.19)
+    )
+    under_board = joined([floor(), board])
+    starts = places_on(under_board, n=300).starts
+    inside = ((starts[:, :2] > (0.85, 0.65)) & (starts[:, :2] < (2.35, 1.75))).all(1)
+    assert inside.sum() > 20 and (starts[inside, 2] > 0.19).all()  # on the board, and none below its back
+
+
 def test_steep_ledges_of_a_wall_are_nothing_level() -> None:
     mesh = wall_with_ledges()
-    spheres = plan_spheres(mesh, Surface(mesh), n=40, radius_m=RADIUS, scale=1.0, tolerance=TOLERANCE)
+    spheres = plan_spheres(
+        mesh, Surface(mesh), n=40, radius_m=RADIUS, scale=1.0, tolerance=TOLERANCE, thickness=THICKNESS
+    )
     assert not spheres.is_level_anywhere
     assert verdict_of(mesh, spheres).startswith(NOTHING_LEVEL)
     assert verdict_of(mesh, spheres, through=1).startswith("fail: 1 of")
@@ -107,7 +120,9 @@ def test_steep_ledges_of_a_wall_are_nothing_level() -> None:
 
 def test_a_sphere_lost_from_a_floor_that_holds_is_a_failure() -> None:
     mesh = floor()
-    spheres = plan_spheres(mesh, Surface(mesh), n=40, radius_m=RADIUS, scale=1.0, tolerance=TOLERANCE)
+    spheres = plan_spheres(
+        mesh, Surface(mesh), n=40, radius_m=RADIUS, scale=1.0, tolerance=TOLERANCE, thickness=THICKNESS
+    )
     assert spheres.is_level_anywhere and verdict_of(mesh, spheres) == "pass"
     assert verdict_of(mesh, spheres, lost=1) == "fail: 1 of 40 spheres were lost"
 

@@ -14,6 +14,7 @@ from rooms import room, workspace_of
 
 from recon.export import export_world, verify_world
 from recon.export.settings import ExportSettings
+from recon.formats.mesh_obj import read_obj
 from recon.geometry.geodesy import Geo
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.reconstruction import Reconstruction, Scale
@@ -227,3 +228,13 @@ def test_missing_mesh_names_the_next_step(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"scripts/mesh\.py"):
         export_world(Workspace(tmp_path), reconstruction=METRIC, settings=settings())
     assert not (tmp_path / "world").exists()
+
+
+def test_every_label_of_the_building_is_a_visual_of_the_sdf(exported: Workspace) -> None:
+    area = json.loads((exported.world / "manifest.json").read_text())["labels"]["area"]
+    drawn = {}
+    for visual in xml.parse(exported.world / "model.sdf").getroot().iterfind("model/link[@name='place']/visual"):
+        mesh = read_obj(exported.world / str(visual.findtext("geometry/mesh/uri")))
+        drawn[int(str(visual.findtext("plugin/label")))] = float(mesh.face_areas.sum())
+    expected = {number: value for number, value in enumerate(area.values(), start=1) if value > 0}
+    assert drawn == pytest.approx(expected, abs=0.01) and len(drawn) >= 3

@@ -1,7 +1,8 @@
 """SDFormat for Gazebo and Drake: `model.sdf` with `model.config` (a model folder), and `world.sdf`, which opens by itself.
 
 `world.sdf` holds the model instead of including it by name, so that the folder may be called anything and lie anywhere. Things
-are links of the static model; where they are free, they are models of their own in `world.sdf`.
+are links of the static model; where they are free, they are models of their own in `world.sdf`. What is drawn of the building is a
+visual for each label, for Gazebo's segmentation cameras.
 Collision is the convex parts, marked for Drake as convex; a mesh without the mark would lose all but its hull there.
 """
 
@@ -11,8 +12,8 @@ from xml.etree import ElementTree as xml
 
 import numpy as np
 
-from recon.export.labels import LABELS
-from recon.export.place import VISUAL, Part, Place, Thing
+from recon.export.labels import LABELS, by_label
+from recon.export.place import LABELLED, VISUAL, Part, Place, Thing
 from recon.export.scenes.xml_file import inertia_entries, numbers, roll_pitch_yaw, write_xml
 from recon.geometry.transforms import Array
 
@@ -37,7 +38,11 @@ def _model(place: Place, *, things: Sequence[Thing]) -> xml.Element:
     model = xml.Element("model", name=place.name)
     xml.SubElement(model, "static").text = "true"
     link = _link(LINK, mass=1.0, centre=np.zeros(3), inertia=np.eye(3))
-    _draw(link, "visual", VISUAL)
+    labelled = by_label(place.visual, place.labels)
+    for label in labelled:
+        _draw(link, f"visual_{label}", LABELLED.format(label), label=label)
+    if not labelled:
+        _draw(link, "visual", VISUAL)
     for part in place.parts:
         _collide(xml.SubElement(link, "collision", name=part.name), part, place.friction)
     model.append(link)
@@ -58,9 +63,7 @@ def _free_model(thing: Thing, friction: float) -> xml.Element:
 
 def _thing(thing: Thing, friction: float) -> xml.Element:
     link = _link(thing.name, mass=thing.mass, centre=thing.centre, inertia=thing.inertia)
-    visual = _draw(link, "visual", thing.file)
-    plugin = xml.SubElement(visual, "plugin", filename="gz-sim-label-system", name="gz::sim::systems::Label")
-    xml.SubElement(plugin, "label").text = str(_FIRST_LABEL + LABELS.index(thing.label))
+    _draw(link, "visual", thing.file, label=thing.label)
     for part in thing.parts:
         _collide(xml.SubElement(link, "collision", name=part.name), part, friction)
     return link
@@ -77,10 +80,13 @@ def _link(name: str, *, mass: float, centre: Array, inertia: Array) -> xml.Eleme
     return link
 
 
-def _draw(link: xml.Element, name: str, file: str) -> xml.Element:
+def _draw(link: xml.Element, name: str, file: str, *, label: str | None = None) -> None:
+    """Draw a mesh in a link; segmentation cameras see its label."""
     visual = xml.SubElement(link, "visual", name=name)
     xml.SubElement(xml.SubElement(xml.SubElement(visual, "geometry"), "mesh"), "uri").text = file
-    return visual
+    if label is not None:
+        plugin = xml.SubElement(visual, "plugin", filename="gz-sim-label-system", name="gz::sim::systems::Label")
+        xml.SubElement(plugin, "label").text = str(_FIRST_LABEL + LABELS.index(label))
 
 
 def _pose(position: Array) -> xml.Element:

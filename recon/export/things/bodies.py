@@ -14,6 +14,7 @@ from recon.export.hulls import cut_before
 from recon.export.labels import FURNITURE_SIZE
 from recon.export.place import Part, Thing
 from recon.export.planes import Plane
+from recon.export.tolerances import Tolerances
 from recon.geometry.mesh import TriangleMesh, joined
 from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
@@ -30,7 +31,7 @@ def body_of(
     around: TriangleMesh,
     *,
     tops: Sequence[Slab] = (),
-    tolerance: float,
+    tolerances: Tolerances,
     thickness: float,
     length_scale: float,
     density: float,
@@ -49,7 +50,7 @@ def body_of(
     boxes = [replace(part.box, centre=part.box.centre - origin) for slab in tops for part in slab.parts if part.box]
     hulls = [
         replace(hull, vertices=hull.vertices - origin)
-        for hull in _hulls(piece, planes, Surface(joined([around, piece])), tops, tolerance, thickness)
+        for hull in _hulls(piece, planes, Surface(joined([around, piece])), tops, tolerances, thickness)
     ]
     meshes = [box.mesh() for box in boxes] + hulls
     parts = tuple(
@@ -58,7 +59,7 @@ def body_of(
     )
     volume, centre, spread = _solid(meshes)
     mass = density * volume / length_scale**3
-    label = "furniture" if np.linalg.norm(high - low) >= FURNITURE_SIZE * tolerance else "object"
+    label = "furniture" if np.linalg.norm(high - low) >= FURNITURE_SIZE * tolerances.fine else "object"
     local = replace(piece, vertices=piece.vertices - origin)
     return Thing(label, label, origin, local, parts, mass, centre, mass * spread)
 
@@ -85,18 +86,19 @@ def _hulls(
     planes: Sequence[Slab],
     surface: Surface,
     tops: Sequence[Slab],
-    tolerance: float,
+    tolerances: Tolerances,
     thickness: float,
 ) -> list[TriangleMesh]:
     """Convex parts of a closed piece that are needed beside its tops, cut off at its planes, so that it stands flat.
 
-    They keep to `surface`, which is the piece and all around it, within `tolerance`, and reach behind it by `thickness` at most.
+    They keep to `surface`, which is the piece and all around it, within `tolerances`, and reach behind it by `thickness` at most.
     Small ones that may be spared are kept where it would not stand without them.
     """
+    tolerance = tolerances.fine
     seamless = welded(piece, tolerance)
     fair = TriangleMesh(faired(seamless, bound=tolerance / 2).vertices, seamless.faces)
-    found = decompose(fair, surface, tolerance=tolerance, thickness=thickness, max_parts=_MOST_PARTS)
-    skin = Skin.of(seamless, bare=_BARE * float(seamless.face_areas.sum()), tolerance=tolerance, at_most=50_000)
+    found = decompose(fair, surface, tolerances=tolerances, thickness=thickness, max_parts=_MOST_PARTS)
+    skin = Skin.of(seamless, bare=_BARE * float(seamless.face_areas.sum()), tolerances=tolerances, at_most=50_000)
     built = [part.mesh for slab in tops for part in slab.parts]
     ends = [
         Plane(slab.view.plane.normal, slab.view.plane.offset + (tolerance if number else 0.0))

@@ -7,10 +7,10 @@ import numpy as np
 from recon.export.building import Slab
 from recon.export.labels import welded_faces
 from recon.export.planes import Plane
-from recon.export.things.clipping import CutMesh, chosen, cut_along
+from recon.export.things.clipping import CutMesh, cut_along
 from recon.export.things.closing import closed_by
 from recon.export.things.pieces import Apart, Candidates, Piece, closed_at, cut_at
-from recon.geometry.mesh import TriangleMesh
+from recon.geometry.mesh import TriangleMesh, chosen
 from recon.geometry.transforms import Array
 
 _SLIVER = 1e-3  # tolerances across

@@ -1,6 +1,6 @@
 """Triangles cut in two along a plane, with their texture: each part keeps to its side, and both agree on the cut."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -66,16 +66,4 @@ def with_points(mesh: TriangleMesh, edges: np.ndarray, weight: Array, *, faces: 
         None if mesh.colors is None else added(mesh.colors),
         None if mesh.uvs is None else added(mesh.uvs),
         mesh.texture,
-    )
-
-
-def chosen(mesh: TriangleMesh, faces: np.ndarray) -> TriangleMesh:
-    """Some faces (indices or bool), with only the vertices that they use; the texture is the same."""
-    used, index = np.unique(mesh.faces[faces], return_inverse=True)
-    return replace(
-        mesh,
-        vertices=mesh.vertices[used],
-        faces=index.reshape(-1, 3).astype(np.int32),
-        colors=None if mesh.colors is None else mesh.colors[used],
-        uvs=None if mesh.uvs is None else mesh.uvs[used],
     )

@@ -5,8 +5,8 @@ import numpy as np
 from scipy.spatial import Delaunay, QhullError
 
 from recon.export.planes import Plane
-from recon.export.things.clipping import chosen, with_points
-from recon.geometry.mesh import TriangleMesh
+from recon.export.things.clipping import with_points
+from recon.geometry.mesh import TriangleMesh, chosen
 from recon.geometry.transforms import plane_axes
 
 

@@ -11,10 +11,9 @@ import cv2
 import numpy as np
 
 from recon.export.building import Slab
-from recon.export.things.clipping import chosen
 from recon.export.things.patches import Atlas, Patch, continued, packed, patch_over
 from recon.export.things.pieces import Apart
-from recon.geometry.mesh import TriangleMesh, joined, joined_alike
+from recon.geometry.mesh import TriangleMesh, chosen, joined, joined_alike
 from recon.geometry.surface import Surface
 
 _NEAR = 2.0  # tolerances before or behind a plane that close it

@@ -14,9 +14,9 @@ from scipy.spatial import ConvexHull, QhullError
 
 from recon.export.building import Slab
 from recon.export.labels import pieces_of, welded_faces
-from recon.export.things.clipping import CutMesh, chosen, cut_along
+from recon.export.things.clipping import CutMesh, cut_along
 from recon.export.things.closing import closed_by
-from recon.geometry.mesh import TriangleMesh, joined_alike
+from recon.geometry.mesh import TriangleMesh, chosen, joined_alike
 
 _CUT = 1.0  # tolerances before a plane
 _LEAST_AREA = 150.0  # squared tolerances of surface

@@ -22,6 +22,7 @@ from recon.export.things.clearance import cleared_of_each_other
 from recon.export.things.filling import fill_holes
 from recon.export.things.pieces import Candidates, Piece, find_pieces, take_apart
 from recon.export.things.supports import level_tops, own_tops
+from recon.export.tolerances import Tolerances
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.surface import Surface
 from recon.workspace.console import say, warn
@@ -73,12 +74,14 @@ def separate(
     clean = clean_mesh(mesh, smallest=tolerance)
     if not len(clean.faces):
         return _nothing(mesh, settings)
-    slabs = find_building(clean, Surface(clean), tolerance=tolerance, thickness=thickness, is_up_known=True)
+    tolerances = Tolerances.of(settings, length_scale=length_scale)
+    slabs = find_building(clean, Surface(clean), tolerances=tolerances, thickness=thickness, is_up_known=True)
     floors, walls, _ = building_of(clean, slabs, tolerance)
     if not floors:
         return _nothing(mesh, settings)
     tops = level_tops(slabs, floors[0], tolerance=tolerance)
-    rest = _Rest(mesh, is_seen, clean, tuple(tops), settings, length_scale)
+    tolerances = tolerances.over(floors[0].view.plane)
+    rest = _Rest(mesh, is_seen, clean, tuple(tops), tolerances, settings, length_scale)
     for number, corners in enumerate(settings.things_boxes):
         low, high = length_scale * np.array(corners, float)
         rest = rest.without_box([support_of([*tops, floors[0]], low, high), *walls], low, high, number)
@@ -107,6 +110,7 @@ class _Rest:
     is_seen: np.ndarray
     around: TriangleMesh
     tops: tuple[Slab, ...]
+    tolerances: Tolerances
     settings: ExportSettings
     length_scale: float
     things: tuple[Thing, ...] = ()
@@ -115,7 +119,7 @@ class _Rest:
 
     @property
     def tolerance(self) -> float:
-        return self.settings.tolerance_m * self.length_scale
+        return self.tolerances.fine
 
     def without_standing(self, planes: Sequence[Slab]) -> "_Rest":
         """Without what stands on the first of the planes by itself."""
@@ -150,7 +154,7 @@ class _Rest:
             [planes[touched] for touched in piece.touches],
             self.around,
             tops=own_tops(piece.mesh, self.tops, tolerance=self.tolerance),
-            tolerance=self.tolerance,
+            tolerances=self.tolerances,
             thickness=self.settings.wall_thickness_m * self.length_scale,
             length_scale=self.length_scale,
             density=self.settings.things_density,

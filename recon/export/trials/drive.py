@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 from scipy import ndimage
+from scipy.spatial import cKDTree
 
+from recon.export.covering import points_over
 from recon.export.ground import Ground, find_ground
 from recon.export.trials.engine_run import is_installed, run_program
 from recon.geometry.mesh import TriangleMesh
@@ -15,13 +17,13 @@ from recon.geometry.transforms import Array
 
 _CELL = 0.05  # metres
 _BODY = 0.2  # metres from the robot's centre to its corners, with some air
-_HEIGHTS = (0.05, 0.12, 0.22)  # metres above the floor where it needs that room: its axles, its body, its back
+_BUMP, _BACK = 0.02, 0.22  # metres above the floor: what is lower it drives over, what is higher it drives under
+_FINELY = 0.01  # metres between points of obstacles: a chair's foot is three of them wide
 _STEEPEST = 0.2  # rise over run of floor to drive on
 _SHORTEST = 0.8  # metres of a lane worth the name
 _REACHED = 0.9  # of a lane's length, to call it free
 _ASIDE = 0.25  # metres from a lane's line, at its end
 _LANES = 10
-_UP = np.array([0.0, 0.0, 1.0])
 
 
 @dataclass(frozen=True)
@@ -43,35 +45,30 @@ def free_floor(mesh: TriangleMesh, surface: Surface, *, scale: float) -> FreeFlo
     if ground is None:
         return None
     known = np.isfinite(ground.heights)
-    rows, columns = np.nonzero(known)
-    (x, y), cell = ground.origin, ground.cell
-    points = np.stack([x + columns * cell, y + rows * cell, ground.heights[known]], -1)
-    has_room = np.ones(len(points), bool)
-    for height in _HEIGHTS:
-        reach = np.hypot(_BODY, height)  # the floor itself is nearer than the body's reach
-        nearest = surface.nearest(points + height * scale * _UP)
-        level = nearest.positions[:, 2] - points[:, 2]
-        has_room &= (nearest.distance > _BODY * scale) | ((level < 0.03 * scale) & (nearest.normals[:, 2] > 0.8))
-        has_room &= _is_clear_around(surface, points + height * scale * _UP, reach * scale)
-    free = np.zeros(known.shape, bool)
-    free[known] = has_room
-    rise = np.hypot(*np.gradient(np.where(known, ground.heights, np.nan), cell))
-    free &= rise < _STEEPEST
-    reach_cells = int(np.ceil(_BODY * scale / cell))
-    free &= ndimage.minimum_filter(known, size=2 * reach_cells + 1, mode="constant")
+    rise = np.hypot(*np.gradient(np.where(known, ground.heights, np.nan), ground.cell))
+    reach_cells = int(np.ceil(_BODY * scale / ground.cell))
+    free = (rise < _STEEPEST) & ndimage.minimum_filter(known, size=2 * reach_cells + 1, mode="constant")
+    obstacles = _obstacles(mesh, ground, scale)
+    if len(obstacles):
+        cells = np.argwhere(free)[:, ::-1] * ground.cell + ground.origin
+        free[free] = cKDTree(obstacles).query(cells)[0] > _BODY * scale
     pieces, n = ndimage.label(free)
     if n == 0:
         return None
     return FreeFloor(ground, pieces == 1 + np.argmax(np.bincount(pieces.ravel())[1:]))
 
 
-def _is_clear_around(surface: Surface, points: Array, reach: float) -> np.ndarray:
-    """No wall within `reach` along 16 level directions."""
-    clear = np.ones(len(points), bool)
-    for angle in np.arange(16) * np.pi / 8:
-        ray = np.array([np.cos(angle), np.sin(angle), 0.0])
-        clear &= surface.cast(points, np.broadcast_to(ray, points.shape)).distance > reach
-    return clear
+def _obstacles(mesh: TriangleMesh, ground: Ground, scale: float) -> Array:
+    """Points (x, y) [n, 2] about a centimetre apart over whatever is seen between the floor and the robot's back."""
+    highest = float(np.nanmax(ground.heights)) + _BACK * scale
+    faces = mesh.faces[mesh.vertices[mesh.faces][:, :, 2].min(1) < highest]
+    points = points_over(TriangleMesh(mesh.vertices, faces), apart=_FINELY * scale, at_most=1_000_000)
+    column, row = np.round((points[:, :2] - ground.origin) / ground.cell).astype(int).T
+    rows, columns = ground.heights.shape
+    inside = (row >= 0) & (row < rows) & (column >= 0) & (column < columns)
+    height = np.full(len(points), np.nan)
+    height[inside] = points[inside, 2] - ground.heights[row[inside], column[inside]]
+    return points[(height > _BUMP * scale) & (height < _BACK * scale), :2]
 
 
 def plan_lanes(floor: FreeFloor, *, shortest: float, seed: int = 0) -> list[tuple[Array, float, float]]:

@@ -3,7 +3,8 @@
 A sphere at rest touches the surface, on a floor, a slope or an edge alike: its centre is one radius away from the surface.
 The surface is what is seen, and the floor that is filled. A sphere went *through* when its centre crosses the surface from
 the front and ends behind it; it is *lost* when it ends where no surface is, *flung* when it rises above where it was let
-go, *falling* when it still moves and touches nothing. Each of these is a failure of the world.
+go, *falling* when it touches nothing and gathers speed as in free fall: one that rolls, or lies still, on contact geometry that
+stands too far before the surface is an error, and counts among those. Each of these is a failure of the world.
 """
 
 import itertools
@@ -17,6 +18,8 @@ from recon.geometry.transforms import Array
 
 _DOWN = np.array([0.0, 0.0, -1.0])
 _FLUNG = 6.0  # radii above its start
+_LAST = -4  # moments of a track that tell whether it falls at its end; engines give the last one twice
+_MOSTLY = 0.7  # of free fall's gain: drag, and rounding
 
 
 @dataclass(frozen=True)
@@ -46,11 +49,13 @@ def judge(
     radii: Array,
     slowest: float,
     tolerance: float,
+    free_fall: float,
     may_bounce: bool = False,
 ) -> DropResult:
     """Judge tracks [time, n, 3] of sphere centres and their final `speeds` [n] (units per second).
 
-    `may_bounce`: spheres that were shot at the surface may rise above their start.
+    `free_fall`: by how much more a falling sphere sinks from each moment of the tracks to the next. `may_bounce`: spheres that
+    were shot at the surface may rise above their start.
 
     surface: the visual mesh. radii: [n] of the spheres. slowest: units per second below which a sphere lies still. tolerance: that
     collision geometry is allowed.
@@ -63,7 +68,9 @@ def judge(
         ~through & ~np.array(may_bounce) & ((tracks[:, :, 2] - tracks[:1, :, 2]).max(0, initial=0.0) > _FLUNG * radii)
     )
     lost = ~through & ~flung & left_the_surface(surface, final, radii=radii, tolerance=tolerance)
-    falling = ~(through | flung | lost) & (speeds > slowest) & (distance > radii + tolerance)
+    gained = -np.diff(tracks[_LAST:, :, 2], n=2, axis=0).min(0, initial=0.0)
+    is_free = (gained > _MOSTLY * free_fall) & (speeds > slowest) & (distance > radii + tolerance)
+    falling = ~(through | flung | lost) & is_free
     failed = through | flung | lost | falling
     errors = np.abs(distance - radii)[~failed]
     some = len(errors) > 0

@@ -65,12 +65,12 @@ class TriedWorld:
 
 
 def plan_spheres(
-    solid: TriangleMesh, surface: Surface, *, n: int, radius_m: float, scale: float, tolerance: float
+    solid: TriangleMesh, surface: Surface, *, n: int, radius_m: float, scale: float, tolerance: float, thickness: float
 ) -> Spheres:
     """`n` normal spheres, a quarter as many small and a quarter as many fast ones, each kind over held places of its own.
 
     solid: the mesh of what is seen and what is filled; surface: the same, to be asked. radius_m: of a normal sphere in metres, of
-    which `scale` units make one. tolerance: that collision geometry is allowed.
+    which `scale` units make one. tolerance, thickness: that collision geometry is allowed before and behind a surface.
     """
     extra = max(1, round(_EXTRA_SHARE * n))
     kinds = [(n, radius_m, 0.0), (extra, min(_SMALL_M, radius_m), 0.0), (extra, radius_m, _FAST_M_S)]
@@ -80,6 +80,7 @@ def plan_spheres(
             surface,
             radius=radius * scale,
             tolerance=tolerance,
+            thickness=thickness,
             n_spheres=count,
             speed=speed * scale,
             gravity=_GRAVITY * scale,
@@ -135,6 +136,7 @@ def drop_in(trial: Trial, world: TriedWorld, *, seconds: float) -> tuple[str, di
             radii=spheres.radii[spheres.group == group],
             slowest=_SLOWEST_M_S * world.scale,
             tolerance=world.tolerance,
+            free_fall=_GRAVITY * world.scale * (job["timestep"] * job["record_every"]) ** 2,
             may_bounce=group == "fast",
         )
         for group in ("normal", "small", "fast")

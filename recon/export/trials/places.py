@@ -43,6 +43,7 @@ def plan_places(
     *,
     radius: float,
     tolerance: float,
+    thickness: float,
     n_spheres: int,
     speed: float,
     gravity: float,
@@ -52,9 +53,10 @@ def plan_places(
     """Up to `n_spheres` held places in free space, with air below the sphere, over every level of the scene.
 
     Columns stand on a grid; along each, every surface that faces up and has room above it is a place (a floor under a
-    table as well as its top). Every height band gets its share. Room is the sphere's, and the `tolerance` that collision
-    geometry is allowed. Fewer than asked, or none, only where the finest grid has no more held places: a scene without
-    anything level to stand on. Spheres start downwards with `speed`. Lengths, also of `gravity`, are in the mesh's units.
+    table as well as its top). Every height band gets its share. Room is the sphere's, and what collision geometry is allowed:
+    `tolerance` before a surface, `thickness` behind it, and all that matter shuts in. Fewer than asked, or none, only where
+    the finest grid has no more held places: a scene without anything level to stand on. Spheres start downwards with `speed`.
+    Lengths, also of `gravity`, are in the mesh's units.
 
     mesh, surface: the visual mesh, and the same to be asked. radius: of the spheres. gravity: along -z. damping_s: the time
     in which drag takes 63 % of a sideways speed. seed: of the choice among more places than are asked.
@@ -65,7 +67,7 @@ def plan_places(
     places, is_held = np.zeros((0, 3)), np.zeros(0, bool)
     for refinement in range(_REFINEMENTS):
         places = _spread(
-            _places(surface, low, high, side / 2**refinement, radius, tolerance), _TRIED * n_spheres, random
+            _places(surface, low, high, side / 2**refinement, radius, tolerance, thickness), _TRIED * n_spheres, random
         )
         if len(places) < n_spheres and refinement < _REFINEMENTS - 1:
             continue
@@ -87,11 +89,13 @@ def plan_places(
     return Places(_spread(places[is_held], n_spheres, random), len(places), int((~is_held).sum()))
 
 
-def _places(surface: Surface, low: Array, high: Array, side: float, radius: float, tolerance: float) -> Array:
+def _places(
+    surface: Surface, low: Array, high: Array, side: float, radius: float, tolerance: float, thickness: float
+) -> Array:
     """Sphere centres [n, 3] over every level place of a grid.
 
-    surface: that is stood on; low, high: corners [3] of its box. side: of the grid's cells. radius: of the sphere. tolerance: that
-    collision geometry is allowed.
+    surface: that is stood on; low, high: corners [3] of its box. side: of the grid's cells. radius: of the sphere. tolerance,
+    thickness: that collision geometry is allowed before and behind a surface.
     """
     xs, ys = (np.arange(low[axis] + side / 2, high[axis], side) for axis in (0, 1))
     columns = np.stack(np.meshgrid(xs, ys, indexing="ij"), -1).reshape(-1, 2)
@@ -107,7 +111,24 @@ def _places(surface: Surface, low: Array, high: Array, side: float, radius: floa
     is_good = (surface.distance(starts) >= 0.999 * room) & (below.normals[:, 2] > _LEVEL)
     starts = starts[is_good]
     is_over = np.isfinite(surface.cast(starts, np.broadcast_to(_DOWN, starts.shape)).distance)
-    return starts[is_over & ~surface.encloses(starts) & ~_is_in_a_thing(surface, starts, tolerance)]
+    starts = starts[is_over & ~_is_in_a_thing(surface, starts, tolerance)]
+    return starts[~_meets_solid(surface, starts, radius + tolerance, 1.1 * thickness + tolerance)]
+
+
+def _meets_solid(surface: Surface, starts: Array, radius: float, thickness: float) -> np.ndarray:
+    """Which spheres [n] reach into what convex parts may fill: `thickness` behind a surface, and matter's inside (a hollow sofa).
+
+    Asked at the centre and at six points of the skin.
+    """
+    meets = np.zeros(len(starts), bool)
+    for offset in radius * np.concatenate([np.zeros((1, 3)), np.eye(3), -np.eye(3)]):
+        left = np.flatnonzero(~meets)
+        points = starts[left] + offset
+        nearest = surface.nearest(points)
+        towards = ((nearest.positions - points) * nearest.normals).sum(1)
+        is_behind = (towards > 0.5 * nearest.distance) & (nearest.distance < thickness)
+        meets[left] = is_behind | surface.encloses(points)
+    return meets
 
 
 def _is_in_a_thing(surface: Surface, starts: Array, tolerance: float) -> np.ndarray:

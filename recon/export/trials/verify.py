@@ -67,14 +67,17 @@ def verify_world(
 
 def _read(world: Path, manifest: dict[str, Any], *, n_spheres: int, radius_m: float) -> TriedWorld:
     try:
-        scale, tolerance = float(manifest["length_scale"]), float(manifest["collision"]["asked_tolerance"])
+        scale = float(manifest["length_scale"])
+        tolerance, thickness = (float(manifest["collision"][key]) for key in ("asked_tolerance", "thickness"))
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(
-            f"{world}/manifest.json: expected length_scale and collision.asked_tolerance. Run: {_HOW}"
+            f"{world}/manifest.json: expected length_scale, collision.asked_tolerance and collision.thickness. Run: {_HOW}"
         ) from error
     solid = joined([_seen(world, manifest), *([read_obj(world / FILLED)] if (world / FILLED).exists() else [])])
     surface = Surface(solid)
-    spheres = plan_spheres(solid, surface, n=n_spheres, radius_m=radius_m, scale=scale, tolerance=tolerance)
+    spheres = plan_spheres(
+        solid, surface, n=n_spheres, radius_m=radius_m, scale=scale, tolerance=tolerance, thickness=thickness
+    )
     return TriedWorld(world, scale, tolerance, solid, surface, spheres)
 
 
