@@ -103,11 +103,11 @@ def measure() -> dict[str, Any]:
 
 def growth(settings: dict[str, Any]) -> dict[str, Any]:
     """How the stages grow with the number of photos of made captures, which stay in `folder`."""
-    from recon import bench
+    from recon.bench.frames_growth import measure_frames_growth
 
     counts = [int(positive_number("frames", text)) for text in settings["frames"].split(",")]
     width = int(positive_number("width", settings["width"]))
-    costs = bench.measure_frames_growth(Path(settings["folder"]), counts, width=width, stage=settings["stage"])
+    costs = measure_frames_growth(Path(settings["folder"]), counts, width=width, stage=settings["stage"])
     for cost in sorted(costs, key=lambda cost: (cost.stage, cost.n_photos)):
         power = "" if cost.growth is None else f"  photos^{cost.growth:.2f}"
         print(

@@ -1,7 +1,7 @@
-"""What scripts/check_gpu.sh runs: parity on the GPU, its kernels as shares of its ceilings, a data set for some seconds
-each, and the sample from film to world.
+"""What scripts/check_gpu.sh runs: parity on the GPU, recorded steps against steps by hand, its kernels as shares of its ceilings, a
+data set for some seconds each, the capture of a run folder for the first of them, and the sample from film to world.
 
-python scripts/check_gpu.py data=/path/to/lego seconds=20,60,120 out=gpu.json device=cuda
+python scripts/check_gpu.py data=/path/to/lego run=runs/walk seconds=20,60,120 out=gpu.json device=cuda
 """
 
 import importlib.util
@@ -9,7 +9,7 @@ import json
 import subprocess
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -19,7 +19,7 @@ sys.path.insert(0, str(ROOT))
 
 from recon.workspace.errors import UserError  # noqa: E402
 
-DEFAULTS = {"data": "", "seconds": "20,60,120", "out": "gpu.json", "device": "cuda", "limit": "345"}
+DEFAULTS = {"data": "", "run": "", "seconds": "20,60,120", "out": "gpu.json", "device": "cuda", "limit": "345"}
 EVALUATION_S = 15  # a data set is rendered and compared in that time
 CHAIN_S = 60  # with less left, the sample's chain is not begun
 CHAIN_NEEDS = ("av", "cv2", "hydra", "mujoco", "open3d", "pycolmap", "trimesh", "xatlas")
@@ -41,36 +41,40 @@ def main() -> int:
             f"data={settings['data']}: expected a folder with transforms_train.json and transforms_test.json, found no "
             "transforms_train.json there. Name the folder of the data set, or leave data= out."
         )
+    from recon.bench import gpu_training
+    from recon.bench.parity import compare_backends
     from recon.field.trained import choose_device
 
+    def left() -> float:
+        return float(settings["limit"]) - (time.monotonic() - started)
+
     device = choose_device(settings["device"])
-    found: dict[str, Any] = {"parity": parity(device)}
-    save(settings, found)
+    rows = [*compare_backends(device), gpu_training.compare_painting(device)]
+    found: dict[str, Any] = {"trained": [], "recorded": {}}
+    save(settings, found, rows)
     found |= speed(device)
-    save(settings, found)
-    found["trained"] = []
-    for seconds in map(float, settings["seconds"].split(",")):
-        left = float(settings["limit"]) - (time.monotonic() - started)
-        if not settings["data"]:
-            print("training: skipped: no data=...")
-            break
-        if seconds + EVALUATION_S > left:
-            print(f"training for {seconds:g} s: skipped: {left:.0f} s are left of {settings['limit']}")
+    todo = tasks(settings, device)
+    if not todo:
+        print("training: skipped: no data=... and no run=...")
+    for task in todo:
+        compared, found["recorded"][str(task.run or "data set")] = gpu_training.compare_recorded(task)
+        rows += compared
+        save(settings, found, rows)
+    rows += gpu_training.compare_devices(todo[0]) if todo else []
+    seconds = [float(each) for each in settings["seconds"].split(",")]
+    for task, each in [(task, seconds[0]) for task in todo[1:]] + [
+        (task, each) for task in todo[:1] for each in seconds
+    ]:
+        if each + EVALUATION_S > left():
+            print(f"training for {each:g} s: skipped: {left():.0f} s are left of {settings['limit']}")
             continue
-        found["trained"].append(quality(Path(settings["data"]), seconds, settings["device"]))
-        save(settings, found)
-    found["chain"] = chain(settings["device"], float(settings["limit"]) - (time.monotonic() - started))
-    save(settings, found)
+        found["trained"].append(trained(task, each))
+        save(settings, found, rows)
+    found["chain"] = chain(settings["device"], left())
+    save(settings, found, rows)
     print_table(found)
     print(f"{time.monotonic() - started:.0f} s in all -> {settings['out']}")
-    return 0 if all(row["holds"] for row in found["parity"]) else 1
-
-
-def parity(device: Any) -> list[dict[str, Any]]:
-    """Every kernel against the reference."""
-    from recon.bench.parity import compare_backends
-
-    return [{**asdict(row), "holds": row.holds} for row in compare_backends(device)]
+    return 0 if all(row.holds for row in rows) else 1
 
 
 def speed(device: Any) -> dict[str, Any]:
@@ -88,52 +92,38 @@ def speed(device: Any) -> dict[str, Any]:
     }
 
 
-def quality(data: Path, seconds: float, device: str) -> dict[str, Any]:
-    """Train on a data set of Blender's form; PSNR over all its held-out views."""
+def tasks(settings: dict[str, str], device: Any) -> list[Any]:
+    """What is trained: the data set, and the capture of a run folder; each for as long as is said later."""
     import yaml
 
-    from recon.field.field_file import load_trained_field
+    from recon.bench.gpu_training import Task
     from recon.field.settings import HashGridSettings
-    from recon.formats import blender, cameras_json
-    from recon.formats.photos import read_photo
-    from recon.score.metrics import psnr
-    from recon.train import train_field
+    from recon.formats import blender
+    from recon.formats.cameras_json import read_reconstruction
     from recon.train.settings import TrainSettings
-    from recon.workspace import Workspace, read_metrics
+    from recon.workspace import Workspace
     from recon.workspace.settings import read_settings
 
-    reconstruction = blender.read(data)
     values = yaml.safe_load((ROOT / "conf/train/default.yaml").read_text())
-    values |= {"quality": None, "max_seconds": seconds, "preview_count": 0, "checkpoint_seconds": 1e6}
+    values |= {"quality": None, "max_seconds": 1, "preview_count": 0, "checkpoint_seconds": 1e6}
     sizes = yaml.safe_load((ROOT / "conf/field/hash_grid.yaml").read_text())
-    with TemporaryDirectory() as folder:
-        workspace = Workspace(Path(folder))
-        cameras_json.write(workspace.cameras_json, reconstruction, root=workspace.root)
-        train_field(
-            workspace,
-            reconstruction=reconstruction,
-            field=read_settings(HashGridSettings, "field", sizes),
-            settings=read_settings(TrainSettings, "train", values),
-            config_text="",
-            seed=0,
-            device=device,
-            backend="auto",
-        )
-        trained = load_trained_field(workspace, device=device, backend="auto")
-        metrics = read_metrics(workspace)["train"]
-    began, scores = time.monotonic(), []
-    for view, is_out in zip(reconstruction.views, reconstruction.is_held_out, strict=True):
-        if is_out:
-            photo = read_photo(view, view.camera.size_hw)
-            rendered = trained.render(view.camera, view.world_from_camera)
-            scores.append(psnr(rendered.color, photo.over(1.0)))
-    return {
-        "asked_seconds": seconds,
-        "psnr": sum(scores) / len(scores),
-        "n_views": len(scores),
-        "seconds_a_view": (time.monotonic() - began) / len(scores),
-        **metrics,
-    }
+    kinds = read_settings(HashGridSettings, "field", sizes), read_settings(TrainSettings, "train", values), device
+    found = []
+    if settings["data"]:
+        found.append(Task(blender.read(Path(settings["data"])), *kinds))
+    if settings["run"]:
+        run = Path(settings["run"])
+        found.append(Task(read_reconstruction(Workspace(run), needs_tracks=True), *kinds, run=run))
+    return found
+
+
+def trained(task: Any, seconds: float) -> dict[str, Any]:
+    """A training of so many seconds, and how good its field is."""
+    from recon.bench.gpu_training import trained_and_judged
+
+    timed = replace(task, settings=replace(task.settings, max_seconds=seconds))
+    what = "data set" if task.run is None else task.run.name
+    return {"what": what, "asked_seconds": seconds, **trained_and_judged(timed)}
 
 
 def chain(device: str, seconds: float) -> dict[str, Any]:
@@ -155,7 +145,9 @@ def chain(device: str, seconds: float) -> dict[str, Any]:
             "matching.max_size=320",
         ]
         try:
-            done = subprocess.run([sys.executable, ROOT / "scripts/run.py", "experiment=demo", *given], timeout=seconds)
+            done = subprocess.run(
+                [sys.executable, ROOT / "scripts/run.py", "experiment=demo", *given], cwd=ROOT, timeout=seconds
+            )
             ended = f"exit code {done.returncode}"
         except subprocess.TimeoutExpired:
             ended = f"stopped after {seconds:.0f} s"
@@ -163,11 +155,12 @@ def chain(device: str, seconds: float) -> dict[str, Any]:
     return {"ended": ended, **{name: metrics.get(name) for name in ("stages", "train", "eval", "truth", "world")}}
 
 
-def save(settings: dict[str, str], found: dict[str, Any]) -> None:
+def save(settings: dict[str, str], found: dict[str, Any], rows: list[Any]) -> None:
     import platform
 
     import torch
 
+    found["parity"] = [{**asdict(row), "holds": row.holds} for row in rows]
     machine = {"python": platform.python_version(), "torch": torch.__version__}
     Path(settings["out"]).write_text(json.dumps({"machine": machine, **found}, indent=1))
 
@@ -188,9 +181,12 @@ def print_table(found: dict[str, Any]) -> None:
         share = "" if kernel["fraction"] is None else f"{100 * kernel['fraction']:5.1f} % of {kernel['ceiling']}"
         print(f"  {kernel['name'][:60]:60s} {kernel['milliseconds']:8.3f} ms  {share}")
     print("  rays/s of whole steps: " + ", ".join(f"{name} {rate:,.0f}" for name, rate in found["backends"].items()))
+    for what, times in found["recorded"].items():
+        print(f"  a step of {what}: " + ", ".join(f"{name} {ms:.2f} ms" for name, ms in times.items()))
     for run in found["trained"]:
         print(
-            f"\n{run['asked_seconds']:g} s: {run['psnr']:.2f} dB over {run['n_views']} held-out views, {run['steps']:,} steps, "
+            f"\n{run['what']}, {run['asked_seconds']:g} s: {run['psnr']:.2f} dB over {run['n_views']} held-out views, "
+            f"{run['steps']:,} steps, "
             f"{run['rays_per_second']:,} rays/s, {run['samples_per_second']:,} samples/s, {run['samples_per_ray']} samples/ray, "
             f"{1e3 * run['seconds_a_view']:.0f} ms per view"
         )

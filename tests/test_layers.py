@@ -24,7 +24,7 @@ BELOW = {
     "mesh": {"geometry", "formats", "kernels", "pixels", "render", "score"},
     "export": {"geometry", "formats"},
     "show": {"geometry", "formats", "render"},
-    "bench": {"geometry", "formats", "kernels", "pixels", "field", "render", "train"},
+    "bench": {"geometry", "formats", "kernels", "pixels", "field", "render", "score", "train", "mesh"},
     "command": {"pipeline", "poses"},
 }
 BELOW["pipeline"] = set(BELOW) - {"bench", "command"}

@@ -194,3 +194,21 @@ def test_summary_of_a_world_that_failed(run_script: Callable[..., Any], tmp_path
 
 def test_summary_of_nothing(run_script: Callable[..., Any], tmp_path: Path) -> None:
     assert "python scripts/run.py" in run_script("summary", tmp_path / "run").error
+
+
+def test_check_gpu_needs_no_package_that_it_does_not_install() -> None:
+    """A bare machine has torch and what check_gpu.sh brings: nothing else may be imported on the way."""
+    shell = (ROOT / "scripts/check_gpu.sh").read_text()
+    code = (
+        "import sys\n"
+        "class Absent:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.partition('.')[0] in ('av', 'hydra', 'omegaconf', 'mujoco', 'open3d', 'pycolmap', 'trimesh', 'xatlas',\n"
+        "                                      'fast_simplification'):\n"
+        "            raise ImportError(name)\n"
+        "sys.meta_path.insert(0, Absent())\n"
+        "import recon.bench.gpu, recon.bench.gpu_training, recon.bench.parity\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert not any(f'"{name}"' in shell for name in ("av", "open3d", "pycolmap"))

@@ -6,7 +6,7 @@ of its ReLU does not decide. Fresh random inputs for each quantity.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
@@ -153,18 +153,23 @@ def compare_looking(device: torch.device, sizes: Sizes) -> Iterator[Compared]:
 
 
 def compare_optimizer(device: torch.device, sizes: Sizes) -> Iterator[Compared]:
-    """One Adam step where one row in three has no gradient."""
+    """One Adam step where one row in three has no gradient; with the changing numbers given, and read from the device."""
     parameters, gradients, mean, square = (torch.rand(sizes.points, 4, device=device) for _ in range(4))
     gradients[::3] = 0
 
-    numbers = AdamStep(0.01, betas=(0.9, 0.99), epsilon=1e-15, count=3, decay=0.01)
+    given = AdamStep(0.01, betas=(0.9, 0.99), epsilon=1e-15, count=3, decay=0.01)
+    read = replace(given, on_device=torch.tensor(given.changing, device=device))
 
-    def both() -> Tensor:
+    def both(numbers: AdamStep) -> Tensor:
         values, rates, means, squares = (tensor.clone() for tensor in (parameters, gradients, mean, square))
         kernels.adam_step(values, rates, means, squares, numbers)
         return torch.cat([values, rates, means, squares])
 
-    yield Compared("Adam", error(*on_both(device, both)), SINGLE)
+    yield Compared("Adam", error(*on_both(device, partial(both, given))), SINGLE)
+    # the other numbers of this step say something else: only those on the device may be looked at
+    found = both(replace(read, learning_rate=1.0, decay=0.5, count=1))
+    with the_reference(device):
+        yield Compared("Adam, numbers on the device", error(found, both(given)), SINGLE)
 
 
 def compare_occupancy(device: torch.device, sizes: Sizes) -> Iterator[Compared]:

@@ -151,7 +151,8 @@ def _hulls_of_rest(
 ) -> tuple[list[TriangleMesh], float]:
     """Convex parts of the faces that no slab explains, only those that are needed; and the tolerance that they hold.
 
-    clean: the mesh. surface: what parts are held against, within the tolerances. thickness, max_parts: of parts at most.
+    clean: the mesh. slabs: its building. surface: what parts are held against, within the tolerances. thickness, max_parts: of
+    parts at most.
     """
     rest = TriangleMesh(clean.vertices, clean.faces[_left_by(slabs, clean, tolerances)])
     fair = TriangleMesh(faired(clean, bound=tolerances.fine / 2).vertices, rest.faces)

@@ -72,8 +72,16 @@ class AdamStep:
     decay: float = (
         0.0  # share that values lose first: learning rate times weight decay (Loshchilov and Hutter 2019, line 12)
     )
+    on_device: Tensor | None = None  # [3] the `changing` numbers, for kernels that are recorded once and replayed
 
     @property
     def corrections(self) -> tuple[float, float]:
         """What mean and square are divided by, since both began at zero."""
         return 1 - self.betas[0] ** self.count, 1 - self.betas[1] ** self.count
+
+    @property
+    def changing(self) -> tuple[float, float, float]:
+        """What is different at each step: the learning rate over the mean's correction, one over the root of the square's, and the
+        share of a value that stays."""
+        of_mean, of_square = self.corrections
+        return self.learning_rate / of_mean, of_square**-0.5, 1 - self.decay

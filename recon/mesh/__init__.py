@@ -21,6 +21,7 @@ atlas           charts and texels (xatlas)
 photos          pictures, and what the mesh hides in them
 coverage        how well each face was seen
 texture         colours from photos or field
+blending        ... the sum over photos, on a GPU too
 picture         a software renderer for meshes
 likeness        held-out PSNR, portraits
 baselines       plainer surfaces of the same run

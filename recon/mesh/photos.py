@@ -7,12 +7,12 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from recon.formats.images import fit_within
 from recon.formats.photos import read_photo
 from recon.geometry import Camera, View, invert_rigid
-from recon.geometry.pinhole import pixels_of
-from recon.geometry.transforms import Array, apply_rigid
+from recon.geometry.transforms import Array
 from recon.mesh.picture import MeshScene
 from recon.workspace.console import progress
 
@@ -46,6 +46,15 @@ class PhotoWithDepth:
 
 
 @dataclass(frozen=True)
+class Seen:
+    """Where n positions fall in a photo, on the device of the positions."""
+
+    pixels: Tensor  # [n, 2] float32
+    depth: Tensor  # [n] float32, along camera z
+    is_visible: Tensor  # [n] bool: inside, valid, and nothing of the mesh in front
+
+
+@dataclass(frozen=True)
 class Projection:
     """Where n positions fall in a photo."""
 
@@ -76,22 +85,30 @@ def color_and_validity(view: View, *, max_side: int) -> tuple[NDArray[np.uint8],
 
 
 def project(positions: NDArray, photo: PhotoWithDepth, *, tolerance: float) -> Projection:
-    """Project positions [n, 3]; `tolerance` (world units, plus 1 % of the depth) is how far behind the mesh's own
+    """`seen_in` in numpy."""
+    seen = seen_in(photo, torch.from_numpy(positions), tolerance=tolerance)
+    return Projection(seen.pixels.numpy(), seen.depth.numpy(), seen.is_visible.numpy())
+
+
+def seen_in(photo: PhotoWithDepth, positions: Tensor, *, tolerance: float) -> Seen:
+    """Project positions [n, 3] of the world; `tolerance` (world units, plus 1 % of the depth) is how far behind the mesh's own
     depth a position may lie and still be visible."""
-    local = apply_rigid(invert_rigid(photo.world_from_camera), positions)
+    device, camera, (h, w) = positions.device, photo.camera, photo.camera.size_hw
+    pose = torch.from_numpy(invert_rigid(photo.world_from_camera)).to(device)
+    local = positions.double() @ pose[:3, :3].T + pose[:3, 3]
     z = local[:, 2]
     # Distortion models fold back far outside the picture: only what a pinhole puts near it is asked.
-    camera, (h, w) = photo.camera, photo.camera.size_hw
-    x, y, _ = pixels_of(camera, local)
-    is_near = (z > 1e-9) & (np.abs(x - w / 2) < w) & (np.abs(y - h / 2) < h)
-    pixels = np.full((len(positions), 2), -1, np.float32)
-    pixels[is_near] = camera.project(torch.from_numpy(local[is_near])).numpy()
-    inside = is_near & (pixels >= 0.5).all(1) & (pixels[:, 0] <= w - 0.5) & (pixels[:, 1] <= h - 0.5)
-    is_visible = np.zeros(len(positions), bool)
-    index = np.flatnonzero(inside)
-    column, row = pixels[index].astype(np.int64).T
-    dh, dw = photo.depth.shape
-    surface = photo.depth[row * dh // h, column * dw // w]
+    safe = torch.where(z > 1e-9, z, torch.inf)
+    x, y = local[:, 0] / safe * camera.fx + camera.cx, local[:, 1] / safe * camera.fy + camera.cy
+    near = ((z > 1e-9) & ((x - w / 2).abs() < w) & ((y - h / 2).abs() < h)).nonzero()[:, 0]
+    pixels = torch.full((len(positions), 2), -1.0, device=device)
+    pixels[near] = camera.project(local[near]).float()
+    x, y = pixels.unbind(1)
+    index = ((x >= 0.5) & (y >= 0.5) & (x <= w - 0.5) & (y <= h - 0.5)).nonzero()[:, 0]
+    column, row = pixels[index].long().unbind(1)
+    depth, is_valid = (torch.from_numpy(array).to(device) for array in (photo.depth, photo.is_valid))
+    surface = depth[row * depth.shape[0] // h, column * depth.shape[1] // w]
     behind = z[index] - surface
-    is_visible[index] = photo.is_valid[row, column] & (surface > 0) & (behind <= tolerance + 0.01 * z[index])
-    return Projection(pixels, z.astype(np.float32), is_visible)
+    is_visible = torch.zeros(len(positions), dtype=torch.bool, device=device)
+    is_visible[index] = is_valid[row, column] & (surface > 0) & (behind <= tolerance + 0.01 * z[index])
+    return Seen(pixels, z.float(), is_visible)

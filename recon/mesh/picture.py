@@ -6,6 +6,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from recon.geometry import Camera, TriangleMesh, pixel_centers
 from recon.geometry.surface import Surface
@@ -86,21 +87,21 @@ def render_mesh(mesh: TriangleMesh, camera: Camera, world_from_camera: Array, **
 def sample_texture(texture: NDArray[np.uint8], uvs: NDArray) -> NDArray[np.float32]:
     """Bilinear colours [n, 3] in [0, 1] of a texture [h, w, 3] (row 0 on top) at uvs [n, 2] (origin bottom left)."""
     h, w = texture.shape[:2]
-    return sample_image(texture, np.stack([uvs[:, 0] * w, (1 - uvs[:, 1]) * h], -1))
+    pixels = np.stack([uvs[:, 0] * w, (1 - uvs[:, 1]) * h], -1)
+    return sample_image(torch.from_numpy(texture), torch.from_numpy(pixels)).numpy()
 
 
-def sample_image(image: NDArray[np.uint8], pixels: NDArray) -> NDArray[np.float32]:
-    """Bilinear colours [n, 3] in [0, 1] of an image [h, w, 3] at pixels [n, 2] (x, y; half-pixel), edges clamped."""
+def sample_image(image: Tensor, pixels: Tensor) -> Tensor:
+    """Bilinear colours [n, 3] in [0, 1] of an image [h, w, 3] uint8 at pixels [n, 2] (x, y; half-pixel), edges clamped."""
     h, w = image.shape[:2]
-    x = np.clip(pixels[:, 0] - 0.5, 0, w - 1).astype(np.float32)
-    y = np.clip(pixels[:, 1] - 0.5, 0, h - 1).astype(np.float32)
-    x0, y0 = np.floor(x).astype(np.int64), np.floor(y).astype(np.int64)
-    x1, y1 = np.minimum(x0 + 1, w - 1), np.minimum(y0 + 1, h - 1)
+    x, y = (pixels[:, 0] - 0.5).clamp(0, w - 1).float(), (pixels[:, 1] - 0.5).clamp(0, h - 1).float()
+    x0, y0 = x.floor().long(), y.floor().long()
+    x1, y1 = (x0 + 1).clamp_max(w - 1), (y0 + 1).clamp_max(h - 1)
     ax, ay = (x - x0)[:, None], (y - y0)[:, None]
     flat = image.reshape(-1, 3)
     top = flat[y0 * w + x0] * (1 - ax) + flat[y0 * w + x1] * ax
     bottom = flat[y1 * w + x0] * (1 - ax) + flat[y1 * w + x1] * ax
-    return ((top * (1 - ay) + bottom * ay) / 255).astype(np.float32)
+    return (top * (1 - ay) + bottom * ay) / 255
 
 
 def _rays(camera: Camera, world_from_camera: Array) -> tuple[Array, Array]:

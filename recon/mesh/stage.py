@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from recon.formats.depth_images import depth_files
@@ -30,6 +31,8 @@ from recon.render.views import RenderViewFn
 from recon.workspace import StageRun, Workspace
 from recon.workspace.console import say, warn
 
+CPU = torch.device("cpu")
+
 
 def build_mesh(
     workspace: Workspace,
@@ -38,6 +41,7 @@ def build_mesh(
     render_view_fn: RenderViewFn,
     color_fn: SurfaceColorFn,
     settings: MeshSettings,
+    device: torch.device = CPU,
 ) -> Path:
     """Mesh what was matched and a field seen through two functions, and write `workspace.mesh` and the metrics section "mesh".
 
@@ -45,6 +49,7 @@ def build_mesh(
         reconstruction: the posed capture; its training views' pictures paint the mesh, its held-out views judge it.
         render_view_fn: (camera, world_from_camera [4, 4]) -> a rendered view with opacity, depth and normal.
         color_fn: (positions [n, 3] world, unit directions [n, 3] world) -> colours [n, 3] in [0, 1].
+        settings: conf/mesh; device: what blends the photos on the surface.
 
     Returns `workspace.mesh`. Raises `UserError` when the field shows no surface that its views agree on.
     """
@@ -60,7 +65,7 @@ def build_mesh(
         sensors = _sensor_views(reconstruction) if settings.sensor_depth else []
         maps, far = trusted_depths(reconstruction, matched, sensors, render_view_fn, settings)
         surface = build_surface(maps, far=far, distance=distance, settings=settings)
-        painter = _painter(surface, views, color_fn, distance, settings)
+        painter = _painter(surface, views, color_fn, distance, settings, device)
         textured, colored = _painted(surface.mesh, painter, settings)
         scene = MeshScene(textured)
         _write(folder, surface, textured, colored, scene)
@@ -167,8 +172,17 @@ def _likeness(
 
 
 def _painter(
-    surface: KnownSurface, views: Sequence[View], color_fn: SurfaceColorFn, distance: float, settings: MeshSettings
+    surface: KnownSurface,
+    views: Sequence[View],
+    color_fn: SurfaceColorFn,
+    distance: float,
+    settings: MeshSettings,
+    device: torch.device,
 ) -> Painter:
+    """Chosen photos of `views`, ready to paint the surface; the field's color_fn where none shows a place.
+
+    distance: typical from a camera to what it sees, world units. settings: conf/mesh; device: what blends.
+    """
     chosen = farthest_poses(
         np.stack([view.world_from_camera for view in views]), settings.texture_photos, distance=distance
     )
@@ -180,6 +194,7 @@ def _painter(
         views_per_texel=settings.views_per_texel,
         occlusion_margin_px=settings.occlusion_margin_px,
         tolerance=2 * surface.voxel,
+        device=device,
     )
 
 

@@ -10,10 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from recon.geometry import TriangleMesh
 from recon.mesh.atlas import Atlas, SurfaceSamples, texel_samples
+from recon.mesh.blending import blend
 from recon.mesh.coverage import face_centers, face_scores
 from recon.mesh.photos import PhotoWithDepth, project
 from recon.mesh.picture import sample_image
@@ -37,6 +39,7 @@ class Painter:
     views_per_texel: int
     occlusion_margin_px: int
     tolerance: float  # world units
+    device: torch.device  # what blends the photos
 
     def paint(self, samples: SurfaceSamples) -> NDArray[np.float32]:
         """Colours [n, 3] in [0, 1]: each face's best photos; what they miss, any photo that sees it; then the field."""
@@ -48,31 +51,14 @@ class Painter:
             (self.photos, (self.scores, np.zeros(self.scores.shape[1], np.float32))),
         ):
             part = _subset(samples, left)
-            total, weights = self._blend(photos, scores, floors, part)
+            wins = np.where(scores > 0, np.maximum(scores - floors, 1e-3 * scores), 0).astype(np.float32)
+            total, weights = blend(photos, wins, self.gains, part, tolerance=self.tolerance, device=self.device)
             painted = weights > 0
             colors[left[painted]] = total[painted] / weights[painted, None]
             left = left[~painted]
         rest = _subset(samples, left)
         colors[left] = ask_field(self.color_fn, rest, -rest.normals)
         return np.clip(colors, 0, 1)
-
-    def _blend(
-        self, photos: Sequence[PhotoWithDepth], scores: NDArray, floors: NDArray, samples: SurfaceSamples
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Weighted sum of colours [n, 3] and of weights [n] over photos."""
-        total, weights = np.zeros((len(samples), 3), np.float32), np.zeros(len(samples), np.float32)
-        with progress("mesh: painting", len(photos)) as bar:
-            for photo, score, gain in zip(photos, scores, self.gains, strict=True):
-                # The face decides what is taken; the sample itself must still be visible.
-                weight_of_face = np.where(score > 0, np.maximum(score - floors, 1e-3 * score), 0)
-                chosen = np.flatnonzero(weight_of_face[samples.faces] > 0)
-                part = _subset(samples, chosen)
-                projection = project(part.positions, photo, tolerance=self.tolerance)
-                weight = weight_of_face[part.faces] * projection.is_visible * _border(projection.pixels, photo)
-                total[chosen] += sample_image(photo.color, projection.pixels) * gain * weight[:, None]
-                weights[chosen] += weight
-                bar.advance()
-        return total, weights
 
 
 def make_painter(
@@ -83,6 +69,7 @@ def make_painter(
     views_per_texel: int,
     occlusion_margin_px: int,
     tolerance: float,
+    device: torch.device,
 ) -> Painter:
     """Score the photos on every face, even their exposures, and lower the scores of outliers.
 
@@ -92,6 +79,7 @@ def make_painter(
         views_per_texel: how many photos are blended on each face.
         occlusion_margin_px: pixels kept away from edges that hide something behind them.
         tolerance: how far behind the mesh's own depth a place may lie and still be seen, world units.
+        device: what blends the photos.
     """
     scores = face_scores(mesh, photos, min_cosine=_MIN_COSINE, tolerance=tolerance)
     centers = face_centers(mesh)
@@ -99,10 +87,10 @@ def make_painter(
     for photo, row in zip(photos, colors, strict=True):
         projection = project(centers.positions, photo, tolerance=tolerance)
         seen = np.flatnonzero(projection.is_visible)
-        row[seen] = sample_image(photo.color, projection.pixels[seen])
+        row[seen] = sample_image(torch.from_numpy(photo.color), torch.from_numpy(projection.pixels[seen])).numpy()
     gains = even_exposures(colors)
     scores *= agreement_with_median(colors * gains[:, None])
-    return Painter(photos, scores, gains, color_fn, views_per_texel, occlusion_margin_px, tolerance)
+    return Painter(photos, scores, gains, color_fn, views_per_texel, occlusion_margin_px, tolerance, device)
 
 
 def take_best(scores: NDArray[np.float32], n: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -188,13 +176,6 @@ def bake(
 
 def _subset(samples: SurfaceSamples, index: NDArray) -> SurfaceSamples:
     return SurfaceSamples(samples.positions[index], samples.normals[index], samples.faces[index])
-
-
-def _border(pixels: NDArray, photo: PhotoWithDepth) -> NDArray[np.float32]:
-    """[n] from 0 at the picture's edge to 1 at a twentieth of its shorter side: photos fade out, lenses shade there."""
-    h, w = photo.camera.size_hw
-    inside = np.minimum(np.minimum(pixels[:, 0], w - pixels[:, 0]), np.minimum(pixels[:, 1], h - pixels[:, 1]))
-    return np.clip(inside / (0.05 * min(h, w)), 1e-3, 1).astype(np.float32)
 
 
 def _nanmedian(values: NDArray) -> NDArray:

@@ -119,6 +119,7 @@ def mesh(workspace: Workspace, settings: Settings) -> None:
         render_view_fn=trained.render,
         color_fn=trained.color,
         settings=settings.mesh,
+        device=trained.occupied.device,
     )
 
 

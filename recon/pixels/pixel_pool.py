@@ -82,6 +82,16 @@ class PixelPool:
         return sum(tensor.nbytes for tensor in held if tensor is not None) / 2**20
 
     @property
+    def n_drawn(self) -> int:
+        """How many pixels have been drawn, by earlier runs too."""
+        return self._drawn
+
+    @property
+    def seed(self) -> int:
+        """Of which pixels are held."""
+        return self._seed
+
+    @property
     def device(self) -> torch.device:
         """Where the pixels lie."""
         return self._colors.device
@@ -98,9 +108,17 @@ class PixelPool:
 
     def draw(self, n: int, generator: torch.Generator) -> Pixels:
         """Draw n pixels, with replacement; they lie where the pool's do."""
+        self.renew(n)
+        return self.pick(n, generator)
+
+    def renew(self, n: int) -> None:
+        """What the host does before n pixels are drawn: it replaces those that have been drawn often enough."""
         while self.share < 1 and self._refreshed < self._drawn // self._interval:
             self._refresh()
         self._drawn += n
+
+    def pick(self, n: int, generator: torch.Generator) -> Pixels:
+        """The drawing itself: on a GPU it waits for nothing."""
         rows = torch.randint(len(self), (n,), generator=generator, device=generator.device).to(self.device)
         photos = torch.searchsorted(self._starts, rows, right=True) - 1
         return Pixels(

@@ -20,6 +20,9 @@ class Occupancy:
         assert is_possible.shape == layout.shape and is_possible.dtype == torch.bool
         self.layout = layout
         self.is_possible = is_possible
+        self._first = torch.zeros(
+            (), dtype=torch.int64, device=is_possible.device
+        )  # of the occupied cells to probe next, by rank
         self.densities = torch.where(is_possible, UNVISITED, 0.0)
         self.occupied = is_possible.clone()
         self._cursor = 0
@@ -55,8 +58,11 @@ class Occupancy:
     def _choose(self, n_cells: int, generator: torch.Generator) -> Tensor:
         total, device = self.occupied.numel(), self.occupied.device
         anywhere = torch.randint(total, (n_cells,), generator=generator, device=generator.device).to(device)
-        anywhere = anywhere[self.is_possible.view(-1)[anywhere]][: n_cells // 4]
-        return torch.cat([self._next_occupied(n_cells * 3 // 4), anywhere])
+        is_possible = self.is_possible.view(-1)[anywhere]
+        if device.type == "cuda":  # nothing here may wait until the GPU has counted
+            occupied, self._first = ranked(self.occupied.view(-1), n_cells * 3 // 4, self._first)
+            return torch.cat([occupied, anywhere[ranked(is_possible, n_cells // 4, torch.zeros_like(self._first))[0]]])
+        return torch.cat([self._next_occupied(n_cells * 3 // 4), anywhere[is_possible][: n_cells // 4]])
 
     def _next_occupied(self, n: int) -> Tensor:
         """The next n occupied cells (about; all, if there are fewer) after those of the last call, from the start again at the
@@ -72,7 +78,8 @@ class Occupancy:
 
     def _refresh(self, threshold: float) -> None:
         side = 2.0 / self.layout.resolution
-        self.occupied = kernels.occupied_cells(self.densities, self.is_possible, side=side, threshold=threshold)
+        occupied = kernels.occupied_cells(self.densities, self.is_possible, side=side, threshold=threshold)
+        self.occupied.copy_(occupied)  # in place, as in load_state
 
     def state(self) -> dict[str, Tensor | int]:
         """Everything needed to go on, for checkpoints."""
@@ -81,13 +88,33 @@ class Occupancy:
             "possible": self.is_possible,
             "occupied": self.occupied,
             "cursor": self._cursor,
+            "first": self._first,
         }
 
     def load_state(self, state: dict[str, Tensor | int]) -> None:
         """The inverse of `state`; `ValueError` for tensors of another grid."""
-        for name, own in (("densities", self.densities), ("possible", self.is_possible), ("occupied", self.occupied)):
+        grids = {"densities": self.densities, "possible": self.is_possible, "occupied": self.occupied}
+        for name, own in grids.items():
             given = state[name]
             if not isinstance(given, Tensor) or given.shape != own.shape or given.dtype != own.dtype:
                 raise ValueError(f"{name} of another grid than {list(own.shape)}")
-        self.densities, self.is_possible, self.occupied = state["densities"], state["possible"], state["occupied"]  # type: ignore[assignment]
+        for name, own in grids.items():
+            own.copy_(torch.as_tensor(state[name]))  # in place: recorded steps look there
         self._cursor = int(state["cursor"])
+        self._first.fill_(int(state.get("first", 0)))
+
+
+def ranked(mask: Tensor, n: int, first: Tensor) -> tuple[Tensor, Tensor]:
+    """Which entries of a mask [m] are true: n of them, from rank `first` [] on, from the start again at the end; where there are
+    fewer, some occur again. Where there is none, entry 0. And the rank to go on from.
+
+    >>> ranked(torch.tensor([False, True, False, True, True]), 2, torch.tensor(1))
+    (tensor([3, 4]), tensor(0))
+    """
+    rank = mask.cumsum(0) - 1
+    count = (rank[-1] + 1).clamp_min(1)
+    order = (rank - first) % count
+    place = torch.where(mask & (order < n), order, n)  # those not wanted share the last place
+    found = torch.zeros(n + 1, dtype=torch.int64, device=mask.device)
+    found.scatter_(0, place, torch.arange(len(mask), device=mask.device))
+    return found[torch.arange(n, device=mask.device) % count], (first + n) % count

@@ -4,6 +4,7 @@ stage       `train_field`: the stage, resumable     settings  conf/train
 setup       what is there before the first step
 loop        to the end of the budget: clock, curve, previews, checkpoints
 training    one training: its state and its step
+recording   steps recorded once and replayed, for GPUs
 schedule    budget and learning rate
 quality     steps of a named quality, and how long they take here
 monitor     TensorBoard

@@ -38,6 +38,9 @@ class DepthLines:
     def __len__(self) -> int:
         return len(self.origins)
 
+    def __getitem__(self, which: Tensor) -> "DepthLines":
+        return DepthLines(**{name: tensor[which] for name, tensor in vars(self).items()})
+
     def to(self, device: torch.device) -> "DepthLines":
         """The same lines on `device`."""
         return DepthLines(**{name: tensor.to(device) for name, tensor in vars(self).items()})
@@ -63,13 +66,19 @@ class LineBatch:
 
 
 class LineSampler:
-    """Draws lines by their weight."""
+    """Draws lines by their weight. How many of them end on a surface, and how many in the sky, follows from the weights: both
+    numbers are known beforehand, so that nobody waits for a GPU to count them."""
 
     def __init__(self, lines: DepthLines, device: torch.device) -> None:
         assert len(lines) > 0
+        ends = lines.distances.isfinite()
+        if not ends.all():
+            lines = lines[torch.cat([ends.nonzero()[:, 0], (~ends).nonzero()[:, 0]])]
         self._lines, self._device = lines.to(device), device
         self._summed = torch.cumsum(self._lines.weights.double(), 0)
-        assert self._summed[-1] > 0
+        of_surfaces = self._summed[int(ends.sum()) - 1] if ends.any() else 0.0
+        self._weight, self._weight_of_surfaces = float(self._summed[-1]), float(of_surfaces)
+        assert self._weight > 0
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -78,10 +87,12 @@ class LineSampler:
         """Draw n lines, with replacement; `band`: half the opaque stretch, as a share of the distance."""
         lines = self._lines
         at = torch.rand(n, generator=generator, dtype=torch.float64, device=generator.device).to(self._device)
-        drawn = torch.searchsorted(self._summed, at * self._summed[-1], right=True).clamp(max=len(lines) - 1)
+        n_solid, of_surfaces = round(n * self._weight_of_surfaces / self._weight), self._weight_of_surfaces
+        weights = torch.cat([at[:n_solid] * of_surfaces, of_surfaces + at[n_solid:] * (self._weight - of_surfaces)])
+        drawn = torch.searchsorted(self._summed, weights, right=True).clamp(max=len(lines) - 1)
         distance = lines.distances[drawn]
         width = torch.maximum(torch.full_like(distance, band), SIGMAS * lines.errors[drawn])
-        solid = distance.isfinite()
+        solid = slice(n_solid)
         every = torch.cat([drawn[solid], drawn])
         before, nothing = (1 - width).clamp_min(0) * distance, torch.zeros_like(distance)
         return LineBatch(

@@ -33,18 +33,25 @@ class ExposureLearner:
         """The colours [n, 3] that these photos [n] would show at unit gain."""
         return colors * torch.exp(-self._log_gains.detach()[photos])
 
-    def learn(
-        self, rendered: Tensor, evened: Tensor, photos: Tensor, *, huber_delta: float, learning_rate: float
-    ) -> None:
-        """One step from rendered and evened colours [n, 3] of rays of photos [n]."""
+    def begin(self, learning_rate: float) -> None:
+        """Set the numbers of the next step; learning_rate: the field's."""
+        self._optimizer.begin(RATE * learning_rate)
+
+    def learn(self, rendered: Tensor, evened: Tensor, photos: Tensor, *, huber_delta: float) -> None:
+        """One step from rendered and evened colours [n, 3] of rays of photos [n], between `begin` and `end`."""
         slope = ((rendered - evened) / huber_delta).clamp(-1, 1) * evened
-        count = torch.bincount(photos, minlength=len(self._views)).clamp_min(1)[:, None]
+        none = torch.zeros(len(self._views), device=slope.device)
+        count = none.index_add(0, photos, torch.ones_like(slope[:, 0])).clamp_min(1)[:, None]
         mean = torch.zeros_like(self._log_gains).index_add(0, photos, slope) / count
         seen = torch.zeros(len(self._views), 1, device=mean.device).index_fill(0, photos, 1.0)
         assert self._log_gains.grad is not None
         self._log_gains.grad.add_(mean + seen * 2 * PULL * self._log_gains.detach())
-        self._optimizer.step(RATE * learning_rate)
+        self._optimizer.apply()
         self._log_gains.data -= self._log_gains.data.mean(0)
+
+    def end(self) -> None:
+        """Count the step: it went well."""
+        self._optimizer.end()
 
     def exposures(self) -> Exposures:
         """What was learned, in the order of names."""

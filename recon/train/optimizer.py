@@ -16,6 +16,9 @@ class SparseAdam:
 
     At each step the touched rows of those in `decayed` lose the share `learning_rate * weight_decay` (Loshchilov and Hutter 2019).
     Gradients live in `parameter.grad`, are added to by whoever computes them, and are zero again after `step`.
+
+    A step is `begin`, what only the host does, `apply`, what only the device does, and `end`. So `apply` can be recorded once and
+    replayed (`recon.train.recording`): on a GPU the numbers that change from step to step lie on it.
     """
 
     def __init__(
@@ -35,15 +38,42 @@ class SparseAdam:
         self.squares = [torch.zeros_like(p) for p in parameters]
         for p in parameters:
             p.grad = torch.zeros_like(p)
+        self._numbers: list[AdamStep] = []
+        self._on_device = (
+            torch.zeros(len(parameters), 3, device=parameters[0].device) if parameters[0].is_cuda else None
+        )
 
-    @torch.no_grad()
     def step(self, learning_rate: float) -> None:
         """One update of every parameter from its gradient."""
-        self.steps += 1
-        for parameter, mean, square, decay in zip(self.parameters, self.means, self.squares, self.decays, strict=True):
+        self.begin(learning_rate)
+        self.apply()
+        self.end()
+
+    def begin(self, learning_rate: float) -> None:
+        """Set the numbers of the next step."""
+        rows = [None] * len(self.parameters) if self._on_device is None else list(self._on_device)
+        self._numbers = [
+            AdamStep(
+                learning_rate, self.betas, self.epsilon, self.steps + 1, decay=learning_rate * decay, on_device=row
+            )
+            for decay, row in zip(self.decays, rows, strict=True)
+        ]
+        if self._on_device is not None:
+            changing = torch.tensor([numbers.changing for numbers in self._numbers], pin_memory=True)
+            self._on_device.copy_(changing, non_blocking=True)
+
+    @torch.no_grad()
+    def apply(self) -> None:
+        """Update every parameter from its gradient."""
+        for numbers, parameter, mean, square in zip(
+            self._numbers, self.parameters, self.means, self.squares, strict=True
+        ):
             assert parameter.grad is not None
-            numbers = AdamStep(learning_rate, self.betas, self.epsilon, self.steps, decay=learning_rate * decay)
             kernels.adam_step(parameter.data, parameter.grad, mean, square, numbers)
+
+    def end(self) -> None:
+        """Count the step: it went well."""
+        self.steps += 1
 
     def forget_gradients(self) -> None:
         """All gradients to zero, as after a step: what a step that failed had added is gone."""

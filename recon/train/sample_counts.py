@@ -14,6 +14,13 @@ from torch import Tensor
 BEHIND = 2  # steps
 MEMORY = 0.95  # share of the mean that stays at each step
 SPARE = 2.5  # times the expected samples have room in a step: samples per ray double where steps are halved
+LEADING_BITS = 4  # of a number of rays: few different ones occur, so that steps of the same size can be recorded
+
+
+def rounded(n_rays: int) -> int:
+    """The greatest number up to `n_rays` with few leading bits: 6 to 12 % apart."""
+    bits = max(n_rays.bit_length() - LEADING_BITS, 0)
+    return n_rays >> bits << bits
 
 
 class _Count(NamedTuple):
@@ -30,9 +37,10 @@ class SampleCounts:
         self.is_known = is_known  # else the mean is a guess
         self._coming: deque[_Count] = deque()
 
-    def capacity(self, n_rays: int) -> int | None:
-        """How many samples that many rays may take; None before anything is known, when the host must wait for the count."""
-        return int(SPARE * self.per_ray * n_rays) if self.is_known else None
+    def capacity(self, n_rays: int, n_samples: int) -> int | None:
+        """How many samples that many rays may take where `n_samples` are wanted; None before anything is known, when the host must
+        wait for the count."""
+        return int(SPARE * max(n_samples, self.per_ray * n_rays)) if self.is_known else None
 
     def add(self, n_samples: int | Tensor, n_rays: int) -> None:
         """Take in the count of a step."""

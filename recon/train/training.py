@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from recon import kernels
 from recon.field.interface import Field
 from recon.geometry import Rays
 from recon.kernels import LossSettings, Samples, Sampling, StepLattice
-from recon.pixels import PixelSampler, RayBatch, Scene
+from recon.pixels import PixelSampler, Scene
 from recon.render.occupancy import Occupancy
 from recon.render.volume import Spans, segments_of
 from recon.train.batch import Batch
@@ -19,7 +20,8 @@ from recon.train.depth_lines import LineBatch, LineSampler
 from recon.train.exposure import ExposureLearner
 from recon.train.gradients import add_gradients
 from recon.train.optimizer import SparseAdam
-from recon.train.sample_counts import SampleCounts
+from recon.train.recording import Recorder
+from recon.train.sample_counts import SampleCounts, rounded
 from recon.train.schedule import Budget, learning_rate
 from recon.train.settings import Recipe
 from recon.train.targets import targets_of_lines, targets_of_photos
@@ -29,8 +31,19 @@ STRIDES = ((0.1, 4), (0.5, 2), (1.0, 1))
 
 
 @dataclass(frozen=True)
+class StepTensors:
+    """What one step finds, where it was computed. A replayed step writes into the tensors of the last one."""
+
+    loss: Tensor  # []
+    psnr: Tensor  # []
+    n_samples: Tensor | int  # []
+    n_rays: int
+
+
+@dataclass(frozen=True)
 class StepReport:
-    """What one step did. Loss and PSNR [] are where they were computed: reading them waits for a GPU to finish the step."""
+    """What one step did. Loss and PSNR [] are where they were computed, until the next step: reading them waits for a GPU to finish
+    this one."""
 
     loss: Tensor
     psnr: Tensor
@@ -74,6 +87,7 @@ class Training:
         self.step = 0
         self.seconds = 0.0
         self.samples = SampleCounts(per_ray=32.0)
+        self.recorder = Recorder(self.generator) if device.type == "cuda" and field.fused() is not None else None
 
     def advance(self, pixels: PixelSampler, budget: Budget) -> StepReport:
         """One optimisation step."""
@@ -96,28 +110,46 @@ class Training:
         while True:
             n_rays = int(min(max(self.batch.n_samples / self.samples.per_ray, 64), self.batch.max_rays))
             try:
-                return self._optimize(pixels.sample(n_rays, self.generator))
+                return self._optimize(pixels, n_rays)
             except torch.cuda.OutOfMemoryError as error:
                 self.batch = self.batch.halved(error)
                 self.optimizer.forget_gradients()
+                if self.recorder is not None:
+                    self.recorder.forget()
                 torch.cuda.empty_cache()
 
-    def _optimize(self, batch: RayBatch) -> StepReport:
+    def _optimize(self, pixels: PixelSampler, n_rays: int) -> StepReport:
+        """What only the host does, before and after the step itself; steps of a size that was there before are replayed."""
+        learners = (self.optimizer, *(() if self.exposure is None else (self.exposure,)))
+        for learner in learners:
+            learner.begin(self.learning_rate)
+        is_recorded = self.recorder is not None and self.samples.is_known and pixels.is_on_device
+        n_rays = rounded(n_rays) if is_recorded else n_rays
+        capacity, lattice = self.samples.capacity(n_rays, self.batch.n_samples), self._lattice()
+        pixels.prepare(n_rays)
+        step = partial(self._step, pixels, n_rays, capacity, lattice)
+        found = self.recorder.run((n_rays, capacity, lattice), step) if self.recorder and is_recorded else step()
+        for learner in learners:
+            learner.end()
+        self.samples.add(found.n_samples, found.n_rays)
+        return StepReport(found.loss, found.psnr, found.n_rays)
+
+    def _step(self, pixels: PixelSampler, n_rays: int, capacity: int | None, lattice: StepLattice) -> StepTensors:
+        """The step itself: on a GPU nothing here waits for it, or is different at the next step of this size."""
+        batch = pixels.draw(n_rays, self.generator)
         n, noise = len(batch), self._random(len(batch), 3)
         targets = targets_of_photos(batch, noise, self.field, self.exposure, sky_noise=self.recipe.sky_noise)
         lines = self._draw_lines(n)
         if lines is not None:
             targets = targets.joined(targets_of_lines(lines, self._random(len(lines), 3)))
-        samples = self._sample(targets.rays, (targets.nearest, targets.farthest), self.samples.capacity(n))
+        samples = self._sample(targets.rays, (targets.nearest, targets.farthest), capacity, lattice)
         loss, color = add_gradients(self.field, targets.rays, samples, targets.seen, self._loss_settings())
-        self.optimizer.step(self.learning_rate)
+        self.optimizer.apply()
         shown, wanted = color[:n], targets.colors.detach()[:n]
         if self.exposure is not None:
-            delta, rate = self.recipe.huber_delta, self.learning_rate
-            self.exposure.learn(shown, wanted, batch.photo_indices, huber_delta=delta, learning_rate=rate)
+            self.exposure.learn(shown, wanted, batch.photo_indices, huber_delta=self.recipe.huber_delta)
         psnr = -10 * torch.log10((shown - wanted).square().mean().clamp_min(1e-10))
-        self.samples.add(len(samples) if samples.n_lit is None else samples.n_lit, n)
-        return StepReport(loss, psnr, n)
+        return StepTensors(loss, psnr, len(samples) if samples.n_lit is None else samples.n_lit, n)
 
     def _loss_settings(self) -> LossSettings:
         recipe = self.recipe
@@ -140,8 +172,8 @@ class Training:
         n = max(int(n_photo_rays * self.recipe.depth_share), 1)
         return self.lines.sample(n, self.recipe.depth_band, self.generator)
 
-    def _sample(self, rays: Rays, spans: Spans | None, capacity: int | None) -> Samples:
-        sampling = Sampling(self.occupancy.occupied, self._lattice())
+    def _sample(self, rays: Rays, spans: Spans | None, capacity: int | None, lattice: StepLattice) -> Samples:
+        sampling = Sampling(self.occupancy.occupied, lattice)
         segments = segments_of(rays, sampling, near=self.scene.near, offsets=self._random(len(rays)), spans=spans)
         fused = self.field.fused()
         return kernels.march(segments, sampling) if fused is None else fused.march_visible(segments, sampling, capacity)

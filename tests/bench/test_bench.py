@@ -9,6 +9,7 @@ import torch
 
 from recon import bench, kernels
 from recon.bench import peers
+from recon.bench.frames_growth import measure_frames_growth
 from recon.bench.steps import Step, rows_touched
 from recon.geometry import Rays
 from recon.kernels import Samples, native
@@ -108,9 +109,9 @@ time.sleep(300)
 
 
 def test_growth_with_the_number_of_photos_is_told_stage_by_stage(tmp_path: Path) -> None:
-    costs = bench.measure_frames_growth(tmp_path, [12, 8], width=64, stage="capture")
+    costs = measure_frames_growth(tmp_path, [12, 8], width=64, stage="capture")
     assert [(cost.stage, cost.n_photos) for cost in costs] == [("capture", 8), ("capture", 12)]
     assert costs[0].growth is None and costs[1].growth is not None and costs[1].peak_rss_mb > 0
     assert len(list((tmp_path / "photos_12_64").glob("*.jpg"))) == 12
     with pytest.raises(UserError, match="expected a stage of capture, poses, match"):
-        bench.measure_frames_growth(tmp_path, [16], width=64, stage="training")
+        measure_frames_growth(tmp_path, [16], width=64, stage="training")

@@ -17,7 +17,6 @@ RADIUS, TOLERANCE, THICKNESS = 0.05, 0.02, 0.06
 
 def places_on(mesh: TriangleMesh, n: int = 100) -> Places:
     return plan_places(
-        mesh,
         Surface(mesh),
         radius=RADIUS,
         tolerance=TOLERANCE,
@@ -110,9 +109,7 @@ def test_nothing_is_dropped_where_parts_may_fill_the_back_of_a_surface() -> None
 
 def test_steep_ledges_of_a_wall_are_nothing_level() -> None:
     mesh = wall_with_ledges()
-    spheres = plan_spheres(
-        mesh, Surface(mesh), n=40, radius_m=RADIUS, scale=1.0, tolerance=TOLERANCE, thickness=THICKNESS
-    )
+    spheres = plan_spheres(Surface(mesh), n=40, radius_m=RADIUS, scale=1.0, tolerance=TOLERANCE, thickness=THICKNESS)
     assert not spheres.is_level_anywhere
     assert verdict_of(mesh, spheres).startswith(NOTHING_LEVEL)
     assert verdict_of(mesh, spheres, through=1).startswith("fail: 1 of")
@@ -120,9 +117,7 @@ def test_steep_ledges_of_a_wall_are_nothing_level() -> None:
 
 def test_a_sphere_lost_from_a_floor_that_holds_is_a_failure() -> None:
     mesh = floor()
-    spheres = plan_spheres(
-        mesh, Surface(mesh), n=40, radius_m=RADIUS, scale=1.0, tolerance=TOLERANCE, thickness=THICKNESS
-    )
+    spheres = plan_spheres(Surface(mesh), n=40, radius_m=RADIUS, scale=1.0, tolerance=TOLERANCE, thickness=THICKNESS)
     assert spheres.is_level_anywhere and verdict_of(mesh, spheres) == "pass"
     assert verdict_of(mesh, spheres, lost=1) == "fail: 1 of 40 spheres were lost"
 

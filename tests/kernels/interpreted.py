@@ -1,7 +1,7 @@
 """Run by test_triton.py in a process of its own with TRITON_INTERPRET=1: triton kernels on the CPU. Prints one JSON line a result.
 
 python interpreted.py compare SIZE OPERANDS COMPARISON ...   against the reference
-python interpreted.py train FOLDER                           a toy training, whole and in two halves, and the reference's
+python interpreted.py train FOLDER STEPS                     a toy training, whole and in two halves, and of the other back ends
 """
 
 import contextlib
@@ -51,20 +51,21 @@ def compare(size: str, operands: str, *names: str) -> None:
             print(json.dumps(asdict(compared)))
 
 
-def train(folder: str) -> None:
+def train(folder: str, n_steps: str) -> None:
     room = room_reconstruction(Path(folder) / "room", 4, size_hw=(12, 16))
     runs = {}
     others = [name for name in ("reference", "native") if kernels.is_there(name)]
     for name, backend in (("whole", "triton"), ("halves", "triton"), *((name, name) for name in others)):
         workspace = Workspace(Path(folder) / name)
         cameras_json.write(workspace.cameras_json, room, root=workspace.root)
-        if name == "halves":
-            with mock.patch.object(Training, "advance", stopped_at(2)), contextlib.suppress(KeyboardInterrupt):
-                train_field(workspace, reconstruction=room, **settings(backend))
-        train_field(workspace, reconstruction=room, **settings(backend))
-        state = load_checkpoint(workspace.checkpoint)
-        runs[name] = state["training"]
-        print(json.dumps({"run": name, "loss": state["curve"]["loss"]}))
+        arguments, losses = settings(backend, int(n_steps)), []
+        with mock.patch.object(Training, "advance", writing_to(losses)):
+            if name == "halves":
+                with mock.patch.object(Training, "advance", stopped_at(2)), contextlib.suppress(KeyboardInterrupt):
+                    train_field(workspace, reconstruction=room, **arguments)
+            train_field(workspace, reconstruction=room, **arguments)
+        runs[name] = load_checkpoint(workspace.checkpoint)["training"]
+        print(json.dumps({"run": name, "losses": losses}))
     same = all(torch.equal(a, runs["halves"]["field"][key]) for key, a in runs["whole"]["field"].items())
     print(json.dumps({"resumes": same, "steps": runs["halves"]["step"]}))
     trained = load_trained_field(Workspace(Path(folder) / "whole"), device="cpu", backend="triton")
@@ -73,6 +74,18 @@ def train(folder: str) -> None:
     kernels.use("reference")
     expected = trained.render(view.camera, view.world_from_camera).color
     print(json.dumps({"largest_difference": float(abs(found - expected).max())}))
+
+
+def writing_to(losses: list[float]) -> Callable[..., StepReport]:
+    """`Training.advance`, whose losses are kept."""
+    advance = Training.advance
+
+    def keeping(self: Training, *arguments: Any) -> StepReport:
+        report = advance(self, *arguments)
+        losses.append(float(report.loss))
+        return report
+
+    return keeping
 
 
 def stopped_at(step: int) -> Callable[..., StepReport]:
@@ -87,10 +100,10 @@ def stopped_at(step: int) -> Callable[..., StepReport]:
     return until
 
 
-def settings(backend: str) -> dict:
+def settings(backend: str, n_steps: int) -> dict:
     train = yaml.safe_load((ROOT / "conf/train/default.yaml").read_text())
     field = yaml.safe_load((ROOT / "conf/field/hash_grid.yaml").read_text())
-    train |= {"max_seconds": None, "max_steps": 4, "samples_per_step": 1024, "occupancy_probes": 256}
+    train |= {"max_seconds": None, "max_steps": n_steps, "samples_per_step": 1024, "occupancy_probes": 256}
     train |= {"preview_count": 0, "checkpoint_seconds": 1e6}
     field |= {"n_levels": 2, "log2_table_size_open": 9, "cells_per_pixel": 0.05, "base_resolution": 8, "width": 16}
     field |= {"occupancy_resolution": 64, "steps_across_open": 16, "step_growth": 0.1}

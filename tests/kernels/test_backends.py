@@ -43,3 +43,15 @@ def test_a_back_end_has_every_function(name: str) -> None:
 
 def test_there_is_a_back_end_for_each_kind_of_device() -> None:
     assert {entry.is_for_cpu for entry in TABLE.values()} == {True, False}
+
+
+@pytest.mark.parametrize("device", ["cuda", "mps"])
+def test_where_the_kernels_do_not_run_auto_takes_plain_torch_and_says_what_that_costs(
+    device: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An AMD GPU without Triton, Apple's GPU: no crash."""
+    if device == "cuda" and torch.cuda.is_available():
+        pytest.skip("there is a GPU, and its kernels run")
+    assert kernels.use("auto", device) == "reference"
+    assert "a hundred times slower" in capsys.readouterr().out
+    assert kernels.fused(torch.device(device)) is None

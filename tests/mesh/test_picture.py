@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 import trimesh
 
 from recon.geometry import Camera, TriangleMesh, look_at
@@ -35,7 +36,7 @@ def test_texture_and_image_lookup_use_half_pixels():
     texture = np.zeros((2, 3, 3), np.uint8)
     texture[0, 1] = 255
     np.testing.assert_allclose(
-        sample_image(texture, np.array([[1.5, 0.5], [1.0, 0.5], [1.5, 1.0]]))[:, 0], [1, 0.5, 0.5]
+        sample_image(torch.from_numpy(texture), torch.tensor([[1.5, 0.5], [1.0, 0.5], [1.5, 1.0]]))[:, 0], [1, 0.5, 0.5]
     )
     np.testing.assert_allclose(sample_texture(texture, np.array([[0.5, 0.75]]))[0], [1, 1, 1])
 

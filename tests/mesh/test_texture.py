@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 import trimesh
 
 from recon.geometry import Camera, Evidence, FaceEvidence, TriangleMesh, look_at
@@ -26,7 +27,8 @@ def pink(positions, directions):
 
 
 def painter_of(mesh, photos, color_fn=pink):
-    return make_painter(mesh, photos, color_fn, views_per_texel=3, occlusion_margin_px=1, tolerance=0.02)
+    cpu = torch.device("cpu")
+    return make_painter(mesh, photos, color_fn, views_per_texel=3, occlusion_margin_px=1, tolerance=0.02, device=cpu)
 
 
 def test_a_checkered_room_comes_back(worlds, capture):

@@ -10,6 +10,7 @@ import torch
 from recon.formats.images import write_image
 from recon.geometry import Camera, Similarity, View, look_at
 from recon.pixels import PixelPool, PixelSampler
+from recon.pixels.pixel_sampler import BatchesAhead
 
 DISTORTIONS = {
     "PINHOLE": (),
@@ -70,3 +71,27 @@ def test_alpha_comes_with_the_colours(tmp_path: Path) -> None:
     batch = PixelSampler(pool, Similarity.identity(), torch.device("cpu")).sample(90, torch.Generator().manual_seed(1))
     assert batch.alphas is not None
     torch.testing.assert_close(batch.alphas, 0.2 * batch.photo_indices.float())
+
+
+def test_pixels_that_a_gpu_does_not_hold_are_made_ahead_and_go_on_after_a_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a device of its own kind ("meta" has no memory) and, to see what was drawn, on the CPU."""
+    views = colored_views(tmp_path, "PINHOLE")
+
+    def sampler(device: str, n_drawn: int = 0) -> PixelSampler:
+        pool = PixelPool(views, max_size=None, memory_mb=1.0, seed=0, n_drawn=n_drawn)
+        monkeypatch.setattr(pool, "move_to", lambda _device: None)
+        return PixelSampler(pool, Similarity.identity(), torch.device(device))
+
+    away = sampler("meta")
+    assert not away.is_on_device
+    sizes = [len(away.sample(n, torch.Generator())) for n in (50, 50, 80, 80, 40)]
+    assert sizes == [50, 50, 50, 80, 40]  # never more than asked for: what came was thrown away
+    assert away.sample(40, torch.Generator()).rays.origins.device.type == "meta"
+
+    ahead = BatchesAhead(sampler("meta")._made_on_the_host, torch.device("cpu"))
+    first, second = (ahead.next(30) for _ in range(2))
+    assert not torch.equal(first.colors, second.colors)
+    again = BatchesAhead(sampler("meta", n_drawn=30)._made_on_the_host, torch.device("cpu")).next(30)
+    assert torch.equal(again.colors, second.colors) and torch.equal(again.rays.directions, second.rays.directions)

@@ -43,6 +43,15 @@ def test_sky_is_only_free() -> None:
     assert bool(batch.nearest.eq(0).all()) and bool(batch.farthest.isinf().all())
 
 
+def test_surfaces_and_sky_are_drawn_by_their_weight_in_numbers_known_beforehand() -> None:
+    lines = lines_onto_a_wall(30, n_sky=10)
+    order = torch.randperm(40, generator=torch.Generator().manual_seed(0))
+    for seed in range(3):
+        batch = LineSampler(lines[order], CPU).sample(20, 0.05, torch.Generator().manual_seed(seed))
+        assert len(batch) == 15 + 20
+        assert int((batch.distances > 0).sum()) == 15 and int(batch.farthest.isinf().sum()) == 5
+
+
 def test_the_band_holds_the_error_of_the_line() -> None:
     batch = LineSampler(lines_onto_a_wall(5, error=0.1), CPU).sample(4, 0.05, torch.Generator().manual_seed(0))
     torch.testing.assert_close(batch.nearest[:4], torch.full((4,), 2 * 0.8))

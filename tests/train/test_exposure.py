@@ -31,7 +31,9 @@ def taught(n_steps: int, learner: ExposureLearner | None = None, *, seed: int = 
         true = 0.1 + 0.7 * torch.rand(200, 3, generator=generator)
         evened = learner.evened(true * GAINS[photos], photos)
         rate = 0.03 * 0.5 ** (6 * step / n_steps)
-        learner.learn(true * GAINS.log().mean(0).exp(), evened, photos, huber_delta=0.1, learning_rate=rate)
+        learner.begin(rate)
+        learner.learn(true * GAINS.log().mean(0).exp(), evened, photos, huber_delta=0.1)
+        learner.end()
     return learner
 
 

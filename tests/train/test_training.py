@@ -141,11 +141,11 @@ def test_where_the_memory_of_a_gpu_ends_steps_get_smaller_for_good(
 
     optimize, batches = Training._optimize, []
 
-    def within_8192(self: Training, batch: object) -> object:
+    def within_8192(self: Training, *arguments: object) -> object:
         batches.append(self.batch.n_samples)
         if self.batch.n_samples > 8192:
             raise torch.cuda.OutOfMemoryError("CUDA out of memory")
-        return optimize(self, batch)
+        return optimize(self, *arguments)
 
     monkeypatch.setattr(Training, "_optimize", within_8192)
     workspace = train(tmp_path, room, max_steps=4, samples_per_step=16384)
@@ -153,7 +153,7 @@ def test_where_the_memory_of_a_gpu_ends_steps_get_smaller_for_good(
     assert capsys.readouterr().out.count("the GPU's memory ended") == 1
     assert load_checkpoint(workspace.checkpoint)["training"]["step"] == 4
 
-    def never(self: Training, batch: object) -> object:
+    def never(self: Training, *arguments: object) -> object:
         raise torch.cuda.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(Training, "_optimize", never)
@@ -256,3 +256,22 @@ def test_devices_and_backends_that_are_not_there() -> None:
     if not torch.cuda.is_available():
         with pytest.raises(UserError, match="no CUDA device"):
             choose_device("cuda")
+
+
+def test_one_of_several_gpus_is_chosen_and_apples_is_not_taken(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from recon.field.trained import choose_device
+
+    chosen: list[int] = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
+    assert choose_device("cuda:1") == torch.device("cuda", 1) and choose_device("auto") == torch.device("cuda", 0)
+    assert chosen == [1, 0]
+    with pytest.raises(UserError, match="has 2 GPU"):
+        choose_device("cuda:2")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert choose_device("auto") == torch.device("cpu")
+    assert "no kernels for Apple's GPU" in capsys.readouterr().out

@@ -43,7 +43,7 @@ def body_of(
     free space as those of the building do. `density` is in kg per cubic metre, of which `length_scale` units make one. The
     body's frame stands in the middle of its foot with the world's axes.
 
-    thickness: how far a part may reach behind a surface.
+    tolerances, thickness: how far a part may reach before and behind a surface.
     """
     low, high = piece.vertices.min(0), piece.vertices.max(0)
     origin = np.array([*(low + high)[:2] / 2, low[2]])

@@ -65,18 +65,17 @@ class TriedWorld:
 
 
 def plan_spheres(
-    solid: TriangleMesh, surface: Surface, *, n: int, radius_m: float, scale: float, tolerance: float, thickness: float
+    surface: Surface, *, n: int, radius_m: float, scale: float, tolerance: float, thickness: float
 ) -> Spheres:
     """`n` normal spheres, a quarter as many small and a quarter as many fast ones, each kind over held places of its own.
 
-    solid: the mesh of what is seen and what is filled; surface: the same, to be asked. radius_m: of a normal sphere in metres, of
+    surface: of what is seen and what is filled. radius_m: of a normal sphere in metres, of
     which `scale` units make one. tolerance, thickness: that collision geometry is allowed before and behind a surface.
     """
     extra = max(1, round(_EXTRA_SHARE * n))
     kinds = [(n, radius_m, 0.0), (extra, min(_SMALL_M, radius_m), 0.0), (extra, radius_m, _FAST_M_S)]
     places = [
         plan_places(
-            solid,
             surface,
             radius=radius * scale,
             tolerance=tolerance,

@@ -11,7 +11,6 @@ import numpy as np
 
 from recon.export.trials.drop_test import left_the_surface, went_through
 from recon.export.trials.marble import roll
-from recon.geometry.mesh import TriangleMesh
 from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
 
@@ -38,7 +37,6 @@ class Places:
 
 
 def plan_places(
-    mesh: TriangleMesh,
     surface: Surface,
     *,
     radius: float,
@@ -58,10 +56,10 @@ def plan_places(
     the finest grid has no more held places: a scene without anything level to stand on. Spheres start downwards with `speed`.
     Lengths, also of `gravity`, are in the mesh's units.
 
-    mesh, surface: the visual mesh, and the same to be asked. radius: of the spheres. gravity: along -z. damping_s: the time
+    surface: the visual mesh. radius: of the spheres. gravity: along -z. damping_s: the time
     in which drag takes 63 % of a sideways speed. seed: of the choice among more places than are asked.
     """
-    low, high = mesh.vertices.min(0), mesh.vertices.max(0)
+    low, high = surface.mesh.vertices.min(0), surface.mesh.vertices.max(0)
     side = float(np.sqrt(max(np.prod((high - low)[:2]), radius**2) / n_spheres))
     random = np.random.default_rng(seed)
     places, is_held = np.zeros((0, 3)), np.zeros(0, bool)

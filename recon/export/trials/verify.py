@@ -76,7 +76,7 @@ def _read(world: Path, manifest: dict[str, Any], *, n_spheres: int, radius_m: fl
     solid = joined([_seen(world, manifest), *([read_obj(world / FILLED)] if (world / FILLED).exists() else [])])
     surface = Surface(solid)
     spheres = plan_spheres(
-        solid, surface, n=n_spheres, radius_m=radius_m, scale=scale, tolerance=tolerance, thickness=thickness
+        surface, n=n_spheres, radius_m=radius_m, scale=scale, tolerance=tolerance, thickness=thickness
     )
     return TriedWorld(world, scale, tolerance, solid, surface, spheres)
 

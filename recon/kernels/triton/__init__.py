@@ -55,8 +55,8 @@ def set_n_threads(n: int) -> None:
 @functools.lru_cache(maxsize=8)
 def _failure(device: torch.device) -> str | None:
     """What goes wrong with the smallest kernel: no C compiler for Triton's launcher, an old card, an old driver."""
-    directions = torch.tensor([[0.0, 0.6, 0.8]], device=device)
     try:
+        directions = torch.tensor([[0.0, 0.6, 0.8]], device=device)
         found = spherical_harmonics(directions)
     except Exception as error:  # whatever a compiler or a driver raises
         lines = str(error).strip().splitlines()

@@ -5,7 +5,6 @@ ones is masked and counts as zero.
 """
 
 import functools
-import math
 from typing import Any, NamedTuple
 
 import torch
@@ -132,22 +131,25 @@ class Looked(NamedTuple):
 
 
 class Adam(NamedTuple):
-    """An `AdamStep`; rate: learning rate over the first correction, root: of the inverse second, kept: share of a value."""
+    """An `AdamStep` and its `changing` numbers: given, or read from the device where the kernel runs."""
 
-    rate: Any
     beta1: Any
     beta2: Any
     epsilon: Any
+    rate: Any
     root: Any
     kept: Any
+    on_device: Any
+    is_on_device: tl.constexpr
 
 
 class Met(NamedTuple):
-    """What recon.kernels.triton.march.meet_kernel finds."""
+    """What recon.kernels.triton.march.meet_kernel finds, and how many of the rays have been drawn by programs, zero before."""
 
     begins: Any
     meeting: Any
     n_meeting: Any
+    n_drawn: Any
 
 
 class Loss(NamedTuple):
@@ -202,10 +204,11 @@ def field(tensors: FieldTensors, dtype: tl.dtype) -> Field:
     return Field(tensors.table.detach(), *layers, *map(tl.constexpr, sizes))
 
 
-def adam(numbers: AdamStep) -> Adam:
-    of_mean, of_square = numbers.corrections
-    rates = (numbers.learning_rate / of_mean, *numbers.betas, numbers.epsilon)
-    return Adam(*rates, 1 / math.sqrt(of_square), 1 - numbers.decay)
+def adam(numbers: AdamStep, unused: Tensor) -> Adam:
+    """`unused`: any tensor of the device, in place of numbers that do not lie there."""
+    is_on_device = numbers.on_device is not None
+    place = numbers.on_device if is_on_device else unused
+    return Adam(*numbers.betas, numbers.epsilon, *numbers.changing, place, tl.constexpr(is_on_device))
 
 
 def rays(segments: Segments) -> Rays:

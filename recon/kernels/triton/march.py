@@ -10,7 +10,7 @@ import triton.language as tl
 
 from recon.kernels.triton.hash_grid import encode, unit_position
 from recon.kernels.triton.networks import column, density_network, density_of, density_weights
-from recon.kernels.triton.walk import TO_THE_END, first_in_line, interval, load_rays, next_in_line, next_occupied
+from recon.kernels.triton.walk import TO_THE_END, interval, load_rays, next_in_line, next_occupied
 
 
 @triton.jit
@@ -29,15 +29,15 @@ def density_at(field, grid, layers, sampling, ray, index, live):
 
 
 @triton.jit(do_not_specialize=["n"])
-def meet_kernel(rays, sampling, begins, meeting, n_meeting, n, BLOCK: tl.constexpr):
-    """begins [n]: each ray's first step that is a sample; `meeting`: the n_meeting [1] rays that have one, in any order."""
+def meet_kernel(rays, sampling, met, n, BLOCK: tl.constexpr):
+    """met.begins [n]: each ray's first step that is a sample; met.meeting: the n_meeting [1] rays that have one, in any order."""
     row = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     ray = load_rays(rays, row, row < n)
     index, _, found = next_occupied(sampling, ray, tl.zeros([BLOCK], tl.int32), row < n, TO_THE_END)
-    tl.store(begins + row, index, mask=row < n)
+    tl.store(met.begins + row, index, mask=row < n)
     number = found.to(tl.int32)
-    place = tl.atomic_add(n_meeting, tl.sum(number, 0), sem="relaxed") + tl.cumsum(number, 0) - 1
-    tl.store(meeting + place, row, mask=found)
+    place = tl.atomic_add(met.n_meeting, tl.sum(number, 0), sem="relaxed") + tl.cumsum(number, 0) - 1
+    tl.store(met.meeting + place, row, mask=found)
 
 
 @triton.jit
@@ -71,8 +71,8 @@ def count_visible_kernel(
     LOOKS: cells that a lane looks at before the others go on.
     """
     layers = density_weights(field, grid)
-    place, waiting, last = first_in_line(tl.load(met.n_meeting), BLOCK)
-    active = place < last
+    waiting, end = tl.full([], 0, tl.int32), tl.full([], 0, tl.int32)
+    place, active, waiting, end = next_in_line(tl.full([BLOCK], True, tl.int1), waiting, end, met, BLOCK)
     row, index = load_meeting(met, place, active)
     is_sample = active
     count = tl.zeros([BLOCK], tl.int32)
@@ -86,13 +86,13 @@ def count_visible_kernel(
         index, searching, is_sample = next_occupied(sampling, ray, index, searching, LOOKS)
         ended = active & (searching == 0) & (is_sample == 0)
         tl.store(counts + row, count, mask=ended)
-        place, waiting = next_in_line(place, ended, waiting)
-        begins = ended & (place < last)
+        active = active & (ended == 0)
+        place, begins, waiting, end = next_in_line(active == 0, waiting, end, met, BLOCK)
         new_row, new_index = load_meeting(met, place, begins)
         row, index = tl.where(begins, new_row, row), tl.where(begins, new_index, index)
         count, optical = tl.where(begins, 0, count), tl.where(begins, 0.0, optical)
         is_sample = is_sample | begins
-        active = (active & (ended == 0)) | begins
+        active = active | begins
 
 
 @triton.jit(do_not_specialize=["capacity"])

@@ -18,6 +18,9 @@ def adam_kernel(
     column = tl.arange(0, COLUMNS)[None, :]
     mask = (row < n_rows) & (column < columns)
     at = row * columns + column
+    rate, root, kept = numbers.rate, numbers.root, numbers.kept
+    if numbers.is_on_device:
+        rate, root, kept = tl.load(numbers.on_device), tl.load(numbers.on_device + 1), tl.load(numbers.on_device + 2)
     gradient = tl.load(gradients + at, mask=mask, other=0.0)
     touched = tl.max((gradient != 0).to(tl.int32), 1)
     if tl.max(touched, 0) > 0:
@@ -25,8 +28,8 @@ def adam_kernel(
         mean = numbers.beta1 * tl.load(means + at, mask=mask, other=0.0) + (1 - numbers.beta1) * gradient
         square = numbers.beta2 * tl.load(squares + at, mask=mask, other=0.0) + (1 - numbers.beta2) * gradient * gradient
         value = tl.load(parameters + at, mask=mask, other=0.0)
-        change = numbers.rate * mean / (tl.sqrt(square) * numbers.root + numbers.epsilon)
-        tl.store(parameters + at, numbers.kept * value - change, mask=mask)
+        change = rate * mean / (tl.sqrt(square) * root + numbers.epsilon)
+        tl.store(parameters + at, kept * value - change, mask=mask)
         tl.store(means + at, mean, mask=mask)
         tl.store(squares + at, square, mask=mask)
         tl.store(gradients + at, tl.zeros_like(gradient), mask=mask)

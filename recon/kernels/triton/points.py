@@ -69,7 +69,7 @@ def adam_step(parameters: Tensor, gradients: Tensor, mean: Tensor, square: Tenso
     padded = next_power_of_2(columns)
     block = max(ROWS * 4 // padded, 1)
     optimizer.adam_kernel[blocks(n_rows, block)](
-        parameters, gradients, mean, square, n_rows, arguments.adam(numbers),
+        parameters, gradients, mean, square, n_rows, arguments.adam(numbers, mean),
         columns=columns, BLOCK=block, COLUMNS=padded,
     )  # fmt: skip
 

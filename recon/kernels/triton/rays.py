@@ -55,10 +55,10 @@ def _meet(where: Where) -> tuple[arguments.Met, Tensor]:
     n, device = len(where[0].t_near), where[0].t_near.device
     zeros = torch.zeros(
         n + 4, dtype=torch.int32, device=device
-    )  # of one fill: the number of those rays, then the counts
+    )  # of one fill: the number of those rays, how many are drawn, then the counts
     begins, meeting = torch.empty(2, n + (-n % 4), dtype=torch.int32, device=device)
-    met = arguments.Met(begins, meeting, zeros[:1])
-    marching.meet_kernel[blocks(n, RAYS)](*where, *met, n, **WALK)
+    met = arguments.Met(begins, meeting, zeros[:1], zeros[1:2])
+    marching.meet_kernel[blocks(n, RAYS)](*where, met, n, **WALK)
     return met, zeros[4:]
 
 

@@ -17,7 +17,7 @@ from recon.kernels.triton.networks import (
     harmonics_tile,
     narrow,
 )
-from recon.kernels.triton.walk import first_in_line, load_rays, next_in_line, next_occupied
+from recon.kernels.triton.walk import load_rays, next_in_line, next_occupied
 
 
 @triton.jit(do_not_specialize=["n"])
@@ -46,8 +46,8 @@ def color_kernel(rays, sampling, met, field, grid, looked, BLOCK: tl.constexpr, 
     density_layers = density_weights(field, grid)
     color_layers = color_weights(field)
     channel = tl.arange(0, 16)[None, :]
-    place, waiting, last = first_in_line(tl.load(met.n_meeting), BLOCK)
-    active = place < last
+    waiting, end = tl.full([], 0, tl.int32), tl.full([], 0, tl.int32)
+    place, active, waiting, end = next_in_line(tl.full([BLOCK], True, tl.int1), waiting, end, met, BLOCK)
     row, index = load_meeting(met, place, active)
     is_sample = active
     optical = tl.zeros([BLOCK], tl.float32)
@@ -56,11 +56,11 @@ def color_kernel(rays, sampling, met, field, grid, looked, BLOCK: tl.constexpr, 
     total = tl.zeros([BLOCK, 16], tl.float32)
     while tl.max(active.to(tl.int32), 0) > 0:
         ray = load_rays(rays, row, active)
-        start, end, more, geometry = density_at(field, grid, density_layers, sampling, ray, index, is_sample)
+        t_start, t_end, more, geometry = density_at(field, grid, density_layers, sampling, ray, index, is_sample)
         missing = LN_2 - optical
         halves = (missing > 0) & (more >= missing)
-        inside = (end - start) * missing / tl.maximum(more, 1e-30)
-        distance = tl.where(halves, start + tl.minimum(inside, end - start), distance)
+        inside = (t_end - t_start) * missing / tl.maximum(more, 1e-30)
+        distance = tl.where(halves, t_start + tl.minimum(inside, t_end - t_start), distance)
         weight = tl.exp(-optical) - tl.exp(-optical - more)
         optical += more
         counts = tl.where(weight > looked.min_weight, weight, 0.0)
@@ -79,11 +79,11 @@ def color_kernel(rays, sampling, met, field, grid, looked, BLOCK: tl.constexpr, 
         tl.store(looked.distances + row, distance, mask=ended)
         scaled = total * (opacity / tl.maximum(seen, 1e-8))[:, None]
         tl.store(looked.colors + row[:, None] * 3 + channel, scaled, mask=ended[:, None] & (channel < 3))
-        place, waiting = next_in_line(place, ended, waiting)
-        begins = ended & (place < last)
+        active = active & (ended == 0)
+        place, begins, waiting, end = next_in_line(active == 0, waiting, end, met, BLOCK)
         new_row, new_index = load_meeting(met, place, begins)
         row, index = tl.where(begins, new_row, row), tl.where(begins, new_index, index)
         optical, seen = tl.where(begins, 0.0, optical), tl.where(begins, 0.0, seen)
         distance, total = tl.where(begins, 0.0, distance), tl.where(begins[:, None], 0.0, total)
         is_sample = is_sample | begins
-        active = (active & (ended == 0)) | begins
+        active = active | begins

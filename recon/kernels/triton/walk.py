@@ -120,15 +120,16 @@ def next_occupied(sampling, ray, index, searching, looks):
 
 
 @triton.jit
-def first_in_line(n, BLOCK: tl.constexpr):
-    """This program's share of n things, in even parts: the places [BLOCK] that its lanes begin with, who waits next, the end."""
-    share = tl.cdiv(n, tl.num_programs(0))
-    first = tl.program_id(0) * share
-    return first + tl.arange(0, BLOCK), first + BLOCK, tl.minimum(first + share, n)
+def next_in_line(free, waiting, end, met, BLOCK: tl.constexpr):
+    """Lanes that are free [BLOCK] take the next rays that meet something: so lanes whose rays end early do not idle until the last
+    has. A program draws BLOCK of them at a time, those from `waiting` to `end`, so that all programs end together.
 
-
-@triton.jit
-def next_in_line(place, free, waiting):
-    """Lanes that are free take the next places from `waiting` on: so lanes whose rays end early do not idle until the last has."""
-    freed = free.to(tl.int32)
-    return tl.where(free, waiting + tl.cumsum(freed, 0) - 1, place), waiting + tl.sum(freed, 0)
+    Returns the places of the rays, which lanes took one, and what is left of the drawn ones: waiting, end. At first: 0, 0.
+    """
+    n = tl.load(met.n_meeting)
+    if (waiting >= end) & (end < n):
+        waiting = tl.atomic_add(met.n_drawn, BLOCK, sem="relaxed")
+        end = tl.minimum(waiting + BLOCK, n)
+    number = free.to(tl.int32)
+    place = waiting + tl.cumsum(number, 0) - 1
+    return place, free & (place < end), waiting + tl.sum(number, 0), end
