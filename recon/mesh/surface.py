@@ -38,14 +38,13 @@ class KnownSurface:
 def build_surface(maps: Sequence[DepthMap], *, far: float, distance: float, settings: MeshSettings) -> KnownSurface:
     """The surface of some maps; `distance` is that from which the scene is typically seen (world units)."""
     zones = zones_of(maps)
-    parts = [_surface_of(zone, maps, far=far, distance=distance, settings=settings) for zone in zones]
+    parts = [_surface_of(zone, far=far, distance=distance, settings=settings) for zone in zones]
     return parts[0] if len(parts) == 1 else _joined([_cut(*pair) for pair in zip(parts, zones, strict=True)])
 
 
-def _surface_of(
-    zone: Zone, maps: Sequence[DepthMap], *, far: float, distance: float, settings: MeshSettings
-) -> KnownSurface:
-    """The surface of one zone, a little beyond it too; all maps judge it."""
+def _surface_of(zone: Zone, *, far: float, distance: float, settings: MeshSettings) -> KnownSurface:
+    """The surface of one zone, and a little beyond it."""
+    maps = zone.judges
     settings = replace(settings, max_faces=round(zone.face_share * settings.max_faces))
     volume = _fused(zone, far, settings)
     voxel = volume.voxel

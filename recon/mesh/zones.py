@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from recon.geometry import Evidence
 from recon.geometry.transforms import Array
 from recon.mesh.depth_maps import DepthMap
 
@@ -24,12 +25,13 @@ MEMORY = 0.3  # of the budget of memory, each: a road is long, and finer voxels 
 
 @dataclass(frozen=True)
 class Zone:
-    """What lies between two distances from the nearest camera, and the maps that it is fused from."""
+    """What lies between two distances from the nearest camera, the maps that it is fused from, and those that judge it."""
 
     centers: Array  # [n, 3] of the cameras
     low: float  # world units
     high: float
     maps: Sequence[DepthMap]
+    judges: Sequence[DepthMap]
     face_share: float  # of the budget of faces
     memory_share: float
 
@@ -47,11 +49,17 @@ def zones_of(maps: Sequence[DepthMap]) -> list[Zone]:
     depths = np.concatenate([view.depth[::4, ::4][view.depth[::4, ::4] > 0] for view in maps])
     near, far = np.percentile(depths, [NEAR_PERCENTILE, FAR_PERCENTILE]) if len(depths) else (1.0, 1.0)
     if far < WIDE * near:
-        return [Zone(centers, 0.0, np.inf, maps, 1.0, 1.0)]
+        return [Zone(centers, 0.0, np.inf, maps, maps, 1.0, 1.0)]
     radius = float(RADIUS * near)
-    fine = [_nearer(view, TRUSTED * radius) for view in maps]
-    near_zone = Zone(centers, 0.0, radius, fine, NEAR_FACES, MEMORY)
-    return [near_zone, Zone(centers, radius, np.inf, maps, 1 - NEAR_FACES, MEMORY)]
+    measured = _measured(maps)
+    fine = [_nearer(view, TRUSTED * radius) for view in measured]
+    near_zone = Zone(centers, 0.0, radius, fine, measured, NEAR_FACES, MEMORY)
+    return [near_zone, Zone(centers, radius, np.inf, maps, maps, 1 - NEAR_FACES, MEMORY)]
+
+
+def _measured(maps: Sequence[DepthMap]) -> Sequence[DepthMap]:
+    """Those that were matched or measured, where any were: on a drive the field is fog near the cameras, and carves the road."""
+    return [view for view in maps if (view.evidence[view.depth > 0] != Evidence.SEEN).any()] or maps
 
 
 def _nearer(view: DepthMap, limit: float) -> DepthMap:
