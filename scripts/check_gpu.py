@@ -9,7 +9,8 @@ import json
 import subprocess
 import sys
 import time
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -19,36 +20,67 @@ sys.path.insert(0, str(ROOT))
 
 from recon.workspace.errors import UserError  # noqa: E402
 
-DEFAULTS = {"data": "", "run": "", "seconds": "20,60,120", "out": "gpu.json", "device": "cuda", "limit": "345"}
 EVALUATION_S = 15  # a data set is rendered and compared in that time
 CHAIN_S = 60  # with less left, the sample's chain is not begun
 CHAIN_NEEDS = ("av", "cv2", "hydra", "mujoco", "open3d", "pycolmap", "trimesh", "xatlas")
 
 
+@dataclass(frozen=True)
+class CheckSettings:
+    """What is asked for on the command line, as name=value."""
+
+    data: str = ""  # folder of a data set; "": none
+    run: str = ""  # run folder whose capture is trained too; "": none
+    seconds: tuple[float, ...] = (20.0, 60.0, 120.0)
+    out: str = "gpu.json"
+    device: str = "cuda"
+    limit: float = 345.0  # seconds in all
+
+    @staticmethod
+    def of(arguments: Sequence[str]) -> "CheckSettings":
+        names = [field.name for field in fields(CheckSettings)]
+        if loose := [argument for argument in arguments if "=" not in argument]:
+            raise UserError(f"{loose[0]}: expected name=value, with a name of {', '.join(names)}.")
+        given: dict[str, Any] = dict(argument.split("=", 1) for argument in arguments)
+        if unknown := set(given) - set(names):
+            raise UserError(f"{', '.join(sorted(unknown))}: expected {', '.join(names)}.")
+        if "seconds" in given:
+            given["seconds"] = tuple(_positive("seconds", each) for each in given["seconds"].split(","))
+        if "limit" in given:
+            given["limit"] = _positive("limit", given["limit"])
+        settings = CheckSettings(**given)
+        if settings.data and not Path(settings.data, "transforms_train.json").is_file():
+            raise UserError(
+                f"data={settings.data}: expected a folder with transforms_train.json and transforms_test.json, found no "
+                "transforms_train.json there. Name the folder of the data set, or leave data= out."
+            )
+        return settings
+
+
+def _positive(name: str, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1e6:
+        raise UserError(f"{name}: expected a number of seconds above 0, found {text!r}.")
+    return value
+
+
 def main() -> int:
     started = time.monotonic()
     if {"-h", "--help"} & set(sys.argv[1:]):
-        keys = " ".join(f"[{name}={value}]" for name, value in DEFAULTS.items())
-        print(f"usage: check_gpu.py {keys}\n\n{__doc__}")
+        print(f"usage: check_gpu.py {' '.join(f'[{field.name}=...]' for field in fields(CheckSettings))}\n\n{__doc__}")
         return 0
-    if loose := [argument for argument in sys.argv[1:] if "=" not in argument]:
-        raise UserError(f"{loose[0]}: expected name=value, with a name of {', '.join(DEFAULTS)}.")
-    settings = {**DEFAULTS, **dict(argument.split("=", 1) for argument in sys.argv[1:])}
-    if unknown := set(settings) - set(DEFAULTS):
-        raise UserError(f"{', '.join(sorted(unknown))}: expected {', '.join(DEFAULTS)}.")
-    if settings["data"] and not Path(settings["data"], "transforms_train.json").is_file():
-        raise UserError(
-            f"data={settings['data']}: expected a folder with transforms_train.json and transforms_test.json, found no "
-            "transforms_train.json there. Name the folder of the data set, or leave data= out."
-        )
+    settings = CheckSettings.of(sys.argv[1:])
     from recon.bench import gpu_training
     from recon.bench.parity import compare_backends
     from recon.field.trained import choose_device
 
     def left() -> float:
-        return float(settings["limit"]) - (time.monotonic() - started)
+        return settings.limit - (time.monotonic() - started)
 
-    device = choose_device(settings["device"])
+    device = choose_device(settings.device)
     rows = [*compare_backends(device), gpu_training.compare_painting(device)]
     found: dict[str, Any] = {"trained": [], "recorded": {}}
     save(settings, found, rows)
@@ -61,19 +93,17 @@ def main() -> int:
         rows += compared
         save(settings, found, rows)
     rows += gpu_training.compare_devices(todo[0]) if todo else []
-    seconds = [float(each) for each in settings["seconds"].split(",")]
-    for task, each in [(task, seconds[0]) for task in todo[1:]] + [
-        (task, each) for task in todo[:1] for each in seconds
-    ]:
+    runs = [(task, settings.seconds[0]) for task in todo[1:]]
+    for task, each in runs + [(task, each) for task in todo[:1] for each in settings.seconds]:
         if each + EVALUATION_S > left():
-            print(f"training for {each:g} s: skipped: {left():.0f} s are left of {settings['limit']}")
+            print(f"training for {each:g} s: skipped: {left():.0f} s are left of {settings.limit:g}")
             continue
         found["trained"].append(trained(task, each))
         save(settings, found, rows)
-    found["chain"] = chain(settings["device"], left())
+    found["chain"] = chain(settings.device, left())
     save(settings, found, rows)
     print_table(found)
-    print(f"{time.monotonic() - started:.0f} s in all -> {settings['out']}")
+    print(f"{time.monotonic() - started:.0f} s in all -> {settings.out}")
     return 0 if all(row.holds for row in rows) else 1
 
 
@@ -92,7 +122,7 @@ def speed(device: Any) -> dict[str, Any]:
     }
 
 
-def tasks(settings: dict[str, str], device: Any) -> list[Any]:
+def tasks(settings: CheckSettings, device: Any) -> list[Any]:
     """What is trained: the data set, and the capture of a run folder; each for as long as is said later."""
     import yaml
 
@@ -109,10 +139,10 @@ def tasks(settings: dict[str, str], device: Any) -> list[Any]:
     sizes = yaml.safe_load((ROOT / "conf/field/hash_grid.yaml").read_text())
     kinds = read_settings(HashGridSettings, "field", sizes), read_settings(TrainSettings, "train", values), device
     found = []
-    if settings["data"]:
-        found.append(Task(blender.read(Path(settings["data"])), *kinds))
-    if settings["run"]:
-        run = Path(settings["run"])
+    if settings.data:
+        found.append(Task(blender.read(Path(settings.data)), *kinds))
+    if settings.run:
+        run = Path(settings.run)
         found.append(Task(read_reconstruction(Workspace(run), needs_tracks=True), *kinds, run=run))
     return found
 
@@ -155,14 +185,14 @@ def chain(device: str, seconds: float) -> dict[str, Any]:
     return {"ended": ended, **{name: metrics.get(name) for name in ("stages", "train", "eval", "truth", "world")}}
 
 
-def save(settings: dict[str, str], found: dict[str, Any], rows: list[Any]) -> None:
+def save(settings: CheckSettings, found: dict[str, Any], rows: list[Any]) -> None:
     import platform
 
     import torch
 
     found["parity"] = [{**asdict(row), "holds": row.holds} for row in rows]
     machine = {"python": platform.python_version(), "torch": torch.__version__}
-    Path(settings["out"]).write_text(json.dumps({"machine": machine, **found}, indent=1))
+    Path(settings.out).write_text(json.dumps({"machine": machine, **found}, indent=1))
 
 
 def print_table(found: dict[str, Any]) -> None:

@@ -153,13 +153,18 @@ def _mended(seen: np.ndarray, cell: float, *, tolerance: float) -> np.ndarray:
     holes, n = ndimage.label(~closed)
     sizes = np.bincount(holes.ravel(), minlength=n + 1)
     border = np.unique(np.concatenate([holes[0], holes[-1], holes[:, 0], holes[:, -1]]))
-    small = sizes < (_HOLE * tolerance / cell) ** 2
+    small = sizes < (_HOLE * _in_cells(tolerance, cell)) ** 2
     small[border] = small[0] = False
     closed |= small[holes]
     pieces, n = ndimage.label(closed)
-    large = np.bincount(pieces.ravel(), minlength=n + 1) >= _LEAST_AREA / 4 * (tolerance / cell) ** 2
+    large = np.bincount(pieces.ravel(), minlength=n + 1) >= _LEAST_AREA / 4 * _in_cells(tolerance, cell) ** 2
     large[0] = False
     return large[pieces]
+
+
+def _in_cells(tolerance: float, cell: float) -> float:
+    """A tolerance in cells: two on most planes, and where a very large one has coarser cells, whose specks are no boxes either."""
+    return max(tolerance / cell, 2.0)
 
 
 def _depth(surface: Surface, triangles: Array, normal: Array, *, tolerance: float, thickness: float) -> float:
@@ -200,7 +205,7 @@ def _extruded(
     parts: list[Part] = []
     covered = np.zeros(view.shape, bool)
     rotation = np.stack([*view.axes, view.plane.normal], -1)
-    for rectangle in rectangles_over(solid, allowed, least=_LEAST_BOX * (tolerance / view.cell) ** 2):
+    for rectangle in rectangles_over(solid, allowed, least=_LEAST_BOX * _in_cells(tolerance, view.cell) ** 2):
         covered[rectangle.cells] = True
         low = view.low + view.cell * (np.array([rectangle.column, rectangle.row]) - 0.5)
         high = view.low + view.cell * (np.array([rectangle.end_column, rectangle.end_row]) - 0.5)
