@@ -28,6 +28,7 @@ _HOLE = 15.0  # tolerances: smaller holes of a wall or a top are gaps of the sca
 _CLOSE = 2.5  # tolerances: bays of an outline narrower than twice this are ragged, not shape
 _LEAST_AREA = 200.0  # squared tolerances: level tops that are worth a slab
 _LEAST_WALL = 1500.0  # squared tolerances: other flat regions that are; smaller ones are the sides of things
+_ASKED = 1_000_000  # cells of a plane, at most, that are asked whether something hides them
 _LEAST_BOX = 100.0  # squared tolerances that a box of a slab adds to those before it
 
 
@@ -190,8 +191,13 @@ def _allowed(view: PlanView, solid: np.ndarray, surface: Surface, margin: Array,
     """Where a slab may be: no further than the `margin` beside its surface, and where something before it hides it."""
     allowed = np.asarray(ndimage.distance_transform_edt(~solid) * view.cell <= margin)
     beside = ~allowed
-    allowed[beside] = surface.encloses(view.world(view.centres(beside), tolerance))
-    return allowed
+    step = max(1, round(np.sqrt(beside.sum() / _ASKED)))  # of very large planes one cell answers for several
+    asked = np.zeros_like(beside)
+    asked[::step, ::step] = beside[::step, ::step]
+    hidden = np.zeros_like(beside)
+    hidden[asked] = surface.encloses(view.world(view.centres(asked), tolerance))
+    rows, columns = np.ogrid[: beside.shape[0], : beside.shape[1]]
+    return allowed | (beside & hidden[rows // step * step, columns // step * step])
 
 
 def _extruded(
