@@ -17,6 +17,7 @@ from command import one_line_errors
 
 from recon.workspace import write_json
 from recon.workspace.errors import UserError
+from recon.workspace.settings import positive_number
 
 DEFAULTS = {
     "out": "bench.json",
@@ -59,16 +60,6 @@ def parse(arguments: list[str]) -> dict[str, Any]:
     if not Path(settings["out"]).absolute().parent.is_dir():
         raise UserError(f"out={settings['out']}: its folder does not exist. Make it, or name another file.")
     return settings
-
-
-def positive_number(name: str, text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise UserError(f"{name}={text}: expected a positive number.")
-    return value
 
 
 def measure() -> dict[str, Any]:

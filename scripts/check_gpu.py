@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from recon.workspace.errors import UserError  # noqa: E402
+from recon.workspace.settings import positive_number  # noqa: E402
 
 EVALUATION_S = 15  # a data set is rendered and compared in that time
 CHAIN_S = 60  # with less left, the sample's chain is not begun
@@ -45,9 +46,9 @@ class CheckSettings:
         if unknown := set(given) - set(names):
             raise UserError(f"{', '.join(sorted(unknown))}: expected {', '.join(names)}.")
         if "seconds" in given:
-            given["seconds"] = tuple(_positive("seconds", each) for each in given["seconds"].split(","))
+            given["seconds"] = tuple(positive_number("seconds", each) for each in given["seconds"].split(","))
         if "limit" in given:
-            given["limit"] = _positive("limit", given["limit"])
+            given["limit"] = positive_number("limit", given["limit"])
         settings = CheckSettings(**given)
         if settings.data and not Path(settings.data, "transforms_train.json").is_file():
             raise UserError(
@@ -55,16 +56,6 @@ class CheckSettings:
                 "transforms_train.json there. Name the folder of the data set, or leave data= out."
             )
         return settings
-
-
-def _positive(name: str, text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < 1e6:
-        raise UserError(f"{name}: expected a number of seconds above 0, found {text!r}.")
-    return value
 
 
 def main() -> int:

@@ -202,3 +202,18 @@ def _key(group: str, name: str) -> str:
 def _found(value: Any) -> str:
     text = {True: "true", False: "false", None: "null"}[value] if isinstance(value, (bool, NoneType)) else repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def positive_number(name: str, text: str) -> float:
+    """A number that a tool was given as `name=text` on the command line.
+
+    Raises:
+        UserError: it is no finite number above 0.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise UserError(f"{name}={text}: expected a positive number.")
+    return value

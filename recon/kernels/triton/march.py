@@ -48,6 +48,15 @@ def load_meeting(met, place, live):
 
 
 @triton.jit
+def first_in_line(met, BLOCK: tl.constexpr):
+    """What `next_in_line` gives all lanes of a program at first, and their rays: row, index, active, waiting, end."""
+    waiting, end = tl.full([], 0, tl.int32), tl.full([], 0, tl.int32)
+    place, active, waiting, end = next_in_line(tl.full([BLOCK], True, tl.int1), waiting, end, met, BLOCK)
+    row, index = load_meeting(met, place, active)
+    return row, index, active, waiting, end
+
+
+@triton.jit
 def count_occupied_kernel(rays, sampling, met, counts, BLOCK: tl.constexpr):
     """counts [n], zero before: samples of each ray in occupied cells."""
     place = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
@@ -71,9 +80,7 @@ def count_visible_kernel(
     LOOKS: cells that a lane looks at before the others go on.
     """
     layers = density_weights(field, grid)
-    waiting, end = tl.full([], 0, tl.int32), tl.full([], 0, tl.int32)
-    place, active, waiting, end = next_in_line(tl.full([BLOCK], True, tl.int1), waiting, end, met, BLOCK)
-    row, index = load_meeting(met, place, active)
+    row, index, active, waiting, end = first_in_line(met, BLOCK)
     is_sample = active
     count = tl.zeros([BLOCK], tl.int32)
     optical = tl.zeros([BLOCK], tl.float32)

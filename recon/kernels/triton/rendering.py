@@ -5,7 +5,7 @@ import triton.language as tl
 
 from recon.kernels.triton.compositing import LN_2
 from recon.kernels.triton.hash_grid import encode, load_xyz, unit_position
-from recon.kernels.triton.march import density_at, load_meeting
+from recon.kernels.triton.march import density_at, first_in_line, load_meeting
 from recon.kernels.triton.networks import (
     GEOMETRY,
     color_network,
@@ -46,9 +46,7 @@ def color_kernel(rays, sampling, met, field, grid, looked, BLOCK: tl.constexpr, 
     density_layers = density_weights(field, grid)
     color_layers = color_weights(field)
     channel = tl.arange(0, 16)[None, :]
-    waiting, end = tl.full([], 0, tl.int32), tl.full([], 0, tl.int32)
-    place, active, waiting, end = next_in_line(tl.full([BLOCK], True, tl.int1), waiting, end, met, BLOCK)
-    row, index = load_meeting(met, place, active)
+    row, index, active, waiting, end = first_in_line(met, BLOCK)
     is_sample = active
     optical = tl.zeros([BLOCK], tl.float32)
     seen = tl.zeros([BLOCK], tl.float32)
