@@ -36,8 +36,8 @@ def no_votes(n: int) -> Votes:
 
 def weighed_vote(positions: Array, view: DepthMap, *, tolerance: float, margin: float = 0.0) -> Votes:
     """`vote`, each by the weight of its pixel: a guess of the field does not outvote what was matched."""
-    votes = vote(positions, view, tolerance=tolerance, margin=margin)
-    weight = view.weight.reshape(-1)[look_up(positions, view).pixel]
+    seen = look_up(positions, view)
+    votes, weight = _vote_of(seen, tolerance, margin), view.weight.reshape(-1)[seen.pixel]
     return Votes(weight * votes.agreeing, weight * votes.contradicting)
 
 
@@ -46,7 +46,10 @@ def vote(positions: Array, view: DepthMap, *, tolerance: float, margin: float = 
 
     Looking through needs three times the tolerance: between the two a map abstains.
     """
-    seen = look_up(positions, view)
+    return _vote_of(look_up(positions, view), tolerance, margin)
+
+
+def _vote_of(seen: "Looked", tolerance: float, margin: float) -> Votes:
     difference = seen.map_depth - seen.depth
     allowed = tolerance * np.maximum(seen.depth, 0) + margin
     agreeing = (seen.map_depth > 0) & (np.abs(difference) <= allowed)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from recon.geometry import TriangleMesh
 from recon.geometry.face_graph import edges_of, pieces_by_vertices
+from recon.geometry.mesh import chosen
 from recon.mesh.agreement import no_votes, vote, weighed_vote
 from recon.mesh.depth_maps import DepthMap
 
@@ -14,9 +15,7 @@ from recon.mesh.depth_maps import DepthMap
 def keep_faces(mesh: TriangleMesh, keep: NDArray[np.bool_]) -> TriangleMesh:
     """The mesh with the faces [f] marked, and only the vertices they use (positions only: colours come later)."""
     assert mesh.colors is None and mesh.uvs is None
-    faces = mesh.faces[keep]
-    used, index = np.unique(faces, return_inverse=True)
-    return TriangleMesh(mesh.vertices[used], index.reshape(-1, 3).astype(np.int32))
+    return chosen(mesh, keep)
 
 
 def drop_contradicted(mesh: TriangleMesh, maps: Sequence[DepthMap], *, tolerance: float, voxel: float) -> TriangleMesh:

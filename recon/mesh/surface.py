@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recon.geometry import FaceEvidence, TriangleMesh
+from recon.geometry.mesh import chosen, joined
 from recon.kernels.tsdf import TsdfVolume
 from recon.mesh import cleaning
 from recon.mesh.depth_maps import DepthMap
@@ -73,19 +74,19 @@ def _cut(surface: KnownSurface, zone: Zone) -> KnownSurface:
     """Only the faces whose middles lie in the zone."""
     mesh = surface.mesh
     keep = zone.holds(mesh.vertices[mesh.faces].mean(1))
-    used, index = np.unique(mesh.faces[keep], return_inverse=True)
-    cut = TriangleMesh(mesh.vertices[used], index.reshape(-1, 3).astype(np.int32))
-    faces = surface.faces.where(keep)
-    return replace(surface, mesh=cut, faces=faces, through=surface.through[keep], on_plane=surface.on_plane[keep])
+    return replace(
+        surface,
+        mesh=chosen(mesh, keep),
+        faces=surface.faces.where(keep),
+        through=surface.through[keep],
+        on_plane=surface.on_plane[keep],
+    )
 
 
 def _joined(parts: Sequence[KnownSurface]) -> KnownSurface:
     """One surface of several, the finest first: its voxels and its error are what is said of all."""
-    starts = np.cumsum([0, *(len(part.mesh.vertices) for part in parts)])
-    vertices = np.concatenate([part.mesh.vertices for part in parts])
-    faces = np.concatenate([part.mesh.faces + start for part, start in zip(parts, starts, strict=False)])
     return KnownSurface(
-        TriangleMesh(vertices, faces.astype(np.int32)),
+        joined([part.mesh for part in parts]),
         FaceEvidence.concatenated([part.faces for part in parts]),
         np.concatenate([part.through for part in parts]),
         [plane for part in parts for plane in part.planes],

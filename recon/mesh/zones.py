@@ -19,6 +19,7 @@ NEAR_PERCENTILE, FAR_PERCENTILE = 2, 90  # of all depths
 WIDE = 16.0  # the far one over the near one from which on there are two zones
 RADIUS = 8.0  # near depths: how far the near zone reaches from a camera
 TRUSTED = 2.0  # radii: depths that are fused in the near zone
+LEAST = 0.02  # of the known pixels that a zone of its own holds
 NEAR_FACES = 0.7  # of the budget of faces
 MEMORY = 0.3  # of the budget of memory, each: a road is long, and finer voxels than these show only noise
 
@@ -44,16 +45,25 @@ class Zone:
 
 
 def zones_of(maps: Sequence[DepthMap]) -> list[Zone]:
-    """The near zone and the far one, or one that holds everything."""
+    """The near zone and the far one, or one that holds everything: where depths are alike, or nearly all lies in one of the two.
+
+    (All that a film through a tunnel shows comes near some camera, however far the others see it from.)
+    """
     centers = np.stack([view.viewpoint.world_from_camera[:3, 3] for view in maps])
-    depths = np.concatenate([view.depth[::4, ::4][view.depth[::4, ::4] > 0] for view in maps])
-    near, far = np.percentile(depths, [NEAR_PERCENTILE, FAR_PERCENTILE]) if len(depths) else (1.0, 1.0)
-    if far < WIDE * near:
-        return [Zone(centers, 0.0, np.inf, maps, maps, 1.0, 1.0)]
-    radius = float(RADIUS * near)
+    everything = Zone(centers, 0.0, np.inf, maps, maps, 1.0, 1.0)
     measured = _measured(maps)
+    depths = np.concatenate([view.depth[::4, ::4][view.depth[::4, ::4] > 0] for view in measured])
+    if not len(depths):
+        return [everything]
+    near, far = np.percentile(depths, [NEAR_PERCENTILE, FAR_PERCENTILE])
+    if far < WIDE * near:
+        return [everything]
+    radius = float(RADIUS * near)
     fine = [_nearer(view, TRUSTED * radius) for view in measured]
     near_zone = Zone(centers, 0.0, radius, fine, measured, NEAR_FACES, MEMORY)
+    share = near_zone.holds(np.concatenate([view.points(step=4) for view in measured])).mean()
+    if not LEAST <= share <= 1 - LEAST:
+        return [everything]
     return [near_zone, Zone(centers, radius, np.inf, maps, maps, 1 - NEAR_FACES, MEMORY)]
 
 

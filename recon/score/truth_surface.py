@@ -20,6 +20,7 @@ from scipy.spatial import cKDTree
 
 from recon.geometry import TriangleMesh
 from recon.geometry.face_graph import pieces_by_vertices
+from recon.geometry.mesh import chosen
 from recon.geometry.surface import Surface, sample_surface
 from recon.geometry.transforms import Array
 from recon.score.truth_floor import floor_scores
@@ -78,14 +79,14 @@ def _within(ours: TriangleMesh, centers: Array, max_distance_m: float) -> Triang
     """The faces whose middles lie within `max_distance_m` of a camera."""
     middles = ours.vertices[ours.faces].mean(1)
     is_near = cKDTree(centers).query(middles)[0] <= max_distance_m if len(middles) else np.zeros(0, bool)
-    return TriangleMesh(ours.vertices, ours.faces[is_near])
+    return chosen(ours, is_near)
 
 
 def _inside(ours: TriangleMesh, exact: TriangleMesh) -> TriangleMesh:
     """The faces whose middles lie inside the exact mesh's box, with some room."""
     middles = ours.vertices[ours.faces].mean(1)
     low, high = exact.vertices.min(0) - MARGIN_M, exact.vertices.max(0) + MARGIN_M
-    return TriangleMesh(ours.vertices, ours.faces[((middles >= low) & (middles <= high)).all(-1)])
+    return chosen(ours, ((middles >= low) & (middles <= high)).all(-1))
 
 
 def _f_score(accuracy: NDArray, completeness: NDArray, threshold_m: float) -> dict[str, float]:

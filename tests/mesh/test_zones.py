@@ -1,5 +1,7 @@
 """A drive from a near road towards far walls is fused in two zones; a room in one."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,16 +14,19 @@ from recon.mesh.zones import zones_of
 from tests.default_settings import default_settings
 
 CAMERA = Camera("PINHOLE", (120, 160), 110.0, 110.0, 80.0, 50.0)
+AWAY = (
+    np.hypot(*(np.mgrid[:120, :160] + 0.5 - np.array([50.0, 80.0])[:, None, None])) / 110.0
+)  # of a pixel from the axis
 ROAD, WALL = 1.5, 150.0  # below the cameras; ahead of the first one
 
 
-def drive(n: int = 12) -> list[DepthMap]:
+def drive(n: int = 12, wall_at: float = WALL) -> list[DepthMap]:
     """A picture a metre; the lower half shows the road, the upper one a wall across its end."""
     maps = []
     v = np.mgrid[:120, :160][0] + 0.5
     slope = (v - 50.0) / 110.0
     for i in range(n):
-        wall = WALL - i
+        wall = wall_at - i
         to_road = np.where(slope > 0, ROAD / np.maximum(slope, 1e-9), np.inf)
         depth = np.minimum(to_road, wall)
         is_road = to_road < wall
@@ -46,6 +51,19 @@ def test_a_room_is_one_zone() -> None:
     nearer = [DepthMap.of_field(view.viewpoint, np.minimum(view.depth, 20), view.is_free, None) for view in drive()]
     (everything,) = zones_of(nearer)
     assert everything.holds(np.array([[1e6, 0, 0]])).all() and everything.face_share == everything.memory_share == 1
+
+
+def test_a_drive_all_of_which_comes_near_is_one_zone() -> None:
+    rows = np.arange(120)[:, None]
+    seen = (rows < 50) | (rows > 113)  # the end of the tunnel, and the road under the bonnet
+    maps = [
+        replace(view, depth=np.where(seen & (view.depth * AWAY < 15), view.depth, np.float32(0)))
+        for view in drive(96, wall_at=98.0)
+    ]
+    depths = np.concatenate([view.depth[view.depth > 0] for view in maps])
+    assert np.percentile(depths, 90) > 16 * np.percentile(depths, 2), "depths spread wide enough for two"
+    (everything,) = zones_of(maps)
+    assert everything.high == np.inf
 
 
 def test_the_road_is_fine_and_the_far_wall_still_there() -> None:
