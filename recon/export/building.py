@@ -138,7 +138,7 @@ def _slab(
         solid = continued(view, seen, surface, tolerance=tolerance)
         depth = _FLOOR_THICKNESS * thickness
     else:
-        solid = _mended(seen, view.cell, tolerance=tolerance)
+        solid = _mended(view, seen, tolerance=tolerance)
         depth = _depth(surface, triangles, region.plane.normal, tolerance=tolerance, thickness=thickness)
     margin = _margin(view, tolerances)
     allowed = _allowed(view, solid, surface, margin, tolerance=tolerance)
@@ -146,26 +146,21 @@ def _slab(
     return Slab(kind, view, seen, covered, depth, parts)
 
 
-def _mended(seen: np.ndarray, cell: float, *, tolerance: float) -> np.ndarray:
+def _mended(view: PlanView, seen: np.ndarray, *, tolerance: float) -> np.ndarray:
     """Cracks and small holes closed, specks gone."""
-    reach = max(1, round(_CLOSE * tolerance / cell))
+    reach = max(1, round(_CLOSE * tolerance / view.cell))
     ball = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     closed = cv2.morphologyEx(seen.astype(np.uint8), cv2.MORPH_CLOSE, ball).astype(bool)
     holes, n = ndimage.label(~closed)
     sizes = np.bincount(holes.ravel(), minlength=n + 1)
     border = np.unique(np.concatenate([holes[0], holes[-1], holes[:, 0], holes[:, -1]]))
-    small = sizes < (_HOLE * _in_cells(tolerance, cell)) ** 2
+    small = sizes < (_HOLE * view.in_cells(tolerance)) ** 2
     small[border] = small[0] = False
     closed |= small[holes]
     pieces, n = ndimage.label(closed)
-    large = np.bincount(pieces.ravel(), minlength=n + 1) >= _LEAST_AREA / 4 * _in_cells(tolerance, cell) ** 2
+    large = np.bincount(pieces.ravel(), minlength=n + 1) >= _LEAST_AREA / 4 * view.in_cells(tolerance) ** 2
     large[0] = False
     return large[pieces]
-
-
-def _in_cells(tolerance: float, cell: float) -> float:
-    """A tolerance in cells: two on most planes, and where a very large one has coarser cells, whose specks are no boxes either."""
-    return max(tolerance / cell, 2.0)
 
 
 def _depth(surface: Surface, triangles: Array, normal: Array, *, tolerance: float, thickness: float) -> float:
@@ -211,7 +206,7 @@ def _extruded(
     parts: list[Part] = []
     covered = np.zeros(view.shape, bool)
     rotation = np.stack([*view.axes, view.plane.normal], -1)
-    for rectangle in rectangles_over(solid, allowed, least=_LEAST_BOX * _in_cells(tolerance, view.cell) ** 2):
+    for rectangle in rectangles_over(solid, allowed, least=_LEAST_BOX * view.in_cells(tolerance) ** 2):
         covered[rectangle.cells] = True
         low = view.low + view.cell * (np.array([rectangle.column, rectangle.row]) - 0.5)
         high = view.low + view.cell * (np.array([rectangle.end_column, rectangle.end_row]) - 0.5)

@@ -50,6 +50,6 @@ def continued(view: PlanView, seen: np.ndarray, surface: Surface, *, tolerance: 
     is_lower = np.zeros(view.shape, bool)
     is_lower[unseen] = (hits.normals @ view.plane.normal > 0.5) & np.isfinite(hits.distance)
     pieces, n = ndimage.label(is_lower)
-    large = np.bincount(pieces.ravel(), minlength=n + 1) >= _OPENING_AREA * (tolerance / view.cell) ** 2
+    large = np.bincount(pieces.ravel(), minlength=n + 1) >= _OPENING_AREA * view.in_cells(tolerance) ** 2
     large[0] = False
     return np.asarray(solid & ~large[pieces])

@@ -41,6 +41,10 @@ class PlanView:
         width, height = np.ceil((high - low) / cell).astype(int) + 1
         return PlanView(plane, axes, low, cell, (int(height), int(width)))
 
+    def in_cells(self, tolerance: float) -> float:
+        """A tolerance in cells: two on most planes, and no less where a very large one has coarser cells."""
+        return max(tolerance / self.cell, 2.0)
+
     def flat(self, points: Array) -> Array:
         """(u, v) of points [.., 3]."""
         return points @ self.axes.T
