@@ -75,13 +75,28 @@ class Hypotheses:
 
 
 @dataclass(frozen=True)
+class Window:
+    """Where the 32 samples of a window lie: on the grid of -reach and reach, across and down, without its corners."""
+
+    reach: tuple[int, int, int]  # pixels, growing
+    sigma: float  # pixels: how fast samples lose their say with their distance from the middle
+
+
+NARROW, WIDE = Window((1, 2, 4), 2.0), Window((1, 3, 5), 5.0)
+
+
+@dataclass(frozen=True)
 class StereoSettings:
     """How hypotheses are judged and where new ones come from."""
 
-    spacing: int = 1  # the window: 32 samples within 5 times this of the pixel
+    narrow: Window = NARROW  # wide ones blur what stands before something else into it
+    wide: Window = WIDE  # where a narrow one shows too little
+    enough_variance: float = 50.0  # grey levels squared, that a narrow window must show
     color_sigma: float = 20.0  # grey levels; how fast unlike pixels lose their say
     noise: float = 4.0  # variance of the pictures' noise, grey levels squared
-    n_best: int = 3  # sources a pixel is judged by
+    n_best: int = 3  # sources a pixel is judged by: those that like its plane best, at an angle that tells depths apart
+    enough_angle_deg: float = 10.0  # between the lines of sight to the pixel's place
+    lack_cost: float = 0.6  # added to a source without any angle when the best are chosen: it likes every depth
     geometric_weight: float = 0.2
     geometric_cap: float = 3.0  # pixels
     choose: bool = True  # `stereo_costs` chooses sources anew; else it takes those chosen before
@@ -100,7 +115,12 @@ def stereo_costs(
     *,
     depths: Sequence[Floats] | None = None,  # [h, w] of each source, of the last pass: for geometric consistency
 ) -> None:
-    """Cost of every plane as it is, over the `n_best` sources that like it best; they become the chosen ones."""
+    """Cost of every plane as it is, over the `n_best` sources that like it best; they become the chosen ones.
+
+    Pictures taken side by side like every plane, and the best ones alone would say little of the depth. A source whose line of
+    sight makes an angle a < a0 with the pixel's own is chosen as if it cost `lack_cost` (1 - sin a / a0)^2 more (after
+    Schoenberger et al. 2016, 4.2).
+    """
     _native().costs(view, state, sources, settings, depths)
 
 

@@ -5,10 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.kernels.stereo import Floats, StereoSettings, StereoView
+from recon.kernels.stereo import Floats, StereoSettings, StereoView, Window
 
 WORST, IMPOSSIBLE, MIN_COSINE = 1.2, 9.0, 0.08
-STEPS = np.array([(x, y) for y in (-5, -3, -1, 1, 3, 5) for x in (-5, -3, -1, 1, 3, 5) if abs(x) + abs(y) < 10])
 
 
 def plane_costs(
@@ -31,8 +30,9 @@ def plane_costs(
     cosine = inverse / (np.linalg.norm(plane) * np.linalg.norm(here))
     if not (1 / view.far < inverse < 1 / view.near and cosine > MIN_COSINE):
         return np.full(len(sources), IMPOSSIBLE)
-    offsets = settings.spacing * STEPS
-    weights, values = _window(view, pixel, offsets, settings)
+    offsets, weights, values = _patch(view, pixel, settings.narrow, settings)
+    if weights @ values**2 < settings.enough_variance:
+        offsets, weights, values = _patch(view, pixel, settings.wide, settings)
     rays = here + np.concatenate([offsets / (fx, fy), np.zeros((len(offsets), 1))], -1)
     points = rays / (rays @ plane)[:, None]  # where the window's rays meet the plane
     costs = []
@@ -53,19 +53,43 @@ def plane_costs(
     return np.array(costs)
 
 
-def _window(
-    view: StereoView, pixel: tuple[int, int], offsets: NDArray[np.int64], settings: StereoSettings
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Bilateral weights (sum 1) and grey values about their weighted mean; weight 0 outside the picture."""
+def best_sources(
+    view: StereoView,
+    sources: Sequence[StereoView],
+    pixel: tuple[int, int],  # (x, y)
+    plane: NDArray[np.float64],  # [3]
+    costs: NDArray[np.float64],  # [n_sources] of the plane
+    settings: StereoSettings,
+) -> NDArray[np.int64]:
+    """The `n_best` sources that count for a pixel: the cheapest, those that see its place at a small angle dearer."""
+    fx, fy, cx, cy = view.intrinsics
+    here = np.array([(pixel[0] + 0.5 - cx) / fx, (pixel[1] + 0.5 - cy) / fy, 1.0])
+    place = here / (here @ plane)
+    world_from_view = np.linalg.inv(view.camera_from_world)
+    centers = np.array([(source.camera_from_world @ world_from_view) for source in sources])
+    centers = -np.einsum("nji,nj->ni", centers[:, :3, :3], centers[:, :3, 3])  # of the sources, in the view's frame
+    there = place - centers
+    cosines = (there @ place) / np.linalg.norm(there, axis=-1) / np.linalg.norm(place)
+    sines = np.sqrt(np.maximum(0, 1 - cosines**2))
+    lack = np.maximum(0, 1 - sines / np.deg2rad(settings.enough_angle_deg))
+    return np.argsort(costs + settings.lack_cost * lack**2)[: settings.n_best]
+
+
+def _patch(
+    view: StereoView, pixel: tuple[int, int], window: Window, settings: StereoSettings
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """Offsets [n, 2], bilateral weights (sum 1) and grey values about their weighted mean; weight 0 outside the picture."""
+    steps = [*(-far for far in reversed(window.reach)), *window.reach]
+    offsets = np.array([(x, y) for y in steps for x in steps if abs(x) + abs(y) < 2 * window.reach[-1]])
     h, w = view.grey.shape
     at = np.array(pixel) + offsets
     is_inside = ((at >= 0) & (at < (w, h))).all(-1)
     values = np.where(is_inside, view.grey[at[:, 1].clip(0, h - 1), at[:, 0].clip(0, w - 1)].astype(float), 0)
     unlike = np.abs(values - view.grey[pixel[1], pixel[0]]) / settings.color_sigma
-    nearness = np.exp(-(offsets**2).sum(-1) / (2 * (5 * settings.spacing) ** 2))
+    nearness = np.exp(-(offsets**2).sum(-1) / (2 * window.sigma**2))
     weights = is_inside * np.exp(-unlike) * nearness
     weights /= weights.sum()
-    return weights, values - weights @ values
+    return offsets, weights, values - weights @ values
 
 
 def _project(view: StereoView, source: StereoView, points: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from recon.geometry.transforms import Array
-from recon.kernels.stereo import Floats, Hypotheses, StereoSettings, StereoView, stereo_search
+from recon.kernels.stereo import WIDE, Floats, Hypotheses, StereoSettings, StereoView, stereo_search
 from recon.matching.sources import SparseScene
 
 NEAR_POINTS = 4  # sparse points that a spot may begin at
@@ -18,7 +18,8 @@ BEGINNINGS = 12  # planes that it begins with
 SPREAD = 0.05  # relative, of their inverse depths round the point's
 NEAR_SPOTS = 6  # spots whose planes are tried
 ROUNDS = 4
-_SETTINGS = StereoSettings(geometric_weight=0.0, n_refinements=5)
+# Lone spots have no neighbours that say how they are turned: their windows are wide, and the best views count wherever they stand.
+_SETTINGS = StereoSettings(geometric_weight=0.0, n_refinements=5, narrow=WIDE, lack_cost=0.0)
 
 
 def spot_planes(

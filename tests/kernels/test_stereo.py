@@ -1,5 +1,7 @@
 """Multi-view PatchMatch: native against the reference, exact planes cost least, sweeps find them, threads do not matter."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ from recon.kernels.stereo import (
     stereo_search,
     stereo_sweep,
 )
-from recon.kernels.stereo_reference import plane_costs
+from recon.kernels.stereo_reference import best_sources, plane_costs
 
 pytestmark = pytest.mark.skipif(native.why_missing() is not None, reason=f"native kernels: {native.why_missing()}")
 
@@ -86,7 +88,7 @@ SOURCES = np.array([[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, -1]], np.int32)
 def test_costs_are_the_references(size_hw: tuple[int, int], is_geometric: bool) -> None:
     views, exact = wall_views(size_hw)
     rng = np.random.default_rng(1)
-    settings = StereoSettings(n_best=2, spacing=1 + is_geometric)
+    settings = StereoSettings(n_best=2, enough_variance=900.0 if is_geometric else 50.0)
     shaken = [everywhere(q, view) * rng.uniform(0.8, 1.2, (*size_hw, 1)) for q, view in zip(exact, views, strict=True)]
     hypotheses = [Hypotheses.of(planes.astype(np.float32)) for planes in shaken]
     depths = [v.depth(h.planes) * 1.01 for h, v in zip(hypotheses, views, strict=True)] if is_geometric else None
@@ -95,11 +97,11 @@ def test_costs_are_the_references(size_hw: tuple[int, int], is_geometric: bool) 
         used = [s for s in SOURCES[i] if s >= 0]
         for x, y in [(0, 0), (size_hw[1] - 1, 3), (9, 14), (20, 8)]:
             there = None if depths is None else [depths[s] for s in used]
-            costs = plane_costs(
-                view, [views[s] for s in used], (x, y), state.planes[y, x].astype(float), settings, there
-            )
+            others, plane = [views[s] for s in used], state.planes[y, x].astype(float)
+            costs = plane_costs(view, others, (x, y), plane, settings, there)
+            best = best_sources(view, others, (x, y), plane, costs, settings)
             # bilinear weights at float32 pixel positions, grey values up to 255
-            assert state.costs[y, x] == pytest.approx(np.sort(costs)[:2].mean(), abs=2e-3)
+            assert state.costs[y, x] == pytest.approx(costs[best].mean(), abs=2e-3)
             assert bin(state.chosen[y, x]).count("1") == 2 or state.costs[y, x] == 9
 
 
@@ -141,8 +143,13 @@ def test_single_pixels_cost_what_the_reference_says_and_take_their_best_candidat
     state = Hypotheses.of(np.broadcast_to(1.6 * exact[0], (len(pixels), 3)).astype(np.float32))
     stereo_search(views[0], pixels, state, candidates, views[1:], settings)
     for i, (x, y) in enumerate(pixels.tolist()):
-        tried = [plane_costs(views[0], views[1:], (x, y), f * exact[0], settings) for f in (1.6, *factors)]
-        means = [np.sort(costs)[:2].mean() for costs in tried]
+        planes = [f * exact[0] for f in (1.6, *factors)]
+        tried = [plane_costs(views[0], views[1:], (x, y), plane, settings) for plane in planes]
+        best = [
+            best_sources(views[0], views[1:], (x, y), plane, costs, settings)
+            for plane, costs in zip(planes, tried, strict=True)
+        ]
+        means = [costs[of].mean() for costs, of in zip(tried, best, strict=True)]
         assert state.costs[i] == pytest.approx(min(means), abs=2e-3)
         np.testing.assert_allclose(state.planes[i], exact[0] * (1.6, *factors)[int(np.argmin(means))], rtol=1e-5)
 
@@ -163,6 +170,18 @@ def test_changes_by_chance_bring_single_pixels_nearer_whatever_the_threads() -> 
     rays = views[0].rays()[pixels[:, 1], pixels[:, 0]]
     error = np.abs((rays * state.planes).sum(-1) / (rays @ exact[0]) - 1)
     assert np.median(error) < 0.005 and np.median(state.costs) < 0.05
+
+
+def test_a_source_beside_the_camera_counts_only_where_no_other_has_an_angle() -> None:
+    views, exact = wall_views()
+    beside = replace(views[0], camera_from_world=np.array(views[0].camera_from_world))
+    beside.camera_from_world[0, 3] += 1e-3  # a millimetre: likes every plane
+    state = Hypotheses.of(everywhere(1.3 * exact[0], views[0]))
+    stereo_costs(views[0], state, [beside, *views[1:3]], StereoSettings(n_best=1, lack_cost=0.0))
+    assert (state.chosen == 0b001).mean() > 0.7 and np.median(state.costs) < 0.05
+    state = Hypotheses.of(state.planes)
+    stereo_costs(views[0], state, [beside, *views[1:3]], StereoSettings(n_best=1, lack_cost=9.0))
+    assert not (state.chosen & 0b001)[state.costs < 9].any()
 
 
 def test_sources_chosen_before_are_kept_where_they_are_not_chosen_anew() -> None:

@@ -109,8 +109,27 @@ inline bool any(Ints v) {
 #endif
 }
 
+// Where the samples of a window lie, and how much they say by their distance alone.
+struct Window {
+  float across[kSamples], down[kSamples], nearness[kSamples];
+};
+
+Window window(const int32_t* far, float sigma) {
+  Window w;
+  int k = 0;
+  for (int y : {-far[2], -far[1], -far[0], far[0], far[1], far[2]})
+    for (int x : {-far[2], -far[1], -far[0], far[0], far[1], far[2]}) {
+      if (std::abs(x) == far[2] && std::abs(y) == far[2]) continue;
+      w.across[k] = static_cast<float>(x), w.down[k] = static_cast<float>(y);
+      w.nearness[k] = std::exp(-static_cast<float>(x * x + y * y) / (2 * sigma * sigma));
+      ++k;
+    }
+  return w;
+}
+
 // The window round a pixel of the reference picture: bilateral weights (sum 1) and grey values about their mean.
 struct Patch {
+  const Window* window;
   float u, v;  // of the pixel, in the plane z = 1
   Floats weights[kVectors], values[kVectors];
   float variance;
@@ -125,17 +144,7 @@ struct Source {
 class Matcher {
  public:
   explicit Matcher(const recon_stereo_args& args) : args_(args), view_(args.views[0]) {
-    const int reach[6] = {-5, -3, -1, 1, 3, 5};
-    int k = 0;
-    for (int y : reach)
-      for (int x : reach) {
-        if (std::abs(x) == 5 && std::abs(y) == 5) continue;
-        across_[k] = static_cast<float>(x * args.spacing), down_[k] = static_cast<float>(y * args.spacing);
-        ++k;
-      }
-    const float spatial = 5.0f * static_cast<float>(args.spacing);
-    for (k = 0; k < kSamples; ++k)
-      nearness_[k] = std::exp(-(across_[k] * across_[k] + down_[k] * down_[k]) / (2 * spatial * spatial));
+    for (int n : {0, 1}) windows_[n] = window(args.reach[n], args.window_sigma[n]);
     for (int i = 0; i < 256; ++i) likeness_[i] = std::exp(-static_cast<float>(i) / args.color_sigma);
     for (int i = 1; i <= args.n_sources; ++i) sources_.push_back(source(args.views[i]));
   }
@@ -206,19 +215,26 @@ class Matcher {
 
   int grey(int x, int y) const { return static_cast<int>(view_.quads[y * view_.w + x] & 255u); }
 
+  // As narrow as it can be and still show something.
   Patch patch_at(int x, int y) const {
+    const Patch narrow = patch_in(windows_[0], x, y);
+    return narrow.variance < args_.enough_variance ? patch_in(windows_[1], x, y) : narrow;
+  }
+
+  Patch patch_in(const Window& window, int x, int y) const {
     Patch patch;
+    patch.window = &window;
     patch.u = (static_cast<float>(x) + 0.5f - view_.cx) / view_.fx;
     patch.v = (static_cast<float>(y) + 0.5f - view_.cy) / view_.fy;
     const Floats middle = splat(static_cast<float>(grey(x, y))), zero{};
     Floats total{}, weighted{};
     for (int k = 0; k < kVectors; ++k) {
-      const Ints xx = x + truncated(load(across_ + k * kLanes)), yy = y + truncated(load(down_ + k * kLanes));
+      const Ints xx = x + truncated(load(window.across + k * kLanes)), yy = y + truncated(load(window.down + k * kLanes));
       const Ints inside = (xx >= 0) & (yy >= 0) & (xx < view_.w) & (yy < view_.h);
       const Floats value = floats(gather(view_.quads, (yy * view_.w + xx) & inside) & 255u);
       const Ints unlike = truncated(maximum(value - middle, middle - value));
       const Floats likeness = (Floats)gather(reinterpret_cast<const uint32_t*>(likeness_), unlike);
-      const Floats weight = inside ? likeness * load(nearness_ + k * kLanes) : zero;
+      const Floats weight = inside ? likeness * load(window.nearness + k * kLanes) : zero;
       patch.weights[k] = weight, patch.values[k] = value;
       total += weight, weighted += weight * value;
     }
@@ -257,7 +273,7 @@ class Matcher {
     Floats sum{}, squares{}, products{};
     Ints outside{};
     for (int k = 0; k < kVectors; ++k) {
-      const Floats dx = load(across_ + k * kLanes), dy = load(down_ + k * kLanes), w = patch.weights[k];
+      const Floats dx = load(patch.window->across + k * kLanes), dy = load(patch.window->down + k * kLanes), w = patch.weights[k];
       const Floats z = base[2] + right[2] * dx + down[2] * dy;
       const Floats per_z = reciprocal(z);
       Floats x = (base[0] + right[0] * dx + down[0] * dy) * per_z - 0.5f;
@@ -299,18 +315,33 @@ class Matcher {
     return std::min(std::sqrt(dx * dx + dy * dy), args_.geometric_cap);
   }
 
-  // Mean over the n_best sources that like the plane best; they become the chosen ones.
+  // What a source that sees the place at too small an angle costs more when the best are chosen.
+  float cost_of_lack(const Source& s, const Patch& patch, float inverse_depth) const {
+    const float z = 1 / inverse_depth, *c = s.back.t;
+    const float here[3] = {patch.u * z, patch.v * z, z}, there[3] = {here[0] - c[0], here[1] - c[1], here[2] - c[2]};
+    float product = 0, own = 0, other = 0;
+    for (int i = 0; i < 3; ++i) product += here[i] * there[i], own += here[i] * here[i], other += there[i] * there[i];
+    const float sine = std::sqrt(std::max(0.0f, 1 - product * product / (own * other)));
+    const float lack = std::max(0.0f, 1 - sine / args_.enough_angle);
+    return args_.lack_cost * lack * lack;
+  }
+
+  // Mean over the n_best sources that like the plane best at a sufficient angle; they become the chosen ones.
   float cost_of_all(const Patch& patch, const Plane& q, uint16_t* chosen) const {
     float inverse_depth;
     *chosen = 0;
     if (sources_.empty() || !is_possible(patch, q, &inverse_depth)) return kImpossible;
     const int n = static_cast<int>(sources_.size()), n_best = std::min(args_.n_best, n);
-    std::pair<float, int> costs[kMaxSources];
-    for (int i = 0; i < n; ++i) costs[i] = {source_cost(sources_[i], patch, q, inverse_depth), i};
-    std::partial_sort(costs, costs + n_best, costs + n);
+    float costs[kMaxSources];
+    std::pair<float, int> order[kMaxSources];
+    for (int i = 0; i < n; ++i) {
+      costs[i] = source_cost(sources_[i], patch, q, inverse_depth);
+      order[i] = {costs[i] + cost_of_lack(sources_[i], patch, inverse_depth), i};
+    }
+    std::partial_sort(order, order + n_best, order + n);
     float total = 0;
     uint16_t bits = 0;
-    for (int i = 0; i < n_best; ++i) total += costs[i].first, bits |= static_cast<uint16_t>(1u << costs[i].second);
+    for (int i = 0; i < n_best; ++i) total += costs[order[i].second], bits |= static_cast<uint16_t>(1u << order[i].second);
     *chosen = bits;
     return total / static_cast<float>(n_best);
   }
@@ -402,7 +433,8 @@ class Matcher {
 
   const recon_stereo_args& args_;
   const recon_stereo_view& view_;
-  float across_[kSamples], down_[kSamples], nearness_[kSamples], likeness_[256];
+  Window windows_[2];  // narrow and wide
+  float likeness_[256];
   std::vector<Source> sources_;
 };
 

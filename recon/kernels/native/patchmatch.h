@@ -20,9 +20,12 @@ struct recon_stereo_view {
 struct recon_stereo_args {
   int32_t n_sources;                // <= 16
   const recon_stereo_view* views;   // [1 + n_sources]: the view that is worked on, then its sources
-  int32_t spacing;                  // the window reaches 5 times this
+  int32_t reach[2][3];              // pixels, growing: samples lie so far from a window's middle, both ways; narrow and wide windows
+  float window_sigma[2];            // pixels: how fast samples lose their say with their distance from the middle
+  float enough_variance;            // grey levels squared: windows that show less are wide
   float color_sigma, noise;         // grey levels; grey levels squared
   int32_t n_best;                   // sources that count
+  float enough_angle, lack_cost;    // radians; what is added, when sources are chosen, to one without any angle
   float geometric_weight, geometric_cap;
   int32_t choose;                   // 1: recon_stereo_costs chooses the sources of each pixel, 0: it takes the chosen ones
   int32_t explore;                  // 1: every hypothesis is tried in all sources, 0: in the chosen ones

@@ -1,6 +1,7 @@
 """The native side of `recon.kernels.stereo`: structs and calls of patchmatch.h."""
 
 import ctypes
+import math
 from collections.abc import Sequence
 from ctypes import POINTER, c_float, c_int32, c_int64, c_uint32, c_void_p
 from functools import cache
@@ -26,10 +27,11 @@ class _Arguments(ctypes.Structure):
     _fields_ = (
         ("n_sources", c_int32),
         ("views", POINTER(_View)),
-        ("spacing", c_int32),
-        *((name, c_float) for name in ("color_sigma", "noise")),
+        ("reach", c_int32 * 6),
+        ("window_sigma", c_float * 2),
+        *((name, c_float) for name in ("enough_variance", "color_sigma", "noise")),
         ("n_best", c_int32),
-        *((name, c_float) for name in ("geometric_weight", "geometric_cap")),
+        *((name, c_float) for name in ("enough_angle", "lack_cost", "geometric_weight", "geometric_cap")),
         *((name, c_int32) for name in ("choose", "explore", "n_far", "n_refinements")),
         *((name, c_float) for name in ("depth_spread", "normal_spread")),
         ("seed", c_uint32),
@@ -130,10 +132,14 @@ def _arguments(
     arguments = _Arguments(
         len(sources),
         structs,
-        settings.spacing,
+        (c_int32 * 6)(*settings.narrow.reach, *settings.wide.reach),
+        (c_float * 2)(settings.narrow.sigma, settings.wide.sigma),
+        settings.enough_variance,
         settings.color_sigma,
         settings.noise,
         settings.n_best,
+        math.radians(settings.enough_angle_deg),
+        settings.lack_cost,
         settings.geometric_weight,
         settings.geometric_cap,
         int(settings.choose),
