@@ -155,14 +155,20 @@ def _skies(
     settings: MatchingSettings,
     reconstruction: Reconstruction,
 ) -> Iterator[NDArray[np.bool_]]:
-    """The sky [h, w] of each picture.
+    """The sky [h, w] of each picture; of an object that is cut out, what is transparent round it.
 
     pictures, confirmed: themselves, and what is confirmed of them. neighbours: [n, k] pictures that each is compared with. scratch:
     folder for what does not fit into memory. settings: conf/matching. reconstruction: which way is up.
     """
+    if any(picture.is_empty is not None for picture in pictures):
+        return (_nowhere(picture) if picture.is_empty is None else picture.is_empty for picture in pictures)
     if settings.sky:
         return find_sky(pictures, confirmed, neighbours, scratch, is_up_aligned=reconstruction.is_up_aligned)
-    return (np.zeros(picture.camera.size_hw, bool) for picture in pictures)
+    return map(_nowhere, pictures)
+
+
+def _nowhere(picture: Picture) -> NDArray[np.bool_]:
+    return np.zeros(picture.camera.size_hw, bool)
 
 
 def _matched_view(picture: Picture, known: Confirmed, plane: PlaneDepths, sky: NDArray[np.bool_]) -> MatchedView:
@@ -186,4 +192,4 @@ def _write(folder: Path, picture: Picture, known: MatchedView) -> dict[str, Any]
     write_matched_view(folder, known)
     n = max(int(picture.is_valid.sum()), 1)
     kinds = {"confirmed_fraction": Kind.MATCHED, "plane_fraction": Kind.PLANE, "sky_fraction": Kind.SKY}
-    return {key: float((known.kind == kind).sum() / n) for key, kind in kinds.items()}
+    return {key: float(((known.kind == kind) & picture.is_valid).sum() / n) for key, kind in kinds.items()}

@@ -7,8 +7,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from recon.formats.images import fit_within
+from recon.formats.photos import read_photo
 from recon.geometry import Camera, View, look_at
-from recon.mesh.photos import PhotoWithDepth, color_and_validity
+from recon.mesh.photos import PhotoWithDepth
 from recon.mesh.picture import MeshPicture, MeshScene
 from recon.workspace.console import progress
 
@@ -27,16 +29,19 @@ def likeness_of_views(
 ) -> Likeness:
     """How like the held-out photos the mesh looks; `behind` [3] in [0, 1] is the colour of what it leaves open.
 
+    An object that is cut out is judged before white, its outline with it.
+
     The three belong together: a mesh of one well-seen wall has a fine PSNR where it covers, and covers little.
     """
     covering, everywhere = [], []
     covered, valid = 0, 0
     with progress("mesh: held-out views", len(views)) as bar:
         for view in views:
-            photo, is_valid, camera = color_and_validity(view, max_side=max_side)
-            picture = scene.render(camera, view.world_from_camera)
-            color = np.where(picture.is_hit[..., None], picture.color, behind)
-            squared = ((color - photo / 255.0) ** 2).mean(-1)
+            photo = read_photo(view, fit_within(view.camera.size_hw, max_side))
+            picture = scene.render(photo.view.camera, view.world_from_camera)
+            color = np.where(picture.is_hit[..., None], picture.color, behind if photo.alpha is None else 1)
+            squared = ((color - photo.over(1.0)) ** 2).mean(-1)
+            is_valid = np.ones(squared.shape, bool) if photo.mask is None else photo.mask
             both = is_valid & picture.is_hit
             covered, valid = covered + int(both.sum()), valid + int(is_valid.sum())
             covering += [_psnr(squared[both])] if both.any() else []

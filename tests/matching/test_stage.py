@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
 from recon import kernels
 from recon.bench.synthetic.renderer import render_depth
@@ -100,3 +101,19 @@ def test_memory_of_matching_does_not_grow_with_the_number_of_pictures(tmp_path, 
     assert bytes_a_pixel < 4, (
         "of each further picture, its name and camera included; with everything in memory it was 130"
     )
+
+
+def test_what_is_transparent_is_known_to_be_free_but_for_its_rim(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    reconstruction = room_reconstruction(tmp_path / "photos", 9, size_hw=(48, 64))
+    for view in reconstruction.views:
+        picture = np.array(Image.open(view.image).convert("RGBA"))
+        picture[:20, 30:, 3] = 0
+        Image.fromarray(picture).save(view.image)
+    workspace = Workspace(tmp_path / "run")
+    match_views(workspace, reconstruction=reconstruction, settings=settings(), seed=0)
+    for view in read_matched_views(workspace, reconstruction.views):
+        expected = np.zeros((48, 64), bool)
+        expected[:19, 31:] = True
+        np.testing.assert_array_equal(view.kind == Kind.SKY, expected)
+        assert not view.has_depth[:20, 30:].any()
+    assert read_metrics(workspace)["matching"]["sky_fraction"] == 0, "of the object's own pixels none"

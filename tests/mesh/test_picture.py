@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 import trimesh
+from PIL import Image
 
 from recon.geometry import Camera, TriangleMesh, look_at
 from recon.geometry.surface import Surface
@@ -86,3 +87,21 @@ def test_likeness_counts_what_the_mesh_leaves_open(capture, worlds):
     )
     assert right.psnr == wrong.psnr > 25 and right.psnr_all_pixels > 20 > wrong.psnr_all_pixels
     assert 0.1 < right.covered < 0.9
+
+
+def test_an_object_that_is_cut_out_is_judged_before_white_with_its_outline(capture, worlds):
+    """The same sphere, transparent round it: whatever colour lies under the transparency, and whatever is said to be behind."""
+    world = worlds.World(worlds.cast_sphere)
+    posed = capture(world, worlds.sphere_poses(3), size_hw=(45, 60), write_photos=True)
+    sphere = trimesh.creation.icosphere(subdivisions=4)
+    colors = np.round(255 * world.colors(sphere.vertices)).astype(np.uint8)
+    right, fat = (
+        MeshScene(TriangleMesh(size * sphere.vertices, sphere.faces.astype(np.int32), colors)) for size in (1.0, 1.3)
+    )
+    for view in posed.views:
+        picture = np.array(Image.open(view.image).convert("RGBA"))
+        picture[right.render(view.camera, view.world_from_camera).is_hit == 0] = (0, 90, 0, 0)
+        Image.fromarray(picture).save(view.image)
+    behind = np.zeros(3, np.float32)
+    exact, spilt = (likeness_of_views(scene, posed.views, behind=behind, max_side=60) for scene in (right, fat))
+    assert exact.psnr_all_pixels > 25 > 20 > spilt.psnr_all_pixels
