@@ -15,9 +15,3 @@ ground          the ground as a height field
 scenes/         MJCF, URDF, SDF, USD, Habitat       manifest, readme, license, preview   what else a package holds
 trials/         `verify_world`: load it in each engine, drop spheres, drive, compare with ray casts, check the files
 """
-
-from recon.export.convex_parts import decompose
-from recon.export.stage import export_world
-from recon.export.trials.verify import verify_world
-
-__all__ = ["decompose", "export_world", "verify_world"]

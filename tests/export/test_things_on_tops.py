@@ -8,10 +8,10 @@ import pytest
 import trimesh
 from rooms import workspace_of
 
-from recon.export import export_world
 from recon.export.collision_mesh import welded
 from recon.export.place import Thing
 from recon.export.settings import ExportSettings
+from recon.export.stage import export_world
 from recon.export.things import Separated, separate
 from recon.export.things.closing import open_edges
 from recon.export.zones import Reach
