@@ -93,7 +93,7 @@ def find_building(
     """Slabs of a mesh, lengths in its units; `thickness` is how far walls and tops may reach behind their surface.
 
     `tolerances` are told what floor they are over here. `has_floor`: whether the lowest level goes on where nobody saw it.
-    surface: of all that may hide a slab, this mesh or more.
+    surface: of all that may hide a slab, this mesh or more. is_up_known: whether +z is up; all slabs are just flat where not.
     """
     tolerance = tolerances.fine
     regions = find_planes(mesh, tolerance=tolerance, min_area=_LEAST_AREA * tolerance**2)

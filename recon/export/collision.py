@@ -144,7 +144,10 @@ def _contact(
     *,
     is_up_known: bool,
 ) -> _Contact:
-    """Contact geometry of a zone of a `surface`; tolerances and thickness: those within reach."""
+    """Contact geometry of a zone of a `surface`.
+
+    settings: how many faces and parts at most. tolerances, thickness: those within reach. is_up_known: whether +z is up.
+    """
     clean = zone.mesh
     if not zone.is_within_reach:
         tolerances, thickness = tolerances.beyond(zone.looser), zone.looser * thickness

@@ -11,7 +11,6 @@ from recon.export.tolerances import Tolerances
 from recon.geometry.mesh import TriangleMesh, joined
 from recon.geometry.surface import Surface
 
-
 NOTHING = TriangleMesh(np.zeros((0, 3)), np.zeros((0, 3), np.int32))
 
 

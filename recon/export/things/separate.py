@@ -74,6 +74,8 @@ def separate(
 
     Nothing is taken apart where the setting says so, or where nobody knows what is up, or without a floor. Raises `UserError`
     for a box of `export.things_boxes` with nothing in it.
+
+    settings: lengths in metres, of which `length_scale` units make one. is_up_known: whether +z is up.
     """
     if settings.things == "none" or not is_up_known:
         return _nothing(mesh, settings)
