@@ -1,7 +1,7 @@
 """A data set that was read, made sound for the stages that follow; everything that is changed or noticed is told.
 
-Identical frames are one frame, cameras stand at more than one place, the world's numbers are small enough to keep their digits,
-and it is known how the pixels of every picture are to be read.
+Identical frames are one frame, lenses do not fold over, cameras stand at more than one place, the world's numbers are small enough
+to keep their digits, and it is known how the pixels of every picture are to be read.
 """
 
 import hashlib
@@ -16,23 +16,29 @@ from recon.formats.deep_pixels import common_levels
 from recon.formats.masks import tell_share
 from recon.formats.photos import read_pixels, read_view_mask
 from recon.geometry import Reconstruction, Similarity, View
+from recon.geometry.cameras import MODELS
+from recon.geometry.lens_folds import folded_share
+from recon.geometry.split import firsts_from_there
 from recon.workspace.console import say, warn
 from recon.workspace.errors import UserError
 
 _FAR = 100.0  # times the reach of the cameras: beyond, the world gets an origin of its own
 _LOCAL_UP_TO = 1e4  # units: below, single precision keeps a thousandth
 _ONE_PLACE = 1e-9  # of the largest coordinate
-_MASKS_LOOKED_AT = 40
+_MASKS_LOOKED_AT = _LENSES_LOOKED_AT = 40
+_FOLDED = 0.02  # of the circle in the picture: more is a wrong number; outside fisheyes are dark
 
 
 def made_sound(given: Reconstruction, source: Path) -> tuple[Reconstruction, float | None]:
     """The data set without repeated frames, near its origin, with the reading of its pictures settled; and which share of
     the pixels counts, None without masks.
 
-    Raises `UserError` where all cameras stand at one place.
+    Raises `UserError` where all cameras stand at one place, or a lens folds over within the picture.
     """
     views = without_repeats(given.views, source)
     _check_places(views, source)
+    _check_lenses(views, source)
+    _say_copies(views, source)
     levels = common_levels([view.image for view in views])
     if levels is not None:
         views = tuple(replace(view, reading=replace(view.reading, levels=levels)) for view in views)
@@ -129,6 +135,37 @@ def _check_places(views: Sequence[View], source: Path) -> None:
     if most >= 3 and most > 0.5 * len(views):
         warn(
             f"{source}: {most} of {len(views)} cameras stand at one and the same place: they give no depth by themselves."
+        )
+
+
+def _check_lenses(views: Sequence[View], source: Path) -> None:
+    """Say how much of a picture lies beyond a fold of its lens; `UserError` where that is more than dark corners."""
+    by_camera = list({view.camera: view for view in views}.values())
+    places = np.unique(np.linspace(0, len(by_camera) - 1, _LENSES_LOOKED_AT).round().astype(int))
+    shares = [folded_share(by_camera[place].camera) for place in places]
+    if max(shares) == 0:
+        return
+    view = by_camera[places[int(np.argmax(shares))]]
+    told = (
+        f"{source}: the distortion {[float(f'{k:.4g}') for k in view.camera.distortion]} of {view.name} folds over within the "
+        f"picture: {max(shares):.1%} of its pixels have no line of sight"
+    )
+    if folded_share(view.camera, of_circle=True) > _FOLDED:
+        names = " ".join(MODELS[view.camera.model].coefficients)
+        raise UserError(
+            f"{told}. Expected coefficients in the order {names}, of a lens for pictures of this size; or undistort the pictures."
+        )
+    warn(f"{told}. What is seen there is not to be trusted: undistort the pictures, or mask their corners.")
+
+
+def _say_copies(views: Sequence[View], source: Path) -> None:
+    """How many pictures are taken for copies of others by their poses."""
+    in_order = sorted(views, key=lambda view: view.name)
+    copies = int((firsts_from_there(in_order) != np.arange(len(views))).sum())
+    if copies and all(view.split is None for view in views):
+        say(
+            f"{source}: {copies} of {len(views)} pictures are from the place and direction of another one, as copies are: they are "
+            "held out only together with it"
         )
 
 
