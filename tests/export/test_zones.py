@@ -8,7 +8,7 @@ import pytest
 import trimesh
 from rooms import workspace_of
 
-from recon.export import export_world
+from recon.export.stage import export_world
 from recon.export.settings import ExportSettings
 from recon.export.zones import Reach, zones_of
 from recon.geometry.cameras import Camera
