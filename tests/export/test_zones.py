@@ -8,8 +8,8 @@ import pytest
 import trimesh
 from rooms import workspace_of
 
-from recon.export.stage import export_world
 from recon.export.settings import ExportSettings
+from recon.export.stage import export_world
 from recon.export.zones import Reach, zones_of
 from recon.geometry.cameras import Camera
 from recon.geometry.mesh import TriangleMesh
