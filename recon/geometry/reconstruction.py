@@ -77,7 +77,7 @@ class Reconstruction:
     @property
     def centers(self) -> Array:
         """Camera centres [n, 3]."""
-        return np.stack([view.world_from_camera[:3, 3] for view in self.views])
+        return np.array([view.world_from_camera[:3, 3] for view in self.views]).reshape(-1, 3)
 
     @property
     def is_held_out(self) -> list[bool]:
