@@ -15,7 +15,7 @@ import numpy as np
 from recon.formats.deep_pixels import common_levels
 from recon.formats.masks import tell_share
 from recon.formats.photos import read_pixels, read_view_mask
-from recon.geometry import Reconstruction, Similarity, View
+from recon.geometry import Camera, Reconstruction, Similarity, View
 from recon.geometry.cameras import MODELS
 from recon.geometry.lens_folds import folded_share
 from recon.geometry.split import firsts_from_there
@@ -24,6 +24,7 @@ from recon.workspace.errors import UserError
 
 _FAR = 100.0  # times the reach of the cameras: beyond, the world gets an origin of its own
 _LOCAL_UP_TO = 1e4  # units: below, single precision keeps a thousandth
+_FAR_CENTER = 0.3  # of a side, from the middle: lenses are within 0.05
 _ONE_PLACE = 1e-9  # of the largest coordinate
 _MASKS_LOOKED_AT = _LENSES_LOOKED_AT = 40
 _FOLDED = 0.02  # of the circle in the picture: more is a wrong number; outside fisheyes are dark
@@ -37,6 +38,7 @@ def made_sound(given: Reconstruction, source: Path) -> tuple[Reconstruction, flo
     """
     views = without_repeats(given.views, source)
     _check_places(views, source)
+    _tell_far_centers(views, source)
     _check_lenses(views, source)
     _say_copies(views, source)
     levels = common_levels([view.image for view in views])
@@ -135,6 +137,23 @@ def _check_places(views: Sequence[View], source: Path) -> None:
     if most >= 3 and most > 0.5 * len(views):
         warn(
             f"{source}: {most} of {len(views)} cameras stand at one and the same place: they give no depth by themselves."
+        )
+
+
+def _tell_far_centers(views: Sequence[View], source: Path) -> None:
+    """Warn of principal points that no lens has: shares beside focal lengths in pixels, or those of another picture."""
+
+    def is_far(camera: Camera) -> bool:
+        h, w = camera.size_hw
+        return max(abs(camera.cx / w - 0.5), abs(camera.cy / h - 0.5)) > _FAR_CENTER
+
+    far = [view for view in views if is_far(view.camera)]
+    if far:
+        (h, w), camera = far[0].camera.size_hw, far[0].camera
+        warn(
+            f"{source}: the principal point ({camera.cx:g}, {camera.cy:g}) of {far[0].name} lies far from the middle of {w}x{h} "
+            f"pixels, as it does in {len(far)} of {len(views)} pictures: right for pictures cut out of larger ones only. Expected "
+            f"about ({w / 2:g}, {h / 2:g}): check cx and cy."
         )
 
 

@@ -94,6 +94,19 @@ def test_a_lens_that_folds_over_within_the_picture_is_refused_and_one_in_the_cor
     assert "have no line of sight" in take_warnings()[0]
 
 
+def test_a_principal_point_that_no_lens_has_is_told(tmp_path: Path) -> None:
+    views = views_of(tmp_path, 4)
+    camera = views[0].camera
+    made_sound(
+        Reconstruction(tuple(replace(view, camera=replace(camera, cx=camera.cx + 2.0)) for view in views)), tmp_path
+    )
+    assert not take_warnings()
+    shares = replace(camera, cx=0.5, cy=0.5)
+    made_sound(Reconstruction((*views[:3], replace(views[3], camera=shares))), tmp_path)
+    (told,) = take_warnings()
+    assert "(0.5, 0.5) of 003 lies far from the middle" in told and "1 of 4 pictures" in told
+
+
 def test_pictures_that_are_copies_by_their_poses_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     views = views_of(tmp_path, 10)
     copy = replace(views[3], name="copy", image=noise(tmp_path / "copy.png", 99))
