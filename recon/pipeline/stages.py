@@ -3,10 +3,12 @@
 Each imports its own package when it is called: all of them together take longer to load than a short stage takes.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recon.formats.cameras_json import read_reconstruction
+from recon.pipeline.forecast import seconds_left
 from recon.pipeline.settings import Settings
 from recon.workspace import Workspace
 from recon.workspace.console import in_turn
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
 def run(workspace: Workspace, settings: Settings) -> None:
     """From a capture, or from given poses, to a verified world and its report."""
     frames = (capture,) if settings.dataset.format == "capture" else ()
-    for stage in in_turn((*frames, pose, match, train, evaluate, render, mesh, export, score, report)):
+    stages = (*frames, pose, match, train, evaluate, render, mesh, export, score, report)
+    for stage in in_turn(stages, partial(seconds_left, training=settings.train)):
         stage(workspace, settings)
 
 
