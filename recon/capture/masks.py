@@ -54,8 +54,8 @@ def write_masks(
             bar.advance()
     if not visible:
         return list(frames)
+    tell_share(list(visible.values()), "capture")
     without = [frame for frame in kept if frame.name not in visible]
-    tell_share(list(visible.values()), "capture", n_whole=len(without))
     if without:
         warn(f"{len(without)} of {len(kept)} kept frames have no mask: they count as a whole ({without[0].name}, ...)")
     for frame in without:

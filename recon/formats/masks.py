@@ -71,14 +71,13 @@ def shrink_mask(counts: NDArray[np.bool_], size_hw: tuple[int, int]) -> NDArray[
     return np.asarray(resized < 1e-4)
 
 
-def tell_share(shares: list[float], what: str, *, n_whole: int = 0) -> float:
+def tell_share(shares: list[float], what: str) -> float:
     """Say which share of the pixels counts in `shares` of the pictures that have masks, and return the mean.
 
-    n_whole: how many pictures beside them have no mask and count as a whole.
     Raises `UserError` where next to nothing counts, and warns where little does or nothing is hidden.
     """
     mean = float(np.mean(shares))
-    if mean < _LEAST_VISIBLE and n_whole < len(shares):
+    if mean < _LEAST_VISIBLE:
         raise UserError(
             f"{what}: the masks hide {1 - mean:.0%} of the pictures: masks are white where the picture counts and black "
             "where it does not. Invert them."
@@ -88,7 +87,7 @@ def tell_share(shares: list[float], what: str, *, n_whole: int = 0) -> float:
         warn(
             f"{what}: the masks hide nothing: every pixel of the {len(shares)} looked at counts. Are they the right ones?"
         )
-    if mean < _LITTLE and n_whole < len(shares):
+    if mean < _LITTLE:
         warn(f"{what}: the masks leave little. White counts and black does not: are they inverted?")
     hidden = sum(share < _LEAST_VISIBLE for share in shares)
     if hidden:

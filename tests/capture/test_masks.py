@@ -186,15 +186,6 @@ def test_frames_without_a_mask_count_wholly(workspace: Workspace, tmp_path: Path
     assert "3 of 4 kept frames have no mask" in said and "IMG_99.png" in said
 
 
-def test_one_picture_that_is_hidden_whole_does_not_spoil_the_set(
-    workspace: Workspace, tmp_path: Path, views: list, capsys: Any
-) -> None:
-    source = photo_folder(tmp_path / "photos", [*views[:3], np.dstack([views[3], np.zeros((H, W), np.uint8)])])
-    frames = capture(workspace, source)
-    assert [bool(mask_of(workspace, frame).any()) for frame in frames] == [True, True, True, False]
-    assert "1 of 1 masks hide their picture whole" in capsys.readouterr().out
-
-
 def test_without_masks_there_is_no_folder(workspace: Workspace, tmp_path: Path, views: list[np.ndarray]) -> None:
     frames = capture(workspace, photo_folder(tmp_path / "photos", views[:3]))
     assert [frame["mask"] for frame in frames] == [None] * 3 and not (workspace.frames / "masks").exists()
