@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Make or refresh .venv with recon and everything its tests need. Costs nothing when it is up to date.
+# Make or refresh .venv with recon and what its stages need. Costs nothing when it is up to date.
 #
 #   bash scripts/setup.sh            PYTHON=/path/to/python3.11 bash scripts/setup.sh
+#   bash scripts/setup.sh tests             also what tests, lint and types need (1 GB of it is Triton, to interpret its kernels)
 #   bash scripts/setup.sh simulators        also the physics engines and checkers that exported worlds are tried in
 #
 # System packages (Debian names): python3-venv; libgl1 libegl1 libx11-6 (open3d links to them); g++ (for the native kernels,
@@ -75,7 +76,7 @@ missing_libraries() { # Debian packages of the shared libraries that open3d link
 
 simulators() { # engines and checkers of exported worlds that come as wheels; others, for Debian, are named
     echo "set-up: installing simulators and checkers (about 1 GB)"
-    pip_install -e '.[dev,usd,viewer,simulators]'
+    pip_install -e '.[usd,viewer,simulators]'
     # Without their dependencies: Drake's name a proprietary solver, SAPIEN's an OpenCV that overwrites ours.
     pip_install --no-deps drake sapien
     pip_install lxml transforms3d
@@ -91,11 +92,11 @@ simulators() { # engines and checkers of exported worlds that come as wheels; ot
 }
 
 what=${1:-}
-[ -z "$what" ] || [ "$what" = simulators ] || fail "expected no argument or 'simulators', found '$what'."
-stamp=.venv/set-up.sha256
-key=$(fingerprint)
-if [ -x .venv/bin/python ] && [ "$(cat "$stamp" 2>/dev/null)" = "$key" ]; then
-    [ -z "$what" ] || simulators
+case $what in '' | tests | simulators) ;; *) fail "expected no argument, 'tests' or 'simulators', found '$what'." ;; esac
+stamp=.venv/set-up.sha256 extras=pybullet,usd,viewer
+[ "$what" != tests ] || { stamp=.venv/set-up-tests.sha256 extras=dev,$extras; }
+if [ -x .venv/bin/python ] && [ "$(cat "$stamp" 2>/dev/null)" = "$(fingerprint)" ]; then
+    [ "$what" != simulators ] || simulators
     exit 0
 fi
 
@@ -120,9 +121,9 @@ if [ -z "$(compiler)" ] && ! { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/nu
 fi
 echo "set-up: installing Python packages into .venv with $("$python" --version) (about 2 GB; log: .venv/pip.log)"
 : >.venv/pip.log
-pip_install -e '.[dev,usd,viewer]'
+pip_install -e ".[$extras]"
 .venv/bin/python -c 'from recon.geometry.open3d_import import import_open3d as i; i(); import cv2, mujoco, pycolmap, torch' ||
     fail "the packages are installed but do not import (above). On Debian: apt-get install libgl1 libegl1 libx11-6"
-fingerprint >"$stamp" # anew: the compiler may have come just now
+fingerprint | tee .venv/set-up.sha256 "$stamp" >/dev/null # anew: the compiler may have come just now
 echo "set-up: done in $SECONDS s"
-[ -z "$what" ] || simulators
+[ "$what" != simulators ] || simulators

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-import recon.capture
+import recon.capture.stage
 import recon.poses.captured
 import recon.poses.imported
 from recon.capture.settings import CaptureSettings
@@ -16,7 +16,7 @@ from tests.default_settings import default_settings
 
 def capture_frames(workspace: Workspace, *, source: Path | str | None, **changes: Any) -> Path:
     source = None if source is None else str(source)
-    return recon.capture.capture_frames(
+    return recon.capture.stage.capture_frames(
         workspace, settings=default_settings(CaptureSettings, "capture", source=source, **changes)
     )
 

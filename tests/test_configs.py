@@ -10,8 +10,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from recon.capture import capture_frames
 from recon.capture.settings import CaptureSettings
+from recon.capture.stage import capture_frames
 from recon.field.kinds import KINDS
 from recon.pipeline.settings import Settings
 from recon.workspace import Workspace

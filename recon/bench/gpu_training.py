@@ -25,11 +25,11 @@ from recon.mesh.blending import blend
 from recon.mesh.photos import PhotoWithDepth
 from recon.pixels import PixelPool, PixelSampler
 from recon.score.metrics import psnr
-from recon.train import train_field
 from recon.train.recording import Recorder
 from recon.train.schedule import Budget
 from recon.train.settings import TrainSettings
 from recon.train.setup import new_training
+from recon.train.stage import train_field
 from recon.train.training import Training
 from recon.workspace import Workspace, read_metrics
 

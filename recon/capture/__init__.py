@@ -20,9 +20,3 @@ mask_files      mask files beside the source
 mask_function   a person's own mask function
 records         how kept pictures are written, and what became of the others
 """
-
-from recon.capture.keyframes import FrameScore, choose_keyframes
-from recon.capture.stage import capture_frames
-from recon.formats.frames_json import Capture, FrameRecord
-
-__all__ = ["Capture", "FrameRecord", "FrameScore", "capture_frames", "choose_keyframes"]

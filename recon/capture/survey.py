@@ -85,6 +85,12 @@ def tell_left_out(source: Path, photos: Sequence[Path], *, subfolders: bool) -> 
         warn(
             f"{source}: {len(photos)} of {len(photos) + n_left} pictures and films are read; left out: {'; '.join(parts)}"
         )
+    no_files = _named_but_no_files(source, subfolders=subfolders)
+    if no_files:
+        warn(
+            f"{source}: {len(no_files)} names of pictures lead to no file (links into nowhere, pipes, folders) and are left out: "
+            f"{', '.join(no_files[:3])}{', ...' if len(no_files) > 3 else ''}"
+        )
     below = [] if subfolders else folder_counts(source)
     if below:
         n_below = sum(count for _, count in below)
@@ -92,6 +98,13 @@ def tell_left_out(source: Path, photos: Sequence[Path], *, subfolders: bool) -> 
             f"{source}: {n_below} more photos lie in sub-folders and are left out ({words_of(below)}): "
             "capture.subfolders=true reads them too"
         )
+
+
+def _named_but_no_files(source: Path, *, subfolders: bool) -> list[str]:
+    """Names of pictures behind which no regular file is."""
+    folders = [source, *(photo_folders(source) if subfolders else ())]
+    named = (p for folder in folders for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
+    return sorted(p.name for p in named if not p.name.startswith(".") and not is_file(p))
 
 
 def tell_more_inside(headers: Mapping[Path, ImageHeader]) -> None:

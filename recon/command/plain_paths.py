@@ -9,6 +9,7 @@ from recon.workspace.errors import UserError
 _PATH_KEYS = ("capture.source", "dataset.path", "dataset.images", "dataset.intrinsics", "workspace", "truth", "path")
 _OVERRIDE = re.compile(r"(\+{0,2})([A-Za-z_][\w.]*)=(.*)", re.DOTALL)
 _SAFE = re.compile(r"[A-Za-z0-9_./:-]*")
+_NUMBER = re.compile(r"[+-]?([0-9][0-9_]*\.?[0-9_]*|\.[0-9]+)(e[+-]?[0-9]+)?|[+-]?(inf|nan)", re.IGNORECASE)
 _IS_QUOTED = re.compile(r"""'.*'|".*\"""", re.DOTALL)
 _MULTIRUN = ("-m", "--multirun")
 
@@ -36,7 +37,8 @@ def _quoted(argument: str) -> str:
         return argument
     prefix, key, value = match.groups()
     is_there = _exists(value)
-    if _SAFE.fullmatch(value) and not (is_there and value.lower() in ("null", "true", "false")):
+    is_no_text = _NUMBER.fullmatch(value) or (is_there and value.lower() in ("null", "true", "false"))  # to Hydra
+    if _SAFE.fullmatch(value) and not is_no_text:
         return argument
     if not is_there and (_IS_QUOTED.fullmatch(value) or (key == "dataset.intrinsics" and value.startswith("["))):
         return argument

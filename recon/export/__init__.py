@@ -4,7 +4,7 @@ stage           the stage: `export_world`           settings  conf/export
 units           metres and origin of the package    place     what every scene file describes, and names of files
 planes          flat regions of a mesh              plan_view, rectangles, strips  a plane's cells, those as boxes, as a surface
 building        floors, walls, tops as boxes        floors      which plane is the floor, and how far it goes on
-tolerances      how close parts keep to what is seen, and where
+tolerances      how close parts keep to what is seen, and where     zones  how far something drives or stands, coarser beyond
 convex_parts    the rest as convex parts            hulls, merging   what a hull may do, and joining hulls
 covering        which parts are needed, and how well they keep to the surface
 collision_mesh  cleaned, faired, and simplified within a measured bound
@@ -15,9 +15,3 @@ ground          the ground as a height field
 scenes/         MJCF, URDF, SDF, USD, Habitat       manifest, readme, license, preview   what else a package holds
 trials/         `verify_world`: load it in each engine, drop spheres, drive, compare with ray casts, check the files
 """
-
-from recon.export.convex_parts import decompose
-from recon.export.stage import export_world
-from recon.export.trials.verify import verify_world
-
-__all__ = ["decompose", "export_world", "verify_world"]

@@ -28,13 +28,17 @@ _HOLE = 15.0  # tolerances: smaller holes of a wall or a top are gaps of the sca
 _CLOSE = 2.5  # tolerances: bays of an outline narrower than twice this are ragged, not shape
 _LEAST_AREA = 200.0  # squared tolerances: level tops that are worth a slab
 _LEAST_WALL = 1500.0  # squared tolerances: other flat regions that are; smaller ones are the sides of things
-_ASKED = 1_000_000  # cells of a plane, at most, that are asked whether something hides them
+_ASKED = 30_000  # cells of a plane, at most, that are asked whether something hides them
 _LEAST_BOX = 100.0  # squared tolerances that a box of a slab adds to those before it
+_LEAST_SHARE = 0.005  # of the slab, the same
 
 
 @dataclass(frozen=True)
 class Slab:
-    """A flat piece of the building. `seen` and `solid`: cells [rows, columns] of `view`; solid but not seen is filled."""
+    """A flat piece of the building. `seen` and `solid`: cells [rows, columns] of `view`; solid but not seen is filled.
+
+    `tolerance`: within which the surface lies on it.
+    """
 
     kind: str  # floor, top, wall, ceiling
     view: PlanView
@@ -42,6 +46,7 @@ class Slab:
     solid: np.ndarray
     thickness: float
     parts: tuple[Part, ...]
+    tolerance: float
 
     def explains(self, mesh: TriangleMesh, *, tolerance: Array) -> np.ndarray:
         """Which faces [f] lie wholly in the slab, or before it or beside it by no more than the `tolerance` [f] there."""
@@ -77,17 +82,25 @@ class Slab:
 
 
 def find_building(
-    mesh: TriangleMesh, surface: Surface, *, tolerances: Tolerances, thickness: float, is_up_known: bool
+    mesh: TriangleMesh,
+    surface: Surface,
+    *,
+    tolerances: Tolerances,
+    thickness: float,
+    is_up_known: bool,
+    has_floor: bool = True,
 ) -> list[Slab]:
     """Slabs of a mesh, lengths in its units; `thickness` is how far walls and tops may reach behind their surface.
 
-    `tolerances` are told what floor they are over here.
+    `tolerances` are told what floor they are over here. `has_floor`: whether the lowest level goes on where nobody saw it.
+    surface: of all that may hide a slab, this mesh or more. is_up_known: whether +z is up; all slabs are just flat where not.
     """
     tolerance = tolerances.fine
     regions = find_planes(mesh, tolerance=tolerance, min_area=_LEAST_AREA * tolerance**2)
-    floors = lowest_floor(mesh, regions) if is_up_known else set()
+    floors = lowest_floor(mesh, regions) if is_up_known and has_floor else set()
     along = along_walls(regions, least=_LEAST_WALL * tolerance**2) if is_up_known else None
-    tolerances = tolerances.over(next((regions[number].plane for number in floors), None))
+    if has_floor:
+        tolerances = tolerances.over(next((regions[number].plane for number in floors), None))
     slabs: list[Slab] = []
     for number, region in enumerate(regions):
         kind = "floor" if number in floors else _kind(region, is_up_known)
@@ -143,7 +156,7 @@ def _slab(
     margin = _margin(view, tolerances)
     allowed = _allowed(view, solid, surface, margin, tolerance=tolerance)
     parts, covered = _extruded(view, solid, allowed, depth, name, tolerance=float(margin.max()))
-    return Slab(kind, view, seen, covered, depth, parts)
+    return Slab(kind, view, seen, covered, depth, parts, tolerance)
 
 
 def _mended(view: PlanView, seen: np.ndarray, *, tolerance: float) -> np.ndarray:
@@ -185,14 +198,16 @@ def _margin(view: PlanView, tolerances: Tolerances) -> Array:
 def _allowed(view: PlanView, solid: np.ndarray, surface: Surface, margin: Array, *, tolerance: float) -> np.ndarray:
     """Where a slab may be: no further than the `margin` beside its surface, and where something before it hides it."""
     allowed = np.asarray(ndimage.distance_transform_edt(~solid) * view.cell <= margin)
-    beside = ~allowed
-    step = max(1, round(np.sqrt(beside.sum() / _ASKED)))  # of very large planes one cell answers for several
-    asked = np.zeros_like(beside)
-    asked[::step, ::step] = beside[::step, ::step]
-    hidden = np.zeros_like(beside)
-    hidden[asked] = surface.encloses(view.world(view.centres(asked), tolerance))
-    rows, columns = np.ogrid[: beside.shape[0], : beside.shape[1]]
-    return allowed | (beside & hidden[rows // step * step, columns // step * step])
+    step = max(1, int(np.ceil(np.sqrt((~allowed).sum() / _ASKED))))
+    asked = allowed[
+        ::step, ::step
+    ].copy()  # of a large plane one cell in so many; between them all four about must agree
+    unknown = np.zeros_like(allowed)
+    unknown[::step, ::step] = ~asked
+    asked[~asked] = surface.encloses(view.world(view.centres(unknown), tolerance))
+    hidden = asked if step == 1 else ndimage.minimum_filter(asked, size=2, origin=-1, mode="nearest")
+    rows, columns = np.ogrid[: allowed.shape[0], : allowed.shape[1]]
+    return np.asarray(allowed | hidden[rows // step, columns // step])
 
 
 def _extruded(
@@ -206,7 +221,8 @@ def _extruded(
     parts: list[Part] = []
     covered = np.zeros(view.shape, bool)
     rotation = np.stack([*view.axes, view.plane.normal], -1)
-    for rectangle in rectangles_over(solid, allowed, least=_LEAST_BOX * view.in_cells(tolerance) ** 2):
+    least = max(_LEAST_BOX * view.in_cells(tolerance) ** 2, _LEAST_SHARE * float(solid.sum()))
+    for rectangle in rectangles_over(solid, allowed, least=least):
         covered[rectangle.cells] = True
         low = view.low + view.cell * (np.array([rectangle.column, rectangle.row]) - 0.5)
         high = view.low + view.cell * (np.array([rectangle.end_column, rectangle.end_row]) - 0.5)

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 
 from recon.export.building import Slab, find_building
-from recon.export.collision_mesh import clean_mesh, faired, simplified
+from recon.export.collision_mesh import faired, simplified
 from recon.export.convex_parts import decompose
 from recon.export.covering import Fidelity, Skin, fidelity, needed, points_over
 from recon.export.labels import LABELS, label_faces
 from recon.export.place import CONVEX, FILLED, STATIC, Part
 from recon.export.settings import ExportSettings
 from recon.export.tolerances import Tolerances
+from recon.export.zones import Reach, Zone, zones_of
 from recon.geometry.mesh import TriangleMesh, joined
 from recon.geometry.surface import Surface
 from recon.workspace.console import warn
@@ -37,6 +38,9 @@ class Collision:
     deviation: float
     fidelity: Fidelity
     labels: np.ndarray | None  # [f] of the visual mesh, numbers into `LABELS`; None where nobody knows what is up
+    zones: tuple[
+        dict[str, float], ...
+    ]  # within reach first: how much looser each is, the tolerance that it keeps, its parts
 
     def as_dict(self) -> dict[str, Any]:
         """What the manifest says of it."""
@@ -55,63 +59,118 @@ class Collision:
             "slabs": {kind: kinds.count(kind) for kind in sorted(set(kinds))},
             "filled": FILLED if len(self.filled.faces) else None,
             "filled_area": float(self.filled.face_areas.sum()),
+            "zones": list(self.zones),
         }
 
 
 def make_collision(
-    mesh: TriangleMesh, settings: ExportSettings, *, length_scale: float, is_up_known: bool
+    mesh: TriangleMesh, settings: ExportSettings, *, reach: Reach, length_scale: float, is_up_known: bool
 ) -> Collision:
     """Collision geometry of a visual mesh in package units; `length_scale` package units stand for a metre.
 
-    Raises `UserError` for a mesh without any surface of the tolerance's size, or of nothing but crumbs.
+    Zone by zone: as the settings ask within `reach`, coarser beyond. Raises `UserError` for a mesh without any surface of the
+    tolerance's size, or of nothing but crumbs.
     """
-    tolerance, thickness = settings.tolerance_m * length_scale, settings.wall_thickness_m * length_scale
-    clean = clean_mesh(mesh, smallest=tolerance)
-    if not len(clean.faces):
+    tolerances = Tolerances.of(settings, length_scale=length_scale)
+    tolerance, thickness = tolerances.fine, settings.wall_thickness_m * length_scale
+    zones = zones_of(mesh, reach, smallest=tolerance)
+    if not zones:
         raise UserError(
             "the mesh has no surface larger than the collision tolerance. "
             "Train longer, or lower export.tolerance_m, then run: python scripts/mesh.py"
         )
+    clean = joined([zone.mesh for zone in zones])
     surface = Surface(clean)
-    tolerances = Tolerances.of(settings, length_scale=length_scale)
-    slabs = find_building(clean, surface, tolerances=tolerances, thickness=thickness, is_up_known=is_up_known)
-    tolerances = tolerances.over(next((slab.view.plane for slab in slabs if slab.kind == "floor"), None))
-    rest = simplified(
-        TriangleMesh(clean.vertices, clean.faces[_left_by(slabs, clean, Tolerances.same(tolerance))]),
-        deviation=tolerance / 2,
-        max_faces=settings.collision_faces,
-    )
-    built = tuple(part for slab in slabs for part in slab.parts)
-    hulls, reached = _hulls_of_rest(clean, slabs, surface, tolerances, thickness, settings.max_parts)
-    parts = built + tuple(Part(f"rest_{i:04d}", hull) for i, hull in enumerate(hulls))
+    contacts = [_contact(zone, surface, settings, tolerances, thickness, is_up_known=is_up_known) for zone in zones]
+    slabs = [slab for contact in contacts for slab in contact.slabs]
+    parts = tuple(part for contact in contacts for part in contact.parts)
     if not parts:
         raise UserError(
             f"the mesh is crumbs: no piece of its surface is worth a collision part (tolerance {tolerance:.3g}). "
             "Train longer, or lower export.tolerance_m, then run: python scripts/mesh.py"
         )
+    filled = joined([slab.filled_surface() for slab in slabs if slab.kind == "floor"])
     labels = label_faces(clean, slabs, tolerance=tolerance) if is_up_known else None
     if labels is not None:
         parts = _named(parts, surface, labels, tolerance)
-    if reached > 1.01 * tolerance:
+    near = contacts[0]
+    if near.reached > 1.01 * near.tolerances.fine:
         warn(
-            f"collision parts keep to {reached:.3f} of the surface instead of {tolerance:.3f}: the scene "
+            f"collision parts keep to {near.reached:.3f} of the surface instead of {near.tolerances.fine:.3f}: the scene "
             "needs more of them. Raise export.max_parts for finer contact."
         )
-    static = joined([part.mesh for part in built] + [rest])
-    shown = [part for slab in slabs for part in slab.shown(tolerance=tolerance)]
     return Collision(
-        static,
+        joined([contact.static for contact in contacts]),
         parts,
         tuple(slabs),
-        joined([slab.filled_surface() for slab in slabs if slab.kind == "floor"]),
-        tolerance,
-        tolerances.coarse,
+        filled,
+        near.tolerances.fine,
+        near.tolerances.coarse,
         thickness,
-        reached,
-        deviation(static, clean),
-        fidelity(shown + hulls, clean, surface, tolerances=tolerances),
+        near.reached,
+        deviation(near.static, zones[0].mesh),
+        fidelity(near.shown, zones[0].mesh, surface, filled, tolerances=near.tolerances),
         None if labels is None else labels[surface.nearest(_middles(mesh)).faces],
+        tuple(
+            {"looser": zone.looser, "tolerance": contact.reached, "n_parts": len(contact.parts)}
+            for zone, contact in zip(zones, contacts, strict=True)
+        ),
     )
+
+
+@dataclass(frozen=True)
+class _Contact:
+    """Contact geometry of a zone: its slabs, all of its convex parts and as a concave mesh; the tolerance that it holds."""
+
+    slabs: list[Slab]
+    hulls: list[TriangleMesh]
+    parts: list[Part]
+    static: TriangleMesh
+    tolerances: Tolerances
+    reached: float
+
+    @property
+    def shown(self) -> list[TriangleMesh]:
+        """Parts as far as anybody sees them."""
+        return [part for slab in self.slabs for part in slab.shown(tolerance=self.tolerances.fine)] + self.hulls
+
+
+def _contact(
+    zone: Zone,
+    surface: Surface,
+    settings: ExportSettings,
+    tolerances: Tolerances,
+    thickness: float,
+    *,
+    is_up_known: bool,
+) -> _Contact:
+    """Contact geometry of a zone of a `surface`.
+
+    settings: how many faces and parts at most. tolerances, thickness: those within reach. is_up_known: whether +z is up.
+    """
+    clean = zone.mesh
+    if not zone.is_within_reach:
+        tolerances, thickness = tolerances.beyond(zone.looser), zone.looser * thickness
+    slabs = find_building(
+        clean,
+        surface,
+        tolerances=tolerances,
+        thickness=thickness,
+        is_up_known=is_up_known,
+        has_floor=zone.is_within_reach,
+    )
+    tolerances = tolerances.over(next((slab.view.plane for slab in slabs if slab.kind == "floor"), None))
+    rest = simplified(
+        TriangleMesh(clean.vertices, clean.faces[_left_by(slabs, clean, Tolerances.same(tolerances.fine))]),
+        deviation=tolerances.fine / 2,
+        max_faces=settings.collision_faces,
+    )
+    built = [part for slab in slabs for part in slab.parts]
+    hulls, reached = _hulls_of_rest(clean, slabs, surface, tolerances, thickness, settings.max_parts)
+    whole = built + [Part(f"rest_{i:04d}", hull) for i, hull in enumerate(hulls)]
+    named = whole if zone.is_within_reach else [replace(p, name=f"far{zone.looser:.0f}_{p.name}") for p in whole]
+    static = joined([part.mesh for part in built] + [rest])
+    return _Contact(slabs, hulls, named, static, tolerances, reached)
 
 
 def _middles(mesh: TriangleMesh) -> np.ndarray:

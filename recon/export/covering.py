@@ -7,7 +7,7 @@ import numpy as np
 from scipy.spatial import ConvexHull
 
 from recon.export.tolerances import LEVEL, Tolerances
-from recon.geometry.mesh import TriangleMesh
+from recon.geometry.mesh import TriangleMesh, joined
 from recon.geometry.surface import Surface, sample_surface
 from recon.geometry.transforms import Array
 
@@ -135,8 +135,13 @@ class Fidelity:
     bare_p99: float
 
 
-def fidelity(parts: list[TriangleMesh], mesh: TriangleMesh, surface: Surface, *, tolerances: Tolerances) -> Fidelity:
-    """Measure parts against `surface`, which is `mesh`. Skin that is shut in by matter or other parts is nobody's business."""
+def fidelity(
+    parts: list[TriangleMesh], mesh: TriangleMesh, surface: Surface, filled: TriangleMesh, *, tolerances: Tolerances
+) -> Fidelity:
+    """Measure parts against a `mesh`, the `surface` that it is of, and what is `filled`.
+
+    Skin that is shut in by matter or other parts is nobody's business.
+    """
     tolerance = tolerances.fine
     seen = points_over(mesh, apart=tolerance, at_most=20_000)
     bare = np.full(len(seen), np.inf)
@@ -152,7 +157,7 @@ def fidelity(parts: list[TriangleMesh], mesh: TriangleMesh, surface: Surface, *,
         is_covered[index[owner[index] != number]] = True
     bare[~np.isfinite(bare)] = 10 * tolerance
     skin = skin[~is_covered]
-    nearest = surface.nearest(skin)
+    nearest = Surface(joined([surface.mesh, filled])).nearest(skin)
     is_before = ((skin - nearest.positions) * nearest.normals).sum(1) > 0
     is_before[is_before] = ~surface.encloses(skin[is_before])
     is_fine = tolerances.is_fine(skin, nearest.normals)

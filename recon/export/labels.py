@@ -34,7 +34,7 @@ FURNITURE_SIZE = 30.0  # tolerances across: smaller pieces are objects
 def label_faces(mesh: TriangleMesh, slabs: Sequence[Slab], *, tolerance: float) -> np.ndarray:
     """Numbers [f] into `LABELS`, uint8, of a z-up mesh and the slabs found in it."""
     centres, normals = mesh.vertices[mesh.faces].mean(1), mesh.face_normals
-    floors, walls, ceilings = building_of(mesh, slabs, tolerance)
+    floors, walls, ceilings = building_of(mesh, slabs)
     label = np.full(len(mesh.faces), _OBJECT, np.uint8)
     floor = _FLOOR if walls or ceilings else _GROUND
     relief = np.full(len(mesh.faces), -1)
@@ -42,8 +42,8 @@ def label_faces(mesh: TriangleMesh, slabs: Sequence[Slab], *, tolerance: float) 
         for slab in slabs_of_kind:
             height = slab.view.plane.height(centres)
             faces_it = normals @ slab.view.plane.normal > 0.5
-            label[_is_on(slab, height, centres, _NEAR * tolerance) & faces_it] = kind
-            relief[_is_on(slab, height, centres, _RELIEF * tolerance)] = kind
+            label[_is_on(slab, height, centres, _NEAR * slab.tolerance) & faces_it] = kind
+            relief[_is_on(slab, height, centres, _RELIEF * slab.tolerance)] = kind
             if kind == floor:
                 label[height < _NEAR * tolerance] = kind
     tops = [slab for slab in slabs if slab.kind == "top"]
@@ -64,12 +64,10 @@ def by_label(mesh: TriangleMesh, labels: np.ndarray | None) -> dict[str, Triangl
     return {} if labels is None else {LABELS[number]: chosen(mesh, labels == number) for number in np.unique(labels)}
 
 
-def building_of(
-    mesh: TriangleMesh, slabs: Sequence[Slab], tolerance: float
-) -> tuple[list[Slab], list[Slab], list[Slab]]:
+def building_of(mesh: TriangleMesh, slabs: Sequence[Slab]) -> tuple[list[Slab], list[Slab], list[Slab]]:
     """Floors, walls and ceilings among slabs."""
     low, height = float(mesh.vertices[:, 2].min()), float(np.ptp(mesh.vertices[:, 2]))
-    large = [slab for slab in slabs if slab.seen.sum() * slab.view.cell**2 >= _LARGE * tolerance**2]
+    large = [slab for slab in slabs if slab.seen.sum() * slab.view.cell**2 >= _LARGE * slab.tolerance**2]
     heights = {id(slab): slab.view.world(slab.view.centres(slab.seen))[:, 2] for slab in large}
     walls = [
         s

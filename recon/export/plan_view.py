@@ -8,7 +8,7 @@ import numpy as np
 from recon.export.planes import Plane
 from recon.geometry.transforms import Array, plane_axes
 
-_MAX_CELLS = 4_000_000
+_MAX_CELLS = 1_000_000
 _SUBPIXEL = 4  # bits of OpenCV's fixed-point corners
 
 

@@ -29,7 +29,7 @@ def rectangles_over(wanted: np.ndarray, allowed: np.ndarray, *, least: float) ->
     every = _maximal(allowed)
     found: list[Rectangle] = []
     while len(every):
-        total = np.pad(open_cells.cumsum(0, dtype=np.int64).cumsum(1), ((1, 0), (1, 0)))
+        total = np.pad(open_cells.cumsum(0, dtype=np.int32).cumsum(1), ((1, 0), (1, 0)))
         row, column, end_row, end_column = every.T
         gain = total[end_row, end_column] - total[row, end_column] - total[end_row, column] + total[row, column]
         every = every[gain >= least]  # a rectangle's gain never grows

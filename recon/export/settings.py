@@ -21,6 +21,7 @@ class ExportSettings:
     license_holder: str | None
     tolerance_m: Annotated[float, above(0, up_to=10)]
     relief_tolerance_m: Annotated[float, above(0, up_to=10)]
+    reach_m: Annotated[float, above(0, up_to=100_000)]
     wall_thickness_m: Annotated[float, above(0, up_to=100)]
     collision_faces: Annotated[int, between(4, 10_000_000)]
     max_parts: Annotated[int, between(1, 100_000)]

@@ -19,6 +19,7 @@ from recon.export.settings import ExportSettings
 from recon.export.things import cleared, separate
 from recon.export.trials.verify import verify_world
 from recon.export.units import in_package_units, lengths_of
+from recon.export.zones import Reach
 from recon.formats import cameras_json
 from recon.formats.face_evidence import read_face_evidence
 from recon.formats.mesh_glb import write_glb
@@ -49,8 +50,10 @@ def export_world(workspace: Workspace, *, reconstruction: Reconstruction, settin
     lengths = lengths_of(mesh, reconstruction, assumed_diagonal=settings.assumed_diagonal_m)
     with run as folder:
         is_up_known = reconstruction.is_up_aligned
-        apart = separate(mesh, _is_seen(workspace, mesh), settings, length_scale=lengths.scale, is_up_known=is_up_known)
-        collision = make_collision(apart.building, settings, length_scale=lengths.scale, is_up_known=is_up_known)
+        reach = Reach.about(reconstruction.centers, Surface(mesh), radius=settings.reach_m * lengths.scale)
+        is_seen, scale = _is_seen(workspace, mesh), lengths.scale
+        apart = separate(mesh, is_seen, settings, reach=reach, length_scale=scale, is_up_known=is_up_known)
+        collision = make_collision(apart.building, settings, reach=reach, length_scale=scale, is_up_known=is_up_known)
         place = Place(
             settings.name,
             apart.building,
@@ -71,7 +74,8 @@ def export_world(workspace: Workspace, *, reconstruction: Reconstruction, settin
             "seen_fraction": read_metrics(workspace).get("mesh", {}).get("seen_fraction"),
             "collision": collision.as_dict() | {"n_parts": len(place.all_parts)},
             "things": apart.as_dict(settings),
-            "ground": _write_ground(folder, place, cell=settings.ground_cell_m * lengths.scale),
+            "reach": reach.radius,
+            "ground": _write_ground(folder, place, reach, cell=settings.ground_cell_m * lengths.scale),
             "labels": _label_entry(place),
             "skipped": skipped,
         }
@@ -145,10 +149,11 @@ def _label_entry(place: Place) -> dict[str, Any] | None:
     }
 
 
-def _write_ground(folder: Path, place: Place, *, cell: float) -> dict[str, Any] | None:
+def _write_ground(folder: Path, place: Place, reach: Reach, *, cell: float) -> dict[str, Any] | None:
     if not place.reconstruction.is_up_aligned:
         return None
-    ground = find_ground(place.visual, Surface(place.visual), cell=cell)
+    near = reach.within(place.visual)
+    ground = find_ground(near, Surface(near), cell=cell)
     return None if ground is None else write_ground(folder, ground)
 
 

@@ -37,6 +37,10 @@ class Tolerances:
         """One for all of a surface."""
         return Tolerances(tolerance, tolerance, None, 1.0)
 
+    def beyond(self, looser: float) -> "Tolerances":
+        """Out of reach, where nothing stands and nothing drives: so many times the coarse one."""
+        return replace(self, fine=looser * self.coarse, coarse=looser * self.coarse)
+
     def over(self, floor: Plane | None) -> "Tolerances":
         """The same above a floor."""
         return replace(self, floor=floor)

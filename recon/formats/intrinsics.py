@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from scipy.optimize import least_squares
 
 from recon.formats.given_poses import posed_size_hw
 from recon.formats.text_tables import read_rows, write_rows
@@ -87,6 +86,8 @@ def without_k3(camera: Camera, k3: float, label: str) -> Camera:
 
     Warns of the error that is left. Raises `UserError` where it is too large (root mean square).
     """
+    from scipy.optimize import least_squares  # slow to load, and for few lenses
+
     given = np.array([camera.fx, camera.fy, camera.cx, camera.cy, *camera.distortion])
     plane = _plane_in_picture(camera, k3)
     pixels = _project(given, plane, k3)

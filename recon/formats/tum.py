@@ -8,9 +8,9 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.spatial.transform import Rotation, Slerp
 
 from recon.formats.clocks import common_clock
 from recon.formats.gathering import Gathering
@@ -24,6 +24,9 @@ from recon.geometry.transforms import Array, rigid, wxyz_from_rotation
 from recon.workspace.console import warn
 from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file, is_folder
+
+if TYPE_CHECKING:
+    from scipy.spatial.transform import Rotation
 
 _TRAJECTORIES = ("groundtruth.txt", "trajectory.txt", "CameraTrajectory.txt", "KeyFrameTrajectory.txt", "poses.txt")
 _LISTS = ("rgb.txt",)
@@ -117,8 +120,10 @@ def _posed(file: Path, pictures: Sequence[_Timed], tolerance_s: float) -> list[t
     return found
 
 
-def _read_trajectory(file: Path) -> tuple[Array, Array, Rotation]:
+def _read_trajectory(file: Path) -> tuple[Array, Array, "Rotation"]:
     """Time stamps [n], increasing, with positions [n, 3] and rotations [n]; of equal times the first counts."""
+    from scipy.spatial.transform import Rotation
+
     all_rows = read_rows(file)
     rows = [row for row in all_rows if not row.is_lost and not _is_zero(row)]
     if len(rows) < len(all_rows):
@@ -142,8 +147,10 @@ def _is_zero(row: Row) -> bool:
     return len(row.words) == 8 and not any(row.numbers(4))
 
 
-def _pose_at(t: float, times: Array, positions: Array, rotations: Rotation, tolerance_s: float) -> Array | None:
+def _pose_at(t: float, times: Array, positions: Array, rotations: "Rotation", tolerance_s: float) -> Array | None:
     """`world_from_camera` [4, 4] at `t`: between its neighbours where both are near enough in time, else the near one."""
+    from scipy.spatial.transform import Slerp
+
     after = int(np.searchsorted(times, t))
     near = [i for i in (after - 1, after) if 0 <= i < len(times) and abs(times[i] - t) <= tolerance_s]
     if not near:

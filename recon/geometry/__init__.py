@@ -5,6 +5,7 @@ pinhole         a camera without its lens, in numpy
 rays            origin and direction                lines          the point nearest to many lines of sight
 bounds          boxes, and the contraction of all space
 reconstruction  views, points, scale: the hub       mesh           triangles
+split           which views are held out            lens_folds     where a distortion model turns back
 points          sparse coloured points              tracks         which view saw which of them, and where
 matched_view    what matching knows of a view       face_evidence  how each face of a mesh is known
 panorama        directions and views of one         geodesy        places on the Earth
@@ -21,7 +22,8 @@ from recon.geometry.matched_view import Kind, MatchedView
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.points import Points
 from recon.geometry.rays import Rays, pixel_directions, rays_through_pixels, z_of_directions
-from recon.geometry.reconstruction import Reading, Reconstruction, Scale, Split, View, held_out
+from recon.geometry.reconstruction import Reading, Reconstruction, Scale, Split, View
+from recon.geometry.split import held_out
 from recon.geometry.tracks import Tracks
 from recon.geometry.transforms import (
     Similarity,

@@ -1,6 +1,5 @@
 """What is known once a capture is posed: views (image, camera, pose), sparse points, scale. The hub of all formats."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -10,11 +9,11 @@ import numpy as np
 from recon.geometry.cameras import Camera
 from recon.geometry.geodesy import Geo
 from recon.geometry.points import Points
+from recon.geometry.split import held_out
 from recon.geometry.tracks import Tracks
 from recon.geometry.transforms import Array, Similarity, is_rigid
 
 Split = Literal["train", "test"]
-_FEWEST_TO_HOLD_OUT_THREE = 10
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ class Reconstruction:
     @property
     def centers(self) -> Array:
         """Camera centres [n, 3]."""
-        return np.stack([view.world_from_camera[:3, 3] for view in self.views])
+        return np.array([view.world_from_camera[:3, 3] for view in self.views]).reshape(-1, 3)
 
     @property
     def is_held_out(self) -> list[bool]:
@@ -115,18 +114,3 @@ class Reconstruction:
             geo=self.geo and self.geo.transformed(new_from_world),
             tracks=self.tracks.transformed(new_from_world),
         )
-
-
-def held_out(views: Sequence[View]) -> list[bool]:
-    """Which views are held out of training: the data set's own test split, else every eighth in name order, camera by camera.
-
-    Camera by camera, because photos of two phones that take turns would all be judged by one of them. Of 10 to 16 views three,
-    the first, the last and one between: two would say little.
-    """
-    if any(view.split is not None for view in views):
-        return [view.split == "test" for view in views]
-    in_order = sorted(views, key=lambda view: view.name)
-    turn = {camera: i for i, camera in enumerate(dict.fromkeys(view.camera for view in in_order))}
-    rank = {view.name: i for i, view in enumerate(sorted(in_order, key=lambda view: turn[view.camera]))}
-    step = 8 if len(views) > 2 * 8 or len(views) < _FEWEST_TO_HOLD_OUT_THREE else (len(views) - 1) // 2
-    return [rank[view.name] % step == 0 for view in views]

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 Array = NDArray[np.float64]
 
@@ -58,12 +57,16 @@ def is_rigid(transform: Array, *, tolerance: float = 1e-3) -> bool:
 
 def rotation_from_wxyz(wxyz: Array) -> Array:
     """Rotation matrices [.., 3, 3] of quaternions [.., 4] (wxyz, any non-zero length)."""
+    from scipy.spatial.transform import Rotation  # slow to load, and most commands turn nothing
+
     xyzw = np.roll(np.asarray(wxyz, float), -1, axis=-1)
     return Rotation.from_quat(xyzw.reshape(-1, 4)).as_matrix().reshape(*xyzw.shape[:-1], 3, 3)
 
 
 def wxyz_from_rotation(rotation: Array) -> Array:
     """Unit quaternion [4] (wxyz, w >= 0) of a rotation [3, 3]."""
+    from scipy.spatial.transform import Rotation
+
     return np.roll(Rotation.from_matrix(rotation).as_quat(canonical=True), 1)
 
 

@@ -13,7 +13,3 @@ shelf     lists that lie on disk                sheet     a picture to look at
 For poses, not for the stage:
 dense_tracks  points followed to a tenth of a pixel: spot_planes, the surface at each; patches, where it lies in another picture
 """
-
-from recon.matching.stage import match_views
-
-__all__ = ["match_views"]

@@ -28,9 +28,3 @@ baselines       plainer surfaces of the same run
 comparison      ... and other programs' meshes, scored beside ours
 stage           build_mesh: all of it, into the run folder      settings   conf/mesh
 """
-
-from recon.mesh.coverage import evidence_mesh, seen_fraction
-from recon.mesh.picture import MeshPicture, MeshScene, render_mesh
-from recon.mesh.stage import build_mesh
-
-__all__ = ["MeshPicture", "MeshScene", "build_mesh", "evidence_mesh", "render_mesh", "seen_fraction"]

@@ -1,33 +1,15 @@
 """The run's mesh beside plainer surfaces of the same run and other programs' files, against exact truth."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from recon.geometry import Reconstruction, TriangleMesh
 from recon.mesh.baselines import fuse_plainly, poisson_of_points
+from recon.mesh.settings import CompareSettings
 from recon.render.views import RenderViewFn
 from recon.score.comparison import compare_meshes, read_mesh
 from recon.workspace import Workspace
 from recon.workspace.errors import UserError
-from recon.workspace.settings import above, between
-
-
-@dataclass(frozen=True)
-class CompareSettings:
-    """What conf/compare says."""
-
-    others: Any  # files, a list
-    plain_fusion: bool
-    poisson: bool
-    max_distance_m: Annotated[float, above(0)]
-    n_samples: Annotated[int, between(100, 100_000_000)]
-    fusion_views: Annotated[int, between(2, 10_000)]
-    fusion_max_side: Annotated[int, between(16, 16384)]
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.others, (list, tuple)) or not all(isinstance(file, str) for file in self.others):
-            raise UserError(f"compare.others={self.others!r}: expected a list of mesh files, e.g. [dense.ply]")
 
 
 def compare_surfaces(

@@ -1,8 +1,9 @@
-"""The settings of conf/mesh; what each means is told there."""
+"""The settings of conf/mesh and conf/compare; what each means is told there."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
+from recon.workspace.errors import UserError
 from recon.workspace.settings import above, between
 
 
@@ -56,3 +57,20 @@ class MeshSettings:
     # saying what was seen
     seen_min_views: Annotated[int, between(1, 100_000)]
     seen_min_cosine: Annotated[float, between(0, 1)]
+
+
+@dataclass(frozen=True)
+class CompareSettings:
+    """What conf/compare says."""
+
+    others: Any  # files, a list
+    plain_fusion: bool
+    poisson: bool
+    max_distance_m: Annotated[float, above(0)]
+    n_samples: Annotated[int, between(100, 100_000_000)]
+    fusion_views: Annotated[int, between(2, 10_000)]
+    fusion_max_side: Annotated[int, between(16, 16384)]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.others, (list, tuple)) or not all(isinstance(file, str) for file in self.others):
+            raise UserError(f"compare.others={self.others!r}: expected a list of mesh files, e.g. [dense.ply]")

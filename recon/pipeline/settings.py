@@ -8,8 +8,7 @@ from recon.capture.settings import CaptureSettings
 from recon.export.settings import ExportSettings
 from recon.field.kinds import KINDS
 from recon.matching.settings import MatchingSettings
-from recon.mesh.comparison import CompareSettings
-from recon.mesh.settings import MeshSettings
+from recon.mesh.settings import CompareSettings, MeshSettings
 from recon.poses.given.settings import DatasetSettings
 from recon.poses.sfm.settings import PoseSettings
 from recon.poses.world_frame.scale.settings import ScaleSettings

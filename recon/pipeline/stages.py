@@ -1,41 +1,42 @@
-"""The stages in order, and nothing else."""
+"""The stages in order, and nothing else.
 
+Each imports its own package when it is called: all of them together take longer to load than a short stage takes.
+"""
+
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from recon.capture import capture_frames
-from recon.export import export_world
-from recon.field.field_file import load_trained_field
-from recon.field.trained import TrainedField
 from recon.formats.cameras_json import read_reconstruction
-from recon.matching import match_views
-from recon.mesh import build_mesh
-from recon.mesh.comparison import compare_surfaces
+from recon.pipeline.forecast import seconds_left
 from recon.pipeline.settings import Settings
-from recon.poses.stage import find_poses
-from recon.score.stage import evaluate_field
-from recon.score.truth import score_against_truth
-from recon.show.novel_views.stage import render_path
-from recon.show.report import poses_reported, write_report
-from recon.show.viewer.stage import open_viewer
-from recon.train import train_field
 from recon.workspace import Workspace
 from recon.workspace.console import in_turn
+
+if TYPE_CHECKING:
+    from recon.field.trained import TrainedField
 
 
 def run(workspace: Workspace, settings: Settings) -> None:
     """From a capture, or from given poses, to a verified world and its report."""
     frames = (capture,) if settings.dataset.format == "capture" else ()
-    for stage in in_turn((*frames, pose, match, train, evaluate, render, mesh, export, score, report)):
+    stages = (*frames, pose, match, train, evaluate, render, mesh, export, score, report)
+    for stage in in_turn(stages, partial(seconds_left, training=settings.train)):
         stage(workspace, settings)
 
 
 def capture(workspace: Workspace, settings: Settings) -> None:
     """Video or photos -> frames/."""
+    from recon.capture.stage import capture_frames
+
     capture_frames(workspace, settings=settings.capture)
 
 
 def pose(workspace: Workspace, settings: Settings) -> None:
     """frames/, or a data set with poses -> poses/, and the page about them, also when there are none."""
+    from recon.poses.stage import find_poses
+    from recon.show.report.stage import poses_reported
+
     with poses_reported(workspace):
         find_poses(
             workspace,
@@ -56,6 +57,8 @@ def capture_and_pose(workspace: Workspace, settings: Settings) -> None:
 
 def match(workspace: Workspace, settings: Settings) -> None:
     """poses/ and its training pictures -> matching/."""
+    from recon.matching.stage import match_views
+
     match_views(
         workspace,
         reconstruction=read_reconstruction(workspace, needs_tracks=True),
@@ -66,6 +69,8 @@ def match(workspace: Workspace, settings: Settings) -> None:
 
 def train(workspace: Workspace, settings: Settings) -> None:
     """poses/ and its pictures -> field/."""
+    from recon.train.stage import train_field
+
     train_field(
         workspace,
         reconstruction=read_reconstruction(workspace, needs_tracks=True),
@@ -87,6 +92,8 @@ def pose_and_train(workspace: Workspace, settings: Settings) -> None:
 
 def evaluate(workspace: Workspace, settings: Settings) -> None:
     """Held-out views of field/ -> held_out/ and metrics "eval"."""
+    from recon.score.stage import evaluate_field
+
     trained = _trained(workspace, settings)
     evaluate_field(
         workspace,
@@ -100,6 +107,8 @@ def evaluate(workspace: Workspace, settings: Settings) -> None:
 
 def render(workspace: Workspace, settings: Settings) -> None:
     """Novel views of field/ -> views/."""
+    from recon.show.novel_views.stage import render_path
+
     trained = _trained(workspace, settings)
     render_path(
         workspace,
@@ -112,6 +121,8 @@ def render(workspace: Workspace, settings: Settings) -> None:
 
 def mesh(workspace: Workspace, settings: Settings) -> None:
     """field/ -> mesh/."""
+    from recon.mesh.stage import build_mesh
+
     trained = _trained(workspace, settings)
     build_mesh(
         workspace,
@@ -125,6 +136,8 @@ def mesh(workspace: Workspace, settings: Settings) -> None:
 
 def export(workspace: Workspace, settings: Settings) -> None:
     """mesh/ -> world/, verified."""
+    from recon.export.stage import export_world
+
     export_world(
         workspace,
         reconstruction=read_reconstruction(workspace),
@@ -134,12 +147,16 @@ def export(workspace: Workspace, settings: Settings) -> None:
 
 def score(workspace: Workspace, settings: Settings) -> None:
     """Poses and mesh against exact truth, where `truth` names one -> metrics "truth"."""
+    from recon.score.truth import score_against_truth
+
     if settings.truth is not None:
         score_against_truth(workspace, truth=Path(settings.truth))
 
 
 def compare(workspace: Workspace, settings: Settings) -> None:
     """mesh/ beside plainer surfaces of the run, and other programs' files, against `truth` -> metrics "comparison"."""
+    from recon.mesh.comparison import compare_surfaces
+
     render = None
     if settings.compare.plain_fusion and settings.truth is not None:  # nothing else asks the field
         render = _trained(workspace, settings).render
@@ -154,6 +171,8 @@ def compare(workspace: Workspace, settings: Settings) -> None:
 
 def view(workspace: Workspace, settings: Settings) -> None:
     """field/ in the browser, until Ctrl-C."""
+    from recon.show.viewer.stage import open_viewer
+
     trained = _trained(workspace, settings)
     open_viewer(
         workspace,
@@ -165,8 +184,12 @@ def view(workspace: Workspace, settings: Settings) -> None:
 
 def report(workspace: Workspace, settings: Settings) -> None:
     """Everything -> report.html."""
+    from recon.show.report.stage import write_report
+
     write_report(workspace)
 
 
-def _trained(workspace: Workspace, settings: Settings) -> TrainedField:
+def _trained(workspace: Workspace, settings: Settings) -> "TrainedField":
+    from recon.field.field_file import load_trained_field
+
     return load_trained_field(workspace, device=settings.device, backend=settings.backend)

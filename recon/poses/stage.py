@@ -2,9 +2,7 @@
 
 from pathlib import Path
 
-from recon.poses.captured import pose_frames
 from recon.poses.given.settings import DatasetSettings
-from recon.poses.imported import import_dataset
 from recon.poses.sfm.settings import PoseSettings
 from recon.poses.world_frame.scale.settings import ScaleSettings
 from recon.workspace import Workspace
@@ -28,5 +26,9 @@ def find_poses(
         seed: of all random numbers; threads: of features and matching, None: all cores.
     """
     if dataset.format == "capture":
+        from recon.poses.captured import pose_frames  # each loads much that the other does without
+
         return pose_frames(workspace, settings=settings, scale=scale, seed=seed, threads=threads)
+    from recon.poses.imported import import_dataset
+
     return import_dataset(workspace, settings=dataset, scale=scale, features=settings, seed=seed, threads=threads)

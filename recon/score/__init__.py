@@ -8,8 +8,3 @@ truth_floor    how flat the floor is
 seen_points    what cameras see of the exact mesh
 comparison     our mesh beside other programs' meshes
 """
-
-from recon.score.stage import evaluate_field
-from recon.score.truth import score_against_truth
-
-__all__ = ["evaluate_field", "score_against_truth"]

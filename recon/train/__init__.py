@@ -16,7 +16,3 @@ exposure    gains of the pictures, learned beside the field
 depth_lines rays of known depth: opaque at the surface, free before it
 known_depth where they come from: sparse points, matching, a sensor
 """
-
-from recon.train.stage import train_field
-
-__all__ = ["train_field"]

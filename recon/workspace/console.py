@@ -5,7 +5,7 @@ Warnings are printed and kept, so that the stage that raised them can write them
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -51,13 +51,32 @@ def take_warnings() -> list[str]:
     return taken
 
 
-def in_turn(stages: Sequence[Callable[..., Any]]) -> Iterator[Callable[..., Any]]:
-    """Each of `stages`, told by its name when its turn has come: "stage 4 of 9: evaluate (6.1 minutes so far)"."""
+SecondsLeft = Callable[[Mapping[str, float], list[str]], float | None]
+
+
+def in_turn(stages: Sequence[Callable[..., Any]], seconds_left: SecondsLeft) -> Iterator[Callable[..., Any]]:
+    """Each of `stages`, told by its name when its turn has come: "stage 4 of 9: evaluate (6.1 minutes so far, about 2 left)".
+
+    seconds_left: from the seconds that each stage before took, and the names of those to come; None: not to be told.
+    """
     began = time.monotonic()
-    for number, stage in enumerate(stages, 1):
-        so_far = "" if number == 1 else f" ({(time.monotonic() - began) / 60:.1f} minutes so far)"
-        say(f"stage {number} of {len(stages)}: {stage.__name__}{so_far}")
+    taken: dict[str, float] = {}
+    names = [stage.__name__ for stage in stages]
+    for number, stage in enumerate(stages):
+        started = time.monotonic()
+        left = seconds_left(taken, names[number:])
+        say(f"stage {number + 1} of {len(stages)}: {names[number]}{_so_far(started - began, left) if number else ''}")
         yield stage
+        taken[names[number]] = time.monotonic() - started
+
+
+def _so_far(seconds: float, left: float | None) -> str:
+    """
+    >>> _so_far(366, 100), _so_far(366, None), _so_far(366, 12)
+    (' (6.1 minutes so far, about 2 left)', ' (6.1 minutes so far)', ' (6.1 minutes so far, less than one left)')
+    """
+    told = "" if left is None else ", less than one left" if left < 60 else f", about {left / 60:.0f} left"
+    return f" ({seconds / 60:.1f} minutes so far{told})"
 
 
 class _Rate(ProgressColumn):

@@ -4,6 +4,7 @@ import fcntl
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,9 +34,32 @@ def only_writer(workspace: Workspace) -> Iterator[None]:
         except OSError:
             pass
         clear_leftovers(workspace.root)
-        yield
+        with _scratch_in(workspace.root):
+            yield
     finally:
         os.close(folder)
+
+
+@contextmanager
+def _scratch_in(root: Path) -> Iterator[None]:
+    """Temporary files of this process and of what it starts lie in the run folder: of a killed one the next run clears them."""
+    folder = Path(os.path.abspath(root), f".scratch.{os.getpid()}.tmp")
+    before = tempfile.tempdir, os.environ.get("TMPDIR")
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError:  # a full disk is told where something is written
+        yield
+        return
+    tempfile.tempdir = os.environ["TMPDIR"] = str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before[0]
+        if before[1] is None:
+            del os.environ["TMPDIR"]
+        else:
+            os.environ["TMPDIR"] = before[1]
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def clear_leftovers(root: Path) -> None:

@@ -10,11 +10,11 @@ import pytest
 import torch
 from PIL import Image, PngImagePlugin
 
-from recon.capture import FrameRecord
 from recon.capture.keyframes import Spacing
 from recon.capture.motion import Motion
 from recon.capture.panorama import plan_views
 from recon.formats import images, video
+from recon.formats.frames_json import FrameRecord
 from recon.formats.video_writing import write_video
 from recon.geometry import Camera, pixel_centers
 from recon.geometry.panorama import directions_of_panorama

@@ -28,6 +28,13 @@ def test_every_name_arrives(name: str) -> None:
     assert (config.source, config.workspace, values[2]) == (name, f"/tmp/{name}", 3)
 
 
+@pytest.mark.parametrize("name", ["2024", "007", "1e5", "1_000", "-3.5", "+2", ".5", "3.", "nan", "Inf", "1E-3"])
+def test_a_folder_named_by_a_number_is_a_name(name: str) -> None:
+    (override,) = quoted_paths([f"workspace={name}"])
+    value = OverridesParser.create().parse_override(override).value()
+    assert str(value) == name and not isinstance(value, (int, float))
+
+
 def test_what_a_person_quoted_and_what_is_no_path_stays() -> None:
     given = [
         "capture.source='a b.mp4'",

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from rooms import room, workspace_of
 
-from recon.export import export_world
 from recon.export.settings import ExportSettings
+from recon.export.stage import export_world
 from recon.formats.mesh_obj import read_obj
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.reconstruction import Reconstruction, Scale

@@ -11,6 +11,8 @@ from recon.export.tolerances import Tolerances
 from recon.geometry.mesh import TriangleMesh, joined
 from recon.geometry.surface import Surface
 
+NOTHING = TriangleMesh(np.zeros((0, 3)), np.zeros((0, 3), np.int32))
+
 
 def box(size: tuple[float, float, float], centre: tuple[float, float, float]) -> TriangleMesh:
     body = trimesh.creation.box(size)
@@ -68,9 +70,19 @@ def test_a_board_on_which_something_may_come_to_rest_stays() -> None:
 def test_fidelity_tells_proud_from_bare() -> None:
     plate = box((2, 1, 0.2), (0, 0, -0.1))
     surface = Surface(plate)
-    exact = fidelity([plate], plate, surface, tolerances=Tolerances.same(0.02))
+    exact = fidelity([plate], plate, surface, NOTHING, tolerances=Tolerances.same(0.02))
     assert max(vars(exact).values()) < 1e-6
-    raised = fidelity([box((2, 1, 0.2), (0, 0, -0.07))], plate, surface, tolerances=Tolerances.same(0.02))
+    raised = fidelity([box((2, 1, 0.2), (0, 0, -0.07))], plate, surface, NOTHING, tolerances=Tolerances.same(0.02))
     assert raised.proud_p95 == pytest.approx(0.03, abs=1e-4) and raised.bare_p99 == pytest.approx(0.03, abs=1e-4)
-    half = fidelity([box((1, 1, 0.2), (-0.5, 0, -0.1))], plate, surface, tolerances=Tolerances.same(0.02))
+    half = fidelity([box((1, 1, 0.2), (-0.5, 0, -0.1))], plate, surface, NOTHING, tolerances=Tolerances.same(0.02))
     assert half.proud_p99 < 1e-6 and half.bare_p95 == pytest.approx(0.2)
+
+
+def test_a_floor_that_is_continued_stands_before_nothing() -> None:
+    plate = box((2, 1, 0.2), (0, 0, -0.1))
+    surface, both = Surface(plate), [plate, box((2, 1, 0.02), (2, 0, -0.01))]
+    top = np.array([[1, -0.5, 0], [3, -0.5, 0], [3, 0.5, 0], [1, 0.5, 0.0]])
+    filled = TriangleMesh(top, np.array([[0, 1, 2], [0, 2, 3]], np.int32))
+    unknown = fidelity(both, plate, surface, NOTHING, tolerances=Tolerances.same(0.02))
+    known = fidelity(both, plate, surface, filled, tolerances=Tolerances.same(0.02))
+    assert unknown.proud_p95 > 0.5 and known.proud_p99 < 0.02

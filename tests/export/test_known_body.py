@@ -9,8 +9,8 @@ import trimesh
 from readers import READERS
 from rooms import box, workspace_of
 
-from recon.export import export_world
 from recon.export.settings import ExportSettings
+from recon.export.stage import export_world
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.reconstruction import Reconstruction, Scale
 from tests.default_settings import default_settings

@@ -9,6 +9,7 @@ from recon.export.trials.drop_test import DropResult
 from recon.export.trials.engine_drop import NOTHING_LEVEL, Spheres, TriedWorld, _verdict, plan_spheres
 from recon.export.trials.marble import roll
 from recon.export.trials.places import Places, plan_places
+from recon.export.zones import Reach
 from recon.geometry.mesh import TriangleMesh, joined
 from recon.geometry.surface import Surface
 
@@ -18,13 +19,19 @@ RADIUS, TOLERANCE, THICKNESS = 0.05, 0.02, 0.06
 def places_on(mesh: TriangleMesh, n: int = 100) -> Places:
     return plan_places(
         Surface(mesh),
+        Reach.everywhere(),
         radius=RADIUS,
         tolerance=TOLERANCE,
         thickness=THICKNESS,
         n_spheres=n,
         speed=0.0,
         gravity=9.81,
-        damping_s=0.2,
+    )
+
+
+def spheres_on(mesh: TriangleMesh) -> Spheres:
+    return plan_spheres(
+        Surface(mesh), Reach.everywhere(), n=40, radius_m=RADIUS, scale=1.0, tolerance=TOLERANCE, thickness=THICKNESS
     )
 
 
@@ -109,7 +116,7 @@ def test_nothing_is_dropped_where_parts_may_fill_the_back_of_a_surface() -> None
 
 def test_steep_ledges_of_a_wall_are_nothing_level() -> None:
     mesh = wall_with_ledges()
-    spheres = plan_spheres(Surface(mesh), n=40, radius_m=RADIUS, scale=1.0, tolerance=TOLERANCE, thickness=THICKNESS)
+    spheres = spheres_on(mesh)
     assert not spheres.is_level_anywhere
     assert verdict_of(mesh, spheres).startswith(NOTHING_LEVEL)
     assert verdict_of(mesh, spheres, through=1).startswith("fail: 1 of")
@@ -117,7 +124,7 @@ def test_steep_ledges_of_a_wall_are_nothing_level() -> None:
 
 def test_a_sphere_lost_from_a_floor_that_holds_is_a_failure() -> None:
     mesh = floor()
-    spheres = plan_spheres(Surface(mesh), n=40, radius_m=RADIUS, scale=1.0, tolerance=TOLERANCE, thickness=THICKNESS)
+    spheres = spheres_on(mesh)
     assert spheres.is_level_anywhere and verdict_of(mesh, spheres) == "pass"
     assert verdict_of(mesh, spheres, lost=1) == "fail: 1 of 40 spheres were lost"
 
@@ -130,7 +137,7 @@ def verdict_of(mesh: TriangleMesh, spheres: Spheres, *, through: int = 0, lost: 
         return DropResult(**zero, median=0.0, p95=0.0, max=0.0, worst_at=None, failed_at=[])
 
     results = {"normal": result(through=through, lost=lost), "small": result(), "fast": result()}
-    world = TriedWorld(Path(), 1.0, TOLERANCE, mesh, Surface(mesh), spheres)
+    world = TriedWorld(Path(), 1.0, TOLERANCE, Reach.everywhere(), Surface(mesh), spheres)
     return _verdict(results, {"warnings": []}, "pass", world)
 
 

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from rooms import room, workspace_of
 
-from recon.export import export_world, verify_world
 from recon.export.settings import ExportSettings
+from recon.export.stage import export_world
+from recon.export.trials.verify import verify_world
 from recon.formats.mesh_obj import read_obj
 from recon.geometry.geodesy import Geo
 from recon.geometry.mesh import TriangleMesh

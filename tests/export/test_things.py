@@ -10,11 +10,11 @@ import trimesh
 from rooms import workspace_of
 from scipy.spatial import ConvexHull
 
-from recon.export import export_world
 from recon.export.building import find_building
 from recon.export.collision_mesh import clean_mesh, welded
 from recon.export.place import Box, Part, Thing
 from recon.export.settings import ExportSettings
+from recon.export.stage import export_world
 from recon.export.things.bodies import body_of, stands_by_itself
 from recon.export.things.clearance import cleared
 from recon.export.things.clipping import CutMesh, cut_along

@@ -8,12 +8,13 @@ import pytest
 import trimesh
 from rooms import workspace_of
 
-from recon.export import export_world
 from recon.export.collision_mesh import welded
 from recon.export.place import Thing
 from recon.export.settings import ExportSettings
+from recon.export.stage import export_world
 from recon.export.things import Separated, separate
 from recon.export.things.closing import open_edges
+from recon.export.zones import Reach
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.reconstruction import Reconstruction, Scale
 from recon.geometry.surface import Surface
@@ -50,7 +51,14 @@ def settings(**changes: object) -> ExportSettings:
 
 
 def taken_from(mesh: TriangleMesh, **changes: object) -> Separated:
-    return separate(mesh, np.ones(len(mesh.faces), bool), settings(**changes), length_scale=1.0, is_up_known=True)
+    return separate(
+        mesh,
+        np.ones(len(mesh.faces), bool),
+        settings(**changes),
+        reach=Reach.everywhere(),
+        length_scale=1.0,
+        is_up_known=True,
+    )
 
 
 def height_at(mesh: TriangleMesh, x: float, y: float) -> float:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy.spatial.transform import Rotation
 
 from recon.geometry import (
     Camera,
@@ -93,6 +94,54 @@ def test_of_two_cameras_that_take_turns_both_are_judged() -> None:
     out = [view for view, is_out in zip(views, held_out(views), strict=True) if is_out]
     assert [view.name for view in out] == ["v00", "v09", "v16", "v25", "v32"]
     assert sum(view.camera == tall for view in out) == 2
+
+
+def along_a_path(n: int) -> list[View]:
+    """Views a hundredth of the path apart that turn by half a degree each."""
+    turns = Rotation.from_euler("y", 0.5 * np.arange(n)[:, None], degrees=True).as_matrix()
+    return [View(f"v{i:02d}", Path("x.png"), CAMERA, rigid(turns[i], np.array([0.1 * i, 0, 5.0]))) for i in range(n)]
+
+
+def test_copies_of_a_picture_are_on_one_side() -> None:
+    """Cropped, resized and saved again: other cameras and names, poses as matching finds them again."""
+    views = along_a_path(40)
+    rng = np.random.default_rng(0)
+    copies = []
+    for i, view in enumerate(views):
+        pose = view.world_from_camera.copy()
+        pose[:3, :3] = pose[:3, :3] @ Rotation.from_rotvec(rng.normal(0, 0.01, 3)).as_matrix()
+        pose[:3, 3] += rng.normal(0, 2e-4, 3)
+        copies += [
+            View(f"{view.name}_{kind}", Path("x.png"), CAMERA.resized((70 + i, 90)), pose) for kind in "ab"[: i % 3]
+        ]
+    mixed = [*copies, *views]
+    flags = {view.name: out for view, out in zip(mixed, held_out(mixed), strict=True)}
+    assert [name for name, out in flags.items() if out and "_" not in name] == ["v00", "v08", "v16", "v24", "v32"]
+    assert all(flags[name] == flags[name.split("_")[0]] for name in flags)
+
+
+def test_neighbours_of_a_film_and_views_of_one_panorama_are_no_copies() -> None:
+    path = along_a_path(64)
+    assert [i for i, out in enumerate(held_out(path)) if out] == list(range(0, 64, 8))
+    turns = Rotation.from_euler("y", 60.0 * np.arange(6)[:, None], degrees=True).as_matrix()
+    around = [
+        View(f"{view.name}_{k}", Path("x.png"), CAMERA, rigid(turn, view.world_from_camera[:3, 3]))
+        for view in path[:20]
+        for k, turn in enumerate(turns)
+    ]
+    assert sum(held_out(around)) == len(around) // 8
+
+
+def test_of_a_camera_that_turns_on_the_spot_every_eighth_is_held_out() -> None:
+    turns = Rotation.from_euler("y", 2.0 * np.arange(40)[:, None], degrees=True).as_matrix()
+    assert (
+        sum(
+            held_out(
+                [View(f"v{i:02d}", Path("x.png"), CAMERA, rigid(turn, np.ones(3))) for i, turn in enumerate(turns)]
+            )
+        )
+        == 5
+    )
 
 
 def test_a_camera_for_each_view_changes_nothing() -> None:

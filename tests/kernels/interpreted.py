@@ -26,8 +26,8 @@ from recon.field.settings import HashGridSettings
 from recon.formats import cameras_json
 from recon.kernels import HashLayout
 from recon.kernels.triton import arguments
-from recon.train import train_field
 from recon.train.settings import TrainSettings
+from recon.train.stage import train_field
 from recon.train.training import StepReport, Training
 from recon.workspace import Workspace
 from recon.workspace.settings import read_settings

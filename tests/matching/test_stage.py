@@ -13,8 +13,9 @@ from recon import kernels
 from recon.bench.synthetic.renderer import render_depth
 from recon.formats.matched_views import read_matched_views
 from recon.geometry import Kind, held_out
-from recon.matching import match_views, shelf
+from recon.matching import shelf
 from recon.matching.settings import MatchingSettings
+from recon.matching.stage import match_views
 from recon.workspace import Workspace, read_metrics
 from recon.workspace.settings import read_settings
 from tests.worlds import room_reconstruction, textured_room

@@ -8,11 +8,10 @@ from PIL import Image
 
 from recon.geometry import Camera, TriangleMesh, look_at
 from recon.geometry.surface import Surface
-from recon.mesh import MeshScene, render_mesh
 from recon.mesh.atlas import texel_samples, unwrap
 from recon.mesh.likeness import color_behind, likeness_of_views
 from recon.mesh.photos import load_photos
-from recon.mesh.picture import sample_image, sample_texture
+from recon.mesh.picture import MeshScene, render_mesh, sample_image, sample_texture
 
 UP = np.array([0.0, 0.0, 1.0])
 

@@ -9,8 +9,8 @@ import trimesh
 from recon.formats.face_evidence import read_face_evidence
 from recon.formats.meshes import read_npz, read_obj, read_ply
 from recon.geometry import Evidence
-from recon.mesh import build_mesh
 from recon.mesh.settings import MeshSettings
+from recon.mesh.stage import build_mesh
 from recon.render.views import RenderedView
 from recon.workspace import Workspace, read_metrics
 from recon.workspace.errors import UserError

@@ -6,10 +6,10 @@ import torch
 import trimesh
 
 from recon.geometry import Camera, Evidence, FaceEvidence, TriangleMesh, look_at
-from recon.mesh import MeshScene
 from recon.mesh.atlas import unwrap
 from recon.mesh.coverage import count_views, evidence_mesh, seen_fraction
 from recon.mesh.photos import load_photos
+from recon.mesh.picture import MeshScene
 from recon.mesh.texture import agreement_with_median, bake, even_exposures, field_paint, make_painter, take_best
 
 CAMERA = Camera("PINHOLE", (120, 160), 130.0, 130.0, 80.0, 60.0)

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from recon.capture import capture_frames
 from recon.capture.settings import CaptureSettings
+from recon.capture.stage import capture_frames
 from recon.formats.images import write_image
 from recon.geometry import Camera, Reconstruction, Scale, Similarity, View, rigid
 from recon.pixels import LinesOfSight, Scene

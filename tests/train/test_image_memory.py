@@ -15,8 +15,8 @@ from recon.field.settings import HashGridSettings
 from recon.formats import cameras_json
 from recon.formats.images import write_image
 from recon.geometry import Camera, Points, Reconstruction, View, look_at
-from recon.train import train_field
 from recon.train.settings import TrainSettings
+from recon.train.stage import train_field
 from recon.workspace import Workspace
 from tests.default_settings import default_settings
 

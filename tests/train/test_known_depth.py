@@ -17,9 +17,9 @@ from recon.geometry import Kind, MatchedView, Reconstruction, Similarity, View
 from recon.geometry.transforms import Array
 from recon.kernels import native
 from recon.pixels import Scene
-from recon.train import train_field
 from recon.train.known_depth import matched_lines
 from recon.train.settings import TrainSettings
+from recon.train.stage import train_field
 from recon.workspace import Workspace
 from tests.default_settings import default_settings
 from tests.worlds import ROOM_HIGH, ROOM_LOW, room_reconstruction, textured_room

@@ -11,10 +11,10 @@ from recon.field.field_file import load_trained_field
 from recon.field.settings import HashGridSettings
 from recon.formats import cameras_json
 from recon.geometry import Reconstruction
-from recon.train import train_field
 from recon.train.quality import LEAST, MOST, Forecast, budget_of, steps_of
 from recon.train.schedule import Budget, learning_rate
 from recon.train.settings import TrainSettings
+from recon.train.stage import train_field
 from recon.workspace import Workspace, read_metrics
 from recon.workspace.errors import UserError
 from tests.default_settings import default_settings

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -313,6 +314,27 @@ def test_a_second_process_is_refused_with_one_line(tmp_path: Path) -> None:
         pass
 
 
+def test_temporary_files_of_a_killed_run_and_of_what_it_started_are_cleared_by_the_next(tmp_path: Path) -> None:
+    """They lie in the run folder, not where nobody looks for them; the environment is as before afterwards."""
+    program = (
+        "import os, signal, subprocess, sys, tempfile\nfrom pathlib import Path\n"
+        "from recon.workspace import Workspace, only_writer\n"
+        "with only_writer(Workspace(Path(sys.argv[1]))):\n"
+        "    tempfile.mkdtemp(); subprocess.run([sys.executable, '-c', 'import tempfile; tempfile.mkstemp()'], check=True)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    workspace, elsewhere = tmp_path / "run", tmp_path / "elsewhere"
+    workspace.mkdir()
+    elsewhere.mkdir()
+    environment = {**os.environ, "TMPDIR": str(elsewhere)}
+    subprocess.run([sys.executable, "-c", program, "run"], cwd=tmp_path, env={**environment, "PYTHONPATH": str(ROOT)})
+    assert len(list(workspace.rglob("*"))) == 3 and not list(elsewhere.iterdir())
+    before = tempfile.gettempdir(), os.environ.get("TMPDIR")
+    with only_writer(Workspace(workspace)), tempfile.TemporaryDirectory() as folder:
+        assert Path(folder).is_relative_to(workspace)
+    assert not list(workspace.iterdir()) and (tempfile.gettempdir(), os.environ.get("TMPDIR")) == before
+
+
 def test_a_second_capture_into_a_folder_is_refused_while_the_first_works(tmp_path: Path) -> None:
     """As a person does it, by the command; a mask function holds the first one in the middle of its work."""
     for i in range(8):
@@ -345,7 +367,8 @@ def test_what_killed_runs_left_is_cleared_and_what_they_were_replacing_is_put_ba
     for name in (".metrics.7.tmp.json", "field/.checkpoint.7.tmp.pt", "field/checkpoint.pt", ".hidden", "notes.12.tmp"):
         (tmp_path / name).touch()
     with only_writer(Workspace(tmp_path)):
-        left = sorted(p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*"))
+        pass
+    left = sorted(p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*"))
     assert left == [
         ".hidden",
         "field",

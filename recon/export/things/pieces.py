@@ -22,6 +22,7 @@ _CUT = 1.0  # tolerances before a plane
 _LEAST_AREA = 150.0  # squared tolerances of surface
 _LEAST_SIZE = 6.0  # tolerances, in height and across: less is a ripple of the floor
 _LARGEST = {"floor": 0.5, "top": 1.0}  # of the plane's longer side: more is not a thing but a part of the building
+_LARGE = 250.0  # tolerances across: what is larger is built, not furniture
 _OVERHANG = 0.5  # tolerances below the top it stands on: what reaches further goes on beside it
 _LEAST_FOOT = 4.0  # squared tolerances of floor that it stands on
 _ASIDE = 2.0  # tolerances beside the outline of a plane where it still cuts
@@ -63,7 +64,7 @@ def find_pieces(mesh: TriangleMesh, planes: Sequence[Slab], *, tolerance: float)
     """What of a z-up mesh may be a thing that stands on the first of the `planes`, the floor or a top; the others are walls."""
     cut, is_free = cut_at(CutMesh.whole(mesh), planes, tolerance)
     base = planes[0]
-    largest = _LARGEST[base.kind] * float(np.ptp(base.view.centres(base.solid), axis=0).max())
+    largest = min(_LARGEST[base.kind] * float(np.ptp(base.view.centres(base.solid), axis=0).max()), _LARGE * tolerance)
     pieces: list[Piece] = []
     loose: list[tuple[str, np.ndarray]] = []
     areas = cut.mesh.face_areas
@@ -154,7 +155,7 @@ def _fault(piece: TriangleMesh, touches: tuple[int, ...], base: Slab, tolerance:
         return CRUMB
     if 0 not in touches:
         return NO_FOOT
-    if length > largest:
+    if max(length, size[2]) > largest:
         return "too large"
     heights = base.view.plane.height(piece.vertices)
     if base.kind == "top" and heights.min() < -_OVERHANG * tolerance:

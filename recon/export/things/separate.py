@@ -23,6 +23,7 @@ from recon.export.things.filling import fill_holes
 from recon.export.things.pieces import Candidates, Piece, find_pieces, take_apart
 from recon.export.things.supports import level_tops, own_tops
 from recon.export.tolerances import Tolerances
+from recon.export.zones import Reach
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.surface import Surface
 from recon.workspace.console import say, warn
@@ -61,22 +62,30 @@ class Separated:
 
 
 def separate(
-    mesh: TriangleMesh, is_seen: np.ndarray, settings: ExportSettings, *, length_scale: float, is_up_known: bool
+    mesh: TriangleMesh,
+    is_seen: np.ndarray,
+    settings: ExportSettings,
+    *,
+    reach: Reach,
+    length_scale: float,
+    is_up_known: bool,
 ) -> Separated:
-    """Things of a visual mesh in package units that stand on its floor and tops; `is_seen` [f]: faces that a view shows.
+    """Things of a visual mesh in package units that stand on floor and tops within `reach`; `is_seen` [f]: a view shows them.
 
     Nothing is taken apart where the setting says so, or where nobody knows what is up, or without a floor. Raises `UserError`
     for a box of `export.things_boxes` with nothing in it.
+
+    settings: lengths in metres, of which `length_scale` units make one. is_up_known: whether +z is up.
     """
     if settings.things == "none" or not is_up_known:
         return _nothing(mesh, settings)
     tolerance, thickness = settings.tolerance_m * length_scale, settings.wall_thickness_m * length_scale
-    clean = clean_mesh(mesh, smallest=tolerance)
+    clean = clean_mesh(reach.within(mesh), smallest=tolerance)
     if not len(clean.faces):
         return _nothing(mesh, settings)
     tolerances = Tolerances.of(settings, length_scale=length_scale)
     slabs = find_building(clean, Surface(clean), tolerances=tolerances, thickness=thickness, is_up_known=True)
-    floors, walls, _ = building_of(clean, slabs, tolerance)
+    floors, walls, _ = building_of(clean, slabs)
     if not floors:
         return _nothing(mesh, settings)
     tops = level_tops(slabs, floors[0], tolerance=tolerance)

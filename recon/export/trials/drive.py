@@ -21,6 +21,7 @@ _BUMP, _BACK = 0.02, 0.22  # metres above the floor: what is lower it drives ove
 _FINELY = 0.01  # metres between points of obstacles: a chair's foot is three of them wide
 _STEEPEST = 0.2  # rise over run of floor to drive on
 _SHORTEST = 0.8  # metres of a lane worth the name
+_LONGEST = 10.0  # metres: the rest of a street is for the other lanes
 _REACHED = 0.9  # of a lane's length, to call it free
 _ASIDE = 0.25  # metres from a lane's line, at its end
 _LANES = 10
@@ -71,15 +72,17 @@ def _obstacles(mesh: TriangleMesh, ground: Ground, scale: float) -> Array:
     return points[(height > _BUMP * scale) & (height < _BACK * scale), :2]
 
 
-def plan_lanes(floor: FreeFloor, *, shortest: float, seed: int = 0) -> list[tuple[Array, float, float]]:
+def plan_lanes(floor: FreeFloor, *, shortest: float, longest: float, seed: int = 0) -> list[tuple[Array, float, float]]:
     """Up to ten straight lanes (start [3], heading, length) over free cells, long ones first and spread out."""
     random = np.random.default_rng(seed)
     cells = np.argwhere(floor.is_free)
     ends = cells[random.integers(len(cells), size=(4000, 2))]
     lanes: list[tuple[float, np.ndarray]] = []
     for start, end in ends:
-        n = int(np.abs(end - start).max())
         length = float(np.linalg.norm(end - start)) * floor.ground.cell
+        if length > longest:
+            end, length = np.round(start + longest / length * (end - start)).astype(int), longest
+        n = int(np.abs(end - start).max())
         if length < shortest:
             continue
         way = np.round(np.linspace(start, end, 2 * n + 1)).astype(int)
@@ -109,7 +112,7 @@ def drive(world: Path, mesh: TriangleMesh, surface: Surface, *, scale: float, wa
     if not is_installed("mujoco"):
         return {}
     floor = free_floor(mesh, surface, scale=scale)
-    lanes = [] if floor is None else plan_lanes(floor, shortest=_SHORTEST * scale)
+    lanes = [] if floor is None else plan_lanes(floor, shortest=_SHORTEST * scale, longest=_LONGEST * scale)
     if floor is None or not lanes:
         return {"lanes": 0, "lanes_free": 0, "verdict": "no floor that a small robot could drive on for a metre"}
     start, heading, _ = lanes[0]

@@ -9,16 +9,17 @@ import numpy as np
 from recon.export.trials.checkers import ABSENT, PASS, same_size
 from recon.export.trials.drop_test import DropResult, judge
 from recon.export.trials.engine_run import Trial, is_installed, run_program
+from recon.export.trials.marble import DAMPING_S
 from recon.export.trials.places import Places, plan_places
+from recon.export.zones import Reach
 from recon.formats.mesh_obj import read_obj
-from recon.geometry.mesh import TriangleMesh
 from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
 
 _SMALL_M, _FAST_M_S = 0.02, 20.0
 _SLOWEST_M_S = 0.05  # a sphere that moves faster is not at rest
 _EXTRA_SHARE = 0.25  # of the promised spheres: as many small ones, and as many fast ones, again
-_GRAVITY, _DAMPING_S = 9.81, 0.2
+_GRAVITY = 9.81
 _FEWEST = 0.1  # of the promised spheres: with held places for fewer, on the finest grid, nothing is level
 NOTHING_LEVEL = "nothing level to stand on"
 _FAULTS = {
@@ -59,15 +60,15 @@ class TriedWorld:
     folder: Path
     scale: float
     tolerance: float
-    solid: TriangleMesh  # what is seen and what is filled
-    surface: Surface
+    reach: Reach  # where spheres are dropped and the robot drives
+    surface: Surface  # what is seen and what is filled
     spheres: Spheres
 
 
 def plan_spheres(
-    surface: Surface, *, n: int, radius_m: float, scale: float, tolerance: float, thickness: float
+    surface: Surface, reach: Reach, *, n: int, radius_m: float, scale: float, tolerance: float, thickness: float
 ) -> Spheres:
-    """`n` normal spheres, a quarter as many small and a quarter as many fast ones, each kind over held places of its own.
+    """`n` normal spheres, a quarter as many small and as many fast ones, each kind over held places of its own within reach.
 
     surface: of what is seen and what is filled. radius_m: of a normal sphere in metres, of
     which `scale` units make one. tolerance, thickness: that collision geometry is allowed before and behind a surface.
@@ -77,13 +78,13 @@ def plan_spheres(
     places = [
         plan_places(
             surface,
+            reach,
             radius=radius * scale,
             tolerance=tolerance,
             thickness=thickness,
             n_spheres=count,
             speed=speed * scale,
             gravity=_GRAVITY * scale,
-            damping_s=_DAMPING_S,
             seed=seed,
         )
         for seed, (count, radius, speed) in enumerate(kinds)
@@ -117,7 +118,7 @@ def drop_in(trial: Trial, world: TriedWorld, *, seconds: float) -> tuple[str, di
         "timestep": trial.timestep_s,
         "steps": round(seconds / trial.timestep_s),
         "record_every": 10,
-        "damping_s": _DAMPING_S,
+        "damping_s": DAMPING_S,
         "friction": 1.0,
     }
     answer = run_program(trial.program, job)

@@ -9,6 +9,7 @@ import numpy as np
 from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
 
+DAMPING_S = 0.2  # in which drag takes 63 % of a sphere's sideways speed, in engines too
 _ROLLING = 5 / 7  # of the acceleration of a ball that slides: the rest turns it
 _LONGEST_STEP_S = 0.01
 _RECORD_S = 0.04

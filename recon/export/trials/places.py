@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from recon.export.trials.drop_test import left_the_surface, went_through
-from recon.export.trials.marble import roll
+from recon.export.trials.marble import DAMPING_S, roll
+from recon.export.zones import Reach
 from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
 
@@ -38,6 +39,7 @@ class Places:
 
 def plan_places(
     surface: Surface,
+    reach: Reach,
     *,
     radius: float,
     tolerance: float,
@@ -45,10 +47,9 @@ def plan_places(
     n_spheres: int,
     speed: float,
     gravity: float,
-    damping_s: float,
     seed: int = 0,
 ) -> Places:
-    """Up to `n_spheres` held places in free space, with air below the sphere, over every level of the scene.
+    """Up to `n_spheres` held places in free space, with air below the sphere, over every level of the scene within `reach`.
 
     Columns stand on a grid; along each, every surface that faces up and has room above it is a place (a floor under a
     table as well as its top). Every height band gets its share. Room is the sphere's, and what collision geometry is allowed:
@@ -56,17 +57,18 @@ def plan_places(
     the finest grid has no more held places: a scene without anything level to stand on. Spheres start downwards with `speed`.
     Lengths, also of `gravity`, are in the mesh's units.
 
-    surface: the visual mesh. radius: of the spheres. gravity: along -z. damping_s: the time
-    in which drag takes 63 % of a sideways speed. seed: of the choice among more places than are asked.
+    surface: the visual mesh. radius: of the spheres. gravity: along -z. seed: of the choice among more places than are asked.
     """
-    low, high = surface.mesh.vertices.min(0), surface.mesh.vertices.max(0)
+    near = reach.within(surface.mesh).vertices
+    if not len(near):
+        return Places(np.zeros((0, 3)), 0, 0)
+    low, high = near.min(0), near.max(0)
     side = float(np.sqrt(max(np.prod((high - low)[:2]), radius**2) / n_spheres))
     random = np.random.default_rng(seed)
     places, is_held = np.zeros((0, 3)), np.zeros(0, bool)
     for refinement in range(_REFINEMENTS):
-        places = _spread(
-            _places(surface, low, high, side / 2**refinement, radius, tolerance, thickness), _TRIED * n_spheres, random
-        )
+        places = _places(surface, low, high, side / 2**refinement, radius, tolerance, thickness)
+        places = _spread(places[reach.holds(places)], _TRIED * n_spheres, random)
         if len(places) < n_spheres and refinement < _REFINEMENTS - 1:
             continue
         is_held = _is_inland(surface, places, max(_RIM * radius, _RIM * tolerance))
@@ -79,7 +81,7 @@ def plan_places(
                 radius=size,
                 gravity=gravity,
                 seconds=_ROLL_S,
-                damping_s=damping_s,
+                damping_s=DAMPING_S,
             )
             is_held[here] = _stayed(surface, tracks, radius=size, tolerance=tolerance)
         if is_held.sum() >= n_spheres:

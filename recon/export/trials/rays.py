@@ -6,16 +6,25 @@ from typing import Any
 import numpy as np
 
 from recon.export.trials.engine_run import is_installed, run_program
+from recon.export.zones import Reach
 from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
 
 
 def compare_rays(
-    world: Path, surface: Surface, origins: Array, *, tolerance: float, per_origin: int = 20, seed: int = 0
+    world: Path,
+    surface: Surface,
+    reach: Reach,
+    origins: Array,
+    *,
+    tolerance: float,
+    per_origin: int = 20,
+    seed: int = 0,
 ) -> dict[str, Any]:
     """Distances along rays from `origins` [n, 3] to MuJoCo's collision geometry against those to the visual mesh.
 
-    Only rays that see the front of the visual mesh count. The difference is measured across the surface, as a tolerance
+    Only rays that see the front of the visual mesh within reach count. The difference is measured across the
+    surface, as a tolerance
     is: along a grazing ray a millimetre of height is a metre of range.
 
     world: the package's folder; surface: its visual mesh. per_origin: rays from each, over the whole sphere; seed: of their
@@ -29,7 +38,8 @@ def compare_rays(
     starts = np.repeat(origins, per_origin, 0)
     seen = surface.cast(starts, directions)
     across = -(seen.normals * directions).sum(1)
-    counts = np.isfinite(seen.distance) & (across > 0.2)
+    counts = seen.is_hit & (across > 0.2)
+    counts[counts] = reach.holds(starts[counts] + seen.distance[counts, None] * directions[counts])
     job = {
         "file": str((world / "scene.xml").resolve()),
         "origins": starts[counts].tolist(),

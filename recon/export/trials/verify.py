@@ -13,6 +13,8 @@ from recon.export.trials.engine_drop import Spheres, TriedWorld, drop_in, plan_s
 from recon.export.trials.engine_run import TRIALS
 from recon.export.trials.rays import compare_rays
 from recon.export.trials.rest import rest
+from recon.export.zones import Reach
+from recon.formats import cameras_json
 from recon.formats.mesh_obj import read_obj
 from recon.geometry.mesh import TriangleMesh, joined
 from recon.geometry.surface import Surface
@@ -52,8 +54,9 @@ def verify_world(
         seen = _seen(world, manifest).vertices
         bounds = [seen.min(0).tolist(), seen.max(0).tolist()]
         verdicts |= check_files(world, n_collisions=_count_objects(world / CONVEX), bounds=bounds)
-    driven = drive(world, tried.solid, tried.surface, scale=tried.scale, walk_steps=walk_steps)
-    rays = compare_rays(world, tried.surface, tried.spheres.starts[:100], tolerance=tried.tolerance)
+    near = tried.reach.within(tried.surface.mesh)
+    driven = drive(world, near, tried.surface, scale=tried.scale, walk_steps=walk_steps)
+    rays = compare_rays(world, tried.surface, tried.reach, tried.spheres.starts[:100], tolerance=tried.tolerance)
     rested = rest(world, list(_things(manifest)), scale=tried.scale)
     for name, trial in (("drive", driven), ("things", rested)):
         if trial:
@@ -67,18 +70,19 @@ def verify_world(
 
 def _read(world: Path, manifest: dict[str, Any], *, n_spheres: int, radius_m: float) -> TriedWorld:
     try:
-        scale = float(manifest["length_scale"])
+        scale, radius = float(manifest["length_scale"]), float(manifest["reach"])
         tolerance, thickness = (float(manifest["collision"][key]) for key in ("asked_tolerance", "thickness"))
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(
-            f"{world}/manifest.json: expected length_scale, collision.asked_tolerance and collision.thickness. Run: {_HOW}"
+            f"{world}/manifest.json: expected length_scale, reach, collision.asked_tolerance and collision.thickness. Run: {_HOW}"
         ) from error
     solid = joined([_seen(world, manifest), *([read_obj(world / FILLED)] if (world / FILLED).exists() else [])])
     surface = Surface(solid)
+    reach = Reach(cameras_json.read(world / "cameras.json", root=world).centers, radius)
     spheres = plan_spheres(
-        surface, n=n_spheres, radius_m=radius_m, scale=scale, tolerance=tolerance, thickness=thickness
+        surface, reach, n=n_spheres, radius_m=radius_m, scale=scale, tolerance=tolerance, thickness=thickness
     )
-    return TriedWorld(world, scale, tolerance, solid, surface, spheres)
+    return TriedWorld(world, scale, tolerance, reach, surface, spheres)
 
 
 def _seen(world: Path, manifest: dict[str, Any]) -> TriangleMesh:

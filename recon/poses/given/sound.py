@@ -1,7 +1,7 @@
 """A data set that was read, made sound for the stages that follow; everything that is changed or noticed is told.
 
-Identical frames are one frame, cameras stand at more than one place, the world's numbers are small enough to keep their digits,
-and it is known how the pixels of every picture are to be read.
+Identical frames are one frame, lenses do not fold over, cameras stand at more than one place, the world's numbers are small enough
+to keep their digits, and it is known how the pixels of every picture are to be read.
 """
 
 import hashlib
@@ -15,24 +15,32 @@ import numpy as np
 from recon.formats.deep_pixels import common_levels
 from recon.formats.masks import tell_share
 from recon.formats.photos import read_pixels, read_view_mask
-from recon.geometry import Reconstruction, Similarity, View
+from recon.geometry import Camera, Reconstruction, Similarity, View
+from recon.geometry.cameras import MODELS
+from recon.geometry.lens_folds import folded_share
+from recon.geometry.split import firsts_from_there
 from recon.workspace.console import say, warn
 from recon.workspace.errors import UserError
 
 _FAR = 100.0  # times the reach of the cameras: beyond, the world gets an origin of its own
 _LOCAL_UP_TO = 1e4  # units: below, single precision keeps a thousandth
+_FAR_CENTER = 0.3  # of a side, from the middle: lenses are within 0.05
 _ONE_PLACE = 1e-9  # of the largest coordinate
-_MASKS_LOOKED_AT = 40
+_MASKS_LOOKED_AT = _LENSES_LOOKED_AT = 40
+_FOLDED = 0.02  # of the circle in the picture: more is a wrong number; outside fisheyes are dark
 
 
 def made_sound(given: Reconstruction, source: Path) -> tuple[Reconstruction, float | None]:
     """The data set without repeated frames, near its origin, with the reading of its pictures settled; and which share of
     the pixels counts, None without masks.
 
-    Raises `UserError` where all cameras stand at one place.
+    Raises `UserError` where all cameras stand at one place, or a lens folds over within the picture.
     """
     views = without_repeats(given.views, source)
     _check_places(views, source)
+    _tell_far_centers(views, source)
+    _check_lenses(views, source)
+    _say_copies(views, source)
     levels = common_levels([view.image for view in views])
     if levels is not None:
         views = tuple(replace(view, reading=replace(view.reading, levels=levels)) for view in views)
@@ -95,7 +103,9 @@ def mask_share(views: Sequence[View], source: Path) -> float | None:
         warn(f"{source}: {len(views) - len(masked)} of {len(views)} pictures have no mask: all of them counts.")
     places = np.unique(np.linspace(0, len(masked) - 1, _MASKS_LOOKED_AT).round().astype(int))
     masks = (read_view_mask(masked[place]) for place in places)
-    return tell_share([float(mask.mean()) for mask in masks if mask is not None], str(source))
+    return tell_share(
+        [float(mask.mean()) for mask in masks if mask is not None], str(source), n_whole=len(views) - len(masked)
+    )
 
 
 def _contents(views: Sequence[View]) -> list[str]:
@@ -129,6 +139,54 @@ def _check_places(views: Sequence[View], source: Path) -> None:
     if most >= 3 and most > 0.5 * len(views):
         warn(
             f"{source}: {most} of {len(views)} cameras stand at one and the same place: they give no depth by themselves."
+        )
+
+
+def _tell_far_centers(views: Sequence[View], source: Path) -> None:
+    """Warn of principal points that no lens has: shares beside focal lengths in pixels, or those of another picture."""
+
+    def is_far(camera: Camera) -> bool:
+        h, w = camera.size_hw
+        return max(abs(camera.cx / w - 0.5), abs(camera.cy / h - 0.5)) > _FAR_CENTER
+
+    far = [view for view in views if is_far(view.camera)]
+    if far:
+        (h, w), camera = far[0].camera.size_hw, far[0].camera
+        warn(
+            f"{source}: the principal point ({camera.cx:g}, {camera.cy:g}) of {far[0].name} lies far from the middle of {w}x{h} "
+            f"pixels, as it does in {len(far)} of {len(views)} pictures: right for pictures cut out of larger ones only. Expected "
+            f"about ({w / 2:g}, {h / 2:g}): check cx and cy."
+        )
+
+
+def _check_lenses(views: Sequence[View], source: Path) -> None:
+    """Say how much of a picture lies beyond a fold of its lens; `UserError` where that is more than dark corners."""
+    by_camera = list({view.camera: view for view in views}.values())
+    places = np.unique(np.linspace(0, len(by_camera) - 1, _LENSES_LOOKED_AT).round().astype(int))
+    shares = [folded_share(by_camera[place].camera) for place in places]
+    if max(shares) == 0:
+        return
+    view = by_camera[places[int(np.argmax(shares))]]
+    told = (
+        f"{source}: the distortion {[float(f'{k:.4g}') for k in view.camera.distortion]} of {view.name} folds over within the "
+        f"picture: {max(shares):.1%} of its pixels have no line of sight"
+    )
+    if folded_share(view.camera, of_circle=True) > _FOLDED:
+        names = " ".join(MODELS[view.camera.model].coefficients)
+        raise UserError(
+            f"{told}. Expected coefficients in the order {names}, of a lens for pictures of this size; or undistort the pictures."
+        )
+    warn(f"{told}. What is seen there is not to be trusted: undistort the pictures, or mask their corners.")
+
+
+def _say_copies(views: Sequence[View], source: Path) -> None:
+    """How many pictures are taken for copies of others by their poses."""
+    in_order = sorted(views, key=lambda view: view.name)
+    copies = int((firsts_from_there(in_order) != np.arange(len(views))).sum())
+    if copies and all(view.split is None for view in views):
+        say(
+            f"{source}: {copies} of {len(views)} pictures are from the place and direction of another one, as copies are: they are "
+            "held out only together with it"
         )
 
 

@@ -16,7 +16,7 @@ quality      how far a model can be trusted
 same_model   whether two models tell the same
 focal        whether the pictures tell the focal length
 lens_family  perspective or fisheye, as the matches have it
-lens         families of lenses; the lens of a model, as rich as the pictures support
+lens         the lens of a model, as rich as the pictures support     families  of lenses, by name
 adjustment   bundle adjustment                     dense     poses and lens adjusted to points followed over surfaces
 rig          views of one panorama: one pose for all, and which of them are matched
 learned      learned features, where they are installed; xfeat is the network

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from recon.formats.frame_set import FrameImage, FrameSet
 from recon.formats.images import read_image
-from recon.poses.sfm.lens import FAMILIES
+from recon.poses.sfm.families import FAMILIES
 from recon.poses.sfm.rig import write_rig
 from recon.poses.sfm.settings import MatchSettings
 from recon.workspace.console import progress

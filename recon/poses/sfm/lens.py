@@ -1,49 +1,15 @@
 """The lens of a mapped model: adjusted with the whole model, and no richer than the pictures support."""
 
 import copy
-from dataclasses import dataclass
 
 import pycolmap
 
 from recon.poses.sfm.adjustment import Free, adjust_bundle
 from recon.poses.sfm.colmap_model import Model
-
-
-@dataclass(frozen=True)
-class Family:
-    """COLMAP lens models of one projection: each later one has the parameters of the earlier ones and more."""
-
-    mapping: str  # maps most stably while little is known: one focal length, one coefficient
-    richest: str  # what the winner is refined to where the pictures support it
-    models: tuple[str, ...]
-    # Cameras with fewer pictures or points than these cannot tell a lens with six more parameters from a bent scene.
-    min_images: int
-    min_observations: int
-
-
-FAMILIES = {
-    "perspective": Family(
-        "SIMPLE_RADIAL", "OPENCV", ("SIMPLE_PINHOLE", "PINHOLE", "SIMPLE_RADIAL", "RADIAL", "OPENCV"), 10, 5000
-    ),
-    # Most of a hemisphere in every picture holds its curve well, and one coefficient does not follow it: measured with 8
-    # pictures of 190 degrees, SIMPLE_RADIAL_FISHEYE finds a focal length 2.7 % too long, OPENCV_FISHEYE one within 0.2 %.
-    "fisheye": Family(
-        "SIMPLE_RADIAL_FISHEYE",
-        "OPENCV_FISHEYE",
-        ("SIMPLE_RADIAL_FISHEYE", "RADIAL_FISHEYE", "OPENCV_FISHEYE"),
-        5,
-        3000,
-    ),
-}
-LENS_MODELS = tuple(model for family in FAMILIES.values() for model in family.models)
+from recon.poses.sfm.families import FAMILIES, family_of
 
 # Measured: a phone with real distortion gains 5 %, an exact pinhole 0.1 % (and its camera positions get worse by it).
 _CLEARLY_LOWER = 0.99
-
-
-def family_of(model: str) -> str:
-    """The name of the family that a COLMAP lens model belongs to."""
-    return next(name for name, family in FAMILIES.items() if model in family.models)
 
 
 def refine_lens(model: Model, *, camera_model: str, is_exact: bool, is_focal_fixed: bool) -> tuple[Model, str]:

@@ -13,7 +13,7 @@ import numpy as np
 import pycolmap
 
 from recon.geometry.transforms import Array
-from recon.poses.sfm.lens import FAMILIES, family_of
+from recon.poses.sfm.families import FAMILIES, family_of
 from recon.workspace.console import progress, say
 
 # Focal length over the longer side. Fisheyes: 0.25 is 230 degrees across, 0.6 is 95; beyond, the families look alike.

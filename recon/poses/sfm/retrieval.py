@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pycolmap
 from numpy.typing import NDArray
-from scipy.cluster.vq import kmeans2
 
 Floats = NDArray[np.float32]
 
@@ -46,6 +45,8 @@ def similar_pairs(descriptors: Floats, *, neighbours: int, min_gap: int) -> list
 
 def k_means(points: Floats, n_words: int, rng: np.random.Generator, *, iterations: int = 12) -> Floats:
     """Cluster centres [n_words, d] by Lloyd's iterations; a centre that loses all its points stays where it was."""
+    from scipy.cluster.vq import kmeans2  # with it comes all of scipy.spatial, and few captures are matched by looks
+
     centres = points[rng.choice(len(points), n_words, replace=False)]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="One of the clusters is empty")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields, replace
 from typing import Annotated, Literal, Self
 
-from recon.poses.sfm.lens import LENS_MODELS
+from recon.poses.sfm.families import LENS_MODELS
 from recon.workspace.errors import UserError
 from recon.workspace.settings import between
 

@@ -2,7 +2,3 @@
 
 stage  `render_path`    settings  conf/views
 """
-
-from recon.show.novel_views.stage import render_path
-
-__all__ = ["render_path"]

@@ -14,7 +14,3 @@ link_matrix    which frames see the same things as SVG
 camera_map     cameras and points from above and from the side as SVG
 coverage_map   how well each part of the scene was seen as SVG
 """
-
-from recon.show.report.stage import poses_reported, write_report
-
-__all__ = ["poses_reported", "write_report"]

@@ -1,15 +1,14 @@
 """Pieces of a self-contained HTML page: escaping, inline pictures, tables and the style. No external links."""
 
 import base64
+import io
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-import imageio.v3 as iio
 import numpy as np
 from numpy.typing import NDArray
-
-from recon.formats.images import fit_within, resize_image
+from PIL import Image
 
 STYLE = """
 :root { color-scheme: light dark; --bg:#fbfaf8; --card:#fff; --ink:#1d2127; --soft:#666d78; --line:#e3e1dc;
@@ -78,11 +77,12 @@ def section(title: str, body: str | None) -> str:
 
 def image(pixels: NDArray[np.uint8], *, max_size: int, alt: str, quality: int = 82) -> str:
     """An inline JPEG of [h, w, 3] (transparency is dropped), its longer side at most `max_size`."""
-    h, w = fit_within(pixels.shape[:2], max_size)
-    shrunk = resize_image(np.ascontiguousarray(pixels[..., :3]), (h, w))
-    jpeg = iio.imwrite("<bytes>", shrunk, plugin="pillow", extension=".jpg", quality=quality, optimize=True)
-    data = base64.b64encode(jpeg).decode()
-    return f'<img src="data:image/jpeg;base64,{data}" alt="{escape(alt)}" width="{w}" height="{h}">'
+    picture = Image.fromarray(np.ascontiguousarray(pixels[..., :3]))
+    picture.thumbnail((max_size, max_size), Image.Resampling.LANCZOS)  # a page has dozens, and the eye asks for no more
+    jpeg = io.BytesIO()
+    picture.save(jpeg, "JPEG", quality=quality, optimize=True)
+    data = base64.b64encode(jpeg.getvalue()).decode()
+    return f'<img src="data:image/jpeg;base64,{data}" alt="{escape(alt)}" width="{picture.width}" height="{picture.height}">'
 
 
 def figure(content: str, caption: str) -> str:

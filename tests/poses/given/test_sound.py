@@ -42,7 +42,7 @@ def test_a_picture_counts_once_whatever_its_names(tmp_path: Path) -> None:
     copy = tmp_path / "copy.png"
     copy.write_bytes(views[3].image.read_bytes())
     listed_twice = [*views, *(replace(view, name=f"again_{view.name}") for view in views)]
-    renamed = replace(views[3], name="copy", image=copy)
+    renamed = replace(views[3], name="copy", image=copy, world_from_camera=views[8].world_from_camera)
     assert not never_on_both_sides([*listed_twice, renamed])
     once = without_repeats([*listed_twice, renamed], tmp_path)
     assert [view.name for view in once] == [view.name for view in views] and never_on_both_sides(once)
@@ -78,6 +78,40 @@ def test_cameras_at_one_place_are_said_to_be_so(tmp_path: Path) -> None:
         views.append(replace(view, world_from_camera=turned))
     with pytest.raises(UserError, match="stand at one place"):
         made_sound(Reconstruction(tuple(views)), tmp_path)
+
+
+def test_a_lens_that_folds_over_within_the_picture_is_refused_and_one_in_the_corners_told(tmp_path: Path) -> None:
+    def seen_by(*distortion: float) -> Reconstruction:
+        views = views_of(tmp_path, 4)
+        camera = replace(views[0].camera, model="OPENCV", fx=50.0, fy=50.0, distortion=distortion)
+        return Reconstruction(tuple(replace(view, camera=camera) for view in views))
+
+    made_sound(seen_by(-0.1, 0.01, 0.0, 0.0), tmp_path)
+    assert not take_warnings()
+    with pytest.raises(UserError, match=r"folds over within the picture.*in the order k1 k2 p1 p2"):
+        made_sound(seen_by(-8.0, 0.0, 0.0, 0.0), tmp_path)
+    made_sound(seen_by(0.0, -5.0, 0.0, 0.0), tmp_path)
+    assert "have no line of sight" in take_warnings()[0]
+
+
+def test_a_principal_point_that_no_lens_has_is_told(tmp_path: Path) -> None:
+    views = views_of(tmp_path, 4)
+    camera = views[0].camera
+    made_sound(
+        Reconstruction(tuple(replace(view, camera=replace(camera, cx=camera.cx + 2.0)) for view in views)), tmp_path
+    )
+    assert not take_warnings()
+    shares = replace(camera, cx=0.5, cy=0.5)
+    made_sound(Reconstruction((*views[:3], replace(views[3], camera=shares))), tmp_path)
+    (told,) = take_warnings()
+    assert "(0.5, 0.5) of 003 lies far from the middle" in told and "1 of 4 pictures" in told
+
+
+def test_pictures_that_are_copies_by_their_poses_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    views = views_of(tmp_path, 10)
+    copy = replace(views[3], name="copy", image=noise(tmp_path / "copy.png", 99))
+    made_sound(Reconstruction((*views, copy)), tmp_path)
+    assert "1 of 11 pictures are from the place and direction of another one" in capsys.readouterr().out
 
 
 def test_narrow_deep_pictures_are_stretched_alike(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import torch
 
 from recon.formats.cameras_json import read_reconstruction
 from recon.geometry import Camera
-from recon.poses.sfm.lens import FAMILIES, LENS_MODELS, family_of
+from recon.poses.sfm.families import FAMILIES, LENS_MODELS, family_of
 from recon.poses.sfm.lens_family import settle_family
 from recon.workspace import Workspace
 from tests.poses import room

@@ -12,9 +12,9 @@ from recon.formats.frame_set import FrameImage, FrameSet
 from recon.formats.images import write_image
 from recon.poses.doctor import diagnose
 from recon.poses.sfm.colmap_model import reconstruction_of
-from recon.show.report import poses_reported, write_report
 from recon.show.report.coverage_map import VIEWS, coverage_map
 from recon.show.report.link_matrix import link_matrix
+from recon.show.report.stage import poses_reported, write_report
 from recon.show.report.timeline import ROWS, describe, tick_places, timeline
 from recon.workspace import Workspace, read_json, write_json
 from recon.workspace.errors import UserError

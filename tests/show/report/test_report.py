@@ -10,8 +10,8 @@ import pytest
 from recon.formats import cameras_json
 from recon.formats.images import write_image
 from recon.geometry import Camera, Points, Reconstruction, Scale, View
-from recon.show.report import write_report
 from recon.show.report.sections import split_panels, spread
+from recon.show.report.stage import write_report
 from recon.workspace import Workspace, mark_finished, read_json, read_metrics, write_json, write_metrics
 from recon.workspace.errors import UserError
 

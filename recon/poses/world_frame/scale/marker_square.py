@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.optimize import least_squares
 from scipy.spatial.transform import Rotation
 
 from recon.geometry.lines import nearest_to_lines
@@ -42,6 +41,8 @@ class MarkerSide:
 
 def fit_square(marker: int, sightings: Sequence[Sighting], *, position_error: float) -> MarkerSide | str:
     """The marker's side, or why it cannot be told."""
+    from scipy.optimize import least_squares  # slow to load, and few captures have a marker
+
     if len(sightings) < MIN_VIEWS:
         return f"{marker}: seen in {len(sightings)} pictures ({MIN_VIEWS} are needed)"
     rays = np.stack([_camera_rays(sighting) for sighting in sightings])  # [n, 4, 3]
