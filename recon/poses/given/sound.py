@@ -103,9 +103,7 @@ def mask_share(views: Sequence[View], source: Path) -> float | None:
         warn(f"{source}: {len(views) - len(masked)} of {len(views)} pictures have no mask: all of them counts.")
     places = np.unique(np.linspace(0, len(masked) - 1, _MASKS_LOOKED_AT).round().astype(int))
     masks = (read_view_mask(masked[place]) for place in places)
-    return tell_share(
-        [float(mask.mean()) for mask in masks if mask is not None], str(source), n_whole=len(views) - len(masked)
-    )
+    return tell_share([float(mask.mean()) for mask in masks if mask is not None], str(source))
 
 
 def _contents(views: Sequence[View]) -> list[str]:
