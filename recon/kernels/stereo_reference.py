@@ -61,7 +61,10 @@ def best_sources(
     costs: NDArray[np.float64],  # [n_sources] of the plane
     settings: StereoSettings,
 ) -> NDArray[np.int64]:
-    """The `n_best` sources that count for a pixel: the cheapest, those that see its place at a small angle dearer."""
+    """The `n_best` sources that count for a pixel: the cheapest, those that see its place at a small angle dearer.
+
+    view, sources: the picture that the pixel is of, and the others. settings: how many count, and what is a small angle.
+    """
     fx, fy, cx, cy = view.intrinsics
     here = np.array([(pixel[0] + 0.5 - cx) / fx, (pixel[1] + 0.5 - cy) / fy, 1.0])
     place = here / (here @ plane)
