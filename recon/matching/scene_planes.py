@@ -113,14 +113,16 @@ def _edge_planes(
             heap = heap[1:] + heap[:-1]
             usual = minimum_filter1d(uniform_filter1d(heap, 5), 21)  # how much lies at the emptiest offset round about
             is_peak = (heap >= maximum_filter1d(heap, 5)) & (heap > np.maximum(EDGE_CONTRAST * usual, MIN_VOXELS))
-            offsets_found = []
-            for k in sorted(np.flatnonzero(is_peak), key=lambda k: -heap[k]):
+            peaks = []
+            for k in np.flatnonzero(is_peak):  # the outermost first
                 offset = float(bins[k + 1])
                 is_before = (cameras @ normal > offset).mean() > 0.5
                 is_last = (voxels.weights * (offsets < offset - thickness)).sum() < BEYOND * voxels.weights.sum()
                 if is_before and is_last and all(abs(offset - other) > 1.5 * thickness for other in taken):
-                    offsets_found.append(offset)
-            for offset in offsets_found[:EDGE_PLANES]:
+                    peaks.append((float(heap[k]), offset))
+            # A ceiling shows less than the pictures and curtains that hang below it: the outermost heap counts, then the largest.
+            chosen = [*peaks[:1], *sorted(peaks[1:], reverse=True)]
+            for _, offset in chosen[:EDGE_PLANES]:
                 pieces.append((normal, voxels.where(np.abs(offsets - offset) < thickness)))
     return pieces
 

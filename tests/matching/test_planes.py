@@ -58,6 +58,23 @@ def test_a_ceiling_that_only_its_edges_show_is_offered() -> None:
     assert len(ceiling) == 1 and ceiling[0].offset == pytest.approx(-2.4, abs=0.03)
 
 
+def test_a_ceiling_is_offered_however_much_hangs_below_it() -> None:
+    rng = np.random.default_rng(0)
+    heaps = [(2.4, 150), (2.0, 320), (1.85, 360)]  # the ceiling's edge; tops of curtains and of pictures
+    edges = []
+    for height, n in heaps:
+        edge = matter(rng, np.array([0.0, -1, 0]), -2.0, n)
+        edge.positions[:, 2] = height + 0.01 * rng.standard_normal(n)
+        edges.append(edge)
+    # Walls that reach up to a metre: what hangs is the last thing below the ceiling.
+    low = [matter(rng, n, d, 4000) for n, d in PLANES]
+    for piece in low:
+        piece.positions[:, 2] *= 0.4
+    planes = find_planes(together([*low, *edges]), CAMERAS, typical_depth=2.0, seed=0)
+    heights = [-p.offset for p in planes if p.normal @ UP < -0.999]
+    assert min(abs(height - 2.4) for height in heights) < 0.03
+
+
 @pytest.mark.parametrize("n", [0, 40])
 def test_too_little_matter_has_no_planes(n: int) -> None:
     few = matter(np.random.default_rng(0), UP, 0.0, n)
