@@ -30,6 +30,7 @@ EDGE_CONTRAST = 2.0
 BEYOND = 0.05  # share of all matter that may lie behind such a plane: walls and ceilings are the last thing
 SHELL_MATTER = 0.005  # share of all matter, at least, on a shell
 SHELL_BEHIND, SHELL_RATIO = 0.03, 0.5  # of all matter, and of its own, at most, behind it
+RECESS = 6.0  # thicknesses behind it that do not count: windows and niches
 N_CANDIDATES, N_VOTERS = 256, 12_000
 
 
@@ -89,11 +90,11 @@ def thing_plane(normal: Array, matter: Voxels, *, typical_depth: float) -> Scene
 
 
 def _is_shell(normal: Array, matter: Voxels, voxels: Voxels, cameras: Array, thickness: float) -> bool:
-    """Whether enough matter lies on the plane, next to none behind it, and no camera."""
+    """Whether enough matter lies on the plane, next to none behind it but in recesses, and no camera."""
     offset = np.median(matter.positions @ normal)
     if (cameras @ normal < offset).any():
         return False
-    behind = voxels.weights[voxels.positions @ normal < offset - 2 * thickness].sum()
+    behind = voxels.weights[voxels.positions @ normal < offset - RECESS * thickness].sum()
     every, own = voxels.weights.sum(), matter.weights.sum()
     return bool(own >= SHELL_MATTER * every and behind <= min(SHELL_BEHIND * every, SHELL_RATIO * own))
 

@@ -27,8 +27,8 @@ from recon.mesh.plane_filling import Filling
 
 FACTORS = {
     Evidence.SENSOR: 0.35,
-    Evidence.MATCHED: 0.45,
-    Evidence.PLANE: 0.65,
+    Evidence.MATCHED: 0.36,
+    Evidence.PLANE: 0.75,
     Evidence.SEEN: 1.0,
     Evidence.FILLED: 1.5,
     Evidence.INVENTED: 3.0,

@@ -48,6 +48,17 @@ def test_planes_are_found_where_they_are_and_shells_are_known() -> None:
     assert table.distances.max() == 1
 
 
+def test_a_wall_with_a_window_in_a_recess_is_an_outermost_plane_still() -> None:
+    rng = np.random.default_rng(0)
+    normal, offset = PLANES[1]
+    for depth, is_shell in ((0.12, True), (0.6, False)):  # a window; another room
+        pane = matter(rng, normal, offset - depth, 600)
+        voxels = together([*(matter(rng, n, d, 900) for n, d in PLANES), pane])
+        planes = find_planes(voxels, CAMERAS, typical_depth=3.0, seed=1)
+        (wall,) = (p for p in planes if p.normal @ normal > 0.9999 and abs(p.offset - offset) < 0.004)
+        assert wall.is_shell == is_shell
+
+
 def test_a_ceiling_that_only_its_edges_show_is_offered() -> None:
     rng = np.random.default_rng(0)
     edge = matter(rng, np.array([0.0, -1, 0]), -2.0, 250)
