@@ -16,7 +16,7 @@ from recon.export.place import Box, Part, Thing
 from recon.export.settings import ExportSettings
 from recon.export.stage import export_world
 from recon.export.things.bodies import body_of, stands_by_itself
-from recon.export.things.clearance import cleared
+from recon.export.things.clearance import cleared, cleared_of_each_other
 from recon.export.things.clipping import CutMesh, cut_along
 from recon.export.things.closing import open_edges
 from recon.export.things.filling import Filled, fill_holes
@@ -190,6 +190,20 @@ def test_parts_that_reach_into_a_thing_are_cut_back_and_boxes_are_not() -> None:
     assert inside.max() > 0.01  # before
     reach = (cut.mesh.vertices @ outwards[:, :3].T + outwards[:, 3]).min(0)
     assert reach.max() > 0 and np.ptp(cut.mesh.vertices[:, 0]) > 0.16  # all of it before one face, and little lost
+
+
+def test_of_two_things_side_by_side_the_second_keeps_out_of_the_first() -> None:
+    block = trimesh.creation.box((0.4, 0.4, 0.3)).apply_translation((0.0, 0.0, 0.15))
+    part = Part("part_00", TriangleMesh(block.vertices, block.faces.astype(np.int32)))
+
+    def thing(x: float) -> Thing:
+        return Thing("object", "object", np.array([x, 0.0, 0.0]), part.mesh, (part,), 1.0, np.zeros(3), np.eye(3))
+
+    first, second = cleared_of_each_other([thing(0.0), thing(0.37)], tolerance=0.02)
+    assert first.in_world(first.parts[0].mesh).vertices[:, 0].max() == pytest.approx(0.2)
+    assert second.in_world(second.parts[0].mesh).vertices[:, 0].min() >= 0.2
+    (same,) = cleared_of_each_other([thing(0.0), thing(0.0)], tolerance=0.02)[1:]
+    assert same.parts, "no thing is left without any part"
 
 
 def settings(**changes: object) -> ExportSettings:

@@ -1,4 +1,4 @@
-"""Room for things: convex parts of the building that reach a little into one are cut back to its skin."""
+"""Room for things: convex parts of the building, or of other things, that reach a little into one are cut back to its skin."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -40,12 +40,15 @@ def cleared(parts: Sequence[Part], things: Sequence[Thing], *, tolerance: float)
 
 
 def cleared_of_each_other(things: Sequence[Thing], *, tolerance: float) -> tuple[Thing, ...]:
-    """Things of which each keeps out of what stands on it: a table out of the boxes on its top."""
+    """Things of which each keeps out of what stands on it and out of those before it at its height.
+
+    A table keeps out of the boxes on its top, a box beside a barrel out of the barrel, which it would throw over.
+    """
     result: list[Thing] = []
     for thing in things:
         there = [replace(part, mesh=thing.in_world(part.mesh)) for part in thing.parts]
-        on_it = [other for other in result if other.origin[2] > thing.origin[2] + tolerance]
-        kept = cleared(there, on_it, tolerance=tolerance)
+        others = [other for other in result if other.origin[2] > thing.origin[2] - tolerance]
+        kept = cleared(there, others, tolerance=tolerance) or there  # never without any part
         parts = [replace(part, mesh=replace(part.mesh, vertices=part.mesh.vertices - thing.origin)) for part in kept]
         result.append(replace(thing, parts=tuple(parts)))
     return tuple(result)
