@@ -199,9 +199,8 @@ def _allowed(view: PlanView, solid: np.ndarray, surface: Surface, margin: Array,
     """Where a slab may be: no further than the `margin` beside its surface, and where something before it hides it."""
     allowed = np.asarray(ndimage.distance_transform_edt(~solid) * view.cell <= margin)
     step = max(1, int(np.ceil(np.sqrt((~allowed).sum() / _ASKED))))
-    asked = allowed[
-        ::step, ::step
-    ].copy()  # of a large plane one cell in so many; between them all four about must agree
+    # Of a large plane one cell in so many is asked; between them all four about must agree.
+    asked = allowed[::step, ::step].copy()
     unknown = np.zeros_like(allowed)
     unknown[::step, ::step] = ~asked
     asked[~asked] = surface.encloses(view.world(view.centres(unknown), tolerance))

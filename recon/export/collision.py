@@ -40,7 +40,7 @@ class Collision:
     labels: np.ndarray | None  # [f] of the visual mesh, numbers into `LABELS`; None where nobody knows what is up
     zones: tuple[
         dict[str, float], ...
-    ]  # within reach first: how much looser each is, the tolerance that it keeps, its parts
+    ]  # within reach first: how much looser each is, the tolerance it keeps, its parts
 
     def as_dict(self) -> dict[str, Any]:
         """What the manifest says of it."""

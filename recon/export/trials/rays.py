@@ -23,9 +23,8 @@ def compare_rays(
 ) -> dict[str, Any]:
     """Distances along rays from `origins` [n, 3] to MuJoCo's collision geometry against those to the visual mesh.
 
-    Only rays that see the front of the visual mesh within reach count. The difference is measured across the
-    surface, as a tolerance
-    is: along a grazing ray a millimetre of height is a metre of range.
+    Only rays that see the front of the visual mesh within reach count. The difference is measured across the surface, as a
+    tolerance is: along a grazing ray a millimetre of height is a metre of range.
 
     world: the package's folder; surface: its visual mesh. per_origin: rays from each, over the whole sphere; seed: of their
     directions. tolerance: how far off is still right.
