@@ -23,7 +23,7 @@ from recon.formats.deep_pixels import Levels, common_levels
 from recon.formats.exif_gps import read_gps
 from recon.formats.frames_json import Capture, FrameRecord
 from recon.formats.image_files import ImageHeader, read_header
-from recon.formats.images import read_image, resize_image, turned, write_image
+from recon.formats.images import is_transparent, read_image, resize_image, turned, write_image
 from recon.formats.masks import read_mask, shrink_mask
 from recon.workspace.console import progress, warn
 from recon.workspace.errors import UserError
@@ -61,7 +61,9 @@ def capture_photos(source: Path, folder: Path, output: Output, *, subfolders: bo
             camera = cameras[photos[path].camera] if path in photos else None
             size_hw = (0, 0) if camera is None else camera.working_hw(max_size)
             image = _read(photos[path], levels, size_hw, problems) if camera is not None else None
-            if image is not None and camera is not None:
+            if image is not None and is_transparent(image):
+                record = replace(record, reason="transparent")
+            elif image is not None and camera is not None:
                 record = _taken(record, photos[path], camera.working_focal_px(max_size), image, seen)
                 if record.kept:
                     if alpha == "mask" and image.shape[2] == 4:

@@ -12,7 +12,7 @@ import numpy as np
 
 from recon.formats.image_files import what_is_wrong
 from recon.formats.images import list_images
-from recon.formats.named_files import find_picture, folded, inside, picture_names
+from recon.formats.named_files import find_picture, find_saved_anew, folded, inside, picture_names
 from recon.geometry.transforms import Array
 from recon.workspace.console import say, warn
 from recon.workspace.errors import UserError
@@ -36,6 +36,7 @@ class Gathering:
         self.source, self._also = source, also
         self._names: dict[str, frozenset[str]] = {}
         self._found: set[Path] = set()
+        self._anew: list[tuple[str, str]] = []  # names as listed, and of the files in another format that were taken
         self._left: dict[str, list[str]] = {}
         self._errors: dict[str, UserError] = {}
 
@@ -64,6 +65,9 @@ class Gathering:
         if found is None and also_as is not None:
             found = find_picture(also_as)
         if found is None:
+            found = find_saved_anew(inside(self.source, named, also=self._also) if also_as is None else also_as)
+            self._anew += [] if found is None else [(named, found.name)]
+        if found is None:
             self.leave(named, MISSING)
             return None
         return found if self.opens(found, named) else None
@@ -75,7 +79,8 @@ class Gathering:
         folder, _, name = named.rpartition("/")
         if folder not in self._names:
             self._names[folder] = picture_names(self.source.parent / folder)
-        return folded(name) not in self._names[folder]
+        stem, dot, _ = name.rpartition(".")
+        return folded(name) not in self._names[folder] and not (dot and folded(stem) in self._names[folder])
 
     def opens(self, picture: Path, name: str) -> bool:
         """Whether a picture that exists can be read; noted where not."""
@@ -117,6 +122,11 @@ class Gathering:
             listed = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
             why = f" {self._errors[reason]}" if reason == DAMAGED else ""
             warn(f"{self.source}: {len(names)} of {total} pictures {reason} and are skipped ({listed}).{why}")
+        if self._anew:
+            (named, found_as), n = self._anew[0], len(self._anew)
+            say(
+                f"{self.source}: {n} of {total} pictures are there in another format and are read ({found_as} for {named})."
+            )
         folders = sorted({found.parent for found in self._found})
         unnamed = [path.name for folder in folders for path in list_images(folder) if self._is_unnamed(path)]
         if unnamed:

@@ -36,6 +36,7 @@ def rigid_matrix(matrix: Array, label: str) -> Array:
             f"{label}: the pose has its translation in the last row: it is written by columns. Transpose every matrix."
         )
     rotation = matrix[:3, :3]
+    _check_unscaled(matrix, label)
     # Exports print 4 to 8 digits; 0.01 lets all of them pass and no scaled, sheared or mirrored pose.
     off = np.abs(rotation.T @ rotation - np.eye(3)).max()
     if off > 1e-2 or np.linalg.det(rotation) < 0 or np.abs(matrix[3] - [0, 0, 0, 1]).max() > 1e-6:
@@ -47,6 +48,24 @@ def rigid_matrix(matrix: Array, label: str) -> Array:
     matrix = matrix.copy()
     matrix[:3, :3] = u @ vt
     return matrix
+
+
+def _check_unscaled(matrix: Array, label: str) -> None:
+    """`UserError` for a pose [4, 4] that is rigid but for one factor: of the whole matrix, or of the axes."""
+    row, w = matrix[3, :3], float(matrix[3, 3])
+    if not row.any() and abs(w - 1) > 1e-6:
+        raise UserError(
+            f"{label}: the pose is not rigid: its last row is 0 0 0 {w:g}, expected 0 0 0 1. If all of the matrix is "
+            f"multiplied by {w:g}, divide it by {w:g}; else write 1."
+        )
+    with np.errstate(all="ignore"):  # numbers that no square holds
+        scale = float(np.cbrt(np.linalg.det(matrix[:3, :3])))
+        off = np.abs(matrix[:3, :3].T @ matrix[:3, :3] / max(scale, 1e-9) ** 2 - np.eye(3)).max()
+    if scale > 0 and off < 1e-2 < abs(scale**2 - 1):
+        raise UserError(
+            f"{label}: the pose is not rigid: its axes are {scale:.4g} long, expected 1. Divide the first three "
+            f"columns by {scale:.4g}, or export poses of unscaled cameras."
+        )
 
 
 def camera_for_image(camera: Camera, image: Path, label: str) -> tuple[Camera, Reading]:

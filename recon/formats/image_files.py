@@ -108,6 +108,11 @@ def _n_pictures(image: Image.Image) -> int:
     return count
 
 
+def has_alpha(image: Image.Image) -> bool:
+    """Whether an opened picture has transparency, be it of one colour of a palette."""
+    return image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info
+
+
 def image_size_hw(path: Path) -> tuple[int, int]:
     """(h, w) of a picture as `read_image` would return it, without decoding it."""
     return read_header(path).size_hw

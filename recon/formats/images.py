@@ -18,7 +18,7 @@ from PIL import Image
 
 from recon.formats.deep_pixels import Levels, is_deep, stretched
 from recon.formats.exif import DAMAGE
-from recon.formats.image_files import IMAGE_SUFFIXES, MAX_PIXELS, opened, orientation_of
+from recon.formats.image_files import IMAGE_SUFFIXES, MAX_PIXELS, has_alpha, opened, orientation_of
 from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file
 
@@ -56,6 +56,11 @@ def read_image(
                 f"{path}: the image is damaged or cut off ({' '.join(str(error).split())}). Copy it again from the camera "
                 "or remove it."
             ) from error
+
+
+def is_transparent(image: NDArray[np.uint8]) -> bool:
+    """Whether a picture [h, w, 3 or 4] shows nothing at all."""
+    return image.shape[2] == 4 and not image[..., 3].any()
 
 
 def write_image(path: Path, image: NDArray[np.uint8], *, quality: int = 95) -> None:
@@ -141,6 +146,4 @@ def _eight_bit(image: Image.Image, path: Path, levels: Levels | None) -> Image.I
     """Any mode to RGB or RGBA, 8 bits per channel."""
     if is_deep(image.mode):  # of colour at 16 bits Pillow itself reads the high bytes
         return Image.fromarray(stretched(np.asarray(image), levels, path)).convert("RGB")
-    if image.mode in ("RGBA", "RGBa", "LA", "La", "PA"):
-        return image.convert("RGBA")
-    return image.convert("RGBA" if "transparency" in image.info else "RGB")
+    return image.convert("RGBA" if has_alpha(image) else "RGB")

@@ -13,7 +13,7 @@ from PIL import Image
 
 from recon.formats.deep_pixels import is_deep
 from recon.formats.exif import DAMAGE
-from recon.formats.image_files import opened, orientation_of
+from recon.formats.image_files import has_alpha, opened, orientation_of
 from recon.formats.images import turned
 from recon.workspace.console import say, warn
 from recon.workspace.errors import UserError
@@ -104,12 +104,12 @@ def _counts(image: Image.Image) -> NDArray[np.bool_]:
     """Where a loaded mask is neither black nor transparent [h, w], as stored."""
     if is_deep(image.mode):
         return np.asarray(np.nan_to_num(np.asarray(image)) > 0)
-    has_alpha = image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info
-    values = np.asarray(image.convert("RGBA" if has_alpha else "RGB"))
+    is_rgba = has_alpha(image)
+    values = np.asarray(image.convert("RGBA" if is_rgba else "RGB"))
     color = values[..., :3].max(-1)
     is_lossy = image.format in _LOSSY
     bright = color > (max(int(color.max()) // 2, _RINGING) if is_lossy else 0)
-    if not has_alpha or (values[..., 3] == 255).all():
+    if not is_rgba or (values[..., 3] == 255).all():
         return np.asarray(bright)
     solid = values[..., 3] > (127 if is_lossy else 0)
     # A picture of one colour whose alpha varies has its mask there, be the colour black.

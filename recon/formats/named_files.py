@@ -11,11 +11,26 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from recon.formats.image_files import IMAGE_SUFFIXES
+from recon.formats.image_files import HEIF_SUFFIXES, IMAGE_SUFFIXES
 from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file, is_folder
 
 ARCHIVES = (".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz")  # to be unpacked before anything is read
+# Of pictures, be they read or not: what people save anew as one that is.
+_PICTURES = (
+    *IMAGE_SUFFIXES,
+    *HEIF_SUFFIXES,
+    ".bmp",
+    ".tga",
+    ".gif",
+    ".ppm",
+    ".pgm",
+    ".exr",
+    ".hdr",
+    ".jp2",
+    ".avif",
+    ".dng",
+)
 _DRIVE = re.compile(r"^[A-Za-z]:[\\/]")
 _LONGEST = 4096  # characters of a path, in Linux and in most programs
 _MOST_TAILS = 6  # folders of a foreign path that are tried below ours
@@ -59,6 +74,11 @@ def find_file(path: Path) -> Path | None:
 def find_picture(path: Path) -> Path | None:
     """`path` itself, with other case, or with the first picture suffix that exists; None when there is no such file."""
     return _find(path, ("", *IMAGE_SUFFIXES))
+
+
+def find_saved_anew(path: Path) -> Path | None:
+    """A picture that has the name of `path` but for its suffix, as after saving it in another format; None without one."""
+    return _find(path.with_suffix(""), IMAGE_SUFFIXES) if path.suffix.lower() in _PICTURES else None
 
 
 def picture_names(folder: Path) -> frozenset[str]:

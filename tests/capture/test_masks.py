@@ -186,6 +186,16 @@ def test_frames_without_a_mask_count_wholly(workspace: Workspace, tmp_path: Path
     assert "3 of 4 kept frames have no mask" in said and "IMG_99.png" in said
 
 
+@pytest.mark.parametrize("alpha", ["mask", "empty"])
+def test_pictures_that_are_transparent_all_over_are_left_out(
+    workspace: Workspace, tmp_path: Path, views: list, capsys: Any, alpha: str
+) -> None:
+    hidden = [np.dstack([view, np.zeros((H, W), np.uint8)]) for view in views[3:4]]
+    frames = capture(workspace, photo_folder(tmp_path / "photos", [*views[:3], *hidden]), alpha=alpha)
+    assert [frame["reason"] for frame in frames] == [None, None, None, "transparent"]
+    assert "kept 3 of 4 photos" in (said := capsys.readouterr().out) and "dropped 1 transparent" in said
+
+
 def test_without_masks_there_is_no_folder(workspace: Workspace, tmp_path: Path, views: list[np.ndarray]) -> None:
     frames = capture(workspace, photo_folder(tmp_path / "photos", views[:3]))
     assert [frame["mask"] for frame in frames] == [None] * 3 and not (workspace.frames / "masks").exists()

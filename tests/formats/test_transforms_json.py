@@ -185,6 +185,22 @@ def test_missing_pictures_are_skipped_with_one_warning(tmp_path: Path) -> None:
     assert len(warnings) == 1 and "2 of 5" in warnings[0]
 
 
+def test_pictures_saved_anew_in_another_format_are_read_and_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    value = minimal(tmp_path, 5)
+    for i in (1, 3):
+        picture(tmp_path / f"images/{i:03d}.JPG")
+        (tmp_path / f"images/{i:03d}.png").unlink()
+    value["frames"][4]["file_path"] = "images/004.bmp"
+    views = transforms_json.read(save(tmp_path, value)).views
+    assert [view.image.name for view in views] == ["000.png", "001.JPG", "002.png", "003.JPG", "004.png"]
+    assert (
+        "3 of 5 pictures are there in another format and are read (001.JPG for images/001.png)"
+        in capsys.readouterr().out
+    )
+
+
 def test_scaled_copies_scale_the_camera_and_other_shapes_are_errors(tmp_path: Path) -> None:
     value = minimal(tmp_path)
     for i in range(3):
@@ -261,6 +277,8 @@ BAD = {
     "'\\.\\.'": lambda v: v["frames"][1].update(file_path="../images/none.png"),
     "leads out": lambda v: v["frames"][1].update(file_path="/etc/passwd"),
     "not rigid": lambda v: v["frames"][1].update(transform_matrix=np.diag([2.0, 2, 2, 1]).tolist()),
+    "axes are 2 long, expected 1": lambda v: v["frames"][1].update(transform_matrix=np.diag([2.0, 2, 2, 1]).tolist()),
+    "last row is 0 0 0 2, expected 0 0 0 1": lambda v: v["frames"][1]["transform_matrix"][3].__setitem__(3, 2.0),
     "mirrored": lambda v: v["frames"][1].update(transform_matrix=np.diag([-1.0, 1, 1, 1]).tolist()),
     "4x4 pose": lambda v: v["frames"][1].update(transform_matrix=[[1.0, 2.0]]),
     "not a matrix": lambda v: v["frames"][1].update(transform_matrix="identity"),

@@ -1,7 +1,8 @@
 """A data set that was read, made sound for the stages that follow; everything that is changed or noticed is told.
 
-Identical frames are one frame, lenses do not fold over, cameras stand at more than one place, the world's numbers are small enough
-to keep their digits, and it is known how the pixels of every picture are to be read.
+Identical frames are one frame, frames without a pose or anything to see are none, lenses do not fold over, cameras stand at more
+than one place, the world's numbers are small enough to keep their digits, and it is known how the pixels of every picture are to
+be read.
 """
 
 import hashlib
@@ -19,6 +20,7 @@ from recon.geometry import Camera, Reconstruction, Similarity, View
 from recon.geometry.cameras import MODELS
 from recon.geometry.lens_folds import folded_share
 from recon.geometry.split import firsts_from_there
+from recon.poses.given.placeholders import without_hidden, without_placeholders
 from recon.workspace.console import say, warn
 from recon.workspace.errors import UserError
 
@@ -31,16 +33,17 @@ _FOLDED = 0.02  # of the circle in the picture: more is a wrong number; outside 
 
 
 def made_sound(given: Reconstruction, source: Path) -> tuple[Reconstruction, float | None]:
-    """The data set without repeated frames, near its origin, with the reading of its pictures settled; and which share of
-    the pixels counts, None without masks.
+    """The data set without repeated and empty frames, near its origin, with the reading of its pictures settled; and which share
+    of the pixels counts, None without masks.
 
-    Raises `UserError` where all cameras stand at one place, or a lens folds over within the picture.
+    Raises `UserError` where all cameras stand at one place, too few frames stay, or a lens folds over within the picture.
     """
-    views = without_repeats(given.views, source)
+    views = without_repeats(without_placeholders(given.views, source), source)
     _check_places(views, source)
     _tell_far_centers(views, source)
     _check_lenses(views, source)
     _say_copies(views, source)
+    views = without_hidden(views, source)
     levels = common_levels([view.image for view in views])
     if levels is not None:
         views = tuple(replace(view, reading=replace(view.reading, levels=levels)) for view in views)

@@ -67,12 +67,14 @@ def _dense_model(model: Model, image_ids: list[int], tracks: Tracks, poor: set[i
     """The same cameras and images with the tracks for points, and with the features' points that poor images see."""
     pixels = {image_id: tracks.pixels[tracks.views == place] for place, image_id in enumerate(image_ids)}
     kept = [p for p in model.points3D.values() if any(e.image_id in poor for e in p.track.elements)]
-    elements = []  # of each kept point: image and place of the pixel in it
+    elements: list[list[tuple[int, int]]] = []  # of each kept point: image and place of the pixel in it
     for point in kept:
-        ours = [(e.image_id, model.image(e.image_id).points2D[e.point2D_idx].xy) for e in point.track.elements]
-        elements.append([(image_id, len(pixels[image_id])) for image_id, _ in ours])
-        for image_id, xy in ours:
-            pixels[image_id] = np.concatenate([pixels[image_id], xy[None]])
+        elements.append([])
+        for element in point.track.elements:  # an image may see a point twice
+            seen = pixels[element.image_id]
+            elements[-1].append((element.image_id, len(seen)))
+            xy = model.image(element.image_id).points2D[element.point2D_idx].xy
+            pixels[element.image_id] = np.concatenate([seen, xy[None]])
     dense = pycolmap.Reconstruction()
     for camera in model.cameras.values():
         dense.add_camera_with_trivial_rig(camera)
@@ -90,6 +92,8 @@ def _dense_model(model: Model, image_ids: list[int], tracks: Tracks, poor: set[i
 
 def _add_tracks(dense: Model, image_ids: list[int], tracks: Tracks) -> None:
     """Each point with its observations; the pixels of an image have the order of its observations."""
+    if not len(tracks):
+        return
     starts = np.searchsorted(tracks.views, np.arange(len(image_ids)))
     places = np.arange(len(tracks)) - starts[tracks.views]
     order = np.argsort(tracks.indices, kind="stable")

@@ -61,6 +61,20 @@ def test_a_known_focal_length_stays(mapped, tmp_path: Path) -> None:  # type: ig
     assert next(iter(better.cameras.values())).params[0] == before
 
 
+def test_a_point_that_one_picture_sees_twice_has_two_pixels_in_it(mapped) -> None:  # type: ignore[no-untyped-def]
+    model, frames, _ = mapped
+    twice = copy.deepcopy(model)
+    point_id, point = next(iter(twice.points3D.items()))
+    image_id = point.track.elements[0].image_id
+    spare = next(i for i, pixel in enumerate(twice.image(image_id).points2D) if not pixel.has_point3D())
+    twice.add_observation(point_id, pycolmap.TrackElement(image_id, spare))
+    fitted = dense._dense_model(twice, dense._image_ids(twice, frames), Tracks(), {image_id})
+    elements = [(e.image_id, e.point2D_idx) for p in fitted.points3D.values() for e in p.track.elements]
+    assert len(set(elements)) == len(elements) and len([e for e in elements if e[0] == image_id]) > 1
+    pycolmap.ObservationManager(fitted).filter_all_points3D(1e-9, 0.0)
+    assert fitted.num_points3D() == 0
+
+
 def test_where_nothing_can_be_followed_the_model_stays(mapped, tmp_path: Path, monkeypatch, capsys) -> None:  # type: ignore[no-untyped-def]
     model, frames, workspace = mapped
     same = copy.deepcopy(model)
