@@ -2,6 +2,7 @@
 
 formats       the formats that can be read        settings  conf/dataset
 sound         what was read made sound for the stages that follow, and every change told
+placeholders  frames that are listed with no pose or nothing to see, left out
 points        points of the pictures that are not held out: matched, checked, triangulated
 matches       features and matches of views whose cameras are known
 frusta        which of those views look at common space
