@@ -6,7 +6,8 @@ passes    coarse to fine PatchMatch             confirm   what other views agree
 sky       where nothing ever stands             sky_evidence  what other views say of it
 scene_planes  planes in space, over all views   regions   blank regions; region_planes: planes that their borders tell
 plane_scales  ... thin ones near, thick ones far  sheets    ground that bends, as tiles
-blank     what cannot be matched takes a plane  frame     the few directions of a scene
+blank     what cannot be matched takes a plane  hidden    where others matched something before it
+frame     the few directions of a scene
 voxels    confirmed depths of all views, once   openings  where cameras look through a plane
 shelf     lists that lie on disk                sheet     a picture to look at
 

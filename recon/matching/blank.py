@@ -1,7 +1,7 @@
 """Blank areas: every pixel without a confirmed depth is offered the planes of the scene, and takes one or stays unknown.
 
 The choice is made at a small size for all pixels at once (`recon.kernels.planes`), carried to the full size along colours, and
-kept where other views do not look through it.
+kept where other views neither look through it nor know of something before it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,6 +18,7 @@ from recon.geometry.transforms import Array
 from recon.kernels.planes import LabelSettings, LabelView, ScenePlane, label_planes
 from recon.kernels.stereo import Floats, StereoView, stereo_agreement
 from recon.matching.confirm import Confirmed
+from recon.matching.hidden import hidden, matched_points
 from recon.matching.pictures import Picture
 from recon.matching.regions import BlankRegions
 from recon.matching.shelf import Shelf
@@ -35,6 +36,11 @@ class PlaneDepths:
     depth: Floats
     normal: Floats  # [h, w, 3] world
     confidence: Floats
+
+    def without(self, mask: NDArray[np.bool_]) -> "PlaneDepths":
+        """Nothing where the mask is True."""
+        keep = ~mask
+        return PlaneDepths(self.depth * keep, self.normal * keep[..., None], self.confidence * keep)
 
     @staticmethod
     def nothing(size_hw: tuple[int, int]) -> "PlaneDepths":
@@ -65,7 +71,8 @@ def fill_blank(
     every_one = zip(pictures, views, confirmed, closed, regions, strict=True)
     small = [_label_view(*args, planes) for args in every_one]
     every = zip(pictures, confirmed, closed, label_planes(small, planes, neighbours, LabelSettings()), strict=True)
-    chosen = Shelf.of(scratch / "planes", (_on_planes(p, known, no, planes, *found) for p, known, no, found in every))
+    on_planes = (_on_planes(p, known, no, planes, *found) for p, known, no, found in every)
+    chosen = Shelf.of(scratch / "planes", _in_sight(on_planes, pictures, confirmed, neighbours, scratch))
     pairs = zip(confirmed, chosen, strict=True)
     depths = Shelf.of(scratch / "with_planes", (np.where(k.is_confirmed, k.depth, c.depth) for k, c in pairs))
     for i, (view, plane) in enumerate(zip(views, chosen, strict=True)):
@@ -170,11 +177,25 @@ def _enlarged(picture: Picture, labels: NDArray[np.int16], margins: Floats) -> t
     return label, margin.astype(np.float32)
 
 
+def _in_sight(
+    on_planes: Iterator[PlaneDepths],
+    pictures: Sequence[Picture],
+    confirmed: Sequence[Confirmed],
+    neighbours: NDArray[np.int32],
+    scratch: Path,
+) -> Iterator[PlaneDepths]:
+    """Without what other pictures matched something before."""
+    points = Shelf.of(scratch / "points", map(matched_points, pictures, confirmed))
+    for picture, plane, near in zip(pictures, on_planes, neighbours, strict=True):
+        yield plane.without(hidden(picture, plane.depth, [points[j] for j in near if j >= 0]))
+    points.clear()
+
+
 def _kept(
     view: StereoView, plane: PlaneDepths, depth: Floats, others: Sequence[StereoView], depths: Sequence[Floats]
 ) -> PlaneDepths:
     """Where no more views look through than agree."""
     agreeing, through, _ = stereo_agreement(view, depth, others, depths, pixels=4.0, relative=0.02)
     keep = (plane.depth > 0) & (agreeing >= 1) & (through <= agreeing)
-    confidence = np.maximum(plane.confidence * agreeing / (agreeing + through + 1.0), 0.02)
-    return PlaneDepths(plane.depth * keep, plane.normal * keep[..., None], (confidence * keep).astype(np.float32))
+    confidence = np.maximum(plane.confidence * agreeing / (agreeing + through + 1.0), 0.02).astype(np.float32)
+    return PlaneDepths(plane.depth, plane.normal, confidence).without(~keep)
