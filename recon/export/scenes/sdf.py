@@ -14,12 +14,11 @@ import numpy as np
 
 from recon.export.labels import LABELS, by_label
 from recon.export.place import LABELLED, VISUAL, Part, Place, Thing
-from recon.export.scenes.xml_file import inertia_entries, numbers, roll_pitch_yaw, write_xml
+from recon.export.scenes.xml_file import DRAKE, drake_contact, inertia_entries, numbers, roll_pitch_yaw, write_xml
 from recon.geometry.transforms import Array
 
 LINK = "place"  # "world" is reserved
 VERSION = "1.9"
-DRAKE = "http://drake.mit.edu"
 _FIRST_LABEL = 1  # for segmentation cameras, in the order of `LABELS`; 0 is what has none
 
 
@@ -108,8 +107,8 @@ def _collide(element: xml.Element, part: Part, friction: float) -> None:
     ode = xml.SubElement(xml.SubElement(xml.SubElement(element, "surface"), "friction"), "ode")
     xml.SubElement(ode, "mu").text = xml.SubElement(ode, "mu2").text = f"{friction:g}"
     contact = xml.SubElement(element, f"{{{DRAKE}}}proximity_properties")
-    for tag in ("mu_dynamic", "mu_static"):
-        xml.SubElement(contact, f"{{{DRAKE}}}{tag}").text = f"{friction:g}"
+    for tag, value in drake_contact(friction).items():
+        xml.SubElement(contact, f"{{{DRAKE}}}{tag}").text = value
 
 
 def _config(place: Place) -> xml.Element:

@@ -11,11 +11,10 @@ from xml.etree import ElementTree as xml
 import numpy as np
 
 from recon.export.place import STATIC, VISUAL, Part, Place, Thing
-from recon.export.scenes.xml_file import inertia_entries, numbers, roll_pitch_yaw, write_xml
+from recon.export.scenes.xml_file import DRAKE, drake_contact, inertia_entries, numbers, roll_pitch_yaw, write_xml
 from recon.geometry.transforms import Array
 
 LINK = "place"
-DRAKE = "http://drake.mit.edu"
 
 
 def write_urdf(folder: Path, place: Place) -> None:
@@ -83,8 +82,8 @@ def _collide(element: xml.Element, part: Part, friction: float) -> None:
         xml.SubElement(element, "origin", xyz=numbers(part.box.centre), rpy=numbers(angles))
         xml.SubElement(xml.SubElement(element, "geometry"), "box", size=numbers(2 * part.box.half_size))
     contact = xml.SubElement(element, f"{{{DRAKE}}}proximity_properties")
-    for tag in ("mu_dynamic", "mu_static"):
-        xml.SubElement(contact, f"{{{DRAKE}}}{tag}", value=f"{friction:g}")
+    for tag, value in drake_contact(friction).items():
+        xml.SubElement(contact, f"{{{DRAKE}}}{tag}", value=value)
 
 
 def _mesh(element: xml.Element, file: str, *, at: Iterable[float] = (0, 0, 0)) -> None:

@@ -7,6 +7,9 @@ from xml.etree import ElementTree as xml
 import numpy as np
 from numpy.typing import NDArray
 
+DRAKE = "http://drake.mit.edu"
+_DRAKE_STIFFNESS, _DRAKE_DISSIPATION = 1e6, 1.0  # N/m, s/m: Drake's own lets fast bodies sink through a table top
+
 
 def write_xml(path: Path, root: xml.Element) -> None:
     """Write one document."""
@@ -32,3 +35,13 @@ def inertia_entries(inertia: NDArray[np.float64]) -> dict[str, str]:
     """The six numbers of an inertia tensor [3, 3] by the names that URDF and SDF give them."""
     places = {"ixx": (0, 0), "ixy": (0, 1), "ixz": (0, 2), "iyy": (1, 1), "iyz": (1, 2), "izz": (2, 2)}
     return {name: f"{inertia[place]:.6g}" for name, place in places.items()}
+
+
+def drake_contact(friction: float) -> dict[str, str]:
+    """Drake's proximity properties by tag: of hard, rough matter that nothing bounces off."""
+    return {
+        "point_contact_stiffness": f"{_DRAKE_STIFFNESS:g}",
+        "hunt_crossley_dissipation": f"{_DRAKE_DISSIPATION:g}",
+        "mu_dynamic": f"{friction:g}",
+        "mu_static": f"{friction:g}",
+    }
