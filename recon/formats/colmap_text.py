@@ -86,8 +86,8 @@ def read_points(file: Path) -> Points:
     for line in filter(None, lines_of(file)):
         words = line.split(maxsplit=7)
         try:
-            positions.append([float(word) for word in words[1:4]])
-            colors.append([min(255, max(0, int(word))) for word in words[4:7]])
+            positions.append([float(words[i]) for i in (1, 2, 3)])
+            colors.append([min(255, max(0, int(words[i]))) for i in (4, 5, 6)])
         except (IndexError, ValueError) as error:
             raise damaged(file, f"line {line[:60]!r}") from error
     return finite_points(positions, colors)

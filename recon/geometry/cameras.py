@@ -14,6 +14,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+_LEAST_FOCAL, _MOST_FOCAL = (
+    1e-4,
+    1e6,
+)  # of the longer side; beyond them a picture shows half of everything, or one point
+
 
 @dataclass(frozen=True)
 class Camera:
@@ -38,6 +43,9 @@ class Camera:
         numbers = torch.tensor([self.fx, self.fy, self.cx, self.cy, *self.distortion], dtype=torch.float64)
         if not bool(torch.isfinite(numbers).all()) or min(self.fx, self.fy) <= 0 or min(self.size_hw) <= 0:
             raise ValueError(f"camera intrinsics must be finite, focal lengths and size positive: {self}")
+        side = max(self.size_hw)
+        if not _LEAST_FOCAL * side <= min(self.fx, self.fy) <= max(self.fx, self.fy) <= _MOST_FOCAL * side:
+            raise ValueError(f"focal lengths of {self.fx:.4g} and {self.fy:.4g} pixels are no lens's for {side} pixels")
 
     def project(self, points: Tensor) -> Tensor:
         """Pixels [.., 2] of points [.., 3] in the camera frame. Points with z <= 0 give NaN."""

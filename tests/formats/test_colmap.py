@@ -132,6 +132,9 @@ def test_counts_that_lie_allocate_nothing(tmp_path: Path) -> None:
         ("images.txt", "1 1 0 0 0 0 0 0 1 a.png\n\n2 1 0 0 0 0 0 0 1 ../../b.png\n\n", "leads out"),
         ("images.txt", "1 1 0 0\n\n", "line"),
         ("points3D.txt", "1 0 0 zero 1 2 3 0.1\n", "line"),
+        ("points3D.txt", "1 0 0\n", "line"),
+        ("points3D.txt", "1 0 0 0 1 2 3 0.1\n2 0 0 0 1 2\n", "line"),
+        ("cameras.txt", "1 PINHOLE 36 24 1e300 40 18 12\n", "focal"),
     ],
 )
 def test_bad_text_is_named(tmp_path: Path, file: str, text: str, message: str) -> None:

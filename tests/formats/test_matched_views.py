@@ -84,6 +84,7 @@ BREACHES = {
     "infinite depth": lambda a: a.update(depth=np.where(a["depth"] > 0, np.inf, 0).astype(np.float32)),
     "unknown kind": lambda a: a.update(kind=np.full_like(a["kind"], 9)),
     "normals beyond their type": lambda a: a.update(normal=np.full(a["normal"].shape, 1000, np.int16)),
+    "a focal length that is none": lambda a: a.update(intrinsics=np.array([1e300, 1e300, 4, 3])),
     "another size": lambda a: a.update(confidence=np.zeros((3, 3), np.uint8)),
     "no confidence": lambda a: a.pop("confidence"),
     "text": lambda a: a.update(depth=np.full(a["depth"].shape, "x")),
