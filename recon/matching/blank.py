@@ -57,6 +57,7 @@ def fill_blank(
     regions: Sequence[BlankRegions],
     planes: Sequence[ScenePlane],
     neighbours: NDArray[np.int32],
+    witnesses: NDArray[np.int32],
     scratch: Path,
 ) -> Iterator[PlaneDepths]:
     """The planes of the pixels that are not confirmed, picture by picture.
@@ -65,14 +66,15 @@ def fill_blank(
         pictures, views, confirmed: what was matched, and the same pictures as matching saw them; one entry per picture.
         regions: of each picture; their borders say which planes they may be.
         planes: those of the scene, which labels choose from.
-        neighbours: [n_pictures, k] the pictures that a picture is compared with, -1 where there are no more.
+        neighbours: [n_pictures, k] the pictures that a picture is compared with, -1 where there are no more;
+            witnesses: likewise, those that may have matched something before its planes.
         scratch: folder for what does not fit into memory.
     """
     every_one = zip(pictures, views, confirmed, closed, regions, strict=True)
     small = [_label_view(*args, planes) for args in every_one]
     every = zip(pictures, confirmed, closed, label_planes(small, planes, neighbours, LabelSettings()), strict=True)
     on_planes = (_on_planes(p, known, no, planes, *found) for p, known, no, found in every)
-    chosen = Shelf.of(scratch / "planes", _in_sight(on_planes, pictures, confirmed, neighbours, scratch))
+    chosen = Shelf.of(scratch / "planes", _in_sight(on_planes, pictures, confirmed, witnesses, scratch))
     pairs = zip(confirmed, chosen, strict=True)
     depths = Shelf.of(scratch / "with_planes", (np.where(k.is_confirmed, k.depth, c.depth) for k, c in pairs))
     for i, (view, plane) in enumerate(zip(views, chosen, strict=True)):
@@ -181,13 +183,13 @@ def _in_sight(
     on_planes: Iterator[PlaneDepths],
     pictures: Sequence[Picture],
     confirmed: Sequence[Confirmed],
-    neighbours: NDArray[np.int32],
+    witnesses: NDArray[np.int32],
     scratch: Path,
 ) -> Iterator[PlaneDepths]:
     """Without what other pictures matched something before."""
     points = Shelf.of(scratch / "points", map(matched_points, pictures, confirmed))
-    for picture, plane, near in zip(pictures, on_planes, neighbours, strict=True):
-        yield plane.without(hidden(picture, plane.depth, [points[j] for j in near if j >= 0]))
+    for picture, plane, near in zip(pictures, on_planes, witnesses, strict=True):
+        yield plane.without(hidden(picture, plane.depth, (points[j] for j in near if j >= 0)))
     points.clear()
 
 

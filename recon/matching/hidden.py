@@ -1,10 +1,11 @@
 """What other pictures matched before a pixel's plane hides it: the pixel shows that surface, not the plane behind.
 
 A pale table top that a picture sees at a grazing angle takes the floor behind it, and would carve the top away. Pictures that
-look down on it match it; what they matched, carried into the picture, lies before the floor.
+look down on it match it; what they matched, carried into the picture, lies before the floor. One such picture is enough: what it
+matched, others have confirmed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +16,9 @@ from recon.kernels.stereo import Floats
 from recon.matching.confirm import Confirmed
 from recon.matching.pictures import Picture
 
-STEP = 2  # pixels between those that are carried over, and the side of the squares they are gathered in
+STEP = 4  # pixels between those that are carried over
+SQUARE = 2  # side of the squares of pixels that they fall in: larger ones would hide what lies beside an edge
 NEARER = 0.09  # of a plane's depth: what lies before it is so much nearer
-MIN_VIEWS = 2  # pictures that must have matched something there
 
 
 def matched_points(picture: Picture, known: Confirmed) -> Floats:
@@ -28,17 +29,15 @@ def matched_points(picture: Picture, known: Confirmed) -> Floats:
     return np.asarray(local @ pose[:3, :3].T + pose[:3, 3], np.float32)
 
 
-def hidden(picture: Picture, depth: Floats, points: Sequence[Floats]) -> NDArray[np.bool_]:
-    """[h, w]: where at least MIN_VIEWS of the other pictures' `points` [n, 3] lie before a plane's depth [h, w] (0: none)."""
-    small = depth[::STEP, ::STEP]
+def hidden(picture: Picture, depth: Floats, points: Iterable[Floats]) -> NDArray[np.bool_]:
+    """[h, w]: where some of the other pictures' `points` [n, 3] lie before a plane's depth [h, w] (0: none)."""
+    small = depth[::SQUARE, ::SQUARE]
     camera_from_world = invert_rigid(picture.world_from_camera).astype(np.float32)
-    n_before = np.zeros(small.size, np.uint8)
+    is_hidden = np.zeros(small.size, bool)
     for theirs in points:
         local = theirs @ camera_from_world[:3, :3].T + camera_from_world[:3, 3]
         x, y, inside = pixels_of(picture.camera, local)
-        at = (y[inside] // STEP).astype(np.int64) * small.shape[1] + (x[inside] // STEP).astype(np.int64)
-        is_before = local[inside, 2] < (1 - NEARER) * small.reshape(-1)[at]
-        n_before[np.unique(at[is_before])] += 1
-    is_hidden = (n_before >= MIN_VIEWS).reshape(small.shape)
-    full = is_hidden.repeat(STEP, 0).repeat(STEP, 1)
+        at = (y[inside] // SQUARE).astype(np.int64) * small.shape[1] + (x[inside] // SQUARE).astype(np.int64)
+        is_hidden[at[local[inside, 2] < (1 - NEARER) * small.reshape(-1)[at]]] = True
+    full = is_hidden.reshape(small.shape).repeat(SQUARE, 0).repeat(SQUARE, 1)
     return np.asarray(full[: depth.shape[0], : depth.shape[1]] & (depth > 0))

@@ -31,6 +31,7 @@ from recon.workspace import StageRun, Workspace, write_json
 from recon.workspace.console import progress, say
 
 MAX_SOURCES = 16  # pictures asked about a plane
+MAX_WITNESSES = 64  # pictures asked whether they matched something before it
 SKY_CONFIDENCE = 0.9
 FAR = 50.0  # typical depths: where lines of sight into the sky end
 MIN_VIEWS = 4  # fewer pictures cannot confirm each other
@@ -143,8 +144,8 @@ def _filled(
     planes += region_planes(regions, planes, typical_depth=depth)
     lines = list(sight_lines(pictures, confirmed, skies, far=FAR * depth))
     planes = opened(planes, lines)
-    asked = choose_sources(cameras, scene, MAX_SOURCES)
-    return fill_blank(pictures, views, confirmed, skies, regions, planes, asked, scratch)
+    asked, witnesses = (choose_sources(cameras, scene, n) for n in (MAX_SOURCES, MAX_WITNESSES))
+    return fill_blank(pictures, views, confirmed, skies, regions, planes, asked, witnesses, scratch)
 
 
 def _skies(
