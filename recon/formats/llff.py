@@ -82,7 +82,11 @@ def _view(file: Path, name: str, picture: Path, row: Array, pose: Array) -> View
             f"{label}: the table is for pictures of {w:g}x{h:g} (focal {focal:g}), {picture.name} is "
             f"{size_hw[1]}x{size_hw[0]}. Give the pictures the poses were made for, or scaled copies."
         )
-    camera = Camera("PINHOLE", size_hw, focal * shrink, focal * size_hw[0] / h, cx=size_hw[1] / 2, cy=size_hw[0] / 2)
+    h_shown, w_shown = size_hw
+    try:
+        camera = Camera("PINHOLE", size_hw, focal * shrink, focal * h_shown / h, cx=w_shown / 2, cy=h_shown / 2)
+    except ValueError as error:
+        raise UserError(f"{label}: {error}. Make the poses again.") from error
     camera, reading = camera_for_image(camera, picture, label)
     return View(name, picture, camera, pose, reading=reading)
 
