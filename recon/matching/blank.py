@@ -189,7 +189,7 @@ def _in_sight(
     """Without what other pictures matched something before."""
     points = Shelf.of(scratch / "points", map(matched_points, pictures, confirmed))
     for picture, plane, near in zip(pictures, on_planes, witnesses, strict=True):
-        yield plane.without(hidden(picture, plane.depth, (points[j] for j in near if j >= 0)))
+        yield plane.without(hidden(picture, plane.depth, plane.normal, (points[j] for j in near if j >= 0)))
     points.clear()
 
 

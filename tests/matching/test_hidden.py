@@ -42,6 +42,11 @@ def confirmed(depth: np.ndarray) -> Confirmed:
     return Confirmed(depth, np.zeros((*depth.shape, 3), np.float16), (depth > 0).astype(np.float32))
 
 
+def upright(depth: np.ndarray) -> np.ndarray:
+    """The normals of level planes."""
+    return np.broadcast_to(UP.astype(np.float32), (*depth.shape, 3))
+
+
 def others(n: int) -> list[np.ndarray]:
     """What n pictures from above matched."""
     pictures = [picture((0.3 * i, 0.2 * i - 0.5, 3.0)) for i in range(n)]
@@ -51,7 +56,7 @@ def others(n: int) -> list[np.ndarray]:
 def test_a_floor_behind_a_table_top_that_others_matched_is_hidden() -> None:
     low = picture((2.5, 0.0, 1.4))
     floor, _, on_table = seen(low)
-    found = hidden(low, floor, others(3))
+    found = hidden(low, floor, upright(floor), others(3))
     assert found[on_table & (floor > 0)].mean() > 0.95
     assert not found[floor == 0].any()
 
@@ -62,14 +67,28 @@ def test_the_floor_beside_the_table_stays() -> None:
     near_table = np.zeros_like(on_table)
     y, x = np.nonzero(on_table)
     near_table[max(y.min() - 3, 0) : y.max() + 4, max(x.min() - 3, 0) : x.max() + 4] = True
-    assert not hidden(low, floor, others(3))[~near_table].any()
+    assert not hidden(low, floor, upright(floor), others(3))[~near_table].any()
     square = np.ones((2 * SQUARE + 1,) * 2, np.uint8)
     outline = cv2.dilate(on_table.astype(np.uint8), square) != cv2.erode(on_table.astype(np.uint8), square)
-    assert not hidden(low, both, others(3))[~outline].any()
+    assert not hidden(low, both, upright(both), others(3))[~outline].any()
 
 
 def test_points_behind_the_camera_hide_nothing() -> None:
     low = picture((2.5, 0.0, 1.4))
     floor = seen(low)[0]
     behind = low.world_from_camera[:3, 3] - np.linspace(0.1, 5, 500)[:, None] * low.world_from_camera[:3, 2]
-    assert not hidden(low, floor, [behind.astype(np.float32)]).any()
+    assert not hidden(low, floor, upright(floor), [behind.astype(np.float32)]).any()
+
+
+def test_the_noise_of_a_road_does_not_hide_the_road() -> None:
+    camera, height = CAMERA.resized((600, 810)), 1.4
+    pose = look_at(np.array([0.0, 0.0, height]), np.array([0.0, 10.0, height]), UP)
+    view = View("road", Path("road.png"), camera, pose)
+    along = Picture(view, camera, np.zeros((*camera.size_hw, 3), np.uint8), np.ones(camera.size_hw, bool))
+    below = np.arange(600) + 0.5 - camera.cy
+    road = np.where((below > 60)[:, None], height * camera.fy / np.maximum(below, 1)[:, None], 0)
+    road = np.broadcast_to(road, camera.size_hw).astype(np.float32)
+    bumps = np.random.default_rng(0).uniform([-2, 8, 0.14], [2, 10, 0.15], (4000, 3)).astype(np.float32)
+    kerb = bumps + np.float32([0, 0, 0.2])
+    assert not hidden(along, road, upright(road), [bumps]).any()
+    assert hidden(along, road, upright(road), [kerb]).any()
