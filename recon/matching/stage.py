@@ -19,7 +19,7 @@ from recon.matching.confirm import Confirmed, confirm
 from recon.matching.openings import opened, sight_lines
 from recon.matching.passes import match_pictures, n_sweeps
 from recon.matching.pictures import Picture, read_picture
-from recon.matching.plane_scales import planes_at_scales
+from recon.matching.plane_scales import near_scale, planes_at_scales
 from recon.matching.region_planes import region_planes
 from recon.matching.regions import blank_regions
 from recon.matching.settings import MatchingSettings
@@ -145,6 +145,8 @@ def _filled(
     lines = list(sight_lines(pictures, confirmed, skies, far=FAR * depth))
     planes = opened(planes, lines)
     asked, witnesses = (choose_sources(cameras, scene, n) for n in (MAX_SOURCES, MAX_WITNESSES))
+    if near_scale(hints, depth) is not None:  # on a drive it tore holes into the road (docs/surfaces.md)
+        witnesses = witnesses[:, :0]
     return fill_blank(pictures, views, confirmed, skies, regions, planes, asked, witnesses, scratch)
 
 
