@@ -45,7 +45,10 @@ class Camera:
             raise ValueError(f"camera intrinsics must be finite, focal lengths and size positive: {self}")
         side = max(self.size_hw)
         if not _LEAST_FOCAL * side <= min(self.fx, self.fy) <= max(self.fx, self.fy) <= _MOST_FOCAL * side:
-            raise ValueError(f"focal lengths of {self.fx:.4g} and {self.fy:.4g} pixels are no lens's for {side} pixels")
+            raise ValueError(
+                f"focal lengths of {self.fx:.4g} and {self.fy:.4g} pixels for {side} pixels: expected "
+                f"{_LEAST_FOCAL:g} to {_MOST_FOCAL:g} times as many"
+            )
 
     def project(self, points: Tensor) -> Tensor:
         """Pixels [.., 2] of points [.., 3] in the camera frame. Points with z <= 0 give NaN."""
