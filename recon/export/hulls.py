@@ -16,6 +16,7 @@ from recon.geometry.mesh import TriangleMesh
 from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
 
+_FLATTEST = 1e-5  # of its extent, or of its coordinates: engines of single precision find no inside in what is thinner
 _SPARED = 0.02  # of a hull's points, which may stray twice as far: single bumps of a scan
 
 
@@ -30,8 +31,12 @@ class Limits:
 def hull_of(points: Array) -> TriangleMesh | None:
     """The convex hull of points [n, 3] with outward faces, or None for a set too flat to have one."""
     middle = points.mean(0)
+    around = points - middle
+    thinnest = np.linalg.eigh(around.T @ around)[1][:, 0]
+    if np.ptp(around @ thinnest) <= _FLATTEST * max(float(np.ptp(around, axis=0).max()), float(np.abs(points).max())):
+        return None
     try:
-        hull = ConvexHull(points - middle)
+        hull = ConvexHull(around)
     except (QhullError, ValueError):
         return None
     vertices = points[hull.vertices]
