@@ -31,12 +31,8 @@ class Limits:
 def hull_of(points: Array) -> TriangleMesh | None:
     """The convex hull of points [n, 3] with outward faces, or None for a set too flat to have one."""
     middle = points.mean(0)
-    around = points - middle
-    thinnest = np.linalg.eigh(around.T @ around)[1][:, 0]
-    if np.ptp(around @ thinnest) <= _FLATTEST * max(float(np.ptp(around, axis=0).max()), float(np.abs(points).max())):
-        return None
     try:
-        hull = ConvexHull(around)
+        hull = ConvexHull(points - middle)
     except (QhullError, ValueError):
         return None
     vertices = points[hull.vertices]
@@ -47,6 +43,14 @@ def hull_of(points: Array) -> TriangleMesh | None:
     inward = (np.cross(b - a, c - a) * hull.equations[:, :3]).sum(1) < 0
     faces[inward] = faces[inward][:, ::-1]
     return TriangleMesh(vertices, faces.astype(np.int32))
+
+
+def is_flat(hull: TriangleMesh) -> bool:
+    """Whether an engine of single precision would find no inside in a hull."""
+    around = hull.vertices - hull.vertices.mean(0)
+    thinnest = np.linalg.eigh(around.T @ around)[1][:, 0]
+    size = max(float(np.ptp(around, axis=0).max()), float(np.abs(hull.vertices).max()))
+    return bool(np.ptp(around @ thinnest) <= _FLATTEST * size)
 
 
 def cut_before(hull: TriangleMesh, plane: Plane, *, reach: float = 0.0) -> TriangleMesh | None:
@@ -60,7 +64,8 @@ def cut_before(hull: TriangleMesh, plane: Plane, *, reach: float = 0.0) -> Trian
     low = hull.vertices[(height > 0) & (height < reach)]
     feet = low - plane.height(low)[:, None] * plane.normal
     points = np.concatenate([above, crossings, feet])
-    return hull_of(points) if len(points) >= 4 else None
+    rest = hull_of(points) if len(points) >= 4 else None
+    return None if rest is None or is_flat(rest) else rest
 
 
 class Strays:

@@ -7,7 +7,7 @@ from scipy.spatial import ConvexHull
 
 from recon.export.collision_mesh import clean_mesh, simplified
 from recon.export.convex_parts import decompose
-from recon.export.hulls import hull_of
+from recon.export.hulls import hull_of, is_flat
 from recon.export.tolerances import Tolerances
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.surface import Surface
@@ -67,9 +67,9 @@ def test_budget_is_kept_by_a_stated_loss() -> None:
     assert len(found.parts) <= 20 and found.looser > 1
 
 
-def test_what_is_thinner_than_single_precision_has_no_hull() -> None:
-    sliver = np.array([[0, 0, 0], [0.05, 0, 0], [0, 0.03, 0], [0.01, 0.01, 1e-9]])
+def test_what_is_thinner_than_single_precision_tells_is_flat() -> None:
+    sliver = np.array([[0, 0, 0], [0.05, 0, 0], [0, 0.03, 0], [0.01, 0.01, 1e-8]])
     sliver += np.array([0.7, 0.3, 0.5])
-    assert hull_of(sliver) is None
-    board = hull_of(sliver * np.array([1, 1, 1e7]) - np.array([0, 0, 0.5e7]))
-    assert board is not None and len(board.vertices) == 4
+    thin, board = hull_of(sliver), hull_of(sliver * np.array([1, 1, 1e5]))
+    assert thin is not None and is_flat(thin)
+    assert board is not None and not is_flat(board)
