@@ -68,8 +68,7 @@ def test_budget_is_kept_by_a_stated_loss() -> None:
 
 
 def test_what_is_thinner_than_single_precision_tells_is_flat() -> None:
-    sliver = np.array([[0, 0, 0], [0.05, 0, 0], [0, 0.03, 0], [0.01, 0.01, 1e-8]])
-    sliver += np.array([0.7, 0.3, 0.5])
-    thin, board = hull_of(sliver), hull_of(sliver * np.array([1, 1, 1e5]))
+    corners = np.array([[0, 0, 0], [0.05, 0, 0], [0, 0.03, 0], [0.01, 0.01, 1.0]])
+    thin, board = (hull_of(corners * np.array([1, 1, height]) + [[0.7, 0.3, 0.5]]) for height in (1e-7, 1e-3))
     assert thin is not None and is_flat(thin)
     assert board is not None and not is_flat(board)
