@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import numpy as np
+from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
 from recon.export.trials.engine_run import TRIALS
 from recon.workspace.errors import UserError
 from recon.workspace.settings import above, at_least, between, written
 
+_ONE_LINE = written(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]+", "of one line, without control characters")
 Name = Annotated[str, written(r"[A-Za-z_][A-Za-z0-9_]*", "letters, digits and _, no digit first")]
 
 
@@ -18,7 +20,7 @@ class ExportSettings:
 
     name: Name
     license: str | None
-    license_holder: str | None
+    license_holder: Annotated[str, _ONE_LINE] | None
     tolerance_m: Annotated[float, above(0, up_to=10)]
     relief_tolerance_m: Annotated[float, above(0, up_to=10)]
     reach_m: Annotated[float, above(0, up_to=100_000)]
@@ -40,11 +42,24 @@ class ExportSettings:
 
     def __post_init__(self) -> None:
         _check_boxes(self.things_boxes)
+        if self.license is not None:
+            _check_license(self.license)
         known = ", ".join(TRIALS)
         if self.engines is None:
             return
         if not isinstance(self.engines, list | tuple) or not set(self.engines) <= set(TRIALS):
             raise UserError(f"export.engines={self.engines!r}: expected null or a list of {known}.")
+
+
+def _check_license(license: str) -> None:
+    """An SPDX identifier or expression, which other programs can read."""
+    expected = "an SPDX identifier, as CC-BY-4.0, CC0-1.0 or MIT, or LicenseRef-NAME for a licence of your own"
+    try:
+        meant = canonicalize_license_expression(license)
+    except InvalidLicenseExpression as error:
+        raise UserError(f"export.license={license!r}: expected {expected}.") from error
+    if license != meant:
+        raise UserError(f"export.license={license!r}: expected {meant}, as SPDX writes it.")
 
 
 def _check_boxes(boxes: Any) -> None:

@@ -3,7 +3,7 @@
 images              photographs: jpg, png, webp, tiff, heic
 image_files         ... what they say before a pixel is decoded: size, orientation, lens (exif), place (exif_gps)
 deep_pixels         grey pictures of more than 8 bits
-masks               which pixels of a picture count
+masks               which pixels of a picture count    png_alpha   whether any does, from the first rows
 depth_images        depth that came with the pictures
 photos              the picture of a posed view with its mask, checked against its camera
 video               mp4, mov, mkv, webm, avi in; video_stream, video_pixels: its parts; video_writing: H.264 mp4 out

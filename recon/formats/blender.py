@@ -1,21 +1,20 @@
 """Blender synthetic scenes (NeRF-synthetic and its kin): `transforms_train.json`, `transforms_test.json`.
 
-One `camera_angle_x` for all pictures, principal point at the centre, no distortion; `file_path` without `.png`;
-pictures may carry alpha. Poses are `world_from_camera` with OpenGL axes in a z-up world. See docs/conventions.md.
+One `camera_angle_x` for all pictures, principal point at the centre, no distortion, unless the file has more intrinsics, as other
+programs write. `file_path` may lack `.png`; pictures may carry alpha. Poses are `world_from_camera` with OpenGL axes in a z-up
+world. See docs/conventions.md.
 """
 
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from recon.formats.gathering import Gathering
-from recon.formats.given_poses import camera_for_image, in_order, posed_size_hw, unique_names
+from recon.formats.given_poses import in_order, unique_names
 from recon.formats.transforms_json import load, path_of, pose
-from recon.formats.transforms_lenses import angle_of, focal_of_angle
-from recon.geometry.cameras import Camera
+from recon.formats.transforms_lenses import FOCAL_KEYS, Lenses
 from recon.geometry.reconstruction import Reconstruction, Split, View
-from recon.workspace.console import say, warn
+from recon.workspace.console import warn
 from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file, is_folder
 
@@ -40,39 +39,23 @@ def read(path: Path) -> Reconstruction:
     return Reconstruction(in_order(renamed), is_up_aligned=True)
 
 
-def _angle(file: Path, value: dict[str, Any]) -> float:
-    """The angle of view across the pictures, radians."""
-    found: Any = value.get("camera_angle_x")
-    is_number = isinstance(found, (int, float)) and not isinstance(found, bool)
-    angle, meant = angle_of(float(found), is_degrees=False) if is_number and abs(found) < 1e300 else (None, None)
-    if angle is None:
-        raise UserError(f"{file}: 'camera_angle_x' must be an angle in radians in (0, pi), found {str(found)[:60]}.")
-    if meant is not None:
-        say(f"{file}: 'camera_angle_x' is {found:g}, which is read as {meant}")
-    return angle
-
-
 def _views(file: Path, split: Split) -> list[View]:
     """The views of one split, named by their path; missing pictures are skipped with one warning."""
     value = load(file)
     frames = value.get("frames")
     if not isinstance(frames, list) or not frames:
         raise UserError(f"{file}: expected a non-empty list under the key 'frames'. Export the scene again.")
-    angle = _angle(file, value)
-    gathered, views = Gathering(file), []
+    if not any(key in value for key in FOCAL_KEYS):
+        raise UserError(f"{file}: no 'camera_angle_x', the angle of view in radians. Export the scene again.")
+    gathered, lenses, views = Gathering(file), Lenses(file, value), []
     for i, frame in enumerate(frames):
         name = path_of(file, frame, i)
         image = gathered.picture(name)
         posed = None if image is None else gathered.pose(name, partial(pose, file, frame, i))
         if image is None or posed is None:
             continue
-        h, w = posed_size_hw(image)
-        focal = focal_of_angle(angle, w)
-        try:
-            camera = Camera("PINHOLE", (h, w), focal, focal, w / 2, h / 2)
-        except ValueError as error:
-            raise UserError(f"{file}: 'camera_angle_x' {angle!r} gives no lens ({error}). Correct it.") from error
-        camera, reading = camera_for_image(camera, image, f"{file}: frame {i}")
+        camera, reading = lenses.camera(frame, image)
         views.append(View(name, image, camera, posed, split=split, reading=reading))
     gathered.tell(len(views), hint=f"Put them below {file.parent}.")
+    lenses.tell()
     return views

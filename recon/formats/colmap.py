@@ -22,7 +22,7 @@ from recon.workspace.console import warn
 from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file, is_folder
 
-_MODEL_FOLDERS = ("", "sparse/0", "sparse", "colmap/sparse/0", "colmap/sparse", "colmap", "0")
+_MODEL_FOLDERS = ("", "sparse", "colmap/sparse", "colmap")  # and in each 0, 1, ...
 _IMAGE_FOLDERS = ("images", "../images", "../../images", "../../../images", "../../frames", "")
 _LOOKED_FOR = 100  # pictures of a model that are looked for in a folder that may be theirs
 
@@ -97,7 +97,7 @@ def _say_others(chosen: Path) -> None:
 
 
 def _views(file: Path, folder: Path, cameras: dict[int, Camera], posed: list[Posed]) -> tuple[View, ...]:
-    gathered = Gathering(folder / "x")
+    gathered = Gathering(folder / "x", shown=folder)
     gathered_poses = Gathering(file)
     found = []
     for image_name, camera_id, make_pose in sorted(posed, key=lambda entry: natural_key(entry[0])):

@@ -31,9 +31,9 @@ class LostPoseError(UserError):
 class Gathering:
     """The pictures and poses of one data set as they are found; `tell` ends it."""
 
-    def __init__(self, source: Path, *, also: Sequence[Path] = ()) -> None:
-        """source: the file or folder in messages; pictures that it names lie beside it or in `also`."""
-        self.source, self._also = source, also
+    def __init__(self, source: Path, *, also: Sequence[Path] = (), shown: Path | None = None) -> None:
+        """source: a file; pictures that it names lie beside it or in `also`. shown: what messages call it, None: its path."""
+        self.source, self._also, self._shown = source, also, shown or source
         self._names: dict[str, frozenset[str]] = {}
         self._found: set[Path] = set()
         self._anew: list[tuple[str, str]] = []  # names as listed, and of the files in another format that were taken
@@ -116,22 +116,22 @@ class Gathering:
             raise self._errors[OUTSIDE]
         if total and not n_kept:
             if self.count(DAMAGED) == total:
-                raise UserError(f"{self.source}: none of its {total} pictures opens: {self._errors[DAMAGED]}")
-            raise UserError(f"{self.source}: none of its {total} listed pictures exists. {hint}")
+                raise UserError(f"{self._shown}: none of its {total} pictures opens: {self._errors[DAMAGED]}")
+            raise UserError(f"{self._shown}: none of its {total} listed pictures exists. {hint}")
         for reason, names in ((reason, names) for reason, names in self._left.items() if names):
             listed = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
             why = f" {self._errors[reason]}" if reason == DAMAGED else ""
-            warn(f"{self.source}: {len(names)} of {total} pictures {reason} and are skipped ({listed}).{why}")
+            warn(f"{self._shown}: {len(names)} of {total} pictures {reason} and are skipped ({listed}).{why}")
         if self._anew:
             (named, found_as), n = self._anew[0], len(self._anew)
             say(
-                f"{self.source}: {n} of {total} pictures are there in another format and are read ({found_as} for {named})."
+                f"{self._shown}: {n} of {total} pictures are there in another format and are read ({found_as} for {named})."
             )
         folders = sorted({found.parent for found in self._found})
         unnamed = [path.name for folder in folders for path in list_images(folder) if self._is_unnamed(path)]
         if unnamed:
             say(
-                f"{self.source}: {len(unnamed)} more pictures lie there without a pose and are left out ({unnamed[0]}, ...)"
+                f"{self._shown}: {len(unnamed)} more pictures lie there without a pose and are left out ({unnamed[0]}, ...)"
             )
 
     def _is_unnamed(self, picture: Path) -> bool:

@@ -112,6 +112,8 @@ def write(path: Path, reconstruction: Reconstruction, *, root: Path | None = Non
 def load(file: Path) -> dict[str, Any]:
     """The JSON object in `file`."""
     missing = "does not exist. Point dataset.path=... at the file or at the folder that holds it."
+    if file.name == "transforms.json" and is_file(file.with_name("transforms_train.json")):
+        missing = "does not exist, but transforms_train.json does: dataset=blender reads it and transforms_test.json beside it."
     value = read_json_of(file, name=str(file), if_missing=missing, if_broken="Export the capture again.")
     if not isinstance(value, dict):
         raise UserError(f"{file}: expected a JSON object with 'frames', found a {type(value).__name__}.")

@@ -24,7 +24,7 @@ _MODEL_NAMES = {
     **dict.fromkeys(("PINHOLE", "SIMPLE_PINHOLE", "SIMPLE_RADIAL", "RADIAL"), "OPENCV"),
     "FISHEYE": "OPENCV_FISHEYE",
 }
-_FOCAL_KEYS = ("fl_x", "fl_y", "camera_angle_x", "camera_angle_y", "x_fov", "y_fov")
+FOCAL_KEYS = ("fl_x", "fl_y", "camera_angle_x", "camera_angle_y", "x_fov", "y_fov")
 _COPIES = (1 / 8, 1 / 4, 1 / 3, 1 / 2, 2, 3, 4, 8)  # sizes of copies of pictures, as programs make them
 _LONGEST_SHARE = 5.0  # of a picture's side: focal lengths below are no pixels
 _DISAGREE = 0.02
@@ -74,13 +74,21 @@ class Lenses:
     def _merged(self, label: str, frame: Mapping[str, Any]) -> dict[str, Any]:
         """The intrinsics that count for a frame: its own, then those of the top, which are for the top's size."""
         top = dict(self._top)
-        if any(key in frame for key in _FOCAL_KEYS):
-            top = {key: value for key, value in top.items() if key not in _FOCAL_KEYS}
+        if any(key in frame for key in FOCAL_KEYS):
+            self._note_overruled(label, frame)
+            top = {key: value for key, value in top.items() if key not in FOCAL_KEYS}
         for side, keys in (("w", ("fl_x", "cx")), ("h", ("fl_y", "cy"))):
             if side in frame and side in top and frame[side] != top[side]:
                 factor = number(label, frame, side) / max(number(label, top, side), 1e-9)
                 top |= {key: number(label, top, key) * factor for key in keys if key in top}
         return {**top, **frame}
+
+    def _note_overruled(self, label: str, frame: Mapping[str, Any]) -> None:
+        """Note where a frame has another focal length than the top of the file."""
+        for key in (key for key in FOCAL_KEYS if key in frame and key in self._top):
+            own, top = number(label, frame, key), number(label, self._top, key)
+            if abs(own - top) > _DISAGREE * abs(top) and frame.get("w", self._top.get("w")) == self._top.get("w"):
+                self._note(f"frames have a {key!r} of their own, which counts, not the {top:g} at the top")
 
     def _size_hw(self, label: str, value: Mapping[str, Any], image: Path) -> tuple[int, int]:
         """The size that the intrinsics are for: as written, else the picture's, or that of a copy the centre tells of."""

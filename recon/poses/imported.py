@@ -18,6 +18,7 @@ from recon.geometry.reconstruction import Reconstruction
 from recon.geometry.transforms import Similarity, rotation_between
 from recon.poses.exchange import picture_folder, write_exchange
 from recon.poses.given.formats import FORMATS
+from recon.poses.given.leaping import leaps, tell_leaps
 from recon.poses.given.pictures import has_transparency
 from recon.poses.given.points import GivenPoints, PointSearch, find_points
 from recon.poses.given.settings import DatasetSettings
@@ -82,6 +83,8 @@ def import_dataset(
         return workspace.poses
     with run as folder:
         why_not = _why_no_points(given, settings)
+        if why_not:
+            tell_leaps(given.views, leaps(np.stack([view.world_from_camera for view in given.views])))
         found = None if why_not else _find_points(given, folder, settings, features, seed=seed, threads=threads)
         unit_m = settled_unit(found, given, settings.format, settings.unit_m)
         gps = gps_of(given, workspace)

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,6 +103,11 @@ class Workspace:
 def open_workspace(root: str | Path) -> Workspace:
     """Create the run folder if need be and check that it can be written; `UserError` if not."""
     root = Path(root)
+    if any(unicodedata.category(letter) == "Cc" for letter in str(root)):
+        raise UserError(
+            f"workspace {str(root)!r}: its name has control characters, as line ends and tabs are. Choose another folder with "
+            "workspace=..."
+        )
     if any("\ud800" <= letter <= "\udfff" for letter in os.path.abspath(root)):
         named = os.fsencode(root).decode("utf-8", "replace")
         raise UserError(

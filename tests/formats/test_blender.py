@@ -49,6 +49,16 @@ def test_splits_camera_and_axes(tmp_path: Path) -> None:
     np.testing.assert_allclose(read.views[5].world_from_camera, pose(1), atol=1e-12)
 
 
+def test_intrinsics_beyond_the_angle_count(tmp_path: Path) -> None:
+    """As instant-ngp and nerfstudio write them, also into lists by split."""
+    value = write_split(tmp_path, "train", 3)
+    save(tmp_path, "train", value | {"fl_x": 31.0, "fl_y": 32.0, "cx": 14.0, "cy": 9.0, "w": 30, "h": 20, "k1": 0.1})
+    camera = blender.read(tmp_path).views[0].camera
+    assert (camera.fx, camera.fy, camera.cx, camera.cy) == (31, 32, 14, 9)
+    assert camera.model == "OPENCV" and camera.distortion == (0.1, 0, 0, 0)
+    assert "angle of view" in " ".join(take_warnings())  # 0.7 says 41 px
+
+
 def test_without_test_list_every_eighth_is_held_out(tmp_path: Path) -> None:
     write_split(tmp_path, "train", 3)
     take_warnings()

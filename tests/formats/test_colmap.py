@@ -158,6 +158,20 @@ def test_no_model_and_no_pictures(tmp_path: Path) -> None:
         colmap.read(tmp_path, images=None)
 
 
+@pytest.mark.parametrize("place", ["sparse", "colmap/sparse", "colmap", "."])
+def test_of_several_models_the_largest_is_read_and_the_others_named(
+    tmp_path: Path, place: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written = replace(capture(tmp_path, 5), points=None)
+    for number, views in enumerate((written.views[:2], written.views[1:], written.views[:1])):
+        colmap.write(tmp_path / place / str(number), replace(written, views=views), images=tmp_path / "images")
+    assert len(colmap.read(tmp_path, images=tmp_path / "images").views) == 4
+    (told,) = take_warnings()
+    assert "holds 3 models" in told and "1, of 4 pictures, is read, left out: 0 (2 pictures), 2 (1 pictures)" in told
+    assert f"{tmp_path / 'images'}: 1 more pictures lie there without a pose" in capsys.readouterr().out
+    assert len(colmap.read(tmp_path / place / "2", images=tmp_path / "images").views) == 1
+
+
 def test_a_model_that_poses_nothing(tmp_path: Path) -> None:
     colmap.write(tmp_path, capture(tmp_path), images=tmp_path / "images")
     (tmp_path / "cameras.txt").write_text("1 PINHOLE 36 24 40 41 17.7 12.3\n")

@@ -79,6 +79,22 @@ def test_per_frame_intrinsics_win_and_angle_serves_without_focal(tmp_path: Path)
     assert camera.model == "PINHOLE" and camera.fx == pytest.approx(40.0) and (camera.cx, camera.cy) == (18, 12)
 
 
+def test_focal_lengths_of_frames_that_overrule_the_top_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    value = minimal(tmp_path)
+    for frame in value["frames"]:
+        frame["fl_x"] = 40.0
+    transforms_json.read(save(tmp_path, value))
+    assert "which counts" not in capsys.readouterr().out
+    for frame, focal in zip(value["frames"], (40.0, 55.0, 60.0), strict=True):
+        frame["fl_x"] = focal
+    transforms_json.read(save(tmp_path, value))
+    assert (
+        "frames have a 'fl_x' of their own, which counts, not the 40 at the top (2 frames)" in capsys.readouterr().out
+    )
+
+
 def test_keys_of_other_programs_that_say_nothing_of_the_camera_change_nothing(tmp_path: Path) -> None:
     value = minimal(tmp_path)
     plain = transforms_json.read(save(tmp_path, value)).views
@@ -304,6 +320,12 @@ def test_bad_input_is_named(tmp_path: Path, message: str) -> None:
     BAD[message](value)
     with pytest.raises(UserError, match=message):
         transforms_json.read(save(tmp_path, value))
+
+
+def test_lists_of_splits_alone_are_of_another_format(tmp_path: Path) -> None:
+    (tmp_path / "transforms_train.json").write_text("{}")
+    with pytest.raises(UserError, match=r"transforms\.json does not exist, but .*dataset=blender reads it"):
+        transforms_json.read(tmp_path)
 
 
 def test_not_json_and_not_there(tmp_path: Path) -> None:

@@ -125,6 +125,13 @@ def test_open_workspace_makes_the_folder_and_refuses_a_file(tmp_path: Path) -> N
         open_workspace(tmp_path / "file")
 
 
+@pytest.mark.parametrize("name", ["a\0b", "a\nb", "a\x1b[31mb", "a\x85b"])
+def test_open_workspace_refuses_control_characters(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UserError, match="control characters") as error:
+        open_workspace(tmp_path / name)
+    assert str(error.value).isprintable() and not names(tmp_path)
+
+
 # ---- fingerprints --------------------------------------------------------------------------------------------------
 
 

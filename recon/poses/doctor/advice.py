@@ -45,6 +45,10 @@ _CAUSES = {
         "the film is cut before them, and nothing that they show was seen in the other takes",
         "give one take as a film of its own, or film both places in one go",
     ),
+    "hidden": _Cause(
+        "the mask lets {found:.0%} of the picture count (elsewhere {usual:.0%})",
+        "mend the mask, or leave the picture out",
+    ),
     "blur": _Cause("motion blur (sharpness {found:.2f}, elsewhere {usual:.2f})", "move slower there or film in more light"),
     "dark": _Cause("too dark (grey level {found:.0f} of 255, elsewhere {usual:.0f})", "film in more light"),
     "exposure": _Cause("the exposure jumps by {found:.1f} stops", "lock the exposure while filming"),

@@ -33,6 +33,7 @@ Evidence = tuple[float | None, float | None]  # usual, found
 Test = Callable[[Findings, Run], Evidence | None]
 
 _SOFT = 0.75  # of the usual sharpness: as the capture stage calls a frame blurred
+_SHOWN = 0.1  # of the picture: less shows no scene
 _DARK = 35.0  # mean grey level
 _FEW_FEATURES, _POOR = 150, 0.3  # features, or this share of the usual number
 _STOPS = 0.5  # SIFT copes with half a stop; more changes which features are found
@@ -65,6 +66,11 @@ def _cut(findings: Findings, run: Run) -> Evidence | None:
     """A take without any frame that has a pose: what it shows was not found in the others."""
     posed = set(findings.takes[findings.model.is_registered].tolist())
     return (None, None) if posed and posed.isdisjoint(_inside(findings.takes, run).astype(int).tolist()) else None
+
+
+def _hidden(findings: Findings, run: Run) -> Evidence | None:
+    found, usual = (_median(part(findings.shown, run)) for part in (_inside, _outside))
+    return (usual, found) if found < min(_SHOWN, usual) else None
 
 
 def _blur(findings: Findings, run: Run) -> Evidence | None:
@@ -143,6 +149,7 @@ def _unexplained(findings: Findings, run: Run) -> Evidence | None:
 
 CAUSES: dict[str, Test] = {  # the first that holds is named: blur and darkness also lower the number of features
     "cut": _cut,
+    "hidden": _hidden,
     "blur": _blur,
     "dark": _dark,
     "exposure": _exposure,

@@ -14,6 +14,7 @@ import numpy as np
 
 from recon.formats.frame_set import FrameImage, FrameSet
 from recon.formats.frames_json import read_capture
+from recon.formats.masks import read_mask
 from recon.geometry import Reconstruction
 from recon.poses.doctor.advice import give_advice, time_code
 from recon.poses.doctor.brightness import measure_brightness
@@ -27,6 +28,7 @@ from recon.poses.sfm.colmap_model import largest_model
 from recon.poses.sfm.structure import ATTEMPTS, DATABASE
 from recon.workspace import Workspace, read_json, write_json
 from recon.workspace.errors import UserError
+from recon.workspace.reading import is_file
 
 FORMAT, VERSION = "recon-doctor", 1
 _RETURNS_KEPT = 60  # pairs that close loops: a few show where, a walk round a table has thousands
@@ -107,6 +109,7 @@ def _findings(
     return Findings(
         is_video=frames.kind == "video" and frames.rig is None,  # the next frame of a rig looks another way
         sharpness=_sharpness(workspace, frames),
+        shown=_shown(workspace.frames, frames),
         matching=matching,
         brightness=measure_brightness(workspace.frames, frames, matching),
         model=model,
@@ -120,6 +123,12 @@ def _sharpness(workspace: Workspace, frames: FrameSet) -> Floats:
     """As the capture stage measured it [n]; NaN where it did not."""
     by_name = {frame.name: frame.sharpness for frame in read_capture(workspace).frames}
     return np.array([by_name.get(frame.name) for frame in frames.frames], np.float64)
+
+
+def _shown(folder: Path, frames: FrameSet) -> Floats:
+    """Which share of each frame its mask lets count [n]; all of it where there is none."""
+    files = [frame.mask and folder / frame.mask for frame in frames.frames]
+    return np.array([read_mask(file).mean() if file and is_file(file) else 1.0 for file in files])
 
 
 def _attempts(folder: Path) -> list[Any]:

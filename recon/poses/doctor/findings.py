@@ -16,6 +16,7 @@ class Findings:
 
     is_video: bool
     sharpness: Floats  # [n] as capture measured it, NaN where it did not
+    shown: Floats  # [n] share of its pixels that its mask lets count
     matching: Matching
     brightness: Brightness
     model: Model

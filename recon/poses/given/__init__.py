@@ -8,6 +8,7 @@ matches       features and matches of views whose cameras are known
 frusta        which of those views look at common space
 pictures      pictures as COLMAP can read them
 agreement     do the poses fit the pictures, and which mistake explains it when not; mistakes: the usual ones
+contradicted  single poses that the pictures contradict     leaping   those that leap away from their neighbours
 turned        pictures that stand on their heads
 units         whether the unit of the poses is what it is said to be
 triangulate   points from matches and fixed poses

@@ -7,7 +7,6 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,9 +14,9 @@ from recon.formats.image_files import read_header
 from recon.formats.images import write_image
 from recon.formats.photos import read_pixels, read_view_mask
 from recon.geometry import View
+from recon.poses.sfm.silhouettes import inner, on_flat_background
 
 _PLAIN = {"JPEG": ".jpg", "PNG": ".png"}  # what can be read where it lies
-_EDGE = 5  # pixels: features nearer to a silhouette see the background too
 
 
 def lay_out(views: Sequence[View], pictures: Path, masks: Path) -> list[str]:
@@ -64,14 +63,6 @@ def _lay_out(view: View, place: int, pictures: Path, masks: Path) -> str:
     return name
 
 
-def on_flat_background(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A picture [h, w, 4] with straight alpha over its own mean colour: [h, w, 3]."""
-    opacity = pixels[..., 3:].astype(np.float32) / 255
-    color = pixels[..., :3].astype(np.float32)
-    mean = (color * opacity).sum((0, 1)) / max(float(opacity.sum()), 1e-6)
-    return np.rint(color * opacity + mean * (1 - opacity)).astype(np.uint8)
-
-
 def _mask(view: View, alpha: NDArray[np.uint8] | None) -> NDArray[np.uint8] | None:
     """255 where features may lie [h, w], 0 elsewhere; None: everywhere."""
     usable = np.ones(view.camera.size_hw, np.uint8)
@@ -79,5 +70,5 @@ def _mask(view: View, alpha: NDArray[np.uint8] | None) -> NDArray[np.uint8] | No
     if counts is not None:
         usable[~counts] = 0
     if alpha is not None:
-        usable[cv2.erode(alpha, np.ones((_EDGE, _EDGE), np.uint8)) == 0] = 0
+        usable[inner(alpha) == 0] = 0
     return None if usable.all() else 255 * usable

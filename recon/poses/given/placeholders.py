@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from recon.formats.image_files import has_alpha, opened
 from recon.formats.images import is_transparent
 from recon.formats.photos import read_pixels
+from recon.formats.png_alpha import is_clear
 from recon.geometry import View
 from recon.geometry.transforms import Array
 from recon.workspace.console import warn
@@ -31,7 +32,7 @@ def without_placeholders(views: Sequence[View], source: Path) -> tuple[View, ...
     lost = never_found(np.stack([view.world_from_camera for view in views]))
     if not lost.any():
         return tuple(views)
-    names = _listed([view.name for view, out in zip(views, lost, strict=True) if out])
+    names = listed([view.name for view, out in zip(views, lost, strict=True) if out])
     told = f"{source}: {int(lost.sum())} of {len(views)} pictures have the identity for a pose"
     if len(views) - lost.sum() < _FEWEST:
         raise UserError(
@@ -82,7 +83,7 @@ def without_hidden(views: Sequence[View], source: Path) -> tuple[View, ...]:
     hidden = [_shows_nothing(view) for view in views]
     if not any(hidden):
         return tuple(views)
-    names = _listed([view.name for view, out in zip(views, hidden, strict=True) if out])
+    names = listed([view.name for view, out in zip(views, hidden, strict=True) if out])
     told = f"{source}: {sum(hidden)} of {len(views)} pictures are transparent all over"
     if len(views) - sum(hidden) < _FEWEST:
         raise UserError(f"{told} ({names}). Export them with what they show opaque, or without transparency.")
@@ -94,8 +95,10 @@ def _shows_nothing(view: View) -> bool:
     with opened(view.image) as image:
         if not has_alpha(image):
             return False
-    return is_transparent(read_pixels(view))
+        is_nothing = is_clear(view.image) if image.format == "PNG" else None
+    return is_transparent(read_pixels(view)) if is_nothing is None else is_nothing
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """The first of the names, for a message."""
     return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")

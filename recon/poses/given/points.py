@@ -12,9 +12,12 @@ import numpy as np
 
 from recon.geometry import Points, Reconstruction
 from recon.poses.given.agreement import Agreement, check
+from recon.poses.given.contradicted import Flags, find_contradicted
 from recon.poses.given.frusta import pairs_by_frusta
+from recon.poses.given.leaping import ask_neighbours, leaps, tell_leaps
 from recon.poses.given.matches import GivenMatches, match_given
 from recon.poses.given.mistakes import MIRROR
+from recon.poses.given.placeholders import listed
 from recon.poses.given.refine import Change, change_of, locate, refine
 from recon.poses.given.triangulate import MAX_ERROR_PX, triangulate, write_given_model
 from recon.poses.given.turned import find_turned, may_be_turned, read_turned
@@ -48,6 +51,8 @@ class GivenPoints:
     change: Change | None  # None: the poses are as they came
     model: Model
     places: tuple[int, ...]  # of the model's images 1, 2, ... among the views
+    contradicted: Flags  # [n] views whose pose the pictures contradict
+    confirmed: Flags  # [n] and those whose pose they confirm
 
     def write(self, folder: Path, reconstruction: Reconstruction) -> None:
         """Write the model in the world of `reconstruction`: the same views, turned and scaled."""
@@ -84,7 +89,10 @@ def find_points(given: Reconstruction, search: PointSearch, *, scratch: Path) ->
     if found.agreement.fitting < _MOSTLY and found.agreement.median_px is not None:
         better = _without_mistake(given, found.agreement) or _read_upright(given, search, _folder(scratch, "unfit"))
         if better is not given:
-            found = _find_points(better, search, _folder(scratch, "second"))
+            given, found = better, _find_points(better, search, _folder(scratch, "second"))
+    sound = _without_contradicted(given, found, search, scratch)
+    if sound is not given:
+        found = _find_points(sound, search, _folder(scratch, "third"))
     problem = found.agreement.warning()
     if problem is not None:
         warn(problem)
@@ -108,6 +116,33 @@ def _without_mistake(given: Reconstruction, agreement: Agreement) -> Reconstruct
     return replace(given, views=tuple(views), points=points)
 
 
+def _without_contradicted(
+    given: Reconstruction, found: GivenPoints, search: PointSearch, scratch: Path
+) -> Reconstruction:
+    """The data set without single frames that are not where their poses say; itself where there are none, or most are so.
+
+    Matches tell of training pictures; those held out are asked where their pose leaps away from its neighbours, for this question
+    only. Leaps that no match explains are told.
+    """
+    views, wrong = given.views, found.contradicted
+    doubted = leaps(np.stack([view.world_from_camera for view in views])) & ~wrong & ~found.confirmed
+    asked = doubted.copy()
+    asked[list(found.places)] = False
+    if asked.any():
+        how: dict[str, Any] = {"features": search.features, "seed": search.seed, "threads": search.threads}
+        more, right = ask_neighbours(views, asked, doubted | wrong, scratch=_folder(scratch, "leaps"), **how)
+        wrong, doubted = wrong | more, doubted & ~more & ~right
+    tell_leaps(views, doubted)
+    if not wrong.any():
+        return given
+    names = [view.name for view, out in zip(views, wrong, strict=True) if out]
+    warn(
+        f"{len(names)} of {len(views)} poses are contradicted by their pictures: what is seen there is not where the other "
+        f"pictures see it. These frames are skipped ({listed(names)})."
+    )
+    return replace(given, views=tuple(view for view, out in zip(views, wrong, strict=True) if not out))
+
+
 def _folder(scratch: Path, name: str) -> Path:
     (scratch / name).mkdir()
     return scratch / name
@@ -125,6 +160,8 @@ def _find_points(given: Reconstruction, search: PointSearch, scratch: Path) -> G
     pairs = pairs_by_frusta(views, own, neighbours=NEIGHBOURS)
     matches = match_given(views, pairs, scratch=scratch, features=search.features, threads=threads)
     agreement = check(matches, np.stack([v.world_from_camera for v in given.views]), np.array(used), seed=seed)
+    contradicted, confirmed = np.zeros((2, len(given.views)), bool)
+    contradicted[used], confirmed[used] = find_contradicted(matches, seed=seed)
     how: dict[str, Any] = {"scratch": scratch, "seed": seed, "threads": threads}
     refined = None
     if search.is_refined and agreement.median_px is not None:
@@ -138,7 +175,7 @@ def _find_points(given: Reconstruction, search: PointSearch, scratch: Path) -> G
     given = replace(given, tracks=tracks)
     if given.points is None and len(tracks.points):
         given = replace(given, points=tracks.points)
-    return GivenPoints(given, agreement, change, model, tuple(used))
+    return GivenPoints(given, agreement, change, model, tuple(used), contradicted, confirmed)
 
 
 def _read_upright(given: Reconstruction, search: PointSearch, scratch: Path) -> Reconstruction:

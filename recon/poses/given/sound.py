@@ -20,7 +20,7 @@ from recon.geometry import Camera, Reconstruction, Similarity, View
 from recon.geometry.cameras import MODELS
 from recon.geometry.lens_folds import folded_share
 from recon.geometry.split import firsts_from_there
-from recon.poses.given.placeholders import without_hidden, without_placeholders
+from recon.poses.given.placeholders import listed, without_hidden, without_placeholders
 from recon.workspace.console import say, warn
 from recon.workspace.errors import UserError
 
@@ -76,7 +76,7 @@ def without_repeats(views: Sequence[View], source: Path) -> tuple[View, ...]:
         also = f"; {moved} of them with another pose: the first counts" if moved else ""
         warn(
             f"{source}: {len(repeated)} of {len(views)} pictures are there twice and count once{also} "
-            f"({', '.join(repeated[:3])}{', ...' if len(repeated) > 3 else ''})."
+            f"({listed(repeated)})."
         )
     return tuple(first.values())
 

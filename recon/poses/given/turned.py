@@ -16,6 +16,7 @@ from recon.geometry import Reconstruction, View
 from recon.geometry.transforms import Array
 from recon.poses.given.agreement import FITS, MatchedRays, draw_rays, errors_px
 from recon.poses.given.matches import GivenMatches
+from recon.poses.given.placeholders import listed
 from recon.workspace.console import warn
 
 _LEAST = 20  # matches of a picture, below which nothing is said of it
@@ -64,7 +65,7 @@ def read_turned(given: Reconstruction, turns: Mapping[int, int]) -> Reconstructi
     warn(
         f"{len(turns)} of {len(views)} pictures fit their poses only when they are turned "
         f"{'by half a turn' if set(turns.values()) == {2} else 'about'}, whatever their EXIF orientation says: they are read so, "
-        f"other programs need the files turned ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})."
+        f"other programs need the files turned ({listed(names)})."
     )
     return replace(given, views=tuple(views))
 

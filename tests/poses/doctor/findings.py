@@ -88,6 +88,7 @@ def findings(model: Model, matching: Matching | None = None, *, is_video: bool =
     return Findings(
         is_video=is_video,
         sharpness=np.full(n, 0.5),
+        shown=np.ones(n),
         matching=matching,
         brightness=Brightness(np.full(n, 120.0), np.zeros(n)),
         model=model,

@@ -54,6 +54,14 @@ def test_a_lost_stretch_is_named_by_frames_times_cause_and_remedy() -> None:
     )
 
 
+def test_frames_that_their_masks_hide_are_not_called_blurred() -> None:
+    f = findings(without_pose(walk_model(N), [9]), unlinked(chain_matching(N), range(9, 10)))
+    is_it = np.arange(N) == 9
+    f = replace(f, sharpness=np.where(is_it, 0.2, 0.5), shown=np.where(is_it, 0.0, 0.8))
+    told = next(a.text for a in advice(f) if "f009" in a.text)
+    assert "the mask lets 0% of the picture count (elsewhere 80%); mend the mask" in told and "blur" not in told
+
+
 def test_one_lost_frame_of_many_is_a_hint() -> None:
     first, second = advice(findings(without_pose(walk_model(N), [11])))
     assert first.severity == "good" and "23 of 24" in first.text

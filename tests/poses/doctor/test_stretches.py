@@ -31,6 +31,11 @@ def blurred(f: Findings) -> Findings:
     return replace(f, sharpness=changed(f.sharpness, 0.2))
 
 
+def hidden(f: Findings) -> Findings:
+    """By a mask, and soft besides, as what is hidden often is."""
+    return replace(blurred(f), shown=changed(f.shown, 0.01))
+
+
 def dark(f: Findings) -> Findings:
     return replace(f, brightness=replace(f.brightness, levels=changed(f.brightness.levels, 12.0)))
 
@@ -75,7 +80,8 @@ def well_matched(f: Findings) -> Findings:
 
 @pytest.mark.parametrize(
     ("spoil", "cause"),
-    [(blurred, "blur"), (dark, "dark"), (exposure, "exposure"), (bare, "texture"), (turned, "turn"), (fast, "fast"),
+    [(hidden, "hidden"),
+     (blurred, "blur"), (dark, "dark"), (exposure, "exposure"), (bare, "texture"), (turned, "turn"), (fast, "fast"),
      (moving, "moving"), (cut, "cut"), (lambda f: f, "overlap"), (well_matched, "unexplained")],
 )  # fmt: skip
 def test_the_cause_that_was_put_in_is_found(spoil: Callable[[Findings], Findings], cause: str) -> None:

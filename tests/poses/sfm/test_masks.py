@@ -11,7 +11,7 @@ import torch
 from recon.formats.cameras_json import read_reconstruction
 from recon.formats.frame_set import read_frame_set
 from recon.formats.photos import read_photo
-from recon.poses.sfm.features import FeatureSettings, extract
+from recon.poses.sfm.features import FeatureSettings, detect, extract
 from recon.workspace import Workspace
 from recon.workspace.errors import UserError
 from tests.poses import room
@@ -59,6 +59,22 @@ def test_no_feature_lies_in_the_masked_area(tmp_path: Path, film: Film) -> None:
     room.write_frames(Workspace(tmp_path / "masked"), images, masks=masks)
     assert hidden_features(Workspace(tmp_path / "plain"), masks, tmp_path / "plain") > 50 * N
     assert hidden_features(Workspace(tmp_path / "masked"), masks, tmp_path / "masked") == 0
+
+
+def test_no_feature_lies_where_a_picture_is_transparent(tmp_path: Path, film: Film) -> None:
+    """As `capture.alpha=empty` leaves photos: the person is still there in the colours of hidden pixels."""
+    _, images, masks = film
+    workspace, height = Workspace(tmp_path / "cut_out"), images[0].shape[0]
+    cut_out = [
+        np.dstack([image, np.where(mask, 255, 0).astype(np.uint8)]) for image, mask in zip(images, masks, strict=True)
+    ]
+    room.write_frames(workspace, cut_out)
+    assert hidden_features(workspace, masks, tmp_path / "cut_out") == 0
+    frames = read_frame_set(workspace)
+    found = detect(workspace.frames, frames.frames[3], FeatureSettings(800, None)).keypoints[:, :2]
+    assert len(found) > 200 and found[:, 1].max() > 0.9 * height
+    rim = cv2.dilate((~masks[3]).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    assert not rim[tuple(np.floor(found).astype(int).T[::-1])].any()  # an outline is no feature either
 
 
 def test_a_moving_person_that_is_masked_leaves_no_points(tmp_path: Path, film: Film) -> None:
