@@ -1,18 +1,20 @@
 """Floors, walls, ceilings and tops as boxes: the building before the clutter.
 
 Each flat region becomes a slab: the outline of its surface with small holes closed and large ones (doors, windows) kept,
-extruded away from free space. Floors are continued under furniture and over everything that was not seen, but not where a
-lower level is seen through an opening: what nobody saw of a floor is there, and is marked as filled. All pieces of a slab share
+extruded away from free space. Floors are continued under furniture and to the walls about them, but not where a lower level
+is seen through an opening: what nobody saw of a floor is there, and is marked as filled. All pieces of a slab share
 one plane, so there are no steps between them.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from scipy import ndimage
 
-from recon.export.floors import UP, along_walls, continued, lowest_floor
+from recon.export.floors import UP, along_walls, lowest_floor, openings
+from recon.export.outline import BORDER_M, Wall, floor_about, walls_about
 from recon.export.place import Box, Part
 from recon.export.plan_view import PlanView
 from recon.export.planes import FlatRegion, find_planes
@@ -30,7 +32,7 @@ _LEAST_AREA = 200.0  # squared tolerances: level tops that are worth a slab
 _LEAST_WALL = 1500.0  # squared tolerances: other flat regions that are; smaller ones are the sides of things
 _ASKED = 30_000  # cells of a plane, at most, that are asked whether something hides them
 _LEAST_BOX = 100.0  # squared tolerances that a box of a slab adds to those before it
-_LEAST_SHARE = 0.005  # of the slab, the same
+_LEAST_SHARE = 0.001  # of the slab, the same
 
 
 @dataclass(frozen=True)
@@ -106,9 +108,11 @@ def find_building(
         kind = "floor" if number in floors else _kind(region, is_up_known)
         if region.area < _LEAST_WALL * tolerance**2 and not (kind == "top" and region.plane.normal[2] > UP):
             continue
-        slab = _slab(
-            mesh, surface, region, f"{kind}_{number:02d}", kind, along, tolerances=tolerances, thickness=thickness
-        )
+        if kind == "floor":
+            walls = walls_about(region.plane, mesh, regions, least=_LEAST_WALL * tolerance**2, metre=tolerances.scale)
+            slab = _floor(mesh, surface, region, f"{kind}_{number:02d}", along, walls, tolerances, thickness)
+        else:
+            slab = _slab(mesh, surface, region, f"{kind}_{number:02d}", kind, tolerances, thickness)
         if slab.parts:
             slabs.append(slab)
     return slabs
@@ -121,21 +125,19 @@ def _kind(region: FlatRegion, is_up_known: bool) -> str:
     return "top" if upwards > 0.7 else "ceiling" if upwards < -0.7 else "wall"
 
 
-def _slab(
+def _floor(
     mesh: TriangleMesh,
     surface: Surface,
     region: FlatRegion,
     name: str,
-    kind: str,
     along: Array | None,
-    *,
+    walls: Sequence[Wall],
     tolerances: Tolerances,
     thickness: float,
 ) -> Slab:
-    """The slab behind a flat region of the mesh.
+    """The slab under a floor, continued to its `walls` and a little beyond what was seen, but for its openings.
 
-    surface: the mesh, to be asked. name, kind: of the slab ("floor", "wall", ...). along: how walls run, and with them a floor.
-    tolerances: lengths that do not matter. thickness: at most so deep.
+    The other arguments as in `_slab`; along: how walls run, and the floor's boxes with them.
     """
     tolerance = tolerances.fine
     triangles = mesh.vertices[mesh.faces[region.faces]]
@@ -143,16 +145,39 @@ def _slab(
         region.plane,
         triangles.reshape(-1, 3),
         cell=tolerance / 2,
-        margin=2 * _CLOSE * tolerance,
-        along=along if kind == "floor" else None,
+        margin=2 * _CLOSE * tolerance + BORDER_M * tolerances.scale,
+        along=along,
     )
     seen = view.drawn(triangles)
-    if kind == "floor":
-        solid = continued(view, seen, surface, tolerance=tolerance)
-        depth = _FLOOR_THICKNESS * thickness
-    else:
-        solid = _mended(view, seen, tolerance=tolerance)
-        depth = _depth(surface, triangles, region.plane.normal, tolerance=tolerance, thickness=thickness)
+    solid, allowed = floor_about(view, seen, walls, metre=tolerances.scale)
+    open_below = openings(view, allowed & ~seen, surface, tolerance=tolerance)
+    solid, allowed = solid & ~open_below, allowed & ~open_below
+    allowed |= _allowed(view, solid, surface, _margin(view, tolerances), tolerance=tolerance)
+    depth = _FLOOR_THICKNESS * thickness
+    parts, covered = _extruded(view, solid, allowed, depth, name, tolerance=tolerance)
+    return Slab("floor", view, seen, covered, depth, parts, tolerance)
+
+
+def _slab(
+    mesh: TriangleMesh,
+    surface: Surface,
+    region: FlatRegion,
+    name: str,
+    kind: str,
+    tolerances: Tolerances,
+    thickness: float,
+) -> Slab:
+    """The slab behind a flat region of the mesh that is no floor.
+
+    surface: the mesh, to be asked. name, kind: of the slab ("wall", ...). tolerances: lengths that do not matter. thickness: at
+    most so deep.
+    """
+    tolerance = tolerances.fine
+    triangles = mesh.vertices[mesh.faces[region.faces]]
+    view = PlanView.around(region.plane, triangles.reshape(-1, 3), cell=tolerance / 2, margin=2 * _CLOSE * tolerance)
+    seen = view.drawn(triangles)
+    solid = _mended(view, seen, tolerance=tolerance)
+    depth = _depth(surface, triangles, region.plane.normal, tolerance=tolerance, thickness=thickness)
     margin = _margin(view, tolerances)
     allowed = _allowed(view, solid, surface, margin, tolerance=tolerance)
     parts, covered = _extruded(view, solid, allowed, depth, name, tolerance=float(margin.max()))

@@ -1,4 +1,4 @@
-"""Which flat region is the floor, and how far it goes on where nobody saw it."""
+"""Which flat region is the floor, how walls turn it, and where a lower level is seen through it."""
 
 import numpy as np
 from scipy import ndimage
@@ -39,12 +39,8 @@ def along_walls(regions: list[FlatRegion], *, least: float) -> Array | None:
     return np.array([np.cos(angle), np.sin(angle), 0.0])
 
 
-def continued(view: PlanView, seen: np.ndarray, surface: Surface, *, tolerance: float) -> np.ndarray:
-    """The rectangle about a floor, turned as its view is, but for openings through which a lower level is seen."""
-    rows, columns = np.flatnonzero(seen.any(1)), np.flatnonzero(seen.any(0))
-    solid = np.zeros(view.shape, bool)
-    solid[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = True
-    unseen = solid & ~seen
+def openings(view: PlanView, unseen: np.ndarray, surface: Surface, *, tolerance: float) -> np.ndarray:
+    """Those `unseen` cells [rows, columns] of a floor through which a lower level is seen."""
     starts = view.world(view.centres(unseen), -1.5 * tolerance)
     hits = surface.cast(starts, np.broadcast_to(-view.plane.normal, starts.shape))
     is_lower = np.zeros(view.shape, bool)
@@ -52,4 +48,4 @@ def continued(view: PlanView, seen: np.ndarray, surface: Surface, *, tolerance: 
     pieces, n = ndimage.label(is_lower)
     large = np.bincount(pieces.ravel(), minlength=n + 1) >= _OPENING_AREA * view.in_cells(tolerance) ** 2
     large[0] = False
-    return np.asarray(solid & ~large[pieces])
+    return np.asarray(large[pieces])

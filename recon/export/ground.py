@@ -33,7 +33,9 @@ class Ground:
 
 
 def find_ground(mesh: TriangleMesh, surface: Surface, *, cell: float, max_cells: int = 1_000_000) -> Ground | None:
-    """The ground of a z-up mesh, or None where too few columns have any."""
+    """The ground of a z-up mesh, or None where too few columns have any: a mesh without faces has none."""
+    if not len(mesh.faces):
+        return None
     low, high = mesh.vertices.min(0), mesh.vertices.max(0)
     width, depth = np.maximum(high - low, 1e-9)[:2]
     cell = max(cell, float(np.sqrt(width * depth / max_cells)))

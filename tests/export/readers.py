@@ -1,6 +1,7 @@
 """The bounds [2, 3] of a package's geometry in metres, z up, each read back through the reader of another program."""
 
 import json
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -83,6 +84,37 @@ def in_drake(world: Path, file: str) -> np.ndarray:
     return np.stack([stacked.min(0), stacked.max(0)])
 
 
+def in_sapien(world: Path, file: str) -> np.ndarray:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about a missing graphics driver
+        sapien = pytest.importorskip("sapien", reason="sapien is not installed: its reading is not tested")
+    scene = sapien.Scene([sapien.physx.PhysxCpuSystem()])
+    builder = scene.create_actor_builder()
+    if file == "convex":
+        builder.add_multiple_convex_collisions_from_file(str(world / "assets/convex.obj"))
+    else:
+        builder.add_nonconvex_collision_from_file(str(world / f"assets/{file}.obj"))
+    place = builder.build_static("place").find_component_by_type(sapien.physx.PhysxRigidStaticComponent)
+    return np.asarray(place.compute_global_aabb_tight(), float)
+
+
+def in_newton(world: Path) -> np.ndarray:
+    newton = pytest.importorskip("newton", reason="newton is not installed: its reading is not tested")
+    import warp
+
+    warp.config.quiet = True
+    builder = newton.ModelBuilder(up_axis=newton.Axis.Z)
+    builder.add_usd(str(world / "scene.usd"), load_visual_shapes=False)
+    points = []
+    for shape in range(builder.shape_count):
+        local = np.asarray(builder.shape_source[shape].vertices, float) * np.array(builder.shape_scale[shape])
+        pose = builder.shape_transform[shape]
+        turn = np.array(warp.quat_to_matrix(warp.transform_get_rotation(pose))).reshape(3, 3)
+        points.append(local @ turn.T + np.array(warp.transform_get_translation(pose)))
+    stacked = np.concatenate(points)
+    return np.stack([stacked.min(0), stacked.max(0)])
+
+
 def in_habitat(world: Path, asset: str) -> np.ndarray:
     """As habitat-sim places a stage: its own up is y and its front -z, whatever the asset's are; ours is z up, with the same x."""
     dataset = json.loads((world / "scene.scene_dataset_config.json").read_text())
@@ -107,6 +139,9 @@ READERS: dict[str, Callable[[Path], np.ndarray]] = {
     "obj, seen": lambda world: trimesh.load(world / "assets/visual.obj").bounds,
     "drake, parts of the SDF": lambda world: in_drake(world, "model.sdf"),
     "drake, parts of the URDF": lambda world: in_drake(world, "scene.urdf"),
+    "sapien, parts": lambda world: in_sapien(world, "convex"),
+    "sapien, triangles": lambda world: in_sapien(world, "static"),
+    "newton, triangles of the USD": in_newton,
     "habitat, seen": lambda world: in_habitat(world, "render_asset"),
     "habitat, contact": lambda world: in_habitat(world, "collision_asset"),
     "obj, parts": lambda world: trimesh.load(world / "assets/convex.obj", force="mesh").bounds,

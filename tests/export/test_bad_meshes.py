@@ -11,8 +11,9 @@ from rooms import room, workspace_of
 from recon.export.settings import ExportSettings
 from recon.export.stage import export_world
 from recon.formats.mesh_obj import read_obj
+from recon.geometry.cameras import Camera
 from recon.geometry.mesh import TriangleMesh
-from recon.geometry.reconstruction import Reconstruction, Scale
+from recon.geometry.reconstruction import Reconstruction, Scale, View
 from recon.workspace.console import take_warnings
 from recon.workspace.errors import UserError
 from tests.default_settings import default_settings
@@ -79,6 +80,24 @@ def test_more_large_crumbs_than_anybody_needs_are_a_clean_package_that_says_so(t
     manifest = json.loads((workspace.world / "manifest.json").read_text())
     assert 0 < manifest["collision"]["n_parts"] <= SETTINGS.max_parts
     assert len(read_obj(workspace.world / "assets/visual.obj").faces) == 6000  # what is seen is kept
+
+
+def test_a_mesh_whose_corners_all_lie_out_of_the_cameras_reach_is_a_package_without_ground(tmp_path: Path) -> None:
+    """Kilometres large, and seen from a metre before the middle of a face."""
+    mesh = TriangleMesh(1000 * plain().vertices, plain().faces)
+    pose = np.eye(4)
+    pose[:3, 3] = mesh.vertices[mesh.faces[0]].mean(0) + mesh.face_normals[0]
+    camera = Camera("PINHOLE", (48, 64), 60.0, 60.0, 32.0, 24.0)
+    view = View(name="0", image=Path("0.png"), camera=camera, world_from_camera=pose)
+    workspace = workspace_of(tmp_path / "run", mesh)
+    export_world(
+        workspace,
+        reconstruction=replace(METRIC, views=(view,)),
+        settings=replace(SETTINGS, verify=True, engines=["mujoco"], walk_steps=10, drop_spheres=4),
+    )
+    assert json.loads((workspace.world / "manifest.json").read_text())["ground"] is None
+    verdicts = json.loads((workspace.world / "verification.json").read_text())["engines"]
+    assert verdicts["mujoco"].startswith("nothing level to stand on")
 
 
 def test_utm_coordinates_keep_their_millimetres_in_a_folder_with_a_name(tmp_path: Path) -> None:

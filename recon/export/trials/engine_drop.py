@@ -156,13 +156,23 @@ def _verdict(results: dict[str, DropResult], facts: dict[str, Any], size: str, w
         return size
     faults = [fault for group, result in results.items() for fault in _faults(group, result)]
     if not world.spheres.is_level_anywhere and not any(result.through for result in results.values()):
-        return "; ".join([f"{NOTHING_LEVEL}: {world.spheres.words}", *faults])
+        return _said(results, world)
     if results["normal"].p95 > world.tolerance:
         faults.append(
             f"one sphere in twenty rests {results['normal'].p95 / world.scale:.3f} m or more off the surface, "
             f"tolerance {world.tolerance / world.scale:.3f} m"
         )
     return f"fail: {', '.join(faults)}" if faults else PASS
+
+
+def _said(results: dict[str, DropResult], world: TriedWorld) -> str:
+    """Of a world where nothing is level: how many places were looked at, and how many of the few spheres stayed on something."""
+    dropped = sum(result.dropped for result in results.values())
+    flung = sum(result.flung for result in results.values())
+    rolled_off = sum(result.lost + result.falling for result in results.values())
+    tails = [f"{rolled_off} of {dropped} spheres that were dropped all the same rolled off"] if dropped else []
+    tails += [f"{flung} were flung up"] if flung else []
+    return "; ".join([f"{NOTHING_LEVEL}: {world.spheres.words}", *tails])
 
 
 def _faults(group: str, result: DropResult) -> list[str]:

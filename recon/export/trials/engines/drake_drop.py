@@ -4,14 +4,7 @@ from importlib.metadata import version
 
 import numpy as np
 from drop_job import MASS, Job, run
-from pydrake.geometry import (
-    AddContactMaterial,
-    CollisionFilterDeclaration,
-    GeometrySet,
-    ProximityProperties,
-    Role,
-    Sphere,
-)
+from pydrake.geometry import CollisionFilterDeclaration, GeometrySet, Role, Sphere
 from pydrake.math import RigidTransform
 from pydrake.multibody.math import SpatialVelocity
 from pydrake.multibody.parsing import Parser
@@ -20,8 +13,6 @@ from pydrake.multibody.tree import SpatialInertia
 from pydrake.systems.analysis import Simulator
 from pydrake.systems.framework import DiagramBuilder
 
-_STIFFNESS, _DISSIPATION = 1e7, 1.0  # N/m, s/m: a kilogram at 20 m/s stops within centimetres, and without a bounce
-
 
 class DrakeWorld:
     def __init__(self, job: Job) -> None:
@@ -29,15 +20,14 @@ class DrakeWorld:
         self._plant, scene_graph = AddMultibodyPlantSceneGraph(builder, time_step=job.timestep)
         self._plant.mutable_gravity_field().set_gravity_vector([0, 0, -job.gravity])
         Parser(self._plant).AddModels(job.file)
-        spheres = []
-        surface = ProximityProperties()
-        AddContactMaterial(_DISSIPATION, _STIFFNESS, CoulombFriction(job.friction, job.friction), surface)
+        # Of Drake's own contact, as anybody's bodies are: how hard the place is, is the package's to say.
+        friction, spheres = CoulombFriction(job.friction, job.friction), []
         self._bodies = []
         instance = self._plant.AddModelInstance("spheres")
         for number, radius in enumerate(job.radii):
             inertia = SpatialInertia.SolidSphereWithMass(MASS, radius)
             body = self._plant.AddRigidBody(f"sphere_{number}", instance, inertia)
-            shape = self._plant.RegisterCollisionGeometry(body, RigidTransform(), Sphere(radius), "sphere", surface)
+            shape = self._plant.RegisterCollisionGeometry(body, RigidTransform(), Sphere(radius), "sphere", friction)
             spheres.append(shape)
             self._bodies.append(body)
         among = CollisionFilterDeclaration().ExcludeWithin(GeometrySet(spheres))
