@@ -21,7 +21,7 @@ from recon.formats.images import fit_within
 from recon.formats.photos import read_photo
 from recon.geometry import Camera, Reconstruction, look_at
 from recon.mesh.atlas import SurfaceSamples
-from recon.mesh.blending import blend
+from recon.mesh.blending import ShownBy, blend
 from recon.mesh.photos import PhotoWithDepth
 from recon.pixels import PixelPool, PixelSampler
 from recon.score.metrics import psnr
@@ -160,10 +160,13 @@ def compare_painting(device: torch.device, *, n: int = 50_000, seed: int = 0) ->
         depth = rng.uniform(0.98, 1.05, (45, 60)).astype(np.float32) * np.float32(height)
         photos.append(PhotoWithDepth(camera, pose, color, rng.random((90, 120)) > 0.1, depth))
     positions = np.concatenate([rng.uniform(-1, 1, (n, 2)), np.zeros((n, 1))], 1).astype(np.float32)
-    samples = SurfaceSamples(positions, np.tile(np.array([0, 0, 1], np.float32), (n, 1)), rng.integers(0, 200, n))
-    weights, gains = (rng.random(shape).astype(np.float32) for shape in ((3, 200), (3, 3)))
+    faces, corners = rng.integers(0, 200, n), rng.integers(0, 120, (n, 3), dtype=np.int32)
+    shares = rng.dirichlet(np.ones(3), n).astype(np.float32)
+    samples = SurfaceSamples(positions, np.tile(np.array([0, 0, 1], np.float32), (n, 1)), faces, corners, shares)
+    weights, gains = (rng.random(shape).astype(np.float32) for shape in ((3, 120), (3, 3)))
+    shown = ShownBy(weights, rng.random((3, 200)) > 0.2)
     found = [
-        blend(photos, weights, gains, samples, tolerance=0.01, device=each) for each in (device, torch.device("cpu"))
+        blend(photos, shown, gains, samples, tolerance=0.01, device=each) for each in (device, torch.device("cpu"))
     ]
     (colors, sums), (expected, expected_sums) = found
     assert (expected_sums > 0).mean() > 0.2

@@ -1,6 +1,6 @@
 """Cutting a mesh into charts and packing them into one texture (xatlas), and the surface points of its texels."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,9 +27,15 @@ class SurfaceSamples:
     positions: NDArray[np.float32]  # [n, 3] world
     normals: NDArray[np.float32]  # [n, 3] unit, of the face
     faces: NDArray[np.int64]  # [n]
+    corners: NDArray[np.int32]  # [n, 3] vertices of the face
+    shares: NDArray[np.float32]  # [n, 3] of the corners in the place: its barycentric coordinates
 
     def __len__(self) -> int:
         return len(self.faces)
+
+    def __getitem__(self, index: NDArray) -> "SurfaceSamples":
+        """Some of them, by number or mark."""
+        return SurfaceSamples(*(getattr(self, field.name)[index] for field in fields(self)))
 
 
 def unwrap(mesh: TriangleMesh, *, texture_size: int, padding: int = 3) -> Atlas:
@@ -68,10 +74,11 @@ def texel_samples(mesh: TriangleMesh, atlas: Atlas, texture_size: int) -> tuple[
 
 def samples_on_faces(mesh: TriangleMesh, faces: NDArray, barycentric: NDArray) -> SurfaceSamples:
     """Points (1 - u - v) a + u b + v c on faces [n], with barycentrics [n, 2] = (u, v)."""
-    corners = mesh.vertices[mesh.faces[faces]]
-    u, v = barycentric[:, :1], barycentric[:, 1:]
-    positions = (1 - u - v) * corners[:, 0] + u * corners[:, 1] + v * corners[:, 2]
-    return SurfaceSamples(positions.astype(np.float32), mesh.face_normals[faces].astype(np.float32), faces)
+    u, v = barycentric[:, 0], barycentric[:, 1]
+    shares, corners = np.stack([1 - u - v, u, v], -1), mesh.faces[faces]
+    positions = np.einsum("nk,nkd->nd", shares, mesh.vertices[corners]).astype(np.float32)
+    normals = mesh.face_normals[faces].astype(np.float32)
+    return SurfaceSamples(positions, normals, faces, corners, shares.astype(np.float32))
 
 
 def _flip_v(uvs: NDArray) -> NDArray[np.float32]:

@@ -1,10 +1,12 @@
 """Colours of photos on a surface: the sum over photos that painting spends its time on, in torch, on a GPU where there is one."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy import sparse
 from torch import Tensor
 
 from recon.mesh.atlas import SurfaceSamples
@@ -12,12 +14,37 @@ from recon.mesh.photos import PhotoWithDepth, seen_in
 from recon.mesh.picture import sample_image
 from recon.workspace.console import progress
 
+Weights = NDArray[np.float32]
+
 _EDGE = 0.05  # of a picture's shorter side, over which it fades out: lenses shade there
+
+
+@dataclass(frozen=True)
+class ShownBy:
+    """How much each photo counts on a surface."""
+
+    weights: Weights  # [photos, vertices] in between they run evenly across a face
+    is_shown: NDArray[
+        np.bool_
+    ]  # [photos, faces] which faces a photo sees at all: round a corner it may see a vertex only
+
+
+def at_corners(weights: Weights, faces: NDArray[np.int32]) -> Weights:
+    """[photos, vertices]: the means over the faces [f, 3] that meet in a vertex of weights [photos, f].
+
+    Faces that meet so give a photo one weight there, however differently they weigh it in their middles: no seam.
+    """
+    n_faces, n_vertices = len(faces), int(faces.max(initial=-1)) + 1
+    meets = sparse.csr_array(
+        (np.ones(3 * n_faces, np.float32), (faces.reshape(-1), np.repeat(np.arange(n_faces), 3))), (n_vertices, n_faces)
+    )
+    count = np.maximum(meets.sum(1), 1)
+    return np.asarray((meets @ weights.T).T / count, np.float32)
 
 
 def blend(
     photos: Sequence[PhotoWithDepth],
-    weights: NDArray[np.float32],  # [photos, faces] of each photo on each face; 0: not taken
+    shown: ShownBy,
     gains: NDArray[np.float32],  # [photos, 3] multiply a photo's colours
     samples: SurfaceSamples,
     *,
@@ -26,14 +53,19 @@ def blend(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Weighted sum of colours [n, 3] and of weights [n] over photos, at n samples.
 
-    The face decides which photos are taken; the sample itself must still be visible in them, at most `tolerance` (world units)
-    behind the depth of the mesh there. `device`: what computes.
+    Face and corners decide which photos are taken; the sample itself must still be visible in them, at most `tolerance` (world
+    units) behind the depth of the mesh there. shown: of what faces and corners each photo counts. `device`: what computes.
     """
-    positions, faces = (torch.from_numpy(array).to(device) for array in (samples.positions, samples.faces))
+    positions, faces, corners, shares = (
+        torch.from_numpy(array).to(device)
+        for array in (samples.positions, samples.faces, samples.corners, samples.shares)
+    )
+    corners = corners.long()
     total, weight_sum = torch.zeros(len(samples), 3, device=device), torch.zeros(len(samples), device=device)
     with progress("mesh: painting", len(photos)) as bar:
-        for photo, of_faces, gain in zip(photos, weights, gains, strict=True):
-            of_samples = torch.from_numpy(of_faces).to(device)[faces]
+        for photo, at_vertices, is_shown, gain in zip(photos, shown.weights, shown.is_shown, gains, strict=True):
+            of_vertices, of_faces = (torch.from_numpy(array).to(device) for array in (at_vertices, is_shown))
+            of_samples = (of_vertices[corners] * shares).sum(1) * of_faces[faces]
             chosen = of_samples.nonzero()[:, 0]
             seen = seen_in(photo, positions[chosen], tolerance=tolerance)
             weight = of_samples[chosen] * seen.is_visible * _border(seen.pixels, photo)

@@ -215,4 +215,7 @@ def _vertex_samples(mesh: TriangleMesh) -> SurfaceSamples:
     """One sample per vertex, with the normal of one of its faces."""
     face_of = np.zeros(len(mesh.vertices), np.int64)
     face_of[mesh.faces.reshape(-1)] = np.repeat(np.arange(len(mesh.faces)), 3)
-    return SurfaceSamples(mesh.vertices.astype(np.float32), mesh.face_normals[face_of].astype(np.float32), face_of)
+    corners = mesh.faces[face_of]
+    shares = (corners == np.arange(len(mesh.vertices))[:, None]).astype(np.float32)
+    normals = mesh.face_normals[face_of].astype(np.float32)
+    return SurfaceSamples(mesh.vertices.astype(np.float32), normals, face_of, corners, shares)

@@ -1,9 +1,10 @@
 """Colours for the surface: blended from the photos that see it best, or asked of the field.
 
-Photos are sharper than the field. Each face takes its best few photos; within it the weight of a photo is how much it
-beats the best photo not taken, so weights fall to zero before a photo drops out and seams do not show (the continuity
-rule of unstructured lumigraphs, Buehler et al. 2001). One gain per photo and channel evens exposure differences;
-photos whose colour is far from the median on a face (something stood in front, the pose is off) count little.
+Photos are sharper than the field. Each face takes its best few photos; the weight of a photo is how much it beats the best
+photo not taken, so weights fall to zero before a photo drops out, and faces that meet agree on it where they meet, so seams
+do not show (the continuity rule of unstructured lumigraphs, Buehler et al. 2001). One gain per photo and channel evens
+exposure differences; photos whose colour is far from the median on a face (something stood in front, the pose is off) count
+little.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from recon.geometry import TriangleMesh
 from recon.mesh.atlas import Atlas, SurfaceSamples, texel_samples
-from recon.mesh.blending import blend
+from recon.mesh.blending import ShownBy, at_corners, blend
 from recon.mesh.coverage import face_centers, face_scores
 from recon.mesh.photos import PhotoWithDepth, project
 from recon.mesh.picture import sample_image
@@ -32,6 +33,7 @@ _OUTLIER = 0.15  # difference of colour from the face's median at which a photo'
 class Painter:
     """Everything that decides a sample's colour."""
 
+    faces: NDArray[np.int32]  # [f, 3] of the mesh that is painted
     photos: Sequence[PhotoWithDepth]
     scores: NDArray[np.float32]  # [photos, faces] how well a photo sees a face, outliers lowered; 0: not at all
     gains: NDArray[np.float32]  # [photos, 3] multiply a photo's colours
@@ -50,13 +52,14 @@ class Painter:
             (careful, take_best(self.scores, self.views_per_texel)),
             (self.photos, (self.scores, np.zeros(self.scores.shape[1], np.float32))),
         ):
-            part = _subset(samples, left)
+            part = samples[left]
             wins = np.where(scores > 0, np.maximum(scores - floors, 1e-3 * scores), 0).astype(np.float32)
-            total, weights = blend(photos, wins, self.gains, part, tolerance=self.tolerance, device=self.device)
+            shown = ShownBy(at_corners(wins, self.faces), self.scores > 0)
+            total, weights = blend(photos, shown, self.gains, part, tolerance=self.tolerance, device=self.device)
             painted = weights > 0
             colors[left[painted]] = total[painted] / weights[painted, None]
             left = left[~painted]
-        rest = _subset(samples, left)
+        rest = samples[left]
         colors[left] = ask_field(self.color_fn, rest, -rest.normals)
         return np.clip(colors, 0, 1)
 
@@ -90,7 +93,7 @@ def make_painter(
         row[seen] = sample_image(torch.from_numpy(photo.color), torch.from_numpy(projection.pixels[seen])).numpy()
     gains = even_exposures(colors)
     scores *= agreement_with_median(colors * gains[:, None])
-    return Painter(photos, scores, gains, color_fn, views_per_texel, occlusion_margin_px, tolerance, device)
+    return Painter(mesh.faces, photos, scores, gains, color_fn, views_per_texel, occlusion_margin_px, tolerance, device)
 
 
 def take_best(scores: NDArray[np.float32], n: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -172,10 +175,6 @@ def bake(
     rows, columns = distance_transform_edt(is_empty.reshape(shape), return_distances=False, return_indices=True)
     texture = texture.reshape(*shape, 3)[rows, columns]
     return TriangleMesh(mesh.vertices[atlas.source_vertex], atlas.faces, uvs=atlas.uvs, texture=texture)
-
-
-def _subset(samples: SurfaceSamples, index: NDArray) -> SurfaceSamples:
-    return SurfaceSamples(samples.positions[index], samples.normals[index], samples.faces[index])
 
 
 def _nanmedian(values: NDArray) -> NDArray:

@@ -6,9 +6,10 @@ import torch
 import trimesh
 
 from recon.geometry import Camera, Evidence, FaceEvidence, TriangleMesh, look_at
-from recon.mesh.atlas import unwrap
+from recon.mesh.atlas import samples_on_faces, unwrap
+from recon.mesh.blending import ShownBy, at_corners, blend
 from recon.mesh.coverage import count_views, evidence_mesh, seen_fraction
-from recon.mesh.photos import load_photos
+from recon.mesh.photos import PhotoWithDepth, load_photos
 from recon.mesh.picture import MeshScene
 from recon.mesh.texture import agreement_with_median, bake, even_exposures, field_paint, make_painter, take_best
 
@@ -122,3 +123,39 @@ def test_take_best_leaves_the_next_as_floor():
     best, floors = take_best(scores, 2)
     np.testing.assert_array_equal(best, [[5, 0], [0, 0], [4, 2], [0, 0]])
     np.testing.assert_array_equal(floors, [3, 0])
+
+
+def test_faces_that_meet_have_one_colour_where_they_meet_however_differently_they_weigh_the_photos():
+    rng = np.random.default_rng(4)
+    table = trimesh.creation.box(bounds=[[-1, -1, -0.1], [1, 1, 0]]).subdivide_to_size(0.4)
+    mesh = TriangleMesh(np.array(table.vertices), np.array(table.faces, np.int32))
+    on_top = np.flatnonzero(mesh.face_normals[:, 2] > 0.9)
+    photos = []
+    for x in (-0.3, 0.0, 0.3):
+        pose = look_at(np.array([x, 0.1, 3.0]), np.zeros(3), np.array([0.0, 1.0, 0.0]))
+        color = np.full((120, 160, 3), rng.integers(0, 256, 3), np.uint8)
+        photos.append(
+            PhotoWithDepth(CAMERA, pose, color, np.ones((120, 160), bool), np.full((120, 160), 10, np.float32))
+        )
+    weights = (rng.random((3, len(mesh.faces))) * rng.integers(0, 2, (3, len(mesh.faces))) + 1e-3).astype(np.float32)
+    middles = np.array([[0.5, 0.0], [0.5, 0.5], [0.0, 0.5]])  # of the edges of a face
+    samples = samples_on_faces(mesh, on_top.repeat(3), np.tile(middles, (len(on_top), 1)))
+
+    def seams(at_vertices: np.ndarray) -> np.ndarray:
+        shown = ShownBy(at_vertices, np.ones(weights.shape, bool))
+        total, sums = blend(
+            photos, shown, np.ones((3, 3), np.float32), samples, tolerance=0.01, device=torch.device("cpu")
+        )
+        colors, at = (
+            total / sums[:, None],
+            np.unique(samples.positions.round(4), axis=0, return_inverse=True)[1].reshape(-1),
+        )
+        order = np.argsort(at, kind="stable")
+        meet = np.flatnonzero(at[order][1:] == at[order][:-1])
+        assert len(meet) > 50
+        return np.abs(colors[order[meet]] - colors[order[meet + 1]]).max(1)
+
+    assert seams(at_corners(weights, mesh.faces)).max() < 1e-3
+    assert (
+        np.ptp(at_corners(weights, mesh.faces), axis=1).max() > 0.1
+    )  # the photos do weigh differently from place to place

@@ -11,6 +11,7 @@ from recon.geometry import Camera, Points, Reconstruction, Similarity, View, loo
 from recon.geometry.reconstruction import Reading
 from recon.poses.world_frame.up.align import find_up, ground_height, up_from_cameras, world_from_capture
 from recon.poses.world_frame.up.held import Turns, turns_of
+from recon.poses.world_frame.up.level import find_level
 from recon.workspace import Workspace
 from recon.workspace.console import take_warnings
 
@@ -177,3 +178,52 @@ def test_turns_come_from_the_files(tmp_path: Path) -> None:
     seen, stored = (View(n, path, CAMERA, pose, reading=Reading(o)) for n, o in (("seen", None), ("stored", 1)))
     found = turns_of(Reconstruction((seen, stored)), Workspace(tmp_path / "run"))
     assert found == {"seen": Turns(said=0, stored=3), "stored": Turns(said=1, stored=0)}
+
+
+def shelves(n: int = 3000) -> np.ndarray:
+    """A floor and two shelves that are level, one thin, between clutter that leans."""
+    rng = np.random.default_rng(6)
+
+    def layer(z: float, low: tuple[float, float], high: tuple[float, float], n: int) -> np.ndarray:
+        return np.c_[rng.uniform(low, high, (n, 2)), rng.normal(z, 0.002, n)]
+
+    levels = [
+        layer(0, (-4, -4), (4, 4), n // 20),
+        layer(0.9, (2, -3), (4, 3), n // 25),
+        layer(1.6, (-4, 2), (4, 4), n // 20),
+    ]
+    clutter = np.c_[rng.uniform(-4, 4, (n, 2)), rng.uniform(0.0, 2.5, n)]
+    return np.concatenate([*levels, clutter])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_level_surfaces_right_what_rolled_cameras_say(seed: int) -> None:
+    """No one of them holds a tenth of the points, so that none is the dominant plane; together they say what is level."""
+    turn = Rotation.random(random_state=seed).as_matrix()
+    roll = Rotation.from_euler("x", 1.0, degrees=True).as_matrix()  # all cameras lean one way
+    poses = walk(roll_deg=1.0)
+    poses[:, :3, :3] = roll @ poses[:, :3, :3]
+    scene = reconstruction(poses, shelves()).transformed(Similarity(2.0, turn, np.ones(3)))
+    up = find_up(scene, seed=0)
+    assert up.source == "level surfaces" and up.estimates["level surfaces"]["heights"] == 3
+    assert angle_deg(up.direction, turn @ UP) < 0.1 and up.error_deg < 0.3
+    assert up.estimates["cameras"]["from_chosen_deg"] > 0.5
+
+
+def test_one_plane_alone_is_no_witness_of_what_is_level() -> None:
+    """A street that falls by two parts in a hundred is as sharp a plane as a floor."""
+    rng = np.random.default_rng(7)
+    street = np.c_[rng.uniform(-4, 4, (800, 2)), rng.normal(0, 0.002, 800)]
+    street[:, 2] += 0.02 * street[:, 0]
+    points = np.concatenate([street, np.c_[rng.uniform(-4, 4, (1500, 2)), rng.uniform(0, 2.5, 1500)]])
+    assert find_level(points, UP, radius=3.0, reach_deg=3.0, seed=0) is None
+
+
+def test_layers_that_lean_differently_agree_on_nothing() -> None:
+    rng = np.random.default_rng(8)
+    layers = []
+    for height, slope in ((0.0, (0.04, 0.0)), (1.0, (-0.03, 0.02))):
+        across = rng.uniform(-4, 4, (150, 2))
+        layers.append(np.c_[across, height + across @ slope + rng.normal(0, 0.002, 150)])
+    clutter = np.c_[rng.uniform(-4, 4, (3000, 2)), rng.uniform(0, 2.5, 3000)]
+    assert find_level(np.concatenate([*layers, clutter]), UP, radius=3.0, reach_deg=3.0, seed=0) is None

@@ -1,12 +1,13 @@
 """Which way is up and where the ground is: from the frame of SfM to a world with +z up and the ground at z = 0.
 
-Three witnesses, each with an error; the surest decides, the others are reported:
+Five witnesses, each with an error; the surest decides, the others are reported:
 
 cameras              people hold cameras upright, so the horizontal axes of the pictures are level: up is the direction
                      most perpendicular to all camera x axes, pictures turned as they were held (`recon.poses.world_frame.up.held`)
 dominant plane       a large plane of points within 15 degrees of that is taken to be level (floor, road, tables, ceiling)
 vanishing directions straight edges of the pictures that meet in one direction near it are vertical
                      (`recon.poses.world_frame.up.vanishing`)
+level surfaces       floors, tops and shelves at several heights that share one normal (`recon.poses.world_frame.up.level`)
 GPS                  photos with heights, taken over an area wide against GPS noise (drones); `recon.poses.world_frame.up.gps_up`
 
 See docs/conventions.md.
@@ -23,6 +24,7 @@ from recon.geometry.reconstruction import Reconstruction
 from recon.geometry.transforms import Array, Similarity, rotation_between
 from recon.poses.world_frame.up.gps_up import gps_up
 from recon.poses.world_frame.up.held import Turns, as_held
+from recon.poses.world_frame.up.level import find_level
 from recon.poses.world_frame.up.vanishing import find_vertical
 from recon.workspace.console import warn
 
@@ -38,6 +40,7 @@ _HOLDING_ERROR_DEG = 1.5  # people roll a camera to one side and do not notice
 _SHAKES_TOGETHER = 5.0  # so many neighbouring frames share one wobble of the hand
 _PLANE_ERROR_DEG = 1.2  # streets have gradients of two parts in a hundred
 _MAX_REACH_DEG = 40.0
+_LEVEL_REACH_DEG = 3.0, 5.0  # least and most round the surest of the others in which level surfaces are looked for
 _HANDED = 0.3  # share of the cameras' -y axes along up below which they may as well be upside down
 
 
@@ -46,7 +49,7 @@ class Up:
     """The up direction in the input frame, and where it comes from."""
 
     direction: Array  # [3] unit
-    source: str  # "cameras", "dominant plane", "vanishing directions" or "GPS"
+    source: str  # "cameras", "dominant plane", "vanishing directions", "level surfaces" or "GPS"
     error_deg: float  # one sigma
     estimates: Mapping[str, Mapping[str, Any]]  # by source: error_deg, and the angle to `direction` from_chosen_deg
 
@@ -78,7 +81,7 @@ def find_up(
     gps: Mapping[str, GpsFix] | None = None,
     turns: Mapping[str, Turns] | None = None,
 ) -> Up:
-    """Up by the surest of the cameras, the dominant level plane, the vertical edges of the pictures, and GPS.
+    """Up by the surest of the cameras, the dominant level plane, the vertical edges of the pictures, level surfaces, and GPS.
 
     gps: fixes by name of view, where the photos carry them. turns: how views whose pictures are not read upright, or carry an
     EXIF orientation, are turned. Warns where two witnesses differ by more than three sigma, or pictures are not upright.
@@ -106,6 +109,12 @@ def find_up(
         if share >= _MIN_PLANE_SHARE:
             found["dominant plane"] = (normal, _PLANE_ERROR_DEG)
             notes["dominant plane"] = {"share_of_points": share}
+        _, prior, prior_error_deg = _surest(found)
+        reach_deg = float(np.clip(2 * prior_error_deg, *_LEVEL_REACH_DEG))
+        level = find_level(points, prior, radius=_radius(points), reach_deg=reach_deg, seed=seed)
+        if level is not None:
+            found["level surfaces"] = (level.direction, level.error_deg)
+            notes["level surfaces"] = {"heights": level.n_heights, "share_of_points": level.share}
     source, direction, error_deg = _surest(found)
     estimates: dict[str, dict[str, Any]] = {}
     for name, (other, other_error_deg) in found.items():
