@@ -16,7 +16,7 @@ from recon.capture.mask_function import MaskFn, called
 from recon.formats.frames_json import FrameRecord
 from recon.formats.image_files import image_size_hw
 from recon.formats.images import read_image, write_image
-from recon.formats.masks import read_mask, shrink_mask, tell_share
+from recon.formats.masks import LEAST_VISIBLE, read_mask, shrink_mask, tell_share
 from recon.workspace.console import progress, warn
 from recon.workspace.errors import UserError
 
@@ -41,7 +41,8 @@ def write_masks(
 ) -> list[FrameRecord]:
     """Add the given masks to those already in `folder`/masks; the records with their `mask`.
 
-    Where any kept frame has a mask all get one, as structure from motion leaves out pictures without: white ones.
+    Where any kept frame has a mask all get one, as structure from motion leaves out pictures without: white ones. Frames that their
+    masks hide are dropped, but for views of a panorama, which belong together.
     """
     kept = [frame for frame in frames if frame.kept]
     visible = {}
@@ -61,7 +62,21 @@ def write_masks(
     for frame in without:
         assert frame.image is not None
         save_mask(folder, frame.name, np.ones(image_size_hw(folder / frame.image), bool))
-    return [replace(frame, mask=f"{FOLDER}/{frame.name}.png") if frame.kept else frame for frame in frames]
+    hidden = {frame.name for frame in kept if visible.get(frame.name, 1.0) < LEAST_VISIBLE and frame.sensor is None}
+    return [
+        _dropped(frame, folder)
+        if frame.name in hidden
+        else replace(frame, mask=f"{FOLDER}/{frame.name}.png" if frame.kept else frame.mask)
+        for frame in frames
+    ]
+
+
+def _dropped(frame: FrameRecord, folder: Path) -> FrameRecord:
+    """The record of a frame that its mask hides; what was written of it goes."""
+    assert frame.image is not None
+    (folder / frame.image).unlink()
+    _file(folder, frame.name).unlink()
+    return replace(frame, image=None, kept=False, reason="hidden by its mask")
 
 
 def _with_mask(frames: Iterable[FrameRecord], folder: Path) -> list[FrameRecord]:

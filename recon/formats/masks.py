@@ -21,7 +21,7 @@ from recon.workspace.errors import UserError
 _SAME_ASPECT = 0.02
 _LOSSY = ("JPEG", "MPO", "WEBP", "HEIF")
 _RINGING = 16  # grey levels that compression may leave of black
-_LEAST_VISIBLE = 0.02  # masks that hide more than the rest are inverted, or of another capture
+LEAST_VISIBLE = 0.02  # masks that hide more than the rest are inverted, or of another capture
 _LITTLE = 0.12  # of the pixels: one object may fill no more, inverted masks of passers-by leave no more
 _NOTHING_HIDDEN = 0.9999
 
@@ -77,7 +77,7 @@ def tell_share(shares: list[float], what: str) -> float:
     Raises `UserError` where next to nothing counts, and warns where little does or nothing is hidden.
     """
     mean = float(np.mean(shares))
-    if mean < _LEAST_VISIBLE:
+    if mean < LEAST_VISIBLE:
         raise UserError(
             f"{what}: the masks hide {1 - mean:.0%} of the pictures: masks are white where the picture counts and black "
             "where it does not. Invert them."
@@ -89,7 +89,7 @@ def tell_share(shares: list[float], what: str) -> float:
         )
     if mean < _LITTLE:
         warn(f"{what}: the masks leave little. White counts and black does not: are they inverted?")
-    hidden = sum(share < _LEAST_VISIBLE for share in shares)
+    hidden = sum(share < LEAST_VISIBLE for share in shares)
     if hidden:
         warn(f"{what}: {hidden} of {len(shares)} masks hide their picture whole: it teaches nothing.")
     return mean

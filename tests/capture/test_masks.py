@@ -196,6 +196,24 @@ def test_pictures_that_are_transparent_all_over_are_left_out(
     assert "kept 3 of 4 photos" in (said := capsys.readouterr().out) and "dropped 1 transparent" in said
 
 
+def test_pictures_that_their_masks_hide_are_left_out(
+    workspace: Workspace, tmp_path: Path, views: list, capsys: Any
+) -> None:
+    photos = photo_folder(tmp_path / "photos", views[:5])
+    names = sorted(path.name for path in photos.iterdir())
+    masks = masks_beside(photos, names, corner() * 255)
+    images.write_image(masks / names[3], np.zeros((H, W), np.uint8))
+    frames = capture(workspace, photos)
+    (hidden,) = [frame for frame in frames if not frame["kept"]]
+    assert hidden["source_name"] == names[3] and hidden["reason"] == "hidden by its mask"
+    said = capsys.readouterr().out
+    assert "1 of 5 masks hide their picture whole" in said and "kept 4 of 5 photos" in said
+    assert "dropped 1 hidden by its mask" in said
+    assert hidden["image"] is None and hidden["mask"] is None
+    left = {path.stem for path in workspace.frames.rglob("*.png")} | {p.stem for p in workspace.frames.glob("*.jpg")}
+    assert left == {frame["name"] for frame in frames if frame["kept"]}
+
+
 def test_without_masks_there_is_no_folder(workspace: Workspace, tmp_path: Path, views: list[np.ndarray]) -> None:
     frames = capture(workspace, photo_folder(tmp_path / "photos", views[:3]))
     assert [frame["mask"] for frame in frames] == [None] * 3 and not (workspace.frames / "masks").exists()

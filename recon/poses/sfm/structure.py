@@ -88,7 +88,9 @@ def find_structure(
         with replace_folder(folder / _MODEL) as temporary:
             mapped.model.write(temporary)
         write_json(folder / _REPORT, report)
-    return Structure(mapped.model, report)
+    return Structure(
+        read_model(folder / _MODEL), report
+    )  # as a later run reads it: COLMAP keeps images in another order then
 
 
 def _keep_matching(folder: Path, key: str) -> None:

@@ -1,6 +1,7 @@
 """What a run finds is kept, gone on from after a stop, and found anew when settings of matching change."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,22 @@ def dark(workspace: Workspace, n: int) -> None:
     """The room by fourteen grey levels."""
     pictures = [room.render(room.camera(), pose, room.textures(0)) for pose in room.walk(n)]
     room.write_frames(workspace, [np.round(20 + 0.055 * picture).astype(np.uint8) for picture in pictures])
+
+
+def test_poses_made_again_from_what_was_kept_are_the_same_bytes(walked: Workspace) -> None:
+    """As after a kill between `sfm/` and `poses/`."""
+
+    def files() -> dict[str, bytes]:
+        made = {path.relative_to(walked.poses).as_posix(): path for path in walked.poses.rglob("*") if path.is_file()}
+        return {name: path.read_bytes() for name, path in made.items() if name not in ("stage.json", "report.json")}
+
+    pose_frames(walked, **QUICK)
+    first = files()
+    assert "colmap/images.bin" in first
+    shutil.rmtree(walked.poses)
+    pose_frames(walked, **QUICK)
+    again = files()
+    assert [name for name in first if first[name] != again[name]] == [] and first.keys() == again.keys()
 
 
 def test_dark_pictures_are_posed_by_relaxed_thresholds(tmp_path: Path) -> None:
