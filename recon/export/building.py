@@ -13,12 +13,12 @@ import cv2
 import numpy as np
 from scipy import ndimage
 
+from recon.export.extrusion import extruded
 from recon.export.floors import UP, along_walls, lowest_floor, openings
 from recon.export.outline import BORDER_M, Wall, floor_about, walls_about
-from recon.export.place import Box, Part
+from recon.export.place import Part
 from recon.export.plan_view import PlanView
 from recon.export.planes import FlatRegion, find_planes
-from recon.export.rectangles import rectangles_over
 from recon.export.strips import strips
 from recon.export.tolerances import Tolerances
 from recon.geometry.mesh import TriangleMesh
@@ -31,8 +31,6 @@ _CLOSE = 2.5  # tolerances: bays of an outline narrower than twice this are ragg
 _LEAST_AREA = 200.0  # squared tolerances: level tops that are worth a slab
 _LEAST_WALL = 1500.0  # squared tolerances: other flat regions that are; smaller ones are the sides of things
 _ASKED = 30_000  # cells of a plane, at most, that are asked whether something hides them
-_LEAST_BOX = 100.0  # squared tolerances that a box of a slab adds to those before it
-_LEAST_SHARE = 0.001  # of the slab, the same
 
 
 @dataclass(frozen=True)
@@ -137,7 +135,7 @@ def _floor(
 ) -> Slab:
     """The slab under a floor, continued to its `walls` and a little beyond what was seen, but for its openings.
 
-    The other arguments as in `_slab`; along: how walls run, and the floor's boxes with them.
+    mesh, surface, region, name, tolerances, thickness: as in `_slab`. along: how walls run, and the floor's boxes with them.
     """
     tolerance = tolerances.fine
     triangles = mesh.vertices[mesh.faces[region.faces]]
@@ -154,7 +152,7 @@ def _floor(
     solid, allowed = solid & ~open_below, allowed & ~open_below
     allowed |= _allowed(view, solid, surface, _margin(view, tolerances), tolerance=tolerance)
     depth = _FLOOR_THICKNESS * thickness
-    parts, covered = _extruded(view, solid, allowed, depth, name, tolerance=tolerance)
+    parts, covered = extruded(view, solid, allowed, depth, name, tolerance=tolerance)
     return Slab("floor", view, seen, covered, depth, parts, tolerance)
 
 
@@ -180,7 +178,7 @@ def _slab(
     depth = _depth(surface, triangles, region.plane.normal, tolerance=tolerance, thickness=thickness)
     margin = _margin(view, tolerances)
     allowed = _allowed(view, solid, surface, margin, tolerance=tolerance)
-    parts, covered = _extruded(view, solid, allowed, depth, name, tolerance=float(margin.max()))
+    parts, covered = extruded(view, solid, allowed, depth, name, tolerance=float(margin.max()))
     return Slab(kind, view, seen, covered, depth, parts, tolerance)
 
 
@@ -232,24 +230,3 @@ def _allowed(view: PlanView, solid: np.ndarray, surface: Surface, margin: Array,
     hidden = asked if step == 1 else ndimage.minimum_filter(asked, size=2, origin=-1, mode="nearest")
     rows, columns = np.ogrid[: allowed.shape[0], : allowed.shape[1]]
     return np.asarray(allowed | hidden[rows // step, columns // step])
-
-
-def _extruded(
-    view: PlanView, solid: np.ndarray, allowed: np.ndarray, depth: float, name: str, *, tolerance: float
-) -> tuple[tuple[Part, ...], np.ndarray]:
-    """A slab as boxes behind its surface, and the cells that they cover.
-
-    view: the slab's plane and its grid of cells. solid: cells that should be covered; allowed: those that may be. depth: of the
-    boxes; name: before their numbers; tolerance: sets the smallest box.
-    """
-    parts: list[Part] = []
-    covered = np.zeros(view.shape, bool)
-    rotation = np.stack([*view.axes, view.plane.normal], -1)
-    least = max(_LEAST_BOX * view.in_cells(tolerance) ** 2, _LEAST_SHARE * float(solid.sum()))
-    for rectangle in rectangles_over(solid, allowed, least=least):
-        covered[rectangle.cells] = True
-        low = view.low + view.cell * (np.array([rectangle.column, rectangle.row]) - 0.5)
-        high = view.low + view.cell * (np.array([rectangle.end_column, rectangle.end_row]) - 0.5)
-        box = Box(view.world((low + high) / 2, -depth / 2), rotation, np.array([*(high - low), depth]) / 2)
-        parts.append(Part(f"{name}_{len(parts):02d}", box.mesh(), box))
-    return tuple(parts), covered

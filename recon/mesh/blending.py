@@ -54,7 +54,7 @@ def blend(
     """Weighted sum of colours [n, 3] and of weights [n] over photos, at n samples.
 
     Face and corners decide which photos are taken; the sample itself must still be visible in them, at most `tolerance` (world
-    units) behind the depth of the mesh there. `device`: what computes.
+    units) behind the depth of the mesh there. shown: of what faces and corners each photo counts. `device`: what computes.
     """
     positions, faces, corners, shares = (
         torch.from_numpy(array).to(device)
