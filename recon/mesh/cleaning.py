@@ -77,23 +77,31 @@ def fill_holes(
 
 
 def boundary_loops(mesh: TriangleMesh) -> list[NDArray[np.int64]]:
-    """Simple closed loops of vertices along edges that have one face, in the direction of their faces."""
+    """Simple closed loops of vertices along edges that have one face, in the direction of their faces.
+
+    Where boundaries touch in a vertex, a walk that comes by again has closed a loop: it is cut off, and the walk goes on.
+    """
     directed = edges_of(mesh.faces).astype(np.int64)
     key = directed[:, 0] * len(mesh.vertices) + directed[:, 1]
     opposite = directed[:, 1] * len(mesh.vertices) + directed[:, 0]
-    boundary = directed[~np.isin(key, opposite)]
-    starts, counts = np.unique(boundary[:, 0], return_counts=True)
-    forked = set(starts[counts > 1].tolist())  # vertices where two boundaries touch: their loops are not simple
-    following = dict(boundary.tolist())
-    loops, visited = [], set()
-    for start in following:
-        loop, vertex = [], start
-        while vertex in following and vertex not in visited and vertex not in forked:
-            visited.add(vertex)
-            loop.append(vertex)
-            vertex = following[vertex]
-        if len(loop) >= 3 and vertex == start:
-            loops.append(np.array(loop))
+    following: dict[int, list[int]] = {}
+    for start, end in directed[~np.isin(key, opposite)].tolist():
+        following.setdefault(start, []).append(end)
+    loops = []
+    for start in list(following):
+        walk, places = [start], {start: 0}
+        while following.get(walk[-1]):
+            vertex = following[walk[-1]].pop()
+            if vertex in places:
+                loop = walk[places[vertex] :]
+                if len(loop) >= 3:
+                    loops.append(np.array(loop))
+                for passed in loop[1:]:
+                    del places[passed]
+                del walk[places[vertex] + 1 :]
+            else:
+                places[vertex] = len(walk)
+                walk.append(vertex)
     return loops
 
 

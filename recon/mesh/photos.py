@@ -81,7 +81,8 @@ def color_and_validity(view: View, *, max_side: int) -> tuple[NDArray[np.uint8],
     is_valid = np.ones(photo.view.camera.size_hw, bool) if photo.mask is None else photo.mask.copy()
     if photo.alpha is not None:
         is_valid &= photo.alpha >= _OPAQUE
-    return np.ascontiguousarray(photo.pixels[..., :3]), is_valid, photo.view.camera
+    color = np.require(photo.pixels[..., :3], requirements=["C", "W"])  # torch warns of arrays that may not be written
+    return color, is_valid, photo.view.camera
 
 
 def project(positions: NDArray, photo: PhotoWithDepth, *, tolerance: float) -> Projection:

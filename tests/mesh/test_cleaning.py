@@ -49,6 +49,30 @@ def test_small_holes_are_closed_with_the_right_winding_and_large_ones_stay():
     assert fill_holes(pierced, [], max_perimeter=0.01, tolerance=0.03, voxel=0.01)[1] == 0
 
 
+def test_holes_that_touch_in_a_vertex_are_closed_each():
+    whole = ball(3)
+    vertex = 50
+    around = np.flatnonzero((whole.faces == vertex).any(1))
+    ring = {int(f): set(whole.faces[f].tolist()) for f in around}
+    first = int(around[0])
+    across = next(f for f in ring if len(ring[f] & ring[first]) == 1)  # touches the first in the vertex only
+    pierced = TriangleMesh(whole.vertices, np.delete(whole.faces, [first, across], axis=0))
+    assert sorted(len(loop) for loop in boundary_loops(pierced)) == [3, 3]
+    mended, closed = fill_holes(pierced, [], max_perimeter=2.0, tolerance=0.03, voxel=0.01)
+    assert closed == 2 and watertight_fraction(mended) == 1
+    assert trimesh.Trimesh(mended.vertices, mended.faces, process=False).is_winding_consistent
+
+
+def test_loops_are_simple_and_hold_every_border_edge_of_a_torn_surface():
+    whole = ball(4)
+    torn = TriangleMesh(whole.vertices, whole.faces[np.random.default_rng(0).random(len(whole.faces)) > 0.3])
+    loops = boundary_loops(torn)
+    assert all(len(set(loop.tolist())) == len(loop) for loop in loops)
+    edges = np.sort(torn.faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
+    counts = np.unique(edges, axis=0, return_counts=True)[1]
+    assert sum(map(len, loops)) == (counts == 1).sum()
+
+
 def test_simplification_meets_the_budget_and_keeps_the_shape_far_from_the_origin():
     moved = ball(5, center=(500.0, -300.0, 20.0))
     small = simplify(moved, max_faces=1500)

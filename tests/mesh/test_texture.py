@@ -1,15 +1,18 @@
 """Painting a known surface from pictures of a known world."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 import trimesh
+from PIL import Image
 
-from recon.geometry import Camera, Evidence, FaceEvidence, TriangleMesh, look_at
+from recon.geometry import Camera, Evidence, FaceEvidence, TriangleMesh, View, look_at
 from recon.mesh.atlas import samples_on_faces, unwrap
 from recon.mesh.blending import ShownBy, at_corners, blend
 from recon.mesh.coverage import count_views, evidence_mesh, seen_fraction
-from recon.mesh.photos import PhotoWithDepth, load_photos
+from recon.mesh.photos import PhotoWithDepth, color_and_validity, load_photos
 from recon.mesh.picture import MeshScene
 from recon.mesh.texture import agreement_with_median, bake, even_exposures, field_paint, make_painter, take_best
 
@@ -159,3 +162,11 @@ def test_faces_that_meet_have_one_colour_where_they_meet_however_differently_the
     assert (
         np.ptp(at_corners(weights, mesh.faces), axis=1).max() > 0.1
     )  # the photos do weigh differently from place to place
+
+
+def test_pictures_as_read_become_tensors_without_a_warning(tmp_path: Path) -> None:
+    """Those that Pillow resized may not be written, of which torch warns a person who can do nothing about it."""
+    Image.new("RGB", (64, 48), (9, 8, 7)).save(tmp_path / "a.png")
+    view = View("a", tmp_path / "a.png", Camera("PINHOLE", (48, 64), 60.0, 60.0, 32.0, 24.0), np.eye(4))
+    color, is_valid, _ = color_and_validity(view, max_side=32)
+    assert torch.from_numpy(color).shape == (24, 32, 3) and torch.from_numpy(is_valid).all()
