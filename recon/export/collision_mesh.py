@@ -35,7 +35,8 @@ def simplified(mesh: TriangleMesh, *, deviation: float, max_faces: int) -> Trian
 def clean_mesh(mesh: TriangleMesh, *, smallest: float) -> TriangleMesh:
     """Without colours, duplicate vertices and faces, degenerate faces, and pieces whose extent is under `smallest`.
 
-    Of more than two thousand pieces those with the largest surface are kept, with a warning: the others are crumbs.
+    Of more than two thousand pieces those under its square in area go as well, then all but the two thousand largest, with a
+    warning: the others are crumbs.
     """
     o3d = import_open3d()
     finite = np.asarray(np.isfinite(mesh.vertices).all(axis=1))
@@ -54,9 +55,11 @@ def clean_mesh(mesh: TriangleMesh, *, smallest: float) -> TriangleMesh:
     corners = vertices[faces]
     np.minimum.at(low, piece, corners.min(1))
     np.maximum.at(high, piece, corners.max(1))
+    areas = np.bincount(piece, TriangleMesh(vertices, faces.astype(np.int32)).face_areas)
     is_kept = np.linalg.norm(high - low, axis=1) >= smallest
     if is_kept.sum() > _MOST_PIECES:
-        areas = np.bincount(piece, TriangleMesh(vertices, faces.astype(np.int32)).face_areas)
+        is_kept &= areas >= smallest**2
+    if is_kept.sum() > _MOST_PIECES:
         largest = np.argsort(-np.where(is_kept, areas, -1), kind="stable")[:_MOST_PIECES]
         warn(
             f"the mesh is in {is_kept.sum()} pieces: contact geometry and things are made from the {_MOST_PIECES} largest. "

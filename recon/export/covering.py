@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import ConvexHull
 
+from recon.export.hulls import is_flat
 from recon.export.tolerances import LEVEL, Tolerances
 from recon.geometry.mesh import TriangleMesh, joined
 from recon.geometry.surface import Surface, sample_surface
@@ -79,11 +80,12 @@ class Skin:
 
 
 def needed(parts: list[TriangleMesh], built: list[TriangleMesh], skin: Skin) -> list[TriangleMesh]:
-    """The parts that cover a skin beside those `built` already, each adding a little or more.
+    """The parts that cover a skin beside those `built` already, each adding a little or more; none that is flat.
 
     Greedy set cover: no choice of as few parts covers more than a logarithm's factor better (Chvatal, 1979). Of the last ones,
     those go whose share may stay bare.
     """
+    parts = [part for part in parts if not is_flat(part)]
     worth = np.where(skin.is_level, skin.shares(_SPECK), skin.shares(_LEAST_GAIN))
     cloud = Cloud(skin.points)
     covers = [skin.covered_by(cloud, part) for part in parts]

@@ -16,6 +16,7 @@ from recon.geometry.mesh import TriangleMesh
 from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
 
+_FLATTEST = 1e-5  # of its extent, or of its coordinates: engines of single precision find no inside in what is thinner
 _SPARED = 0.02  # of a hull's points, which may stray twice as far: single bumps of a scan
 
 
@@ -44,6 +45,14 @@ def hull_of(points: Array) -> TriangleMesh | None:
     return TriangleMesh(vertices, faces.astype(np.int32))
 
 
+def is_flat(hull: TriangleMesh) -> bool:
+    """Whether an engine of single precision would find no inside in a hull."""
+    around = hull.vertices - hull.vertices.mean(0)
+    thinnest = np.linalg.eigh(around.T @ around)[1][:, 0]
+    size = max(float(np.ptp(around, axis=0).max()), float(np.abs(hull.vertices).max()))
+    return bool(np.ptp(around @ thinnest) <= _FLATTEST * size)
+
+
 def cut_before(hull: TriangleMesh, plane: Plane, *, reach: float = 0.0) -> TriangleMesh | None:
     """The part of a convex hull before a plane, drawn down to it where it ends within `reach`; None where nothing is left."""
     height = plane.height(hull.vertices)
@@ -55,7 +64,8 @@ def cut_before(hull: TriangleMesh, plane: Plane, *, reach: float = 0.0) -> Trian
     low = hull.vertices[(height > 0) & (height < reach)]
     feet = low - plane.height(low)[:, None] * plane.normal
     points = np.concatenate([above, crossings, feet])
-    return hull_of(points) if len(points) >= 4 else None
+    rest = hull_of(points) if len(points) >= 4 else None
+    return None if rest is None or is_flat(rest) else rest
 
 
 class Strays:

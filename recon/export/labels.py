@@ -25,6 +25,7 @@ PALETTE = {  # colours of segmentation pictures
 _OBJECT, _FURNITURE, _FLOOR, _GROUND, _WALL, _CEILING = range(6)
 _TALL = 0.6  # of the place's height that a wall spans; lower planes are sides of furniture
 _TOP = 0.8  # of the place's height that a wall reaches: the fronts of shelves along it end below
+_OUTERMOST = 0.01  # of the place's surface that may lie behind a wall which furniture hides down to its upper part
 _LARGE = 2500.0  # squared tolerances: smaller planes are no wall and no ceiling
 _NEAR = 1.5  # tolerances: of a plane's own faces
 _RELIEF = 7.0  # tolerances: skirting, pictures, the rim of a wall
@@ -73,11 +74,21 @@ def building_of(mesh: TriangleMesh, slabs: Sequence[Slab]) -> tuple[list[Slab], 
         s
         for s in large
         if s.kind == "wall"
-        and np.ptp(heights[id(s)]) >= _TALL * height
         and np.quantile(heights[id(s)], 0.98) >= low + _TOP * height
+        and (np.ptp(heights[id(s)]) >= _TALL * height or _share_behind(s, mesh) < _OUTERMOST)
     ]
     ceilings = [s for s in large if s.kind == "ceiling" and heights[id(s)].mean() > low + height / 2]
     return [slab for slab in slabs if slab.kind == "floor"], walls, ceilings
+
+
+def _share_behind(wall: Slab, mesh: TriangleMesh) -> float:
+    """The share of a mesh's surface that lies behind a wall, from its one end to the other."""
+    centres, areas = mesh.vertices[mesh.faces].mean(1), mesh.face_areas
+    sideways = np.array([-wall.view.plane.normal[1], wall.view.plane.normal[0], 0.0])
+    along = wall.view.world(wall.view.centres(wall.seen)) @ sideways
+    is_beside = (centres @ sideways < along.min()) | (centres @ sideways > along.max())
+    is_behind = wall.view.plane.height(centres) < -_RELIEF * wall.tolerance
+    return float(areas[is_behind & ~is_beside].sum() / areas.sum())
 
 
 def _is_on(slab: Slab, height: np.ndarray, centres: np.ndarray, reach: float) -> np.ndarray:

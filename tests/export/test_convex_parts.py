@@ -7,6 +7,7 @@ from scipy.spatial import ConvexHull
 
 from recon.export.collision_mesh import clean_mesh, simplified
 from recon.export.convex_parts import decompose
+from recon.export.hulls import hull_of, is_flat
 from recon.export.tolerances import Tolerances
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.surface import Surface
@@ -64,3 +65,10 @@ def test_budget_is_kept_by_a_stated_loss() -> None:
     inside_out = TriangleMesh(np.array(ball.vertices), ball.faces[:, ::-1].astype(np.int32))  # a cave: all concave
     found = decompose(inside_out, Surface(inside_out), tolerances=Tolerances.same(0.002), thickness=0.05, max_parts=20)
     assert len(found.parts) <= 20 and found.looser > 1
+
+
+def test_what_is_thinner_than_single_precision_tells_is_flat() -> None:
+    corners = np.array([[0, 0, 0], [0.05, 0, 0], [0, 0.03, 0], [0.01, 0.01, 1.0]])
+    thin, board = (hull_of(corners * np.array([1, 1, height]) + [[0.7, 0.3, 0.5]]) for height in (1e-7, 1e-3))
+    assert thin is not None and is_flat(thin)
+    assert board is not None and not is_flat(board)

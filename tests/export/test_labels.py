@@ -60,6 +60,24 @@ def test_a_furnished_room_is_labelled_right_over_its_area() -> None:
         assert areas[right & is_it].sum() > 0.8 * areas[is_it].sum(), name
 
 
+def test_a_wall_of_which_only_the_upper_part_is_seen_above_a_shelf_is_a_wall() -> None:
+    mesh, truth = furnished()
+    centres = mesh.vertices[mesh.faces].mean(1)
+    is_hidden = (truth == "wall") & (centres[:, 1] > 1.45) & (centres[:, 2] < 1.6)
+    shelf = box((3.9, 0.35, 1.6), (0.0, 1.32, 0.8)).subdivide_to_size(0.15)
+    front = shelf.faces[(shelf.face_normals[:, 1] < 0.5) & (shelf.face_normals[:, 2] > -0.5)]
+    kept = mesh.faces[~is_hidden]
+    both = TriangleMesh(
+        np.concatenate([mesh.vertices, shelf.vertices]),
+        np.concatenate([kept, front + len(mesh.vertices)]).astype(np.int32),
+    )
+    found, areas = labels_of(both)[: len(kept)], both.face_areas[: len(kept)]
+    is_above = (truth[~is_hidden] == "wall") & (centres[~is_hidden][:, 1] > 1.45)
+    assert areas[is_above & (found == "wall")].sum() > 0.9 * areas[is_above].sum()
+    of_shelf = labels_of(both)[len(kept) :]
+    assert (of_shelf == "furniture").mean() > 0.9
+
+
 def test_open_land_is_ground() -> None:
     x, y = np.meshgrid(np.linspace(-3, 3, 25), np.linspace(-2, 2, 21), indexing="ij")
     land = trimesh.Trimesh(*_grid(x, y))
