@@ -5,6 +5,7 @@ processor time of COLMAP's own, and poses at least as accurate (docs/performance
 """
 
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,12 +23,14 @@ from recon.poses.sfm.rig import write_rig
 from recon.poses.sfm.settings import MatchSettings
 from recon.poses.sfm.silhouettes import searched_pixels
 from recon.workspace.console import progress
+from recon.workspace.errors import UserError
 
 # Features a frame where the settings leave it open: few photos must say more each, many frames overlap much anyway.
 _TOTAL_FEATURES, _LEAST, _MOST = 200_000, 2048, 4096
 _CONTRAST = 0.02  # of the grey range, over three layers an octave: Lowe's and COLMAP's own
 _FAINT = 4.0  # contrast is divided by this where a picture gives too few features: dark rooms, fog, smooth walls
 _TOO_FEW = 500
+_BYTES = 250  # of a feature in a database: place, shape, descriptor, and what SQLite needs beside them while it writes
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,7 @@ def extract(database: Path, folder: Path, frames: FrameSet, settings: FeatureSet
         ids = _registered(database)
     with pycolmap.Database.open(database) as opened:
         missing = [frame for frame in frames.frames if not opened.exists_keypoints(ids[frame.image])]
+        _check_room(database.parent, len(missing) * settings.max_features)
         with progress("features", len(missing)) as bar, _one_cv_thread(), ThreadPoolExecutor(_workers(threads)) as pool:
             for frame, found in zip(
                 missing, pool.map(lambda frame: detect(folder, frame, settings), missing), strict=True
@@ -75,6 +79,16 @@ def extract(database: Path, folder: Path, frames: FrameSet, settings: FeatureSet
                 sift = pycolmap.FeatureExtractorType.SIFT
                 opened.write_descriptors(ids[frame.image], pycolmap.FeatureDescriptors(sift, found.descriptors))
                 bar.advance()
+
+
+def _check_room(folder: Path, n_features: int) -> None:
+    """`UserError` where so many features do not fit on the disk: COLMAP ends the whole process where its database does not."""
+    free, needed = shutil.disk_usage(folder).free, n_features * _BYTES
+    if free < needed:
+        raise UserError(
+            f"{folder}: {free / 1e6:.1f} MB are free there, and features take up to {needed / 1e6:.1f} MB. Free the disk or choose "
+            "another workspace=..., then run the same command again: finished stages are kept."
+        )
 
 
 def detect(folder: Path, frame: FrameImage, settings: FeatureSettings) -> Features:

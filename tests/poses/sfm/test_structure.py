@@ -11,6 +11,7 @@ import pytest
 from recon.formats.cameras_json import read_reconstruction
 from recon.poses.sfm import features, rungs
 from recon.workspace import Workspace
+from recon.workspace.errors import UserError
 from tests.poses import room
 from tests.poses.test_sfm import SETTINGS, camera_error
 from tests.stages import pose_frames
@@ -78,6 +79,15 @@ def dark(workspace: Workspace, n: int) -> None:
     """The room by fourteen grey levels."""
     pictures = [room.render(room.camera(), pose, room.textures(0)) for pose in room.walk(n)]
     room.write_frames(workspace, [np.round(20 + 0.055 * picture).astype(np.uint8) for picture in pictures])
+
+
+def test_a_disk_too_full_for_the_features_is_told_before_they_are_written(
+    walked: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(walked.root)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=700_000))
+    with pytest.raises(UserError, match=r"0\.7 MB are free there, and features take up to 0\.8 MB"):
+        pose_frames(walked, **QUICK)
 
 
 def test_poses_made_again_from_what_was_kept_are_the_same_bytes(walked: Workspace) -> None:
