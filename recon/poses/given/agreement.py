@@ -122,15 +122,15 @@ def draw_rays(
 ) -> MatchedRays:
     """Random verified matches as rays: at most `most_matches` of each of at most `most_pairs` pairs."""
     keypoints, views = matches.keypoints(), matches.views
+    rays = [
+        view.camera.unproject(torch.from_numpy(pixels)).numpy() for view, pixels in zip(views, keypoints, strict=True)
+    ]
     keys = list(verified)
     drawn = [keys[i] for i in sorted(rng.permutation(len(keys))[:most_pairs])]
     parts = []
     for a, b in drawn:
         taken = verified[(a, b)][rng.permutation(len(verified[(a, b)]))[:most_matches]]
-        ray, other = (
-            views[place].camera.unproject(torch.from_numpy(keypoints[place][taken[:, column]])).numpy()
-            for column, place in enumerate((a, b))
-        )
+        ray, other = rays[a][taken[:, 0]], rays[b][taken[:, 1]]
         camera, ones = views[b].camera, np.ones(len(taken))
         diagonal = float(np.hypot(*camera.size_hw))
         parts.append((a * ones, b * ones, ray, other, camera.fx * ones, diagonal * ones))

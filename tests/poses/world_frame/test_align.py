@@ -227,3 +227,12 @@ def test_layers_that_lean_differently_agree_on_nothing() -> None:
         layers.append(np.c_[across, height + across @ slope + rng.normal(0, 0.002, 150)])
     clutter = np.c_[rng.uniform(-4, 4, (3000, 2)), rng.uniform(0, 2.5, 3000)]
     assert find_level(np.concatenate([*layers, clutter]), UP, radius=3.0, reach_deg=3.0, seed=0) is None
+
+
+@pytest.mark.parametrize("stray", [0.0, 1e9, 1e200])
+def test_points_at_one_place_or_spread_over_anything_say_nothing_of_what_is_level(stray: float) -> None:
+    rng = np.random.default_rng(9)
+    points = np.concatenate([np.ones((120, 3)), np.ones((80, 3)) + stray * rng.uniform(-1, 1, (80, 3))])
+    for radius in (0.0, 1e-300, 1.0, np.inf, np.nan):
+        with np.errstate(over="ignore", invalid="ignore"):
+            assert find_level(points, UP, radius=radius, reach_deg=3.0, seed=0) is None

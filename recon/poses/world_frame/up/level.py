@@ -41,6 +41,8 @@ def find_level(points: Array, prior: Array, *, radius: float, reach_deg: float, 
 
     radius: size of the scene, same unit as the points. None unless two layers or more, at different heights, agree.
     """
+    if not 0 < radius < np.inf:
+        return None
     from_prior = rotation_between(np.array([0.0, 0.0, 1.0]), prior)
     turned, layer = points @ from_prior, _LAYER * radius  # the prior is +z
     normals, sizes = _layers(turned, _most_crowded(turned, layer, reach_deg, seed), layer)
@@ -85,7 +87,9 @@ def _direction(x: float, y: float) -> Array:
 def _layers(points: Array, direction: Array, layer: float) -> tuple[Array, Array]:
     """Normals [k, 3] and numbers of points [k] of the heights along `direction` at which points crowd."""
     heights = np.sort(points @ direction)
-    middles = np.arange(heights[0], heights[-1], layer / 2)
+    middles = np.unique(np.floor(heights / (layer / 2))) * (
+        layer / 2
+    )  # where there are points: heights may spread over anything
     inside = _count(heights, middles, layer / 2)
     around = _count(heights, middles, _AROUND * layer) / (2 * _AROUND)
     clearness = (inside - around) / np.sqrt(around + 1)
