@@ -23,7 +23,7 @@ ZERO_POSSIBLE = {
     "mesh.occlusion_margin_px", "mesh.seen_min_cosine", "export.friction", "export.walk_steps", "mesh.fill_reach", "seed",
 }  # fmt: skip
 TEXT_POSSIBLE = {
-    "capture.source", "dataset.path", "export.name", "export.license", "export.license_holder", "view.host", "workspace",
+    "capture.source", "dataset.path", "export.name", "export.license_holder", "view.host", "workspace",
     "truth",
 }  # fmt: skip
 SHIPPED = composed()
