@@ -24,9 +24,8 @@ class ShownBy:
     """How much each photo counts on a surface."""
 
     weights: Weights  # [photos, vertices] in between they run evenly across a face
-    is_shown: NDArray[
-        np.bool_
-    ]  # [photos, faces] which faces a photo sees at all: round a corner it may see a vertex only
+    # [photos, faces] which faces a photo sees at all: round a corner it may see a vertex only
+    is_shown: NDArray[np.bool_]
 
 
 def at_corners(weights: Weights, faces: NDArray[np.int32]) -> Weights:

@@ -61,3 +61,12 @@ def test_other_kinds_are_left_to_the_decoder(tmp_path: Path) -> None:
     stored[45:200] = bytes(155)
     broken.write_bytes(stored)
     assert is_clear(broken) is None
+
+
+def test_rows_that_claim_gigabytes_are_left_to_the_decoder(tmp_path: Path) -> None:
+    file = tmp_path / "wide.png"
+    Image.fromarray(pixels(4, np.uint8, None)).save(file)
+    stored = bytearray(file.read_bytes())
+    stored[16:20] = (2**31 - 1).to_bytes(4, "big")
+    file.write_bytes(stored)
+    assert is_clear(file) is None

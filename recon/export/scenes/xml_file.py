@@ -8,10 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 DRAKE = "http://drake.mit.edu"
-_DRAKE_STIFFNESS, _DRAKE_DISSIPATION = (
-    1e6,
-    1.0,
-)  # N/m, s/m: hard matter; fast bodies are held by a step of 1 ms, with Drake's own as well
+# N/m, s/m: hard matter; fast bodies are held by a step of 1 ms, with Drake's own as well
+_DRAKE_STIFFNESS, _DRAKE_DISSIPATION = 1e6, 1.0
 
 
 def write_xml(path: Path, root: xml.Element) -> None:

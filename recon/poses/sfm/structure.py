@@ -88,9 +88,8 @@ def find_structure(
         with replace_folder(folder / _MODEL) as temporary:
             mapped.model.write(temporary)
         write_json(folder / _REPORT, report)
-    return Structure(
-        read_model(folder / _MODEL), report
-    )  # as a later run reads it: COLMAP keeps images in another order then
+    # As a later run reads it: COLMAP keeps images in another order then.
+    return Structure(read_model(folder / _MODEL), report)
 
 
 def _keep_matching(folder: Path, key: str) -> None:

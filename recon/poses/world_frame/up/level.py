@@ -87,9 +87,8 @@ def _direction(x: float, y: float) -> Array:
 def _layers(points: Array, direction: Array, layer: float) -> tuple[Array, Array]:
     """Normals [k, 3] and numbers of points [k] of the heights along `direction` at which points crowd."""
     heights = np.sort(points @ direction)
-    middles = np.unique(np.floor(heights / (layer / 2))) * (
-        layer / 2
-    )  # where there are points: heights may spread over anything
+    # Only where there are points: heights may spread over anything.
+    middles = np.unique(np.floor(heights / (layer / 2))) * (layer / 2)
     inside = _count(heights, middles, layer / 2)
     around = _count(heights, middles, _AROUND * layer) / (2 * _AROUND)
     clearness = (inside - around) / np.sqrt(around + 1)
