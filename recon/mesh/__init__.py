@@ -22,6 +22,7 @@ photos          pictures, and what the mesh hides in them
 coverage        how well each face was seen
 texture         colours from photos or field
 blending        ... the sum over photos, on a GPU too
+sharpening      ... corrected by pictures of the mesh, until they look like the photos
 picture         a software renderer for meshes
 likeness        held-out PSNR, portraits
 baselines       plainer surfaces of the same run

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recon.geometry import Camera, TriangleMesh, pixel_centers
-from recon.geometry.surface import Surface
+from recon.geometry.surface import Hits, Surface
 from recon.geometry.transforms import Array
 
 _MAX_LAYERS = 8  # back faces looked through, at most
@@ -41,6 +41,15 @@ class MeshScene:
         origins, directions = _rays(camera, world_from_camera)
         t = self.surface.cast(origins, directions).distance
         return np.where(np.isfinite(t), t, 0).reshape(camera.size_hw).astype(np.float32)
+
+    def look(
+        self, camera: Camera, world_from_camera: Array, pixels: NDArray[np.int64]
+    ) -> tuple[Hits, NDArray[np.float64]]:
+        """What pixels [n] (flat, row by row) hit, and the cosines [n] of their rays to the faces, negative from behind."""
+        origins, directions = _rays(camera, world_from_camera)
+        towards = directions[pixels]
+        hits = self.surface.cast(origins[pixels], towards)
+        return hits, -(hits.normals * towards).sum(1) / np.linalg.norm(towards, axis=1)
 
     def render(
         self, camera: Camera, world_from_camera: Array, *, background: float = 1.0, cull_back: bool = False

@@ -52,6 +52,7 @@ class MeshSettings:
     texture_photos: Annotated[int, between(1, 100_000)]
     photo_max_side: Annotated[int, between(16, 65536)]
     views_per_texel: Annotated[int, between(1, 1000)]
+    sharpening_rounds: Annotated[int, between(0, 1000)]
     occlusion_margin_px: Annotated[int, between(0, 1000)]
 
     # saying what was seen

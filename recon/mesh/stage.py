@@ -21,6 +21,7 @@ from recon.mesh.likeness import color_behind, likeness_of_views, portraits
 from recon.mesh.photos import PhotoWithDepth, load_photos
 from recon.mesh.picture import MeshScene
 from recon.mesh.settings import MeshSettings
+from recon.mesh.sharpening import sharpen
 from recon.mesh.surface import KnownSurface, build_surface
 from recon.mesh.texture import Painter, SurfaceColorFn, bake, field_paint, make_painter
 from recon.mesh.trusted_depths import trusted_depths
@@ -207,6 +208,9 @@ def _painted(surface: TriangleMesh, painter: Painter, settings: MeshSettings) ->
     size = settings.texture_size
     say("mesh: unwrapping")
     textured = bake(surface, unwrap(surface, texture_size=size), paint, texture_size=size)
+    if settings.texture_from == "photos":
+        rounds = settings.sharpening_rounds
+        textured = sharpen(textured, painter.photos, painter.gains, n_rounds=rounds, device=painter.device)
     colors = np.round(paint(_vertex_samples(surface)) * 255).astype(np.uint8)
     return textured, TriangleMesh(surface.vertices, surface.faces, colors)
 

@@ -20,7 +20,8 @@ ZERO_POSSIBLE = {
     "train.depth_share", "train.depth_loss", "train.occupancy_decay", "train.weight_decay",
     "train.checkpoint_seconds", "train.preview_count", "views.smoothing",
     "mesh.min_opacity", "mesh.min_cosine", "mesh.min_agreeing", "mesh.min_area_fraction", "mesh.max_hole_voxels",
-    "mesh.occlusion_margin_px", "mesh.seen_min_cosine", "export.friction", "export.walk_steps", "mesh.fill_reach", "seed",
+    "mesh.occlusion_margin_px", "mesh.seen_min_cosine", "mesh.sharpening_rounds", "mesh.fill_reach",
+    "export.friction", "export.walk_steps", "seed",
 }  # fmt: skip
 TEXT_POSSIBLE = {
     "capture.source", "dataset.path", "export.name", "export.license_holder", "view.host", "workspace",

@@ -1,0 +1,136 @@
+"""The texture corrected by pictures of it: what photos show and pictures of the mesh from there do not, goes into the texels.
+
+Blending gives each texel the photos' colour at its own place, softened twice by interpolation and by photos that do not quite
+meet. A picture of the mesh is linear in its texels, p = A T, where a pixel's row of A holds its four texels' bilinear shares.
+So each round moves the texels by a step of simultaneous iterative reconstruction (Gilbert 1972),
+
+    T <- T + A^T W (g P - A T) / (A^T W 1 + s)
+
+over all photos P with their gains g. W is small where a surface is seen at a grazing angle and where photo and picture differ
+so much that something else stands there. Many rounds fit what single photos show and nobody else does; two sharpen.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from recon.geometry import TriangleMesh
+from recon.mesh.photos import PhotoWithDepth
+from recon.mesh.picture import MeshScene
+from recon.workspace.console import progress
+
+_N_PIXELS = 12_000_000  # compared in all photos together; of more, so many are drawn
+_MIN_COSINE = 0.1  # pixels that see the surface at a more grazing angle say nothing
+_EDGE = 0.02  # second difference of 1 / depth, in parts of it, that no smooth surface has
+_OUTLIER = 0.15  # difference of colour at which a pixel's weight has fallen to 1 / e
+_STIFFNESS = 0.5  # s: texels that few pixels touch move less
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The pixels of one photo that see the texture, on one device."""
+
+    texels: Tensor  # [n, 4] int64, flat
+    shares: Tensor  # [n, 4] float32, sum 1: a row of A
+    color: Tensor  # [n, 3] float32 in [0, 1], gain applied
+    weight: Tensor  # [n] float32
+
+    def add_to(self, back: Tensor, total: Tensor, texture: Tensor) -> None:
+        """Add A^T W (g P - A T) to `back` [t, 3] and A^T W 1 to `total` [t], for a texture T [t, 3]."""
+        shown = (texture[self.texels] * self.shares[..., None]).sum(1)
+        missing = self.color - shown
+        weight = self.weight * torch.exp(-((missing.abs().amax(1) / _OUTLIER) ** 2))
+        parts = self.shares * weight[:, None]
+        for corner in range(4):
+            back.index_add_(0, self.texels[:, corner], missing * parts[:, corner, None])
+            total.index_add_(0, self.texels[:, corner], parts[:, corner])
+
+
+def sharpen(
+    mesh: TriangleMesh,
+    photos: Sequence[PhotoWithDepth],
+    gains: NDArray[np.float32],
+    *,
+    n_rounds: int,
+    device: torch.device,
+) -> TriangleMesh:
+    """The textured mesh with its texture corrected by the photos that painted it.
+
+    Args:
+        mesh: with uvs and texture. photos: with the mesh's depth; gains [photos, 3]: multiply their colours.
+        n_rounds: of the correction; 0 leaves the mesh as it is. device: what computes.
+    """
+    if n_rounds == 0 or not photos:
+        return mesh
+    assert mesh.texture is not None
+    scene, shape = MeshScene(mesh), mesh.texture.shape
+    texture = torch.from_numpy(mesh.texture.reshape(-1, 3)).to(device).float() / 255
+    rng = np.random.default_rng(0)
+    comparisons = []
+    with progress("mesh: sharpening", len(photos) * (n_rounds + 1)) as bar:
+        for photo, gain in zip(photos, gains, strict=True):
+            comparisons.append(_compare(scene, photo, gain, _N_PIXELS // len(photos), rng, device))
+            bar.advance()
+        for _ in range(n_rounds):
+            back, total = torch.zeros_like(texture), torch.zeros(len(texture), device=device)
+            for comparison in comparisons:
+                comparison.add_to(back, total, texture)
+                bar.advance()
+            texture = (texture + back / (total + _STIFFNESS)[:, None]).clamp(0, 1)
+    painted = (texture * 255).round().to(torch.uint8).cpu().numpy().reshape(shape)
+    return replace(mesh, texture=painted)
+
+
+def _compare(
+    scene: MeshScene,
+    photo: PhotoWithDepth,
+    gain: NDArray[np.float32],
+    n_most: int,
+    rng: np.random.Generator,
+    device: torch.device,
+) -> Comparison:
+    """At most `n_most` pixels of a photo that see the surface well, drawn evenly.
+
+    scene: of the textured mesh. gain [3]: multiplies the photo's colours. rng: what draws. device: where the answer lies.
+    """
+    mesh, (h, w) = scene.mesh, photo.camera.size_hw
+    assert mesh.uvs is not None and mesh.texture is not None
+    clear = cv2.resize(_is_clear(photo.depth).astype(np.uint8), (w, h), interpolation=cv2.INTER_NEAREST) > 0
+    chosen = np.flatnonzero(clear & photo.is_valid)
+    if len(chosen) > n_most:
+        chosen = np.sort(rng.choice(chosen, n_most, replace=False))
+    hits, cosine = scene.look(photo.camera, photo.world_from_camera, chosen)
+    seen = np.flatnonzero(hits.is_hit & (cosine > _MIN_COSINE))
+    u, v = hits.barycentric[seen, :1], hits.barycentric[seen, 1:]
+    corners = mesh.uvs[mesh.faces[hits.faces[seen]]]
+    texels, shares = _taps((1 - u - v) * corners[:, 0] + u * corners[:, 1] + v * corners[:, 2], mesh.texture.shape[:2])
+    color = photo.color.reshape(-1, 3)[chosen[seen]] * (gain / 255)
+    arrays = (texels, shares, color.astype(np.float32), np.sqrt(cosine[seen]).astype(np.float32))
+    return Comparison(*(torch.from_numpy(array).to(device) for array in arrays))
+
+
+def _is_clear(depth: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Pixels [h, w] that see the surface and lie off its edges, where a photo may already show what is behind.
+
+    1 / depth is linear in the picture on a plane, however steep; next to an edge it is not.
+    """
+    nearness = np.where(depth > 0, 1 / np.maximum(depth, 1e-12), 0).astype(np.float32)
+    bend = np.zeros_like(nearness)
+    for kernel in (np.array([[1.0, 0, -2, 0, 1]]), np.array([[1.0], [0], [-2], [0], [1]])):
+        bend = np.maximum(bend, np.abs(cv2.filter2D(nearness, cv2.CV_32F, kernel, borderType=cv2.BORDER_REFLECT)))
+    return (depth > 0) & (cv2.dilate(bend, np.ones((3, 3), np.uint8)) < _EDGE * nearness)
+
+
+def _taps(uvs: NDArray, size_hw: tuple[int, int]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """The texels [n, 4] (flat) that uvs [n, 2] lie between, and their bilinear shares [n, 4]; as `sample_texture` reads them."""
+    h, w = size_hw
+    x, y = np.clip(uvs[:, 0] * w - 0.5, 0, w - 1), np.clip((1 - uvs[:, 1]) * h - 0.5, 0, h - 1)
+    left, top = np.minimum(x.astype(np.int64), w - 2), np.minimum(y.astype(np.int64), h - 2)
+    ax, ay = x - left, y - top
+    shares = np.stack([(1 - ax) * (1 - ay), ax * (1 - ay), (1 - ax) * ay, ax * ay], -1)
+    return (top * w + left)[:, None] + np.array([0, 1, w, w + 1]), shares.astype(np.float32)
