@@ -9,7 +9,7 @@ from PIL import Image
 from recon.geometry import Camera, TriangleMesh, look_at
 from recon.geometry.surface import Surface
 from recon.mesh.atlas import texel_samples, unwrap
-from recon.mesh.likeness import color_behind, likeness_of_views
+from recon.mesh.likeness import color_behind, likeness_of_views, portraits
 from recon.mesh.photos import load_photos
 from recon.mesh.picture import MeshScene, render_mesh, sample_image, sample_texture
 
@@ -47,6 +47,17 @@ def test_culling_shows_the_inside_of_a_room_from_outside():
     camera, pose = Camera("PINHOLE", (20, 31), 30.0, 30.0, 15.5, 10.0), look_at(np.array([0, -5.0, 0]), np.zeros(3), UP)
     assert np.isclose(render_mesh(room, camera, pose).depth[10, 15], 3.5)
     assert np.isclose(render_mesh(room, camera, pose, cull_back=True).depth[10, 15], 6.5)
+
+
+@pytest.mark.parametrize("turn", range(4))
+def test_portraits_begin_at_the_side_that_shows_the_most(turn):
+    quarter = trimesh.transformations.rotation_matrix(np.pi / 2 * turn, [0, 0, 1])[:3, :3]
+    corners = np.array([[-2.0, 0, -1], [2, 0, -1], [2, 0, 1], [-2, 0, 1]]) @ quarter.T
+    wall = TriangleMesh(corners, np.array([[0, 1, 2], [0, 2, 3]], np.int32))  # one-sided, as a facade is filmed
+    pictures = portraits(MeshScene(wall), size_hw=(60, 80))
+    shown = [picture.is_hit.sum() for picture in pictures]
+    assert len(pictures) == 5 and shown[0] == max(shown[:4]) > 0
+    assert sorted(shown[:4])[0] == 0  # it is seen from one side only
 
 
 def test_vertex_colors_are_interpolated():
