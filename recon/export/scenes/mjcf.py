@@ -12,7 +12,7 @@ from xml.etree import ElementTree as xml
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from recon.export.place import VISUAL, Part, Place, Thing
+from recon.export.place import FILLED, VISUAL, Part, Place, Thing
 from recon.export.scenes.xml_file import numbers, write_xml
 
 _NEAR = 0.01  # of the view frustum, package units: a camera on a robot stands close to things
@@ -46,6 +46,8 @@ def _world(place: Place) -> xml.Element:
     worldbody = xml.SubElement(root, "worldbody")
     body = xml.SubElement(worldbody, "body", name=place.name)
     xml.SubElement(body, "geom", _drawn("visual", VISUAL_GROUP))
+    if place.filled is not None:
+        xml.SubElement(body, "geom", _drawn("filled", VISUAL_GROUP))
     for part in place.parts:
         xml.SubElement(body, "geom", _geom(part, place.friction, COLLISION_GROUP))
     for thing in place.things:
@@ -56,6 +58,8 @@ def _world(place: Place) -> xml.Element:
 def _mesh_files(place: Place) -> Iterator[tuple[str, str]]:
     """Name and file, as seen from assets/, of every mesh."""
     yield "visual", str(Path(VISUAL).relative_to("assets"))
+    if place.filled is not None:
+        yield "filled", str(Path(FILLED).relative_to("assets"))
     for thing in place.things:
         yield thing.name, str(Path(thing.file).relative_to("assets"))
     for part in itertools.chain(place.parts, *(thing.parts for thing in place.things)):
