@@ -13,6 +13,7 @@ from trimesh import load
 
 from recon.export.settings import ExportSettings
 from recon.export.stage import export_world
+from recon.export.things.patches import _pulled_over
 from recon.formats.mesh_obj import read_obj
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.reconstruction import Reconstruction, Scale
@@ -97,3 +98,14 @@ def test_no_ray_finds_a_gap_between_what_was_seen_and_what_is_filled(world: Path
     below = starts[:, 2] + 0.25 * outwards[:, 2]
     drawn = [Surface(mesh).cast(starts, outwards).distance for mesh in (seen, filled)]
     assert (np.minimum(*drawn) < 0.25).all() and (below < 0).all()
+
+
+def test_colours_far_from_any_that_is_known_are_those_of_the_border_and_known_ones_stay() -> None:
+    known = np.zeros((70, 90), np.float32)
+    known[20:40, 10:50] = 1
+    picture = np.where(np.arange(90) < 30, 60.0, 160.0)[None, :, None] * np.ones((70, 1, 3))
+    whole = _pulled_over(known[..., None] * picture.astype(np.float32), known)
+    np.testing.assert_allclose(whole[known > 0], picture[known > 0])
+    assert whole.min() >= 60 and whole.max() <= 160
+    left, right = whole[30, 2, 0], whole[30, 60, 0]
+    assert left < 80 and right > 140 and 80 < whole[69, 30, 0] < 140
