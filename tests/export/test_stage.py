@@ -73,6 +73,9 @@ def test_mujoco_compiles_without_warnings_and_draws_without_colliding(exported: 
     model = mujoco.MjModel.from_xml_path(str(exported.world / "scene.xml"))
     visual = model.geom("visual")
     assert (visual.contype, visual.conaffinity, visual.group) == (0, 0, 2)
+    assert (
+        model.geom(int(np.flatnonzero(model.geom_group == 3)[0])).bodyid == 0
+    )  # of the world: contacts are found faster
     world = read_metrics(exported)["world"]
     assert model.ntex == 2 and model.ngeom == 2 + world["n_things"] + world["n_parts"]  # visual and filled
 
