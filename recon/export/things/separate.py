@@ -16,6 +16,7 @@ from recon.export.collision_mesh import clean_mesh
 from recon.export.labels import building_of
 from recon.export.place import Thing
 from recon.export.settings import ExportSettings
+from recon.export.things.backs import with_back
 from recon.export.things.bodies import body_of, stands_by_itself
 from recon.export.things.boxed import closed_around, find_boxed, support_of
 from recon.export.things.clearance import cleared_of_each_other
@@ -103,7 +104,7 @@ def separate(
         rest = rest.without_standing([support, *walls])
     _tell(len(rest.things), rest.left)
     things = cleared_of_each_other(rest.things, tolerance=tolerance)
-    named = tuple(thing.named(number) for number, thing in enumerate(things))
+    named = tuple(with_back(thing.named(number), tolerance=tolerance) for number, thing in enumerate(things))
     return Separated(rest.mesh, rest.is_seen, named, rest.filled_area, dict(rest.left))
 
 
