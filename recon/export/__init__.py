@@ -11,7 +11,7 @@ collision_mesh  cleaned, faired, and simplified within a measured bound
 collision       all collision geometry of a place
 things/         what stands on the floor and on tops as bodies of their own, all closed behind them
 labels          floor, wall, ceiling, furniture, object: what each face is
-ground          the ground as a height field
+unseen_floor    floor that nobody saw, drawn            ground    the ground as a height field
 scenes/         MJCF, URDF, SDF, USD, Habitat       manifest, readme, license, preview   what else a package holds
 trials/         `verify_world`: load it in each engine, drop spheres, drive, compare with ray casts, check the files
 """

@@ -30,6 +30,8 @@ _HOLE = 15.0  # tolerances: smaller holes of a wall or a top are gaps of the sca
 _CLOSE = 2.5  # tolerances: bays of an outline narrower than twice this are ragged, not shape
 _LEAST_AREA = 200.0  # squared tolerances: level tops that are worth a slab
 _LEAST_WALL = 1500.0  # squared tolerances: other flat regions that are; smaller ones are the sides of things
+_UNDER = 1.5  # tolerances that what is filled reaches under what was seen
+_LOWER = 0.05  # tolerances that it lies lower
 _ASKED = 30_000  # cells of a plane, at most, that are asked whether something hides them
 
 
@@ -76,9 +78,20 @@ class Slab:
         hull = cv2.convexHull(np.stack([columns, rows], -1).astype(np.int32))
         return cv2.fillConvexPoly(np.zeros(self.view.shape, np.uint8), hull, 1).astype(bool)
 
+    @property
+    def filled(self) -> np.ndarray:
+        """Cells [rows, columns] that nobody saw."""
+        return self.solid & ~self.seen
+
     def filled_surface(self) -> TriangleMesh:
-        """The part of the slab's surface that nobody saw, in strips of cells; empty where all was seen."""
-        return strips(self.view, self.solid & ~self.seen)
+        """The part of the slab's surface that nobody saw, in strips of cells; empty where all was seen.
+
+        It reaches a little under what was seen, and lies a hair lower, so that no gap opens between the two.
+        """
+        cells = round(_UNDER * self.view.in_cells(self.tolerance))
+        square = np.ones((2 * cells + 1, 2 * cells + 1), np.uint8)
+        under = cv2.dilate(self.filled.astype(np.uint8), square).astype(bool) & self.solid
+        return strips(self.view, under, height=-_LOWER * self.tolerance)
 
 
 def find_building(

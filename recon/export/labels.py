@@ -65,6 +65,13 @@ def by_label(mesh: TriangleMesh, labels: np.ndarray | None) -> dict[str, Triangl
     return {} if labels is None else {LABELS[number]: chosen(mesh, labels == number) for number in np.unique(labels)}
 
 
+def floor_label(labels: np.ndarray | None) -> str | None:
+    """What the place's floor is called among its `labels` [f]: ground out of doors; None without labels."""
+    if labels is None:
+        return None
+    return LABELS[_GROUND if (labels == _GROUND).any() else _FLOOR]
+
+
 def building_of(mesh: TriangleMesh, slabs: Sequence[Slab]) -> tuple[list[Slab], list[Slab], list[Slab]]:
     """Floors, walls and ceilings among slabs."""
     low, height = float(mesh.vertices[:, 2].min()), float(np.ptp(mesh.vertices[:, 2]))

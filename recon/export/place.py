@@ -4,13 +4,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from recon.geometry.mesh import TriangleMesh, joined, joined_alike
+from recon.geometry.mesh import TriangleMesh, joined
 from recon.geometry.reconstruction import Reconstruction
 from recon.geometry.transforms import Array
 
 VISUAL, VISUAL_GLB, TEXTURE = "assets/visual.obj", "assets/visual.glb", "assets/visual.png"
 STATIC, STATIC_GLB = "assets/static.obj", "assets/static.glb"  # concave; the GLB is y-up as its visual twin is
-FILLED = "assets/filled.obj"  # floor that nobody saw, and that is continued
+FILLED = "assets/filled.obj"  # floor that nobody saw, continued; its texture is the place's
 LABEL_FILE = "assets/labels.npy"  # uint8, a number into `labels.LABELS` for every face of VISUAL, in its order
 LABELLED = "assets/visual_{}.obj"  # the building's visual faces of one label, for readers that label whole visuals
 CONVEX = "assets/convex.obj"  # every convex part, an object each, for readers that take objects apart
@@ -102,6 +102,9 @@ class Place:
     labels: np.ndarray | None = None  # [f] of the visual's faces, numbers into `labels.LABELS`
     things: tuple[Thing, ...] = ()
     things_are_free: bool = False
+    filled: TriangleMesh | None = (
+        None  # floor that nobody saw, drawn apart from what was seen; None where there is none
+    )
 
     @property
     def has_texture(self) -> bool:
@@ -114,12 +117,11 @@ class Place:
         of_things = {part.name: thing.in_world(part.mesh) for thing in self.things for part in thing.parts}
         return {part.name: part.mesh for part in self.parts} | of_things
 
-    def whole_visual(self) -> TriangleMesh:
-        """Building and things as one mesh."""
-        whole = self.visual
-        for thing in self.things:
-            whole = joined_alike(whole, thing.in_world(thing.visual))
-        return whole
+    @property
+    def drawn(self) -> dict[str, TriangleMesh]:
+        """All that is drawn, by name, in the world's frame: the building, its filled floor, every thing."""
+        filled = {} if self.filled is None else {"filled": self.filled}
+        return {"visual": self.visual} | filled | {thing.name: thing.in_world(thing.visual) for thing in self.things}
 
     def whole_static(self) -> TriangleMesh:
         """The concave mesh of the building and those of the things."""

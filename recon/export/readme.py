@@ -20,7 +20,7 @@ def _numbers(value: dict[str, Any]) -> dict[str, str]:
     return {
         "units": known or "unknown, read as metres",
         "parts": str(value["collision"]["n_parts"]),
-        "things": _things(value["things"]),
+        "apart": (_FILLED if value["collision"]["filled"] else "") + _things(value["things"]),
         "tolerance": f"{value['collision']['tolerance']:.3f}",
     }
 
@@ -38,6 +38,10 @@ def _things(entry: dict[str, Any] | None) -> str:
         f"  {moving} What the floor and the walls have behind them nobody saw: it is continued.\n"
     )
 
+
+_FILLED = """- `assets/filled.obj`: floor that nobody saw, continued; drawn apart, so that you can hide it: the geom, visual or
+  node `filled` (`visual_filled` in the SDF, `Filled` in USD; in MuJoCo `model.geom("filled").rgba[3] = 0`)
+"""
 
 _USD = """
 **Isaac Sim, Isaac Lab, Omniverse**: open `scene.usd`, or
@@ -57,7 +61,7 @@ came from, how the world lies in the frame of the capture, and the sha256 of eve
 renamed; nothing in it names a path outside. In the lines below `world/` is this folder.
 
 - `assets/visual.obj` with `.mtl`, `.png`: the building as it is seen; `assets/visual.glb`: all that is seen, things too
-{things}- `assets/convex.obj`: {parts} convex parts, an object each, within {tolerance} of the visual surface; the same parts one by
+{apart}- `assets/convex.obj`: {parts} convex parts, an object each, within {tolerance} of the visual surface; the same parts one by
   one in `assets/parts/` (those that are boxes stand in the scene files only)
 - `assets/static.obj`, `assets/static.glb`: one concave mesh of all, for engines that take a static one
 - `assets/labels.npy`: what each face of `visual.obj` is (floor, ground, wall, ceiling, furniture, object), a number per face;

@@ -19,10 +19,11 @@ from recon.export.settings import ExportSettings
 from recon.export.things import cleared, separate
 from recon.export.trials.verify import verify_world
 from recon.export.units import in_package_units, lengths_of
+from recon.export.unseen_floor import drawn_floor
 from recon.export.zones import Reach
 from recon.formats import cameras_json
 from recon.formats.face_evidence import read_face_evidence
-from recon.formats.mesh_glb import write_glb
+from recon.formats.mesh_glb import write_glb, write_glb_nodes
 from recon.formats.mesh_npz import read_npz
 from recon.formats.mesh_obj import write_obj, write_obj_objects
 from recon.geometry import Evidence
@@ -54,18 +55,20 @@ def export_world(workspace: Workspace, *, reconstruction: Reconstruction, settin
         is_seen, scale = _is_seen(workspace, mesh), lengths.scale
         apart = separate(mesh, is_seen, settings, reach=reach, length_scale=scale, is_up_known=is_up_known)
         collision = make_collision(apart.building, settings, reach=reach, length_scale=scale, is_up_known=is_up_known)
+        drawn = drawn_floor(apart, collision.floors, tolerance=collision.asked_tolerance)
         place = Place(
             settings.name,
-            apart.building,
+            drawn.building,
             collision.static,
             cleared(collision.parts, apart.things, tolerance=collision.asked_tolerance),
             settings.friction,
             reconstruction,
             collision.labels,
-            apart.things,
+            drawn.things,
             settings.things == "free",
+            drawn.filled,
         )
-        _write_assets(folder, place, collision.filled)
+        _write_assets(folder, place)
         skipped = write_scenes(folder, place)
         write_json(folder / "cameras.json", _portable_cameras(reconstruction, workspace))
         write_preview(folder / f"{settings.name}.png", mesh, made_already=workspace.mesh / "mesh_0.png")
@@ -114,16 +117,16 @@ def _is_seen(workspace: Workspace, mesh: TriangleMesh) -> np.ndarray:
     return np.asarray(evidence >= Evidence.SEEN)
 
 
-def _write_assets(folder: Path, place: Place, filled: TriangleMesh) -> None:
+def _write_assets(folder: Path, place: Place) -> None:
     """Geometry: what is drawn of the building and of each thing, the concave mesh, what is filled, and the convex parts."""
     (folder / "assets/parts").mkdir(parents=True)
     write_obj(folder / VISUAL, place.visual)
-    write_glb(folder / VISUAL_GLB, place.whole_visual())
+    write_glb_nodes(folder / VISUAL_GLB, place.drawn)
     static = place.whole_static()
     write_obj(folder / STATIC, static)
     write_glb(folder / STATIC_GLB, static)
-    if len(filled.faces):
-        write_obj(folder / FILLED, filled)
+    if place.filled is not None:
+        write_obj(folder / FILLED, place.filled, material_of=Path(VISUAL).stem)
     if place.labels is not None:
         np.save(folder / LABEL_FILE, place.labels)
     for label, faces in by_label(place.visual, place.labels).items():
@@ -177,7 +180,7 @@ def _numbers(place: Place, collision: Collision, length_scale: float) -> dict[st
         "parts_relief_proud_p95_mm": 1000 * collision.fidelity.relief_proud_p95 / length_scale,
         "parts_relief_proud_p99_mm": 1000 * collision.fidelity.relief_proud_p99 / length_scale,
         "parts_bare_p99_mm": 1000 * collision.fidelity.bare_p99 / length_scale,
-        "filled_area_m2": float(collision.filled.face_areas.sum()) / length_scale**2,
+        "filled_area_m2": collision.filled_area / length_scale**2,
         "loads": {},
     }
 

@@ -1,4 +1,4 @@
-"""Binary glTF 2.0: one mesh, one material, texture embedded. glTF is y-up: this exporter turns the mesh.
+"""Binary glTF 2.0: meshes with one material, texture embedded. glTF is y-up: this exporter turns the mesh.
 
 The material is unlit (KHR_materials_unlit) because a captured texture already holds the light of the place; readers
 that do not know the extension fall back to a rough, non-metallic surface.
@@ -6,6 +6,7 @@ that do not know the extension fall back to a rough, non-metallic surface.
 
 import io
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,38 @@ def y_up_from_z_up(vectors: NDArray) -> NDArray:
 
 
 def write_glb(path: Path, mesh: TriangleMesh) -> None:
-    """Write a z-up mesh with its texture (JPEG) or its vertex colours as y-up GLB, atomically.
+    """Write a z-up mesh with its texture (JPEG) or its vertex colours as y-up GLB, atomically; its node has the file's name.
 
     Positions are float32 world units.
     """
-    assert len(mesh.faces) and len(mesh.vertices), "an empty mesh has no GLB"
+    write_glb_nodes(path, {path.stem: mesh})
+
+
+def write_glb_nodes(path: Path, meshes: Mapping[str, TriangleMesh]) -> None:
+    """Write several z-up meshes as nodes of one scene, in the order and with the names of `meshes`; they share one texture."""
+    assert meshes and all(len(mesh.faces) for mesh in meshes.values()), "an empty mesh has no GLB"
     body = _Body()
+    texture = next(iter(meshes.values())).texture
+    document: dict[str, Any] = {
+        "asset": {"version": "2.0", "generator": "recon"},
+        "extensionsUsed": ["KHR_materials_unlit"],
+        "scene": 0,
+        "scenes": [{"nodes": list(range(len(meshes)))}],
+        "nodes": [{"mesh": number, "name": name} for number, name in enumerate(meshes)],
+        "meshes": [{"name": name, "primitives": [_primitive(body, mesh)]} for name, mesh in meshes.items()],
+        "materials": [_material(textured=texture is not None)],
+    }
+    if texture is not None:
+        picture = io.BytesIO()
+        iio.imwrite(picture, texture, plugin="pillow", extension=".jpg", quality=_JPEG_QUALITY, subsampling=0)
+        document["images"] = [{"bufferView": body.add_bytes(picture.getvalue()), "mimeType": "image/jpeg"}]
+        document["samplers"] = [{"magFilter": 9729, "minFilter": 9987, "wrapS": 33071, "wrapT": 33071}]
+        document["textures"] = [{"source": 0, "sampler": 0}]
+    document |= {"accessors": body.accessors, "bufferViews": body.views, "buffers": [{"byteLength": len(body.data)}]}
+    _write_chunks(path, document, bytes(body.data))
+
+
+def _primitive(body: "_Body", mesh: TriangleMesh) -> dict[str, Any]:
     positions = np.ascontiguousarray(y_up_from_z_up(mesh.vertices), np.float32)
     attributes = {"POSITION": body.add(positions, _VERTICES, bounds=True)}
     attributes["NORMAL"] = body.add(vertex_normals(positions, mesh.faces), _VERTICES)
@@ -43,24 +70,7 @@ def write_glb(path: Path, mesh: TriangleMesh) -> None:
         opaque = np.full((len(mesh.colors), 1), 255, np.uint8)
         attributes["COLOR_0"] = body.add(np.concatenate([mesh.colors, opaque], 1), _VERTICES, normalized=True)
     indices = body.add(mesh.faces.astype(np.uint32).reshape(-1), _INDICES)
-    primitive = {"attributes": attributes, "indices": indices, "material": 0, "mode": 4}
-    document: dict[str, Any] = {
-        "asset": {"version": "2.0", "generator": "recon"},
-        "extensionsUsed": ["KHR_materials_unlit"],
-        "scene": 0,
-        "scenes": [{"nodes": [0]}],
-        "nodes": [{"mesh": 0, "name": path.stem}],
-        "meshes": [{"name": path.stem, "primitives": [primitive]}],
-        "materials": [_material(textured=mesh.texture is not None)],
-    }
-    if mesh.texture is not None:
-        picture = io.BytesIO()
-        iio.imwrite(picture, mesh.texture, plugin="pillow", extension=".jpg", quality=_JPEG_QUALITY, subsampling=0)
-        document["images"] = [{"bufferView": body.add_bytes(picture.getvalue()), "mimeType": "image/jpeg"}]
-        document["samplers"] = [{"magFilter": 9729, "minFilter": 9987, "wrapS": 33071, "wrapT": 33071}]
-        document["textures"] = [{"source": 0, "sampler": 0}]
-    document |= {"accessors": body.accessors, "bufferViews": body.views, "buffers": [{"byteLength": len(body.data)}]}
-    _write_chunks(path, document, bytes(body.data))
+    return {"attributes": attributes, "indices": indices, "material": 0, "mode": 4}
 
 
 class _Body:

@@ -1,7 +1,7 @@
 """MJCF for MuJoCo: `world.xml` is the place and nothing else, `scene.xml` includes it and adds light, sky and camera.
 
-So a robot's own scene includes `world.xml`, and who only wants to look opens `scene.xml`. Things are bodies beside that of the
-building, in geom groups of their own.
+So a robot's own scene includes `world.xml`, and who only wants to look opens `scene.xml`. The building is a frame of the world's
+own geoms; things are bodies beside it, in geom groups of their own.
 """
 
 import itertools
@@ -12,7 +12,7 @@ from xml.etree import ElementTree as xml
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from recon.export.place import VISUAL, Part, Place, Thing
+from recon.export.place import FILLED, VISUAL, Part, Place, Thing
 from recon.export.scenes.xml_file import numbers, write_xml
 
 _NEAR = 0.01  # of the view frustum, package units: a camera on a robot stands close to things
@@ -44,10 +44,13 @@ def _world(place: Place) -> xml.Element:
     for name, file in _mesh_files(place):
         xml.SubElement(asset, "mesh", name=name, file=file, inertia="shell")
     worldbody = xml.SubElement(root, "worldbody")
-    body = xml.SubElement(worldbody, "body", name=place.name)
-    xml.SubElement(body, "geom", _drawn("visual", VISUAL_GROUP))
+    # Geoms of the world itself: MuJoCo looks for contacts with them four times as fast as with a body that is fixed to it.
+    building = xml.SubElement(worldbody, "frame", name=place.name)
+    xml.SubElement(building, "geom", _drawn("visual", VISUAL_GROUP))
+    if place.filled is not None:
+        xml.SubElement(building, "geom", _drawn("filled", VISUAL_GROUP))
     for part in place.parts:
-        xml.SubElement(body, "geom", _geom(part, place.friction, COLLISION_GROUP))
+        xml.SubElement(building, "geom", _geom(part, place.friction, COLLISION_GROUP))
     for thing in place.things:
         worldbody.append(_thing(thing, place))
     return root
@@ -56,6 +59,8 @@ def _world(place: Place) -> xml.Element:
 def _mesh_files(place: Place) -> Iterator[tuple[str, str]]:
     """Name and file, as seen from assets/, of every mesh."""
     yield "visual", str(Path(VISUAL).relative_to("assets"))
+    if place.filled is not None:
+        yield "filled", str(Path(FILLED).relative_to("assets"))
     for thing in place.things:
         yield thing.name, str(Path(thing.file).relative_to("assets"))
     for part in itertools.chain(place.parts, *(thing.parts for thing in place.things)):

@@ -12,8 +12,8 @@ from xml.etree import ElementTree as xml
 
 import numpy as np
 
-from recon.export.labels import LABELS, by_label
-from recon.export.place import LABELLED, VISUAL, Part, Place, Thing
+from recon.export.labels import LABELS, by_label, floor_label
+from recon.export.place import FILLED, LABELLED, VISUAL, Part, Place, Thing
 from recon.export.scenes.xml_file import DRAKE, drake_contact, inertia_entries, numbers, roll_pitch_yaw, write_xml
 from recon.geometry.transforms import Array
 
@@ -42,6 +42,8 @@ def _model(place: Place, *, things: Sequence[Thing]) -> xml.Element:
         _draw(link, f"visual_{label}", LABELLED.format(label), label=label)
     if not labelled:
         _draw(link, "visual", VISUAL)
+    if place.filled is not None:
+        _draw(link, "visual_filled", FILLED, label=floor_label(place.labels))
     for part in place.parts:
         _collide(xml.SubElement(link, "collision", name=part.name), part, place.friction)
     model.append(link)

@@ -10,7 +10,7 @@ from xml.etree import ElementTree as xml
 
 import numpy as np
 
-from recon.export.place import STATIC, VISUAL, Part, Place, Thing
+from recon.export.place import FILLED, STATIC, VISUAL, Part, Place, Thing
 from recon.export.scenes.xml_file import DRAKE, drake_contact, inertia_entries, numbers, roll_pitch_yaw, write_xml
 from recon.geometry.transforms import Array
 
@@ -44,6 +44,8 @@ def _robot(place: Place) -> tuple[xml.Element, xml.Element]:
     xml.SubElement(joint, "child", link=LINK)
     link = _link(root, LINK, mass=1.0, centre=np.zeros(3), inertia=np.eye(3), friction=place.friction)
     _mesh(xml.SubElement(link, "visual", name="visual"), VISUAL)
+    if place.filled is not None:
+        _mesh(xml.SubElement(link, "visual", name="filled"), FILLED)
     return root, link
 
 

@@ -8,6 +8,7 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
+from recon.export.labels import floor_label
 from recon.export.place import TEXTURE, Place
 from recon.export.scenes.usd_prims import collide, fill_colors, fill_mesh, glow, label_faces, label_prim
 from recon.export.scenes.usd_things import write_things
@@ -57,6 +58,13 @@ def _draw(stage: Any, root: Any, place: Place, look: Any) -> None:
     fill_colors(drawn, place.visual, look)
     if place.labels is not None:
         label_faces(drawn, place.labels)
+    if place.filled is None:
+        return
+    filled = fill_mesh(UsdGeom.Mesh.Define(stage, f"{root.GetPath()}/Filled"), place.filled)
+    fill_colors(filled, place.filled, look)
+    name = floor_label(place.labels)
+    if name is not None:
+        label_prim(filled.GetPrim(), name)
 
 
 def _captured(stage: Any, root: Any, place: Place) -> Any:

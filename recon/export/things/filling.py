@@ -57,7 +57,7 @@ def fill_holes(apart: Apart, planes: Sequence[Slab], *, tolerance: float) -> Fil
     building = building if atlas is None else atlas.moved(building)
     surfaces = [patch.surface(height=_ABOVE * tolerance) for patch in patches]
     for number, (patch, picture, mesh) in enumerate(zip(patches, pictures, surfaces, strict=True)):
-        building = joined_alike(building, _painted(mesh, patch, picture, number, atlas))
+        building = joined_alike(building, painted(mesh, patch, picture, number, atlas))
     is_seen = np.concatenate([is_seen, np.zeros(len(building.faces) - len(is_seen), bool)])
     return Filled(building, is_seen, joined(surfaces), atlas)
 
@@ -112,7 +112,8 @@ def _closed(building: TriangleMesh, slab: Slab, tolerance: float) -> np.ndarray:
     return slab.view.drawn(corners[is_near & (building.face_normals @ slab.view.plane.normal > 0.5)])
 
 
-def _painted(mesh: TriangleMesh, patch: Patch, picture: np.ndarray, number: int, atlas: Atlas | None) -> TriangleMesh:
+def painted(mesh: TriangleMesh, patch: Patch, picture: np.ndarray, number: int, atlas: Atlas | None) -> TriangleMesh:
+    """A mesh over a patch with its `picture`: that of this `number` in the atlas, or as colours of vertices without one."""
     texels = patch.texels(mesh.vertices)
     if atlas is not None:
         return replace(mesh, uvs=atlas.uvs(number, texels), texture=atlas.texture)

@@ -11,10 +11,10 @@ from recon.geometry.mesh import TriangleMesh
 from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
 
-_TEXELS = 400  # most along a side of a hole
+_TEXELS = 1000  # most along a side of a hole
 _PER_CELL = 2
 _MARGIN = 12  # texels about a hole that its picture is continued from
-_INPAINT_RADIUS = 4.0  # texels
+_KNOWN = 0.01  # of a coarse texel: with more of it known it takes no colour from those about it
 _NEAR = 2.0  # tolerances about the plane where texture is taken from
 
 
@@ -48,7 +48,7 @@ def patch_over(view: PlanView, hole: np.ndarray) -> Patch:
 
 
 def continued(surface: Surface, is_seen: np.ndarray, patch: Patch, *, tolerance: float) -> np.ndarray:
-    """The picture [h, w, 3] uint8 of a patch: what a mesh shows about it, and over the hole what continues it (Telea, 2004).
+    """The picture [h, w, 3] uint8 of a patch: what a mesh shows about it, and over the hole what continues it.
 
     Only colours of faces that a view shows (`is_seen` [f]) are taken.
     """
@@ -63,8 +63,26 @@ def continued(surface: Surface, is_seen: np.ndarray, patch: Patch, *, tolerance:
     picture[is_known] = colors_of(surface.mesh, hits.faces[is_known], hits.barycentric[is_known])
     if not is_known.any():
         return picture.reshape(height, width, 3)
-    unknown = (~is_known).reshape(height, width).astype(np.uint8)
-    return np.asarray(cv2.inpaint(picture.reshape(height, width, 3), unknown, _INPAINT_RADIUS, cv2.INPAINT_TELEA))
+    weight = is_known.reshape(height, width).astype(np.float32)
+    whole = _pulled_over(weight[..., None] * picture.reshape(height, width, 3), weight)
+    return np.asarray(np.rint(whole).clip(0, 255).astype(np.uint8))
+
+
+def _pulled_over(weighted: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Colours [h, w, 3] times their `weight` [h, w], 0 to 1 -> colours everywhere, the softer the farther from any that is known.
+
+    Pull and push (Gortler et al., The Lumigraph, 1996): what a level does not know it has from one half as fine. Over a large
+    hole that is plain, where inpainting along edges would draw streaks.
+    """
+    height, width = weight.shape
+    if weight.min() >= 1 or min(height, width) == 1:
+        known = weight.sum()
+        mean = weighted.sum((0, 1)) / known if known else np.zeros(3)
+        return weighted + (1 - weight[..., None]) * mean
+    coarse, known = cv2.pyrDown(weighted), cv2.pyrDown(weight)
+    full = np.minimum(1, known / _KNOWN)
+    below = _pulled_over(coarse * (full / np.maximum(known, 1e-9))[..., None], full)
+    return np.asarray(weighted + (1 - weight[..., None]) * cv2.pyrUp(below, dstsize=(width, height)))
 
 
 def _is_open(patch: Patch, points: Array) -> np.ndarray:

@@ -16,6 +16,7 @@ from recon.export.collision_mesh import clean_mesh
 from recon.export.labels import building_of
 from recon.export.place import Thing
 from recon.export.settings import ExportSettings
+from recon.export.things.backs import with_back
 from recon.export.things.bodies import body_of, stands_by_itself
 from recon.export.things.boxed import closed_around, find_boxed, support_of
 from recon.export.things.clearance import cleared_of_each_other
@@ -32,9 +33,14 @@ from recon.workspace.errors import UserError
 
 @dataclass(frozen=True)
 class Separated:
-    """A building without its things. `filled_area`: of the planes behind them; `left`: pieces that stay in it, by the reason."""
+    """A building without its things.
+
+    `is_seen` [f]: faces of it that a view shows. `filled_area`: of the planes behind them; `left`: pieces that stay in it, by the
+    reason.
+    """
 
     building: TriangleMesh
+    is_seen: np.ndarray
     things: tuple[Thing, ...] = ()
     filled_area: float = 0.0
     left: dict[str, int] = field(default_factory=dict)
@@ -78,16 +84,16 @@ def separate(
     settings: lengths in metres, of which `length_scale` units make one. is_up_known: whether +z is up.
     """
     if settings.things == "none" or not is_up_known:
-        return _nothing(mesh, settings)
+        return _nothing(mesh, is_seen, settings)
     tolerance, thickness = settings.tolerance_m * length_scale, settings.wall_thickness_m * length_scale
     clean = clean_mesh(reach.within(mesh), smallest=tolerance)
     if not len(clean.faces):
-        return _nothing(mesh, settings)
+        return _nothing(mesh, is_seen, settings)
     tolerances = Tolerances.of(settings, length_scale=length_scale)
     slabs = find_building(clean, Surface(clean), tolerances=tolerances, thickness=thickness, is_up_known=True)
     floors, walls, _ = building_of(clean, slabs)
     if not floors:
-        return _nothing(mesh, settings)
+        return _nothing(mesh, is_seen, settings)
     tops = level_tops(slabs, floors[0], tolerance=tolerance)
     tolerances = tolerances.over(floors[0].view.plane)
     rest = _Rest(mesh, is_seen, clean, tuple(tops), tolerances, settings, length_scale)
@@ -98,17 +104,17 @@ def separate(
         rest = rest.without_standing([support, *walls])
     _tell(len(rest.things), rest.left)
     things = cleared_of_each_other(rest.things, tolerance=tolerance)
-    named = tuple(thing.named(number) for number, thing in enumerate(things))
-    return Separated(rest.mesh, named, rest.filled_area, dict(rest.left))
+    named = tuple(with_back(thing.named(number), tolerance=tolerance) for number, thing in enumerate(things))
+    return Separated(rest.mesh, rest.is_seen, named, rest.filled_area, dict(rest.left))
 
 
-def _nothing(mesh: TriangleMesh, settings: ExportSettings) -> Separated:
+def _nothing(mesh: TriangleMesh, is_seen: np.ndarray, settings: ExportSettings) -> Separated:
     if settings.things_boxes:
         warn(
             "export.things_boxes: nothing is cut out, since "
             + ("export.things=none." if settings.things == "none" else "the place has no floor that anybody knows of.")
         )
-    return Separated(mesh)
+    return Separated(mesh, is_seen)
 
 
 @dataclass(frozen=True)

@@ -51,8 +51,8 @@ def verify_world(
         if details:
             drops[name] = details
     if engines is None:
-        seen = _seen(world, manifest).vertices
-        bounds = [seen.min(0).tolist(), seen.max(0).tolist()]
+        drawn = tried.surface.mesh.vertices
+        bounds = [drawn.min(0).tolist(), drawn.max(0).tolist()]
         verdicts |= check_files(world, n_collisions=_count_objects(world / CONVEX), bounds=bounds)
     near = tried.reach.within(tried.surface.mesh)
     driven = drive(world, near, tried.surface, scale=tried.scale, walk_steps=walk_steps)
@@ -76,8 +76,7 @@ def _read(world: Path, manifest: dict[str, Any], *, n_spheres: int, radius_m: fl
         raise UserError(
             f"{world}/manifest.json: expected length_scale, reach, collision.asked_tolerance and collision.thickness. Run: {_HOW}"
         ) from error
-    solid = joined([_seen(world, manifest), *([read_obj(world / FILLED)] if (world / FILLED).exists() else [])])
-    surface = Surface(solid)
+    surface = Surface(_drawn(world, manifest))
     reach = Reach(cameras_json.read(world / "cameras.json", root=world).centers, radius)
     spheres = plan_spheres(
         surface, reach, n=n_spheres, radius_m=radius_m, scale=scale, tolerance=tolerance, thickness=thickness
@@ -85,9 +84,9 @@ def _read(world: Path, manifest: dict[str, Any], *, n_spheres: int, radius_m: fl
     return TriedWorld(world, scale, tolerance, reach, surface, spheres)
 
 
-def _seen(world: Path, manifest: dict[str, Any]) -> TriangleMesh:
-    """What is drawn of the building and of the things in it."""
-    meshes = [read_obj(world / VISUAL)]
+def _drawn(world: Path, manifest: dict[str, Any]) -> TriangleMesh:
+    """What is drawn of the building, of its floor that nobody saw, and of the things in it."""
+    meshes = [read_obj(world / file) for file in (VISUAL, FILLED) if file == VISUAL or (world / file).exists()]
     for thing in _things(manifest).values():
         visual = read_obj(world / thing["file"])
         meshes.append(replace(visual, vertices=visual.vertices + np.array(thing["origin"])))

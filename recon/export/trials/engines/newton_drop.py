@@ -44,14 +44,18 @@ class NewtonWorld:
         self._now, self._next = self._next, self._now
 
     def positions(self) -> np.ndarray:
-        return self._now.body_q.numpy()[self._first :, :3].astype(float)
+        return self._of_spheres(self._now.body_q)[:, :3]
 
     def velocities(self) -> np.ndarray:
-        return self._now.body_qd.numpy()[self._first :, :3].astype(float)
+        return self._of_spheres(self._now.body_qd)[:, :3]
 
     def slow(self, factor: float) -> None:
-        velocities = self._now.body_qd.numpy()[self._first :]
+        velocities = self._of_spheres(self._now.body_qd)
         self._set_velocities(velocities * np.array([factor, factor, 1, factor, factor, factor]))
+
+    def _of_spheres(self, values: wp.array | None) -> np.ndarray:
+        """Rows [n, k] of the spheres among those of all bodies; a model without any body has None."""
+        return np.zeros((0, 6)) if values is None else values.numpy()[self._first :].astype(float)
 
     def _set_velocities(self, values: np.ndarray) -> None:
         if len(values):

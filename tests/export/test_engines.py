@@ -1,0 +1,32 @@
+"""Programs of engines: a world where no sphere is dropped is loaded all the same."""
+
+from pathlib import Path
+
+import pytest
+from rooms import room, workspace_of
+
+from recon.export.settings import ExportSettings
+from recon.export.stage import export_world
+from recon.export.trials.engine_run import TRIALS, is_installed, run_program
+from recon.geometry.reconstruction import Reconstruction, Scale
+from tests.default_settings import default_settings
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    workspace = workspace_of(tmp_path_factory.mktemp("run"), room(side=0.5))
+    metric = Reconstruction(views=(), scale=Scale(1.0, "made so", 0.01), is_up_aligned=True)
+    export_world(workspace, reconstruction=metric, settings=default_settings(ExportSettings, "export", verify=False))
+    return workspace.world
+
+
+@pytest.mark.parametrize("name", sorted(TRIALS))
+def test_an_engine_that_is_given_no_sphere_says_so_and_nothing_else(name: str, world: Path) -> None:
+    trial = TRIALS[name]
+    if not is_installed(trial.package):
+        pytest.skip(f"{trial.package} is not installed: a world without level places is not tried in it")
+    job = {"file": str(world / trial.file), "starts": [], "radii": [], "velocities": [], "gravity": 9.81}
+    times = {"timestep": 0.002, "steps": 20, "record_every": 10, "damping_s": 1.0, "friction": 1.0}
+    answer = run_program(trial.program, job | times)
+    assert not isinstance(answer, str), answer
+    assert answer[1]["tracks"].size == 0 and answer[0]["n_collisions"] > 0
