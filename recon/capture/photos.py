@@ -56,7 +56,8 @@ def capture_photos(source: Path, folder: Path, output: Output, *, subfolders: bo
     seen: list[Seen] = []
     frames = []
     with progress("reading photos", len(paths)) as bar:
-        for index, (path, name) in enumerate(zip(paths, names, strict=True)):
+        for index in _largest_first(paths, headers):
+            path, name = paths[index], names[index]
             record = _dropped(name, index, named[index], "damaged")
             camera = cameras[photos[path].camera] if path in photos else None
             size_hw = (0, 0) if camera is None else camera.working_hw(max_size)
@@ -73,6 +74,7 @@ def capture_photos(source: Path, folder: Path, output: Output, *, subfolders: bo
                     )
             frames.append(record)
             bar.advance()
+    frames.sort(key=lambda frame: frame.source_index)
     if problems:
         _say_damaged(source, problems, len(paths))
     files = masks_of_photos(source, paths)
@@ -119,6 +121,12 @@ def _headers(paths: Sequence[Path]) -> tuple[dict[Path, ImageHeader], list[str]]
     if not headers:
         raise UserError(f"{len(problems)} of {len(paths)} images cannot be read: {' | '.join(problems[:5])}")
     return headers, problems
+
+
+def _largest_first(paths: Sequence[Path], headers: Mapping[Path, ImageHeader]) -> list[int]:
+    """Places of the photos [n] by falling size, else as they come: of a photo and its small copy the photo is kept."""
+    sides = [max(headers[path].size_hw) if path in headers else 0 for path in paths]
+    return sorted(range(len(paths)), key=lambda index: -sides[index])
 
 
 def _read(
