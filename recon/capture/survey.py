@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from recon.capture.mask_files import is_mask_folder, masks_among
-from recon.formats.image_files import HEIF_INSTALL, HEIF_SUFFIXES, IMAGE_SUFFIXES, ImageHeader
+from recon.formats.image_files import HEIF_INSTALL, HEIF_SUFFIXES, IMAGE_SUFFIXES, MIRRORED, ImageHeader
 from recon.formats.images import list_images, natural_key
 from recon.formats.video_stream import VIDEO_SUFFIXES
 from recon.workspace.console import warn
@@ -126,6 +126,16 @@ def tell_more_inside(headers: Mapping[Path, ImageHeader]) -> None:
         warn(
             f"{len(several)} of {len(headers)} files hold several pictures ({path.name}: {count}): the first of each is read. "
             "Save the others as files of their own to use them too"
+        )
+
+
+def tell_mirrored(headers: Mapping[Path, ImageHeader]) -> None:
+    """Warn once of photos that are to be shown mirrored, as front cameras write them."""
+    mirrored = [path.name for path, header in headers.items() if header.orientation in MIRRORED]
+    if mirrored:
+        warn(
+            f"{len(mirrored)} of {len(headers)} photos are mirrored by their EXIF orientation, as front cameras do, and are read "
+            f"as shown ({mirrored[0]}): where writing then reads backwards, the world is mirrored too. Leave them out"
         )
 
 

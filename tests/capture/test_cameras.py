@@ -7,8 +7,8 @@ from PIL import Image
 
 from recon.capture.cameras import group_by_camera
 from recon.capture.source import source_kind
-from recon.capture.survey import list_photos, tell_left_out
-from recon.formats.image_files import ImageHeader, has_heif
+from recon.capture.survey import list_photos, tell_left_out, tell_mirrored
+from recon.formats.image_files import ImageHeader, has_heif, read_header
 from recon.workspace.console import take_warnings
 from recon.workspace.errors import UserError
 
@@ -112,3 +112,15 @@ def test_chapters_of_a_film_are_counted(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, ["GH010042.MP4", "GH020042.MP4"])
     with pytest.raises(UserError, match="holds 2 films and no photos, and one film is read"):
         source_kind(folder, subfolders=False)
+
+
+def test_photos_that_are_shown_mirrored_are_told_once(tmp_path: Path) -> None:
+    folder, headers = folder_of(tmp_path, ["1.jpg", "2.jpg", "3.jpg"]), {}
+    for orientation, path in zip((1, 5, 6), sorted(folder.iterdir()), strict=True):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        Image.open(path).save(path, exif=exif)
+        headers[path] = read_header(path)
+    tell_mirrored(headers)
+    (warning,) = take_warnings()
+    assert "1 of 3 photos are mirrored by their EXIF orientation" in warning and "(2.jpg)" in warning
