@@ -18,7 +18,7 @@ from recon.capture.masks import opaque, save_mask, write_masks
 from recon.capture.notes import exposure_of
 from recon.capture.records import Output
 from recon.capture.sharpness import measure_sharpness
-from recon.capture.survey import list_photos, tell_left_out, tell_more_inside
+from recon.capture.survey import list_photos, tell_left_out, tell_mirrored, tell_more_inside
 from recon.formats.deep_pixels import Levels, common_levels
 from recon.formats.exif_gps import read_gps
 from recon.formats.frames_json import Capture, FrameRecord
@@ -49,6 +49,7 @@ def capture_photos(source: Path, folder: Path, output: Output, *, subfolders: bo
     tell_left_out(source, paths, subfolders=subfolders)
     headers, problems = _headers(paths)
     tell_more_inside(headers)
+    tell_mirrored(headers)
     grouped, cameras = group_by_camera(list(headers.items()))
     photos, levels = {photo.path: photo for photo in grouped}, common_levels(list(headers))
     named = [path.relative_to(source) for path in paths]
@@ -56,7 +57,8 @@ def capture_photos(source: Path, folder: Path, output: Output, *, subfolders: bo
     seen: list[Seen] = []
     frames = []
     with progress("reading photos", len(paths)) as bar:
-        for index, (path, name) in enumerate(zip(paths, names, strict=True)):
+        for index in _largest_first(paths, headers):
+            path, name = paths[index], names[index]
             record = _dropped(name, index, named[index], "damaged")
             camera = cameras[photos[path].camera] if path in photos else None
             size_hw = (0, 0) if camera is None else camera.working_hw(max_size)
@@ -73,6 +75,7 @@ def capture_photos(source: Path, folder: Path, output: Output, *, subfolders: bo
                     )
             frames.append(record)
             bar.advance()
+    frames.sort(key=lambda frame: frame.source_index)
     if problems:
         _say_damaged(source, problems, len(paths))
     files = masks_of_photos(source, paths)
@@ -119,6 +122,12 @@ def _headers(paths: Sequence[Path]) -> tuple[dict[Path, ImageHeader], list[str]]
     if not headers:
         raise UserError(f"{len(problems)} of {len(paths)} images cannot be read: {' | '.join(problems[:5])}")
     return headers, problems
+
+
+def _largest_first(paths: Sequence[Path], headers: Mapping[Path, ImageHeader]) -> list[int]:
+    """Places of the photos [n] by falling size, else as they come: of a photo and its small copy the photo is kept."""
+    sides = [max(headers[path].size_hw) if path in headers else 0 for path in paths]
+    return sorted(range(len(paths)), key=lambda index: -sides[index])
 
 
 def _read(

@@ -35,7 +35,7 @@ class CaptureSettings:
         name = "min_count" if self.target_count == "auto" else "target_count"
         if getattr(self, name) > self.max_count:
             raise UserError(
-                f"capture.{name}={getattr(self, name)} is over capture.max_count={self.max_count}: set capture.max_count too"
+                f"capture.{name}={getattr(self, name)} is over capture.max_count={self.max_count}: lower the one or raise the other"
             )
         self.plan()
 

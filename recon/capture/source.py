@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Literal
 
-from recon.capture.survey import RAW_SUFFIXES, folder_counts, list_photos, words_of
+from recon.capture.survey import RAW_SUFFIXES, folder_counts, left_out, list_photos, words_of, words_of_kinds
 from recon.formats.image_files import HEIF_INSTALL, HEIF_SUFFIXES, IMAGE_SUFFIXES
 from recon.formats.named_files import ARCHIVES
 from recon.formats.video_stream import VIDEO_SUFFIXES
@@ -74,6 +74,11 @@ def _why_no_photos(folder: Path) -> str:
     if not entries:
         return f"capture.source={folder}: the folder is empty. Put photos there ({', '.join(IMAGE_SUFFIXES)})."
     videos = [p for p in entries if p.suffix.lower() in VIDEO_SUFFIXES]
+    if len(videos) > 1:
+        return (
+            f"capture.source={folder}: holds {len(videos)} films and no photos, and one film is read. Give it: capture.source="
+            f"{videos[0]} (chapters of one recording: join them first, ffmpeg -f concat)"
+        )
     if videos:
         return f"capture.source={folder}: holds a video and no photos. Give the file: capture.source={videos[0]}"
     below = folder_counts(folder)
@@ -94,4 +99,8 @@ def _why_no_photos(folder: Path) -> str:
         if is_heic
         else ""
     )
-    return f"capture.source={folder}: holds no images ({', '.join(IMAGE_SUFFIXES)} count); found {listed}.{convert}"
+    if any(suffix in ARCHIVES for suffix in found):
+        convert += " Unpack the archive."
+    left = left_out([folder])
+    unread = f" Not read: {words_of_kinds(left)}." if left and not convert else ""
+    return f"capture.source={folder}: holds no images ({', '.join(IMAGE_SUFFIXES)} count); found {listed}.{convert}{unread}"

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from recon.capture.mask_files import is_mask_folder, masks_among
-from recon.formats.image_files import HEIF_INSTALL, HEIF_SUFFIXES, IMAGE_SUFFIXES, ImageHeader
+from recon.formats.image_files import HEIF_INSTALL, HEIF_SUFFIXES, IMAGE_SUFFIXES, MIRRORED, ImageHeader
 from recon.formats.images import list_images, natural_key
 from recon.formats.video_stream import VIDEO_SUFFIXES
 from recon.workspace.console import warn
@@ -31,7 +31,12 @@ _OTHER_SUFFIXES = (
 )
 _OTHER_FILMS = (".wmv", ".flv", ".insv", ".360", ".mxf", ".ogv", ".vob")
 _UNFINISHED = (".icloud", ".crdownload", ".part", ".partial", ".download")
+# First bytes of pictures whose name does not say what they are, as clouds and browsers save them.
+_STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\0", b"MM\0*")
+_COPIES = (".thm",)  # small copies that cameras keep beside films; exiftool's backups end in _original
+_NAMELESS = "of no suffix that pictures have"
 _HOW = {
+    _NAMELESS: "by their first bytes they are pictures: rename them to .jpg or what they are",
     **dict.fromkeys(HEIF_SUFFIXES, f"{HEIF_INSTALL} reads them, or convert them: heif-convert"),
     **dict.fromkeys(RAW_SUFFIXES, "raw: develop them to jpg"),
     **dict.fromkeys(_OTHER_SUFFIXES, "convert them to jpg or png"),
@@ -59,6 +64,11 @@ def _photos_in(folder: Path) -> list[Path]:
 
 def photo_folders(source: Path) -> list[Path]:
     """The folders at any depth below `source` that hold photos, also where links lead; each once."""
+    return [folder for folder in _folders_below(source) if _photos_in(folder)]
+
+
+def _folders_below(source: Path) -> list[Path]:
+    """All folders at any depth below `source` that may be read, but hidden ones and those of masks."""
     return _below(source, {source.resolve()})
 
 
@@ -69,8 +79,7 @@ def _below(source: Path, seen: set[Path]) -> list[Path]:
             continue
         seen.add(folder.resolve())
         try:
-            folders += [folder] if _photos_in(folder) else []
-            folders += _below(folder, seen)
+            folders += [folder, *_below(folder, seen)]
         except OSError:
             continue
     return folders
@@ -78,20 +87,22 @@ def _below(source: Path, seen: set[Path]) -> list[Path]:
 
 def tell_left_out(source: Path, photos: Sequence[Path], *, subfolders: bool) -> None:
     """Warn once of pictures in the folder that are not read, by kind, and of folders with more photos."""
-    left = left_out(source, subfolders=subfolders)
-    n_left = sum(left.values())
-    parts = [f"{count} {suffix} ({_HOW[suffix]})" for suffix, count in left.most_common()]
-    if parts:
-        warn(
-            f"{source}: {len(photos)} of {len(photos) + n_left} pictures and films are read; left out: {'; '.join(parts)}"
-        )
+    left = left_out([source, *(_folders_below(source) if subfolders else ())])
+    if left:
+        n_all = len(photos) + sum(left.values())
+        warn(f"{source}: {len(photos)} of {n_all} pictures and films are read; left out: {words_of_kinds(left)}")
     no_files = _named_but_no_files(source, subfolders=subfolders)
     if no_files:
         warn(
             f"{source}: {len(no_files)} names of pictures lead to no file (links into nowhere, pipes, folders) and are left out: "
             f"{', '.join(no_files[:3])}{', ...' if len(no_files) > 3 else ''}"
         )
-    below = [] if subfolders else folder_counts(source)
+    if subfolders:
+        return
+    unread = left_out(_folders_below(source))
+    if unread:
+        warn(f"{source}: files in its sub-folders that are not read either way: {words_of_kinds(unread)}")
+    below = folder_counts(source)
     if below:
         n_below = sum(count for _, count in below)
         warn(
@@ -118,19 +129,50 @@ def tell_more_inside(headers: Mapping[Path, ImageHeader]) -> None:
         )
 
 
-def left_out(source: Path, *, subfolders: bool) -> Counter[str]:
-    """How many files of each kind of picture or film are not read."""
-    folders = [source, *(photo_folders(source) if subfolders else ())]
-    files = (p for folder in folders for p in folder.iterdir() if is_file(p))
-    suffixes = (_kind_of(p) for p in files)
-    return Counter(suffix for suffix in suffixes if suffix in _HOW and suffix not in IMAGE_SUFFIXES)
+def tell_mirrored(headers: Mapping[Path, ImageHeader]) -> None:
+    """Warn once of photos that are to be shown mirrored, as front cameras write them."""
+    mirrored = [path.name for path, header in headers.items() if header.orientation in MIRRORED]
+    if mirrored:
+        warn(
+            f"{len(mirrored)} of {len(headers)} photos are mirrored by their EXIF orientation, as front cameras do, and are read "
+            f"as shown ({mirrored[0]}): where writing then reads backwards, the world is mirrored too. Leave them out"
+        )
+
+
+def left_out(folders: Sequence[Path]) -> Counter[str]:
+    """How many files of each kind of picture or film in these folders are not read."""
+    kinds = (_kind_of(p) for folder in folders for p in folder.iterdir() if is_file(p))
+    return Counter(kind for kind in kinds if kind in _HOW and kind not in IMAGE_SUFFIXES)
+
+
+def words_of_kinds(left: Counter[str]) -> str:
+    """What was left out, in words: "14 .heic (pip install pi-heif reads them); 1 .dng (raw: develop them to jpg)"."""
+    return "; ".join(f"{count} {kind} ({_HOW[kind]})" for kind, count in left.most_common())
 
 
 def _kind_of(file: Path) -> str:
-    """The suffix that says what a file is; empty for hidden ones, but for pictures that are still in a cloud: .IMG_12.JPG.icloud"""
+    """The suffix that says what a file is, or that it is a picture without one; empty for hidden ones and for all else.
+
+    Pictures that are still in a cloud count, though hidden: .IMG_12.JPG.icloud
+    """
     suffix = file.suffix.lower()
-    is_unfinished = suffix in _UNFINISHED and Path(file.stem).suffix.lower() in (*_HOW, *IMAGE_SUFFIXES)
-    return suffix if is_unfinished or (suffix not in _UNFINISHED and not file.name.startswith(".")) else ""
+    if suffix in _UNFINISHED:
+        return suffix if Path(file.stem).suffix.lower() in (*_HOW, *IMAGE_SUFFIXES) else ""
+    if file.name.startswith("."):
+        return ""
+    return suffix if suffix in _HOW or suffix in IMAGE_SUFFIXES else _NAMELESS if _is_picture(file) else ""
+
+
+def _is_picture(file: Path) -> bool:
+    """Whether a file of an unknown suffix starts as pictures do."""
+    if file.suffix.lower() in _COPIES or file.name.endswith("_original"):
+        return False
+    try:
+        with file.open("rb") as opened:
+            start = opened.read(12)
+    except OSError:
+        return False
+    return start.startswith(_STARTS) or (start[:4] == b"RIFF" and start[8:] == b"WEBP")
 
 
 def folder_counts(source: Path) -> list[tuple[str, int]]:

@@ -6,6 +6,7 @@ that are not finite are neither written nor read: training on from them, or rend
 
 import hashlib
 import io
+import math
 import pickle
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -85,6 +86,20 @@ def like(given: Any, own: Tensor, name: str) -> Tensor:
         found = f"{given.dtype} {list(given.shape)}" if isinstance(given, Tensor) else type(given).__name__
         raise ValueError(f"{name}: expected {own.dtype} {list(own.shape)}, found {found}")
     return given
+
+
+def whole(value: Any, name: str, *, up_to: float = math.inf) -> int:
+    """`value` where it is a whole number from 0 to `up_to`; `ValueError` naming it where not."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= up_to:
+        raise ValueError(f"{name}: expected a whole number from 0 to {up_to}, found {value!r:.40}")
+    return value
+
+
+def finite(value: Any, name: str, *, above: float = -math.inf) -> float:
+    """`value` where it is a finite number over `above`; `ValueError` naming it where not."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not above < value < math.inf:
+        raise ValueError(f"{name}: expected a finite number over {above}, found {value!r:.40}")
+    return value
 
 
 def _digest_of(value: Any) -> str:

@@ -23,6 +23,8 @@ from recon.kernels import StepLattice
 from recon.pixels import Scene
 from recon.workspace import Workspace, check_poses
 
+_FINEST_STEP = 1e-5  # scene units: half of what the finest settings give
+
 
 def save_field(path: Path, trained: TrainedField) -> None:
     """Write a trained field, atomically. `UserError` where one of its numbers is not finite."""
@@ -55,13 +57,16 @@ def revive(
     side = occupied.shape[-1]
     if tuple(occupied.shape) != (scene.n_cascades, side, side, side):
         raise ValueError(f"occupied cells {list(occupied.shape)} in {scene.n_cascades} cascades")
+    lattice = StepLattice(**model["lattice"])
+    if not _FINEST_STEP <= lattice.step <= 1 or lattice.growth > 1:
+        raise ValueError(f"steps along rays that no settings give: {lattice}")
     if model["background"] not in ("white", "black", "sky"):
         raise ValueError(f"background {model['background']!r}")
     return TrainedField(
         field.to(device).eval(),
         scene,
         occupied.to(device),
-        StepLattice(**model["lattice"]),
+        lattice,
         model["background"],
         Exposures.of(model["exposures"]),
     )

@@ -18,12 +18,13 @@ from recon.formats.images import natural_key
 from recon.formats.named_files import find_file, find_picture
 from recon.geometry.cameras import Camera
 from recon.geometry.reconstruction import Reconstruction, View
-from recon.workspace.console import warn
+from recon.workspace.console import say, warn
 from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file, is_folder
 
 _MODEL_FOLDERS = ("", "sparse", "colmap/sparse", "colmap")  # and in each 0, 1, ...
 _IMAGE_FOLDERS = ("images", "../images", "../../images", "../../../images", "../../frames", "")
+_KINDS = (".bin", ".txt")  # of models, the first of which is read where both lie there
 _LOOKED_FOR = 100  # pictures of a model that are looked for in a folder that may be theirs
 
 
@@ -69,8 +70,12 @@ def _numbered(folder: Path) -> list[Path]:
 
 def _suffix(folder: Path) -> str | None:
     """The kind of the model that lies in a folder."""
-    kinds = (".bin", ".txt")
-    return next((s for s in kinds if all(is_file(folder / f"{name}{s}") for name in ("cameras", "images"))), None)
+    return next((suffix for suffix in _KINDS if _has(folder, suffix)), None)
+
+
+def _has(folder: Path, suffix: str) -> bool:
+    """Whether a model of this kind lies in a folder."""
+    return all(is_file(folder / f"{name}{suffix}") for name in ("cameras", "images"))
 
 
 def _n_pictures(folder: Path, suffix: str) -> int:
@@ -83,7 +88,12 @@ def _n_pictures(folder: Path, suffix: str) -> int:
 
 
 def _say_others(chosen: Path) -> None:
-    """Name the partial models beside the one that is read."""
+    """Name the partial models beside the one that is read, and a text beside a binary one: edits of it would do nothing."""
+    if all(_has(chosen, kind) for kind in _KINDS):
+        say(
+            f"{chosen}: holds the model in binary and in text; the binary one is read, as by COLMAP. To read the text, move the "
+            ".bin files away"
+        )
     if not chosen.name.isdecimal():
         return
     others = [(folder, suffix) for folder in _numbered(chosen.parent) if (suffix := _suffix(folder)) is not None]

@@ -38,6 +38,7 @@ MAX_SIDE = 65_535
 Image.MAX_IMAGE_PIXELS = MAX_JPEG_PIXELS  # Pillow's own limit would refuse what is within ours
 _MOST_PICTURES = 1000  # counted in one file
 TRANSPOSED = (5, 6, 7, 8)  # EXIF orientations that swap height and width
+MIRRORED = (2, 4, 5, 7)  # those that no turn of the camera makes
 
 
 @cache

@@ -25,6 +25,7 @@ _MODEL_NAMES = {
     "FISHEYE": "OPENCV_FISHEYE",
 }
 FOCAL_KEYS = ("fl_x", "fl_y", "camera_angle_x", "camera_angle_y", "x_fov", "y_fov")
+_LISTED, _ORDER = "distortion_params", ("k1", "k2", "k3", "k4", "p1", "p2")  # as nerfstudio has them
 _COPIES = (1 / 8, 1 / 4, 1 / 3, 1 / 2, 2, 3, 4, 8)  # sizes of copies of pictures, as programs make them
 _LONGEST_SHARE = 5.0  # of a picture's side: focal lengths below are no pixels
 _DISAGREE = 0.02
@@ -73,7 +74,7 @@ class Lenses:
 
     def _merged(self, label: str, frame: Mapping[str, Any]) -> dict[str, Any]:
         """The intrinsics that count for a frame: its own, then those of the top, which are for the top's size."""
-        top = dict(self._top)
+        top, frame = _spelled_out(label, self._top), _spelled_out(label, frame)
         if any(key in frame for key in FOCAL_KEYS):
             self._note_overruled(label, frame)
             top = {key: value for key, value in top.items() if key not in FOCAL_KEYS}
@@ -159,6 +160,18 @@ class Lenses:
                     self._note(f"{key!r} is {value[key]:g}, which is read as {meant}")
                 return focal_of_angle(angle, size)
         return None
+
+
+def _spelled_out(label: str, value: Mapping[str, Any]) -> dict[str, Any]:
+    """The values with nerfstudio's list of coefficients under their names; it counts before these."""
+    if value.get(_LISTED) is None:
+        return dict(value)
+    listed = value[_LISTED]
+    if not isinstance(listed, list) or len(listed) != len(_ORDER):
+        raise UserError(
+            f"{label}: {_LISTED!r} must be the list {', '.join(_ORDER)}, found {str(listed)[:60]}. Correct it."
+        )
+    return {**value, **dict(zip(_ORDER, listed, strict=True))}
 
 
 def angle_of(value: float, *, is_degrees: bool) -> tuple[float | None, str | None]:

@@ -100,8 +100,8 @@ def _trajectory(path: Path) -> Path:
 
 
 def _posed(file: Path, pictures: Sequence[_Timed], tolerance_s: float) -> list[tuple[float, Path, Array]]:
-    """The pictures that have a pose near enough in time, with it; the others are skipped with one warning."""
-    stamps, positions, rotations = _read_trajectory(file)
+    """The pictures that have a pose near enough in time, with it; the others, and lost poses, are skipped with one warning."""
+    stamps, positions, rotations, lost = _read_trajectory(file)
     of_poses, of_pictures = common_clock(stamps, np.array([t for t, _ in pictures]), file)
     times, pictures = stamps * of_poses, [(t * of_pictures, picture) for t, picture in pictures]
     posed = [(t, picture, _pose_at(t, times, positions, rotations, tolerance_s)) for t, picture in pictures]
@@ -112,24 +112,28 @@ def _posed(file: Path, pictures: Sequence[_Timed], tolerance_s: float) -> list[t
             f"pictures from {pictures[0][0]:.3f} to {pictures[-1][0]:.3f} s. Bring them to one clock, or raise "
             "dataset.time_tolerance_s."
         )
+    told = [lost] if lost else []
     if without := [picture.name for _, picture, pose in posed if pose is None]:
         named = ", ".join(without[:3]) + ", ..." * (len(without) > 3)
-        warn(
-            f"{file}: {len(without)} of {len(posed)} pictures have no pose within {tolerance_s:g} s and are skipped ({named})."
+        told.append(
+            f"{len(without)} of {len(posed)} pictures have no pose within {tolerance_s:g} s and are skipped ({named})"
         )
+    if told:
+        warn(f"{file}: {'; '.join(told)}.")
     return found
 
 
-def _read_trajectory(file: Path) -> tuple[Array, Array, "Rotation"]:
-    """Time stamps [n], increasing, with positions [n, 3] and rotations [n]; of equal times the first counts."""
+def _read_trajectory(file: Path) -> tuple[Array, Array, "Rotation", str]:
+    """Time stamps [n], increasing, with positions [n, 3] and rotations [n], and in words how many were lost, if any.
+
+    Of equal times the first counts.
+    """
     from scipy.spatial.transform import Rotation
 
     all_rows = read_rows(file)
     rows = [row for row in all_rows if not row.is_lost and not _is_zero(row)]
-    if len(rows) < len(all_rows):
-        warn(
-            f"{file}: {len(all_rows) - len(rows)} of {len(all_rows)} poses were lost (NaN, infinity or zeros): skipped."
-        )
+    n_lost = len(all_rows) - len(rows)
+    lost = f"{n_lost} of {len(all_rows)} poses were lost (NaN, infinity or zeros)" if n_lost else ""
     if not rows:
         raise UserError(f"{file}: every pose was lost (NaN, infinity or zeros). Export the poses again.")
     table = np.array([row.numbers(count=8) for row in rows])
@@ -140,7 +144,7 @@ def _read_trajectory(file: Path) -> tuple[Array, Array, "Rotation"]:
             f"{rows[bad].label}: the quaternion qx qy qz qw has length {lengths[bad]:.3g}, expected 1. Export the poses again."
         )
     table = table[np.unique(table[:, 0], return_index=True)[1]]
-    return table[:, 0], table[:, 1:4], Rotation.from_quat(table[:, 4:])
+    return table[:, 0], table[:, 1:4], Rotation.from_quat(table[:, 4:]), lost
 
 
 def _is_zero(row: Row) -> bool:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recon.formats.interlaced import Deinterlacer
-from recon.formats.video_pixels import Converter, projection_of, upright_hw
+from recon.formats.video_pixels import Converter, is_shown_mirrored, projection_of, upright_hw
 from recon.formats.video_stream import decode, gap, no_frames, opened, tell_other_streams
 from recon.workspace.console import warn
 from recon.workspace.errors import UserError
@@ -113,6 +113,11 @@ def decode_frames(path: Path, *, on_damage: Callable[[str], None] = warn) -> Gen
                 following_s = times_s[-1] + 1.0 / float(rate)
                 shift_s, time_s = shift_s + following_s - time_s, following_s
             times_s.append(time_s)
+            if index == 0 and is_shown_mirrored(frame):
+                warn(
+                    f"{path}: its display matrix mirrors the picture, as front cameras do, and it is read as shown: where writing "
+                    "then reads backwards, the world is mirrored too. Film with the main camera, or take the mark off"
+                )
             yield DecodedFrame(index, time_s, upright_hw(frame, stream), partial(convert, frame))
             index += 1
     if deinterlaced.used:

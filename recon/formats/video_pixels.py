@@ -38,6 +38,11 @@ def _upright_from_stored(frame: Any) -> _Upright:
     return _Upright(bool(is_mirrored), round(float(np.arctan2(-b, a)) / (np.pi / 2)) % 4)
 
 
+def is_shown_mirrored(frame: Any) -> bool:
+    """Whether the display matrix mirrors the stored picture, as films of front cameras ask for."""
+    return _upright_from_stored(frame).is_mirrored
+
+
 # AVSphericalProjection, the first number of AVSphericalMapping.
 _PROJECTIONS = {0: "equirectangular", 1: "cubemap", 2: "cropped equirectangular", 3: "half equirectangular"}
 

@@ -100,8 +100,11 @@ class Occupancy:
                 raise ValueError(f"{name} of another grid than {list(own.shape)}")
         for name, own in grids.items():
             own.copy_(torch.as_tensor(state[name]))  # in place: recorded steps look there
-        self._cursor = int(state["cursor"])
-        self._first.fill_(int(state.get("first", 0)))
+        cursor, first = int(state["cursor"]), int(state.get("first", 0))
+        if min(cursor, first) < 0 or max(cursor, first) > self.occupied.numel():
+            raise ValueError(f"cells to probe next: {cursor} and {first} of {self.occupied.numel()}")
+        self._cursor = cursor
+        self._first.fill_(first)
 
 
 def ranked(mask: Tensor, n: int, first: Tensor) -> tuple[Tensor, Tensor]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from recon.field.checkpoint import save_checkpoint
+from recon.field.checkpoint import save_checkpoint, whole
 from recon.field.exposure import NO_EXPOSURES
 from recon.field.field_file import save_field
 from recon.field.trained import TrainedField
@@ -35,12 +35,26 @@ class Curve:
     psnr_train: list[float] = field(default_factory=list)
     psnr_held_out: list[list[float]] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        for name, values in vars(self).items():
+            if not isinstance(values, list):
+                raise ValueError(f"curve.{name}: expected a list, found {type(values).__name__}")
+            for value in values:
+                numbers = value if name == "psnr_held_out" else (value,)
+                if not isinstance(numbers, (list, tuple)) or not all(isinstance(n, (int, float)) for n in numbers):
+                    raise ValueError(f"curve.{name}: expected numbers, found {value!r:.40}")
+        if len({len(values) for values in (self.steps, self.seconds, self.loss, self.psnr_train)}) != 1:
+            raise ValueError("curve: its lists are of unequal length")
+
 
 @dataclass
 class Totals:
     """Sums over all steps, for the rates."""
 
     rays: int = 0
+
+    def __post_init__(self) -> None:
+        whole(self.rays, "totals.rays")
 
 
 class Run:

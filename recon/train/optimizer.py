@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from recon import kernels
-from recon.field.checkpoint import like
+from recon.field.checkpoint import like, whole
 from recon.kernels import AdamStep
 
 
@@ -87,7 +87,7 @@ class SparseAdam:
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on from a `state`."""
-        self.steps = int(state["steps"])
+        self.steps = whole(state["steps"], "steps of the optimizer")
         for own, given in ((self.means, state["means"]), (self.squares, state["squares"])):
             for mine, value in zip(own, given, strict=True):
                 mine.copy_(like(value, mine, "optimizer"))

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from recon import kernels
-from recon.field.checkpoint import believed, load_checkpoint
+from recon.field.checkpoint import believed, load_checkpoint, whole
 from recon.field.interface import FieldSettings
 from recon.field.trained import choose_device
 from recon.formats.depth_images import depth_files
@@ -149,7 +149,7 @@ def _saved(workspace: Workspace, key: str) -> dict[str, Any] | None:
 
 def _rays_drawn(workspace: Workspace, saved: dict[str, Any] | None) -> int:
     with believed(workspace.checkpoint):
-        return int(saved["totals"]["rays"]) if saved else 0
+        return whole(saved["totals"]["rays"], "totals.rays") if saved else 0
 
 
 def _resume(training: Training, saved: dict[str, Any] | None) -> tuple[Curve, Totals]:

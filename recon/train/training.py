@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from recon import kernels
+from recon.field.checkpoint import finite, whole
 from recon.field.interface import Field
 from recon.geometry import Rays
 from recon.kernels import LossSettings, Samples, Sampling, StepLattice
@@ -218,8 +219,12 @@ class Training:
         if state.get("device", "cpu") == self.device.type:
             self.generator.set_state(state["generator"])
         else:  # each kind of device has random numbers of its own
-            self.generator.manual_seed(self.seed + int(state["step"]))
-        self.step, self.seconds = int(state["step"]), float(state["seconds"])
-        self.samples = SampleCounts(float(state["samples_per_ray"]), int(state["samples"]), is_known=self.step > 0)
+            self.generator.manual_seed(self.seed + whole(state["step"], "step"))
+        self.step, self.seconds = whole(state["step"], "step"), finite(state["seconds"], "seconds", above=-1e-9)
+        per_ray, total = (
+            finite(state["samples_per_ray"], "samples_per_ray", above=0),
+            whole(state["samples"], "samples"),
+        )
+        self.samples = SampleCounts(per_ray, total, is_known=self.step > 0)
         if self.exposure is not None:
             self.exposure.load_state(state["exposure"])

@@ -7,8 +7,8 @@ from PIL import Image
 
 from recon.capture.cameras import group_by_camera
 from recon.capture.source import source_kind
-from recon.capture.survey import list_photos, tell_left_out
-from recon.formats.image_files import ImageHeader, has_heif
+from recon.capture.survey import list_photos, tell_left_out, tell_mirrored
+from recon.formats.image_files import ImageHeader, has_heif, read_header
 from recon.workspace.console import take_warnings
 from recon.workspace.errors import UserError
 
@@ -83,3 +83,44 @@ def test_sub_folders_are_named_and_read_when_asked_for(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"3 in sub-folders \(camA/ 2, camB/deep/ 1\)"):
         source_kind(folder, subfolders=False)
     assert source_kind(folder, subfolders=True) == "photos"
+
+
+def test_what_nobody_reads_in_sub_folders_is_told_too(tmp_path: Path) -> None:
+    """Folders of raw files only, with and without `subfolders`."""
+    folder = folder_of(tmp_path, ["1.jpg", "raw/1.DNG", "raw/2.DNG", "old/3.jpg", "old/4.nef"])
+    tell_left_out(folder, list_photos(folder, subfolders=False), subfolders=False)
+    assert any("2 .dng" in told and "1 .nef" in told for told in take_warnings())
+    tell_left_out(folder, list_photos(folder, subfolders=True), subfolders=True)
+    (warning,) = take_warnings()
+    assert "2 of 5 pictures and films are read" in warning and "2 .dng" in warning and "1 .nef" in warning
+
+
+def test_pictures_without_a_suffix_are_told(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, ["1.jpg", "2.jpg", "3.jpg", "4.jpg", "notes.txt"])
+    (folder / "2.jpg").rename(folder / "IMG_2")
+    (folder / "3.jpg").rename(folder / "photo.jpg~")
+    (folder / "4.jpg").rename(folder / "4.jpg_original")
+    tell_left_out(folder, list_photos(folder, subfolders=False), subfolders=False)
+    (warning,) = take_warnings()
+    assert "1 of 3 pictures and films are read; left out: 2 of no suffix that pictures have" in warning
+    (folder / "1.jpg").unlink()
+    with pytest.raises(UserError, match=r"rename them to \.jpg"):
+        source_kind(folder, subfolders=False)
+
+
+def test_chapters_of_a_film_are_counted(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, ["GH010042.MP4", "GH020042.MP4"])
+    with pytest.raises(UserError, match="holds 2 films and no photos, and one film is read"):
+        source_kind(folder, subfolders=False)
+
+
+def test_photos_that_are_shown_mirrored_are_told_once(tmp_path: Path) -> None:
+    folder, headers = folder_of(tmp_path, ["1.jpg", "2.jpg", "3.jpg"]), {}
+    for orientation, path in zip((1, 5, 6), sorted(folder.iterdir()), strict=True):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        Image.open(path).save(path, exif=exif)
+        headers[path] = read_header(path)
+    tell_mirrored(headers)
+    (warning,) = take_warnings()
+    assert "1 of 3 photos are mirrored by their EXIF orientation" in warning and "(2.jpg)" in warning

@@ -312,6 +312,17 @@ def test_small_copies_of_photos_are_dropped(workspace: Workspace, tmp_path: Path
     assert reasons == [None] * 4 + ["duplicate"] * 3
 
 
+def test_of_a_photo_and_a_small_copy_that_comes_first_the_photo_is_kept(
+    workspace: Workspace, tmp_path: Path, views: list[np.ndarray]
+) -> None:
+    folder = photo_folder(tmp_path / "photos", views[:8:2])
+    small = np.asarray(Image.fromarray(views[2]).resize((100, 56), Image.Resampling.BICUBIC))
+    images.write_image(folder / "a_copy.jpg", small)
+    frames = capture(workspace, folder)["frames"]
+    assert [frame["reason"] for frame in frames] == ["duplicate"] + [None] * 4
+    assert [frame["source_index"] for frame in frames] == list(range(5))
+
+
 def test_other_exposures_and_edited_copies_are_one_view(
     workspace: Workspace, tmp_path: Path, views: list[np.ndarray]
 ) -> None:

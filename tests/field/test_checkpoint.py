@@ -101,6 +101,8 @@ WRONG: dict[str, Callable[[dict[str, Any]], Any]] = {
     "no width": lambda s: s["model"]["shape"].update(width=0),
     "half a feature": lambda s: s["model"]["shape"].update(n_features=0.5),
     "a background of its own": lambda s: s["model"].update(background="plaid"),
+    "steps that never end": lambda s: s["model"]["lattice"].update(step=1e-30),
+    "steps that leap": lambda s: s["model"]["lattice"].update(growth=1e30),
     "no scene": lambda s: s["model"].update(scene=None),
     "parameters that are no tensors": lambda s: s.update(parameters={"table": 3}),
 }

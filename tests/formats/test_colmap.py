@@ -172,6 +172,16 @@ def test_of_several_models_the_largest_is_read_and_the_others_named(
     assert len(colmap.read(tmp_path / place / "2", images=tmp_path / "images").views) == 1
 
 
+def test_a_text_beside_a_binary_model_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever edits the text would wonder why nothing changes."""
+    colmap.write(tmp_path / "sparse/0", capture(tmp_path), images=tmp_path / "images")
+    colmap.read(tmp_path, images=None)
+    assert "in text" not in capsys.readouterr().out
+    pycolmap.Reconstruction(tmp_path / "sparse/0").write_text(tmp_path / "sparse/0")
+    colmap.read(tmp_path, images=None)
+    assert "in binary and in text; the binary one is read" in capsys.readouterr().out
+
+
 def test_a_model_that_poses_nothing(tmp_path: Path) -> None:
     colmap.write(tmp_path, capture(tmp_path), images=tmp_path / "images")
     (tmp_path / "cameras.txt").write_text("1 PINHOLE 36 24 40 41 17.7 12.3\n")

@@ -79,6 +79,20 @@ def test_per_frame_intrinsics_win_and_angle_serves_without_focal(tmp_path: Path)
     assert camera.model == "PINHOLE" and camera.fx == pytest.approx(40.0) and (camera.cx, camera.cy) == (18, 12)
 
 
+def test_nerfstudios_list_of_coefficients_is_read(tmp_path: Path) -> None:
+    """k1 k2 k3 k4 p1 p2, at the top or in a frame."""
+    value = minimal(tmp_path)
+    value["distortion_params"] = [0.1, 0.02, 0.0, 0.0, 0.001, -0.002]
+    value["frames"][1]["distortion_params"] = [0.05, 0, 0, 0, 0, 0]
+    views = transforms_json.read(save(tmp_path, value)).views
+    assert [view.camera.model for view in views] == ["OPENCV"] * 3
+    assert views[0].camera.distortion == (0.1, 0.02, 0.001, -0.002) and views[1].camera.distortion == (0.05, 0, 0, 0)
+    for wrong in ([0.1, 0.02], "0.1", [0.1, None, 0, 0, 0, 0]):
+        value["distortion_params"] = wrong
+        with pytest.raises(UserError):
+            transforms_json.read(save(tmp_path, value))
+
+
 def test_focal_lengths_of_frames_that_overrule_the_top_are_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

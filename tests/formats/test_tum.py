@@ -72,6 +72,17 @@ def test_pictures_without_a_pose_near_in_time_are_skipped(tmp_path: Path) -> Non
         tum.read(tmp_path, **OPTIONS)
 
 
+def test_lost_poses_are_told_in_the_one_warning_about_the_pictures_that_they_leave(tmp_path: Path) -> None:
+    tum.write(tmp_path, made(tmp_path))
+    rows = (tmp_path / "groundtruth.txt").read_text().splitlines()
+    rows[2] = rows[2].split()[0] + " nan" * 7
+    (tmp_path / "groundtruth.txt").write_text("\n".join(rows) + "\n")
+    take_warnings()
+    assert len(tum.read(tmp_path, **OPTIONS).views) == 3
+    (told,) = take_warnings()
+    assert "1 of 4 poses were lost" in told and "1 of 4 pictures have no pose within 0.02 s and are skipped" in told
+
+
 @pytest.mark.parametrize(
     ("file", "text", "message"),
     [

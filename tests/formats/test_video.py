@@ -89,6 +89,21 @@ def test_written_video_plays_in_browsers(tmp_path: Path) -> None:
         assert (context.name, context.pix_fmt, context.colorspace, context.color_range) == ("h264", "yuv420p", 1, 1)
 
 
+def test_the_same_frames_give_the_same_bytes(tmp_path: Path) -> None:
+    """Whatever lay in memory before: killed runs and whole ones are compared by their bytes."""
+    rng = np.random.default_rng(0)
+    small = rng.integers(0, 256, (12, 15, 20, 3), dtype=np.uint8)
+    frames = [
+        np.repeat(np.repeat(np.roll(small[0], i, 1) // 2 + image // 8, 8, 0), 8, 1) for i, image in enumerate(small)
+    ]
+    found = set()
+    for _ in range(16):
+        junk = [rng.integers(0, 256, int(n), dtype=np.uint8) for n in rng.integers(1000, 400_000, 150)]
+        del junk
+        found.add(write_video(tmp_path / "a.mp4", frames, fps=8).read_bytes())
+    assert len(found) == 1
+
+
 def test_failed_write_leaves_nothing(tmp_path: Path) -> None:
     def frames() -> Any:
         yield picture()

@@ -1,5 +1,6 @@
 """Films that are not what they seem: previews before the film, sizes that change, interlaced ones with and without the flag."""
 
+import struct
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -134,3 +135,17 @@ def test_a_changed_size_is_said_and_nothing_is_stretched(tmp_path: Path) -> None
     assert frames == [((H, W), (H, W, 3))] * 10 + [((W, H), (W, H, 3))] * 16
     with pytest.raises(UserError, match="changes from 160x96 to 96x160"):
         list(read_frames(path))
+
+
+def test_films_that_are_shown_mirrored_are_told_once(tmp_path: Path) -> None:
+    """As front cameras write: the display matrix flips left and right."""
+    path = write(tmp_path / "selfie.mp4", [film()[:4]])
+    data = bytearray(path.read_bytes())
+    at = data.find(b"tkhd") + 44
+    data[at : at + 36] = struct.pack(">9i", -65536, 0, 0, 0, 65536, 0, 0, 0, 1 << 30)
+    list(read_frames(path))
+    assert not [told for told in take_warnings() if "mirror" in told]
+    path.write_bytes(bytes(data))
+    list(read_frames(path))
+    (told,) = take_warnings()
+    assert "its display matrix mirrors the picture" in told

@@ -275,3 +275,30 @@ def test_one_of_several_gpus_is_chosen_and_apples_is_not_taken(
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
     assert choose_device("auto") == torch.device("cpu")
     assert "no kernels for Apple's GPU" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("training", "seconds"), float("nan")),
+        (("training", "samples_per_ray"), 0.0),
+        (("training", "step"), -5),
+        (("training", "occupancy", "cursor"), -7),
+        (("totals", "rays"), "many"),
+        (("curve", "steps"), 5),
+        (("curve", "loss"), [None]),
+    ],
+)
+def test_plain_values_that_no_training_has_are_refused(
+    tmp_path: Path, room: Reconstruction, place: tuple[str, ...], value: object
+) -> None:
+    """Sealed with a right digest, as another program, or a bug of ours, would write them."""
+    workspace = train(tmp_path, room, max_steps=2)
+    state = load_checkpoint(workspace.checkpoint)
+    parent = state
+    for key in place[:-1]:
+        parent = parent[key]
+    parent[place[-1]] = value
+    save_checkpoint(workspace.checkpoint, state)
+    with pytest.raises(UserError, match="is not a checkpoint of recon"):
+        train_field(workspace, reconstruction=room, **settings(max_steps=4))
