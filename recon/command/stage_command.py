@@ -1,8 +1,9 @@
 """A stage as a program: compose `conf/`, check every setting, seed, and run it in its run folder."""
 
 import os
+import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -18,8 +19,10 @@ from recon.command.plain_paths import quoted_paths
 from recon.pipeline import stages
 from recon.pipeline.settings import Settings
 from recon.workspace import only_writer, open_workspace, replace_file
+from recon.workspace.errors import UserError
 from recon.workspace.settings import read_settings
 
+_MOST_DIGITS = 4000
 CONF = ROOT / "conf" if IS_CHECKOUT else ROOT / "recon" / "conf"  # setup.py puts it into the wheel
 
 
@@ -43,10 +46,18 @@ def stage_command(function: str, *, writes: bool = True) -> Callable[[], None]:
 
     def program() -> None:
         with _one_line_errors():
+            _check_digits(sys.argv[1:])
             sys.argv[1:] = quoted_paths(sys.argv[1:])
             composed()
 
     return program
+
+
+def _check_digits(arguments: Sequence[str]) -> None:
+    """`UserError` for a number that Python itself refuses to read."""
+    for argument in arguments:
+        if re.search(rf"[0-9_]{{{_MOST_DIGITS}}}", argument):
+            raise UserError(f"{argument[:40]}...: has a number of over {_MOST_DIGITS} digits. Give a sensible one.")
 
 
 @contextmanager

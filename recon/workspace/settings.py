@@ -167,7 +167,7 @@ def _convert(kind: Kind, value: Any) -> tuple[bool, Any]:
     if base is NoneType:
         return value is None, None
     if base in (int, float):
-        if not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(value):
+        if not isinstance(value, (int, float)) or isinstance(value, bool) or not _is_finite(value):
             return False, None
         whole = base is float or float(value).is_integer()
         return whole and all(value in limit for limit in limits), base(value)
@@ -176,6 +176,14 @@ def _convert(kind: Kind, value: Any) -> tuple[bool, Any]:
         return fits and bool(value), value
     assert base is bool, f"{kind}: no such kind of setting"
     return isinstance(value, bool), value
+
+
+def _is_finite(number: float) -> bool:
+    """Whether it is one that a float can hold; whole numbers of 400 digits are not."""
+    try:
+        return math.isfinite(number)
+    except OverflowError:
+        return False
 
 
 def _base(kind: Kind) -> tuple[Kind, tuple[Any, ...]]:

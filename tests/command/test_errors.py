@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from recon.command.errors import ROOT, one_line_errors
+from recon.command.stage_command import stage_command
 
 NO_SPACE = OSError(errno.ENOSPC, "No space left on device", "/runs/a/sfm/pairs.txt")
 
@@ -59,3 +60,13 @@ def test_threads_leave_a_full_disk_to_the_main_one() -> None:
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=ROOT)
     assert "KeyError" in ended.stderr and "No space" not in ended.stderr
+
+
+def test_numbers_of_thousands_of_digits_are_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Python refuses to read them, in the middle of Hydra."""
+    monkeypatch.setattr(sys, "argv", ["report", "workspace=x", f"seed={'1' * 5000}"])
+    with pytest.raises(SystemExit) as ended:
+        stage_command("report")()
+    assert ended.value.code == 2 and "over 4000 digits" in capsys.readouterr().err

@@ -58,6 +58,8 @@ def test_values_become_those_of_their_kind() -> None:
         ("n_frames", "3", "a whole number"),
         ("n_frames", None, "a whole number"),
         ("n_frames", 10**12, "a whole number"),
+        ("n_frames", 10**400, "a whole number"),
+        ("rate", -(10**400), "auto or a number from 0.5 to 240"),
         ("rate", math.nan, "auto or a number from 0.5 to 240"),
         ("rate", math.inf, "auto or a number from 0.5 to 240"),
         ("rate", "Auto", "auto or a number from 0.5 to 240"),

@@ -66,6 +66,7 @@ def extract(database: Path, folder: Path, frames: FrameSet, settings: FeatureSet
     ids = _registered(database)
     if not ids.keys() >= {frame.image for frame in frames.frames}:  # there is none, or a full disk ended it early
         database.unlink(missing_ok=True)
+        _check_room(database.parent, len(frames.frames) * settings.max_features)
         register(database, folder, frames)
         ids = _registered(database)
     with pycolmap.Database.open(database) as opened:

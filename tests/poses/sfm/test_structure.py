@@ -86,6 +86,10 @@ def test_a_disk_too_full_for_the_features_is_told_before_they_are_written(
 ) -> None:
     usage = shutil.disk_usage(walked.root)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=700_000))
+    # nor is a database begun, which COLMAP could not open on such a disk
+    monkeypatch.setattr("recon.poses.sfm.features.register", lambda *_: pytest.fail("a database was begun"))
+    for file in walked.sfm.glob("database.db*"):
+        file.unlink()
     with pytest.raises(UserError, match=r"0\.7 MB are free there, and features take up to 0\.8 MB"):
         pose_frames(walked, **QUICK)
 
