@@ -109,3 +109,15 @@ def test_colours_far_from_any_that_is_known_are_those_of_the_border_and_known_on
     assert whole.min() >= 60 and whole.max() <= 160
     left, right = whole[30, 2, 0], whole[30, 60, 0]
     assert left < 80 and right > 140 and 80 < whole[69, 30, 0] < 140
+
+
+def test_things_show_the_same_on_the_texture_that_grew(world: Path) -> None:
+    bodies = json.loads((world / "manifest.json").read_text())["things"]["bodies"]
+    assert bodies
+    for entry in bodies.values():
+        visual = read_obj(world / entry["file"])
+        assert visual.texture is not None and visual.uvs is not None
+        height, width = visual.texture.shape[:2]
+        upper = visual.uvs[visual.faces[visual.vertices[visual.faces][..., 2].min(1) > 0.05]].mean(1)
+        shown = visual.texture[((1 - upper[:, 1]) * height).astype(int), (upper[:, 0] * width).astype(int)]
+        assert (np.abs(shown.astype(int) - (200, 40, 40)).max(1) < 12).mean() > 0.95
