@@ -17,7 +17,9 @@ from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
 
 _FLATTEST = 1e-5  # of its extent, or of its coordinates: engines of single precision find no inside in what is thinner
-_SPARED = 0.02  # of a hull's points, which may stray twice as far: single bumps of a scan
+_SPARED = (
+    0.02  # of a hull's points, which may stray twice as far where the fine tolerance holds: single bumps of a scan
+)
 
 
 @dataclass(frozen=True)
@@ -115,12 +117,16 @@ class Strays:
         # Behind means within 60 degrees of straight behind: beside a border is free space, not solid.
         towards = ((nearest.positions - points) * nearest.normals).sum(1)
         is_behind = towards > 0.5 * nearest.distance
-        tolerance = self._limits.tolerances.at(points, nearest.normals)
+        tolerances = self._limits.tolerances
+        is_fine = tolerances.is_fine(points, nearest.normals)
+        tolerance = np.where(is_fine, tolerances.fine, tolerances.coarse)
         limit = np.where(is_behind, 1.1 * self._limits.thickness + tolerance, tolerance)
         excess = nearest.distance / limit
         beyond = np.flatnonzero(excess > 1)
         excess[beyond[self._surface.encloses(points[beyond])]] = 1.0
-        ends = np.cumsum([len(group) for group in groups])
-        ranked = excess[np.lexsort((excess, np.repeat(np.arange(len(groups)), [len(group) for group in groups])))]
-        spared = np.array([int(_SPARED * len(group)) for group in groups])
-        return np.maximum(ranked[ends - 1 - spared], ranked[ends - 1] / 2)
+        sizes = np.array([len(group) for group in groups])
+        ends = np.cumsum(sizes)
+        ranked = excess[np.lexsort((excess, np.repeat(np.arange(len(groups)), sizes)))]
+        # Twice the coarse tolerance would be decimetres of unseen matter.
+        at_most = np.maximum.reduceat(np.where(is_fine, excess / 2, excess), ends - sizes)
+        return np.maximum(ranked[ends - 1 - (_SPARED * sizes).astype(int)], at_most)

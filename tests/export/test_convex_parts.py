@@ -7,7 +7,8 @@ from scipy.spatial import ConvexHull
 
 from recon.export.collision_mesh import clean_mesh, simplified
 from recon.export.convex_parts import decompose
-from recon.export.hulls import hull_of, is_flat
+from recon.export.hulls import Limits, Strays, hull_of, is_flat
+from recon.export.planes import Plane
 from recon.export.tolerances import Tolerances
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.surface import Surface
@@ -72,3 +73,15 @@ def test_what_is_thinner_than_single_precision_tells_is_flat() -> None:
     thin, board = (hull_of(corners * np.array([1, 1, height]) + [[0.7, 0.3, 0.5]]) for height in (1e-7, 1e-3))
     assert thin is not None and is_flat(thin)
     assert board is not None and not is_flat(board)
+
+
+def test_single_bumps_may_stray_twice_as_far_where_things_stand_and_not_where_limits_are_coarse() -> None:
+    corners = np.array([[0.0, 0, 0], [4, 0, 0], [4, 4, 0], [0, 4, 0]])
+    two = np.array([[0, 1, 2], [0, 2, 3]], np.int32)
+    levels = TriangleMesh(np.concatenate([corners, corners + np.array([0, 0, 3.0])]), np.concatenate([two, two + 4]))
+    tolerances = Tolerances(0.02, 0.05, Plane(np.array([0.0, 0, 1]), 0.0), 1.0)
+    strays = Strays(Surface(levels), Limits(tolerances, 0.06), np.random.default_rng(0))
+    over = np.stack([*np.random.default_rng(1).uniform(1, 3, (2, 100)), np.zeros(100)], -1)
+    bump = np.where(np.arange(100) == 7, 1.8, 0.5)[:, None] * [0, 0, 1]
+    on_floor, above_people = strays._rate([over + 0.02 * bump, over + [0, 0, 3] + 0.05 * bump])
+    np.testing.assert_allclose([on_floor, above_people], [0.9, 1.8], rtol=1e-3)
