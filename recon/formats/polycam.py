@@ -1,7 +1,7 @@
 """Polycam's raw export: `keyframes/cameras/*.json` and `keyframes/images/`, or `corrected_*` where the app adjusted them.
 
 A camera file holds `fx fy cx cy width height` and the rows t_00 to t_23 of `world_from_camera` as ARKit has it: OpenGL
-camera axes, metres, +y up along gravity. Depth and confidence: `depth_images.py`. See docs/conventions.md.
+camera axes, metres, +y up along gravity. Depth and confidence: `depth_files.py`. See docs/conventions.md.
 """
 
 from functools import partial

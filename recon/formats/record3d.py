@@ -2,7 +2,7 @@
 
 The metadata are JSON: `poses`, a row [qx qy qz qw tx ty tz] a frame, `world_from_camera` with OpenGL camera axes in metres;
 `K`, the camera matrix column by column for a picture of `w` x `h`, or `perFrameIntrinsicCoeffs` [fx fy cx cy]; `fps` or
-`frameTimestamps`. Depth beside the pictures: `depth_images.py`. See docs/conventions.md.
+`frameTimestamps`. Depth beside the pictures: `depth_files.py`. See docs/conventions.md.
 """
 
 from functools import partial

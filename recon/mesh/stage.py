@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from recon.formats.depth_images import depth_files
+from recon.formats.depth_files import depth_files
 from recon.formats.face_evidence import write_face_evidence
 from recon.formats.images import write_image
 from recon.formats.matched_views import read_matched_views

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from recon.formats.depth_images import DepthFile, DepthImage, find_depth, read_depth
+from recon.formats.depth_files import DepthFile, find_depth
+from recon.formats.depth_images import DepthImage, read_depth
 from recon.geometry import Camera, Reconstruction, View
 from recon.geometry.transforms import Array
 from recon.pixels.free_space import LinesOfSight

@@ -10,7 +10,7 @@ from recon import kernels
 from recon.field.checkpoint import believed, load_checkpoint, whole
 from recon.field.interface import FieldSettings
 from recon.field.trained import choose_device
-from recon.formats.depth_images import depth_files
+from recon.formats.depth_files import depth_files
 from recon.formats.images import fit_within
 from recon.formats.photos import Photo, read_photo
 from recon.geometry import Reconstruction, View

@@ -1,13 +1,15 @@
 """Depth beside pictures: found in every layout, read in metres, refused where it is no depth."""
 
 import builtins
+import json
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from recon.formats.depth_images import DepthFile, find_depth, read_depth
+from recon.formats.depth_files import DepthFile, find_depth
+from recon.formats.depth_images import read_depth
 from recon.geometry import Camera, View
 from recon.workspace.errors import UserError
 
@@ -57,6 +59,40 @@ def test_polycam_with_confidence(tmp_path: Path) -> None:
     image = read_depth(file)
     np.testing.assert_allclose(image.confidence, np.where(METRES > 0, confidence / 255, 0), atol=1e-6)
     np.testing.assert_allclose(image.depth_m, METRES, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("key", "picture", "unit", "counts_a_metre"),
+    [
+        ("depth_file_path", "images/7.jpg", None, 1000),
+        ("depth_file_path", "./images/7", None, 1000),
+        ("depth_path", "images\\7.jpg", 0.0005, 2000),
+    ],
+)
+def test_named_by_a_frame_of_transforms_json(
+    tmp_path: Path, key: str, picture: str, unit: float | None, counts_a_metre: float
+) -> None:
+    view = view_of(tmp_path / "images/7.jpg")
+    write(tmp_path / "sensor/a7.png", counts_a_metre)
+    scale = {} if unit is None else {"integer_depth_scale": unit}
+    frames = [{"file_path": "images/8.jpg"}, {"file_path": picture, key: "sensor/a7.png"}, 3]
+    (tmp_path / "transforms.json").write_text(json.dumps({"frames": frames} | scale))
+    np.testing.assert_allclose(found(view), METRES, atol=1e-6)
+    assert find_depth(view_of(tmp_path / "images/8.jpg")) is None
+
+
+def test_depth_that_is_named_and_not_there_is_an_error(tmp_path: Path) -> None:
+    view = view_of(tmp_path / "images/7.jpg")
+    frames = [{"file_path": "images/7.jpg", "depth_file_path": "gone.png"}]
+    (tmp_path / "transforms.json").write_text(json.dumps({"frames": frames}))
+    with pytest.raises(UserError, match=r"transforms.json: the depth 'gone.png' does not exist"):
+        find_depth(view)
+
+
+@pytest.mark.parametrize("text", ["[]", "{", '{"frames": 3}', '{"frames": [{"file_path": 1, "depth_file_path": []}]}'])
+def test_what_is_no_transforms_json_names_no_depth(tmp_path: Path, text: str) -> None:
+    (tmp_path / "transforms.json").write_text(text)
+    assert find_depth(view_of(tmp_path / "7.jpg")) is None
 
 
 @pytest.mark.parametrize("folder", ["images/depth", "depth"])

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from recon.formats.depth_images import DepthFile, read_depth
+from recon.formats.depth_files import DepthFile
+from recon.formats.depth_images import read_depth
 from recon.formats.exif_gps import read_gps
 from recon.formats.face_evidence import read_face_evidence
 from recon.formats.image_files import read_header

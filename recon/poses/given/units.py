@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from recon.formats.depth_images import find_depth, read_depth
+from recon.formats.depth_files import find_depth
+from recon.formats.depth_images import read_depth
 from recon.geometry import Points, Reconstruction, View, invert_rigid
 from recon.geometry.transforms import Array
 from recon.poses.given.points import GivenPoints
