@@ -35,20 +35,24 @@ _STIFFNESS = 0.5  # s: texels that few pixels touch move less
 class Comparison:
     """The pixels of one photo that see the texture, on one device."""
 
-    texels: Tensor  # [n, 4] int64, flat
-    shares: Tensor  # [n, 4] float32, sum 1: a row of A
-    color: Tensor  # [n, 3] float32 in [0, 1], gain applied
+    row: int  # texels of a row of the texture
+    texels: Tensor  # [n] int32, flat: the first of four that each lies between
+    shares: Tensor  # [n, 4] float32, sum 1: what a row of A holds
+    color: Tensor  # [n, 3] uint8
+    gain: Tensor  # [3] float32 multiplies the colours
     weight: Tensor  # [n] float32
 
     def add_to(self, back: Tensor, total: Tensor, texture: Tensor) -> None:
         """Add A^T W (g P - A T) to `back` [t, 3] and A^T W 1 to `total` [t], for a texture T [t, 3]."""
-        shown = (texture[self.texels] * self.shares[..., None]).sum(1)
-        missing = self.color - shown
+        corners = [self.texels.long() + step for step in (0, 1, self.row, self.row + 1)]
+        missing = self.color * (self.gain / 255)
+        for corner, share in zip(corners, self.shares.unbind(1), strict=True):
+            missing -= texture[corner] * share[:, None]
         weight = self.weight * torch.exp(-((missing.abs().amax(1) / _OUTLIER) ** 2))
-        parts = self.shares * weight[:, None]
-        for corner in range(4):
-            back.index_add_(0, self.texels[:, corner], missing * parts[:, corner, None])
-            total.index_add_(0, self.texels[:, corner], parts[:, corner])
+        for corner, share in zip(corners, self.shares.unbind(1), strict=True):
+            part = weight * share
+            back.index_add_(0, corner, missing * part[:, None])
+            total.index_add_(0, corner, part)
 
 
 def sharpen(
@@ -109,9 +113,9 @@ def _compare(
     u, v = hits.barycentric[seen, :1], hits.barycentric[seen, 1:]
     corners = mesh.uvs[mesh.faces[hits.faces[seen]]]
     texels, shares = _taps((1 - u - v) * corners[:, 0] + u * corners[:, 1] + v * corners[:, 2], mesh.texture.shape[:2])
-    color = photo.color.reshape(-1, 3)[chosen[seen]] * (gain / 255)
-    arrays = (texels, shares, color.astype(np.float32), np.sqrt(cosine[seen]).astype(np.float32))
-    return Comparison(*(torch.from_numpy(array).to(device) for array in arrays))
+    color, weight = photo.color.reshape(-1, 3)[chosen[seen]], np.sqrt(cosine[seen]).astype(np.float32)
+    tensors = [torch.from_numpy(array).to(device) for array in (texels, shares, color, gain, weight)]
+    return Comparison(mesh.texture.shape[1], *tensors)
 
 
 def _is_clear(depth: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -126,11 +130,13 @@ def _is_clear(depth: NDArray[np.float32]) -> NDArray[np.bool_]:
     return (depth > 0) & (cv2.dilate(bend, np.ones((3, 3), np.uint8)) < _EDGE * nearness)
 
 
-def _taps(uvs: NDArray, size_hw: tuple[int, int]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """The texels [n, 4] (flat) that uvs [n, 2] lie between, and their bilinear shares [n, 4]; as `sample_texture` reads them."""
+def _taps(uvs: NDArray, size_hw: tuple[int, int]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Of the texels that uvs [n, 2] lie between the first [n] (flat), and the bilinear shares [n, 4] of it, of that to its right,
+    and of the two below; as `sample_texture` reads them.
+    """
     h, w = size_hw
     x, y = np.clip(uvs[:, 0] * w - 0.5, 0, w - 1), np.clip((1 - uvs[:, 1]) * h - 0.5, 0, h - 1)
     left, top = np.minimum(x.astype(np.int64), w - 2), np.minimum(y.astype(np.int64), h - 2)
     ax, ay = x - left, y - top
     shares = np.stack([(1 - ax) * (1 - ay), ax * (1 - ay), (1 - ax) * ay, ax * ay], -1)
-    return (top * w + left)[:, None] + np.array([0, 1, w, w + 1]), shares.astype(np.float32)
+    return (top * w + left).astype(np.int32), shares.astype(np.float32)
