@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from pathlib import Path
 from typing import Literal
+from urllib.parse import unquote
 
 from recon.capture.survey import RAW_SUFFIXES, folder_counts, left_out, list_photos, words_of, words_of_kinds
 from recon.formats.image_files import HEIF_INSTALL, HEIF_SUFFIXES, IMAGE_SUFFIXES
@@ -55,6 +56,9 @@ def telemetry_of(film: Path) -> list[Path]:
 
 
 def _why_absent(source: Path) -> str:
+    if str(source).startswith("file:/"):
+        plain = unquote("/" + str(source).removeprefix("file:").lstrip("/"))
+        return f"is written as an address. Give the plain path: capture.source={plain}"
     if re.match(r"[a-z]+:/", str(source)):
         return "is an address, and only files on this machine are read. Download it first."
     if re.search(r"%0?\d*d|[*?]", source.name) and is_folder(source.parent):

@@ -549,6 +549,7 @@ def test_other_things_that_people_give(workspace: Workspace, tmp_path: Path, nam
     (tmp_path / "raw/DSC_1.NEF").write_bytes(b"II*")
     refused(workspace, tmp_path / name, said)
     refused(workspace, Path("https://example.org/walk.mp4"), "is an address")
+    refused(workspace, Path("file:///films/my%20walk.mp4"), "Give the plain path: capture.source=/films/my walk.mp4")
 
 
 @pytest.mark.parametrize(
