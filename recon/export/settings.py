@@ -47,7 +47,7 @@ class ExportSettings:
         known = ", ".join(TRIALS)
         if self.engines is None:
             return
-        if not isinstance(self.engines, list | tuple) or not set(self.engines) <= set(TRIALS):
+        if not isinstance(self.engines, list | tuple) or any(engine not in list(TRIALS) for engine in self.engines):
             raise UserError(f"export.engines={self.engines!r}: expected null or a list of {known}.")
 
 
@@ -68,7 +68,7 @@ def _check_boxes(boxes: Any) -> None:
     for number, corners in enumerate(whole):
         try:
             values = np.asarray(corners, float)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             values = np.zeros(0)
         if values.shape != (2, 3) or not np.isfinite(values).all() or not (values[0] < values[1]).all():
             raise UserError(

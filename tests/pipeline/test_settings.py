@@ -68,6 +68,15 @@ def test_what_is_possible_is_told_of_keys_that_are_there() -> None:
     assert {key for key, _ in POSSIBLE} <= set(KEYS)
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("export.things_boxes", 10**400), ("export.things_boxes", [[10**400]]), ("export.engines", [[[]]])],
+)
+def test_lists_of_anything_are_refused_by_name(key: str, value: object) -> None:
+    with pytest.raises(UserError, match=key):
+        read_with({key: value})
+
+
 def test_errors_of_all_groups_come_in_one_message() -> None:
     with pytest.raises(UserError) as refused:
         read_with({"mesh.max_faces": -1, "train.huber_delta": math.nan, "seed": "x", "capture.alpha": 3})
