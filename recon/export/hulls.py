@@ -17,9 +17,8 @@ from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
 
 _FLATTEST = 1e-5  # of its extent, or of its coordinates: engines of single precision find no inside in what is thinner
-_SPARED = (
-    0.02  # of a hull's points, which may stray twice as far where the fine tolerance holds: single bumps of a scan
-)
+# Of a hull's points, which may stray twice as far where the fine tolerance holds: single bumps of a scan.
+_SPARED = 0.02
 
 
 @dataclass(frozen=True)
@@ -128,5 +127,5 @@ class Strays:
         ends = np.cumsum(sizes)
         ranked = excess[np.lexsort((excess, np.repeat(np.arange(len(groups)), sizes)))]
         # Twice the coarse tolerance would be decimetres of unseen matter.
-        at_most = np.maximum.reduceat(np.where(is_fine, excess / 2, excess), ends - sizes)
-        return np.maximum(ranked[ends - 1 - (_SPARED * sizes).astype(int)], at_most)
+        of_worst = np.maximum.reduceat(np.where(is_fine, excess / 2, excess), ends - sizes)
+        return np.maximum(ranked[ends - 1 - (_SPARED * sizes).astype(int)], of_worst)

@@ -102,9 +102,8 @@ class Place:
     labels: np.ndarray | None = None  # [f] of the visual's faces, numbers into `labels.LABELS`
     things: tuple[Thing, ...] = ()
     things_are_free: bool = False
-    filled: TriangleMesh | None = (
-        None  # floor that nobody saw, drawn apart from what was seen; None where there is none
-    )
+    # Floor that nobody saw, drawn apart from what was seen; None where there is none.
+    filled: TriangleMesh | None = None
 
     @property
     def has_texture(self) -> bool:

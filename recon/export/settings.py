@@ -47,7 +47,9 @@ class ExportSettings:
         known = ", ".join(TRIALS)
         if self.engines is None:
             return
-        if not isinstance(self.engines, list | tuple) or any(engine not in list(TRIALS) for engine in self.engines):
+        if not isinstance(self.engines, list | tuple) or not all(
+            isinstance(engine, str) and engine in TRIALS for engine in self.engines
+        ):
             raise UserError(f"export.engines={self.engines!r}: expected null or a list of {known}.")
 
 

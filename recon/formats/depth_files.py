@@ -35,6 +35,7 @@ from recon.workspace.reading import is_file, read_json_value
 
 MILLIMETRE, TUM_UNIT = 1e-3, 1 / 5000
 _FORMATS = (".png", ".npy", ".exr", ".depth")
+_DEPTH_KEYS = ("depth_file_path", "depth_path")  # nerfstudio, instant-ngp
 _NEAR_IN_TIME_S = 0.02  # a TUM depth image belongs to a picture this near
 
 
@@ -140,7 +141,7 @@ def _named(view: View) -> DepthFile | None:
 def _depths_named(listing: Path) -> dict[str, DepthFile]:
     """The depth of each picture, by its whole path without suffix; none where the file is no transforms.json.
 
-    Whether it is a good one the reader of poses has said, if it was asked for at all.
+    Whether it is a good one, and which depth is missing, the reader of poses tells, if it was asked for at all.
     """
     try:
         value = read_json_value(listing)
@@ -149,13 +150,17 @@ def _depths_named(listing: Path) -> dict[str, DepthFile]:
     frames = value.get("frames") if isinstance(value, dict) else None
     found = {}
     for frame in frames if isinstance(frames, list) else ():
-        picture, depth = (_text(frame, keys) for keys in (("file_path",), ("depth_file_path", "depth_path")))
+        picture, depth = _text(frame, ("file_path",)), _text(frame, _DEPTH_KEYS)
         if picture and depth:
             path = find_picture(inside(listing, depth))
-            if path is None:
-                raise UserError(f"{listing}: the depth {depth!r} does not exist. Put it there or delete the key.")
-            found[_without_suffix(inside(listing, picture))] = DepthFile(path, _unit_of(value))
+            if path is not None:
+                found[_without_suffix(inside(listing, picture))] = DepthFile(path, _unit_of(value))
     return found
+
+
+def names_depth(frame: Any) -> bool:
+    """Whether a frame of a transforms.json names the depth of its picture."""
+    return _text(frame, _DEPTH_KEYS) is not None
 
 
 def _text(frame: Any, keys: Sequence[str]) -> str | None:

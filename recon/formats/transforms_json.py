@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from recon.formats.depth_files import find_depth, names_depth
 from recon.formats.gathering import Gathering, LostPoseError
 from recon.formats.given_poses import in_order, rigid_matrix, unique_names
 from recon.formats.images import natural_key
@@ -67,6 +68,7 @@ def read(path: Path, *, images: str | None = None) -> Reconstruction:
         split = splits.get(str(frame["file_path"]))
         views.append(View(name, image, camera, posed, time_s=time_s, mask=mask, split=split, reading=reading))
     lenses.tell()
+    _tell_depth(file, [view for view, (frame, _, _) in zip(views, found, strict=True) if names_depth(frame)])
     points = None
     if value.get("ply_file_path"):
         ply = find_file(inside(file, str(value["ply_file_path"])))
@@ -125,6 +127,16 @@ def path_of(file: Path, frame: Any, index: int) -> str:
     if not isinstance(frame, Mapping) or not isinstance(frame.get("file_path"), str):
         raise UserError(f"{file}: frame {index} lacks the key 'file_path'. Export the capture again.")
     return str(frame["file_path"])
+
+
+def _tell_depth(file: Path, views: Sequence[View]) -> None:
+    """Warn where the depth that the frames of some views name is not there, or is looked for elsewhere."""
+    n_without = sum(find_depth(view) is None for view in views)
+    if n_without:
+        warn(
+            f"{file}: {n_without} of {len(views)} depth images that frames name are not read: expected them to be there, and the "
+            "file to be called transforms.json, in the folder of the pictures or the one above. Put them there, or into depth/"
+        )
 
 
 def _file_path(frame: Mapping[str, Any]) -> str:

@@ -100,6 +100,18 @@ def sample_texture(texture: NDArray[np.uint8], uvs: NDArray) -> NDArray[np.float
     return sample_image(torch.from_numpy(texture), torch.from_numpy(pixels)).numpy()
 
 
+def texture_taps(uvs: NDArray, size_hw: tuple[int, int]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Of the texels that uvs [n, 2] lie between the first [n] (flat), and the bilinear shares [n, 4] of it, of that to its right,
+    and of the two below; as `sample_texture` reads them.
+    """
+    h, w = size_hw
+    x, y = np.clip(uvs[:, 0] * w - 0.5, 0, w - 1), np.clip((1 - uvs[:, 1]) * h - 0.5, 0, h - 1)
+    left, top = np.minimum(x.astype(np.int64), w - 2), np.minimum(y.astype(np.int64), h - 2)
+    ax, ay = x - left, y - top
+    shares = np.stack([(1 - ax) * (1 - ay), ax * (1 - ay), (1 - ax) * ay, ax * ay], -1)
+    return (top * w + left).astype(np.int32), shares.astype(np.float32)
+
+
 def sample_image(image: Tensor, pixels: Tensor) -> Tensor:
     """Bilinear colours [n, 3] in [0, 1] of an image [h, w, 3] uint8 at pixels [n, 2] (x, y; half-pixel), edges clamped."""
     h, w = image.shape[:2]

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from recon.geometry import TriangleMesh
 from recon.mesh.photos import PhotoWithDepth
-from recon.mesh.picture import MeshScene
+from recon.mesh.picture import MeshScene, texture_taps
 from recon.workspace.console import progress
 
 _N_PIXELS = 12_000_000  # compared in all photos together; of more, so many are drawn
@@ -112,7 +112,9 @@ def _compare(
     seen = np.flatnonzero(hits.is_hit & (cosine > _MIN_COSINE))
     u, v = hits.barycentric[seen, :1], hits.barycentric[seen, 1:]
     corners = mesh.uvs[mesh.faces[hits.faces[seen]]]
-    texels, shares = _taps((1 - u - v) * corners[:, 0] + u * corners[:, 1] + v * corners[:, 2], mesh.texture.shape[:2])
+    texels, shares = texture_taps(
+        (1 - u - v) * corners[:, 0] + u * corners[:, 1] + v * corners[:, 2], mesh.texture.shape[:2]
+    )
     color, weight = photo.color.reshape(-1, 3)[chosen[seen]], np.sqrt(cosine[seen]).astype(np.float32)
     tensors = [torch.from_numpy(array).to(device) for array in (texels, shares, color, gain, weight)]
     return Comparison(mesh.texture.shape[1], *tensors)
@@ -128,15 +130,3 @@ def _is_clear(depth: NDArray[np.float32]) -> NDArray[np.bool_]:
     for kernel in (np.array([[1.0, 0, -2, 0, 1]]), np.array([[1.0], [0], [-2], [0], [1]])):
         bend = np.maximum(bend, np.abs(cv2.filter2D(nearness, cv2.CV_32F, kernel, borderType=cv2.BORDER_REFLECT)))
     return (depth > 0) & (cv2.dilate(bend, np.ones((3, 3), np.uint8)) < _EDGE * nearness)
-
-
-def _taps(uvs: NDArray, size_hw: tuple[int, int]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Of the texels that uvs [n, 2] lie between the first [n] (flat), and the bilinear shares [n, 4] of it, of that to its right,
-    and of the two below; as `sample_texture` reads them.
-    """
-    h, w = size_hw
-    x, y = np.clip(uvs[:, 0] * w - 0.5, 0, w - 1), np.clip((1 - uvs[:, 1]) * h - 0.5, 0, h - 1)
-    left, top = np.minimum(x.astype(np.int64), w - 2), np.minimum(y.astype(np.int64), h - 2)
-    ax, ay = x - left, y - top
-    shares = np.stack([(1 - ax) * (1 - ay), ax * (1 - ay), (1 - ax) * ay, ax * ay], -1)
-    return (top * w + left).astype(np.int32), shares.astype(np.float32)

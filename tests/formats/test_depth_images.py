@@ -81,12 +81,11 @@ def test_named_by_a_frame_of_transforms_json(
     assert find_depth(view_of(tmp_path / "images/8.jpg")) is None
 
 
-def test_depth_that_is_named_and_not_there_is_an_error(tmp_path: Path) -> None:
+def test_depth_that_is_named_and_not_there_is_none(tmp_path: Path) -> None:
     view = view_of(tmp_path / "images/7.jpg")
     frames = [{"file_path": "images/7.jpg", "depth_file_path": "gone.png"}]
     (tmp_path / "transforms.json").write_text(json.dumps({"frames": frames}))
-    with pytest.raises(UserError, match=r"transforms.json: the depth 'gone.png' does not exist"):
-        find_depth(view)
+    assert find_depth(view) is None
 
 
 @pytest.mark.parametrize("text", ["[]", "{", '{"frames": 3}', '{"frames": [{"file_path": 1, "depth_file_path": []}]}'])

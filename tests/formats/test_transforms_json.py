@@ -351,3 +351,19 @@ def test_not_json_and_not_there(tmp_path: Path) -> None:
     (tmp_path / "transforms.json").write_text("[1]")
     with pytest.raises(UserError, match="JSON object"):
         transforms_json.read(tmp_path)
+
+
+def test_depth_that_is_not_there_or_looked_for_elsewhere_is_told(tmp_path: Path) -> None:
+    value = minimal(tmp_path)
+    value["frames"][0]["depth_file_path"] = "sensor/a.png"
+    (tmp_path / "sensor").mkdir()
+    (tmp_path / "sensor/a.png").touch()
+    take_warnings()
+    transforms_json.read(save(tmp_path, value))
+    assert not take_warnings()
+    transforms_json.read(save(tmp_path, value).rename(tmp_path / "mine.json"))
+    value["frames"][1]["depth_file_path"] = "sensor/gone.png"
+    transforms_json.read(save(tmp_path, value))
+    elsewhere, gone = take_warnings()
+    assert "1 of 1 depth images that frames name are not read" in elsewhere
+    assert "1 of 2 depth images that frames name are not read" in gone and "Put them there" in gone

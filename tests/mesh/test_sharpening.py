@@ -11,8 +11,8 @@ import trimesh
 from recon.geometry import Camera, TriangleMesh, look_at
 from recon.mesh.atlas import unwrap
 from recon.mesh.photos import load_photos
-from recon.mesh.picture import MeshScene, sample_texture
-from recon.mesh.sharpening import _is_clear, _taps, sharpen
+from recon.mesh.picture import MeshScene, sample_texture, texture_taps
+from recon.mesh.sharpening import _is_clear, sharpen
 from recon.mesh.texture import bake, make_painter
 
 CPU = torch.device("cpu")
@@ -42,7 +42,7 @@ def test_a_row_of_the_pictures_matrix_is_what_the_renderer_reads():
     rng = np.random.default_rng(1)
     texture = rng.integers(0, 256, (24, 32, 3)).astype(np.uint8)
     uvs = np.concatenate([rng.random((500, 2)), [[0, 0], [1, 1], [0, 1], [1, 0]]])
-    first, shares = _taps(uvs, (24, 32))
+    first, shares = texture_taps(uvs, (24, 32))
     texels = first[:, None] + [0, 1, 32, 33]
     np.testing.assert_allclose(shares.sum(1), 1, atol=1e-6)
     read = (texture.reshape(-1, 3)[texels] * shares[..., None]).sum(1) / 255
