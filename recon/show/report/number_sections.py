@@ -19,6 +19,8 @@ def headline(workspace: Workspace) -> str:
         return metrics.get(section, {}).get(key)
 
     loads, drop_error = get("world", "loads") or {}, (get("world", "drop") or {}).get("p95_mm")
+    tried = [name for name, fine in loads.items() if fine is not None]
+    loaded = [name for name in tried if loads[name]]
     evidence = get("mesh", "evidence_fractions")
     unseen = None if not evidence else sum(float(evidence.get(key) or 0.0) for key in ("filled", "invented"))
     unsure = "" if is_scale_known(metrics) else " (scale unknown: a unit counts as a metre)"
@@ -29,7 +31,7 @@ def headline(workspace: Workspace) -> str:
         (f"{get('eval', 'ssim') or 0:.3f}", "SSIM of held-out views", get("eval", "ssim")),
         (text(get("mesh", "faces")), "mesh faces", get("mesh", "faces")),
         (f"{1 - unseen:.0%}" if unseen is not None else "", "of the mesh's surface was seen by a picture", unseen),
-        (", ".join(name for name, fine in loads.items() if fine) or "none", "simulators that load it", loads or None),
+        (f"{len(loaded)} of {len(tried)}", f"simulators load it: {', '.join(loaded) or 'none'}", tried or None),
         (f"{drop_error or 0:.0f} mm", f"from the surface: 19 of 20 dropped spheres{unsure}", drop_error),
     ]  # fmt: skip
     return tiles((value, label) for value, label, known in items if known is not None)

@@ -121,6 +121,7 @@ def test_everything_run(tmp_path):
                      "4.2 square metres of it are closed"):  # fmt: skip
         assert sentence in page, sentence
     assert "gazebo: not installed" not in page and "scale is unknown" not in page
+    assert "1 of 2" in page and "simulators load it: mujoco<" in page
 
 
 def test_millimetres_of_an_unknown_scale_are_called_so(tmp_path):
