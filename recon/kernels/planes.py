@@ -21,10 +21,11 @@ class ScenePlane:
     low: Array  # [2] corner of the map, in those axes
     cell: float
     is_shell: bool  # nothing lies behind it, as behind a floor, a ceiling, an outer wall
-    distances: NDArray[np.float32]  # [rows along, columns across] to known matter, in reaches
+    distances: NDArray[np.float32]  # [rows along, columns across] to known matter, in reaches; below 0: sure
     thickness: float  # world units: matter this near belongs to it
     reach: float  # world units: the unit of distances
     beyond: float = 1.0  # the distance beyond the map, in reaches
+    shows_by_edges: bool = False  # nothing was matched on it, only round it, as of a white ceiling
 
     def depth(self, rays: Array, center: Array) -> Array:
         """Depths [..] at which rays [.., 3] (world, camera z = 1) from `center` [3] meet it; 0 where they do not."""

@@ -8,6 +8,7 @@ shrinks to nothing.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -55,7 +56,8 @@ def sight_lines(
 def opened(planes: Sequence[ScenePlane], lines: Sequence[SightLines]) -> list[ScenePlane]:
     """The planes with what is looked through marked; those that are looked through where they are known are left out.
 
-    Nothing lies behind a shell: a line that goes through one is a false match, unless it leads into the sky.
+    Nothing lies behind a shell: a line that goes through one is a false match, unless it leads into the sky. What only its
+    edges show must hide more between them than it lets through: walls of one height are no ceiling while the sky shows over them.
     """
     kept = []
     for plane in planes:
@@ -63,10 +65,20 @@ def opened(planes: Sequence[ScenePlane], lines: Sequence[SightLines]) -> list[Sc
         for line in lines:
             _count(plane, line, through, on)
         is_open = (through >= MIN_THROUGH) & (through > 2 * on)
-        is_known = plane.distances == 0
-        if is_open[is_known].sum() <= MAX_OPEN * is_known.sum():
+        is_known = plane.distances <= 0
+        is_false = is_open[is_known].sum() > MAX_OPEN * is_known.sum()
+        if plane.shows_by_edges:
+            is_false |= (is_open & _between(is_known)).sum() > is_known.sum()
+        if not is_false:
             kept.append(replace(plane, distances=np.where(is_open, np.float32(OPEN), plane.distances)))
     return kept
+
+
+def _between(is_known: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The convex hull of the cells [rows, columns] that are True."""
+    inside = np.zeros(is_known.shape, np.uint8)
+    cv2.fillConvexPoly(inside, cv2.convexHull(np.argwhere(is_known)[:, ::-1].astype(np.int32)), 1)
+    return inside > 0
 
 
 def _count(plane: ScenePlane, lines: SightLines, through: NDArray[np.int32], on: NDArray[np.int32]) -> None:

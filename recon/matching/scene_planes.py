@@ -47,13 +47,15 @@ def find_planes(
     pieces = upright(found, thickness)
     if not pieces:  # next to nothing was matched, or nothing of it is flat
         return []
+    n_matched = len(pieces)
     pieces += _edge_planes(voxels, pieces, cameras, thickness)
     frame = main_frame([normal for normal, _ in pieces])
     planes = []
-    for normal, matter in pieces:
+    for index, (normal, matter) in enumerate(pieces):
         if np.abs(frame @ normal).max() > 0.9999:
             is_shell = _is_shell(normal, matter, voxels, cameras, thickness)
-            planes.append(_scene_plane(normal, matter, is_shell, typical_depth, reach=REACH, beyond=1.0))
+            plane = _scene_plane(normal, matter, is_shell, typical_depth, reach=REACH, beyond=1.0)
+            planes.append(replace(plane, shows_by_edges=index >= n_matched))
         else:
             planes.append(thing_plane(normal, matter, typical_depth=typical_depth))
     return planes
@@ -184,7 +186,7 @@ def _distances(at: Array, cell: float, reach: float, beyond: float) -> tuple[Arr
 
 def extended(plane: ScenePlane, matter: Voxels) -> ScenePlane:
     """The same plane, its matter known at more places."""
-    rows, columns = np.nonzero(plane.distances == 0)
+    rows, columns = np.nonzero(plane.distances <= 0)
     known = plane.low + plane.cell * (np.stack([columns, rows], -1) + 0.5)
     more = np.stack([matter.positions @ plane.across, matter.positions @ plane.along], -1)
     low, distances = _distances(np.concatenate([known, more]), plane.cell, plane.reach, plane.beyond)

@@ -64,3 +64,21 @@ def test_through_a_shell_only_the_sky_is_seen() -> None:
     (kept,) = opened([shell], looks(below))
     assert not (kept.distances == OPEN).any(), "false matches behind the floor"
     assert opened([shell], looks(below, is_sky=True)) == []
+
+
+def test_walls_of_one_height_are_no_ceiling_while_the_sky_shows_over_them() -> None:
+    distances = np.full((10, 10), 0.5, np.float32)
+    distances[[0, -1]] = distances[:, [0, -1]] = 0
+    tops = replace(table(), normal=-UP, offset=-2.5, distances=distances, is_shell=True, shows_by_edges=True)
+    centers = [np.array([0.3 * i, 0.0, 1.6]) for i in range(5)]
+
+    def sky(side: float) -> list[SightLines]:
+        """Into the sky through a square of z = 2.5, whose sides are 2 `side` long."""
+        ends = [center + 50 * (grid(2.5, -side, side) - center) for center in centers]
+        return [SightLines(c, end, np.ones(len(end), bool)) for c, end in zip(centers, ends, strict=True)]
+
+    assert opened([tops], sky(0.75)) == []
+    (skylight,) = opened([tops], sky(0.3))
+    assert (skylight.distances == OPEN).any(), "a ceiling may have a window"
+    (matched,) = opened([replace(tops, shows_by_edges=False)], sky(0.75))
+    assert (matched.distances == 0).any()
