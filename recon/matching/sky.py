@@ -1,4 +1,4 @@
-"""The sky, found without weights: it is above the horizon, smooth, bluish or overexposed, and nothing is ever matched on it.
+"""The sky, found without weights: it is above the horizon, has the looks of it, and nothing is ever matched on it.
 
 A picture's smooth, sky-coloured regions above the horizon are candidates. One is sky where matching confirms next to nothing
 on it, where matter that other views confirm does not project onto it, and where other views, looking the same way from
@@ -16,14 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recon.matching.confirm import Confirmed
+from recon.matching.open_air import is_in_the_open
 from recon.matching.pictures import Picture
 from recon.matching.shelf import Shelf
+from recon.matching.sky_colors import looks_like_sky
 from recon.matching.sky_evidence import PROBE, Mask, directions, looks_alike, matter_on
 
-MAX_SLOPE = 5.0  # grey levels per pixel, after a blur of one pixel
-BLUER = 8  # levels by which blue exceeds red
-BRIGHT, BLOWN_OUT = 90, 242  # of the brightest channel; of the darkest
-MIN_ELEVATION = -0.02  # of the ray's z, where up is known
 MIN_AREA = 0.002  # of the picture
 MAX_CONFIRMED = 0.25  # of a region, by matches that reach over from what stands before the sky
 MAX_HITS = 0.05  # of a region: other views' matter that falls onto it
@@ -59,8 +57,12 @@ def find_sky(
     is_up_aligned: bool,
 ) -> Iterator[Mask]:
     """Masks [h, w], True where the sky is."""
-    every = zip(pictures, confirmed, strict=True)
-    regions = Shelf.of(scratch / "regions", (_regions(p, known, is_up_aligned) for p, known in every))
+    is_open_air = is_up_aligned and is_in_the_open(pictures, confirmed)
+    found = (
+        _regions(p, known, is_up_aligned=is_up_aligned, is_open_air=is_open_air)
+        for p, known in zip(pictures, confirmed, strict=True)
+    )
+    regions = Shelf.of(scratch / "regions", found)
     masks = Shelf.of(
         scratch / "accepted", (_accepted(i, pictures, confirmed, regions, neighbours) for i in range(len(pictures)))
     )
@@ -136,15 +138,8 @@ def _is_open(region: Mask, height: NDArray[np.float64]) -> bool:
     return any(distance <= RIM and rise @ outwards > steep for outwards, distance in cut_off.items())
 
 
-def _regions(picture: Picture, known: Confirmed, is_up_aligned: bool) -> _Regions:
-    color = cv2.GaussianBlur(picture.color, (0, 0), 1.0).astype(np.int16)
-    slopes = [cv2.Sobel(color, cv2.CV_32F, *order, ksize=3, scale=1 / 8) for order in ((1, 0), (0, 1))]
-    slope = np.hypot(*slopes).max(-1)
-    red, blue = color[..., 0], color[..., 2]
-    is_blue = (blue >= red + BLUER) & (blue >= color[..., 1]) & (blue >= BRIGHT)
-    candidate = (is_blue | (color.min(-1) >= BLOWN_OUT)) & (slope < MAX_SLOPE) & picture.is_valid
-    if is_up_aligned:
-        candidate &= directions(picture)[..., 2] > MIN_ELEVATION
+def _regions(picture: Picture, known: Confirmed, *, is_up_aligned: bool, is_open_air: bool) -> _Regions:
+    candidate = looks_like_sky(picture, is_up_aligned=is_up_aligned, is_open_air=is_open_air)
     opened = cv2.morphologyEx(candidate.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     _, labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=4)
     n_confirmed = np.bincount(labels[known.is_confirmed], minlength=len(stats))

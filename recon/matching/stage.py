@@ -16,6 +16,8 @@ from recon.geometry import Kind, MatchedView, Reconstruction, View
 from recon.kernels.stereo import StereoView
 from recon.matching.blank import PlaneDepths, fill_blank
 from recon.matching.confirm import Confirmed, confirm
+from recon.matching.ground import with_ground_below
+from recon.matching.open_air import is_in_the_open
 from recon.matching.openings import opened, sight_lines
 from recon.matching.passes import match_pictures, n_sweeps
 from recon.matching.pictures import Picture, read_picture
@@ -117,7 +119,9 @@ def _match(
     if settings.planes:
         hints = Shelf.of(scratch / "hints", (known.without(no) for known, no in zip(supported, skies, strict=True)))
         supported.clear()
-        filled = _filled(pictures, matches.views, confirmed, hints, skies, scene, scratch, seed)
+        filled = _filled(
+            pictures, matches.views, confirmed, hints, skies, scene, scratch, seed, reconstruction.is_up_aligned
+        )
     yield from map(_matched_view, pictures, confirmed, filled, skies)
 
 
@@ -130,16 +134,20 @@ def _filled(
     scene: SparseScene,
     scratch: Path,
     seed: int,
+    is_up_aligned: bool,
 ) -> Iterator[PlaneDepths]:
     """Planes where nothing is confirmed; they are found by `hints`, which hold what is less sure too.
 
     pictures, views, confirmed, skies: of each picture: itself, as matching sees it, what is confirmed of it, where its sky
     is. scene: the sparse points. scratch: folder for what does not fit into memory. seed: of random numbers.
+    is_up_aligned: whether z is up.
     """
     cameras = [picture.view for picture in pictures]
     depth = typical_depth(cameras, scene)
     centers = np.stack([view.world_from_camera[:3, 3] for view in cameras])
     planes = planes_at_scales(pictures, hints, centers, typical_depth=depth, seed=seed)
+    if is_up_aligned and is_in_the_open(pictures, confirmed):
+        planes = with_ground_below(planes, centers)
     regions = Shelf.of(scratch / "regions", map(blank_regions, pictures, confirmed, hints, skies))
     planes += region_planes(regions, planes, typical_depth=depth)
     lines = list(sight_lines(pictures, confirmed, skies, far=FAR * depth))

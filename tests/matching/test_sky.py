@@ -9,19 +9,23 @@ import pytest
 from recon.bench.synthetic.renderer import render_color, render_depth
 from recon.geometry import View, look_at
 from recon.matching.confirm import Confirmed
+from recon.matching.open_air import is_in_the_open
 from recon.matching.pictures import Picture
 from recon.matching.sky import _is_open, find_sky
+from recon.matching.sky_colors import looks_like_sky
 from recon.matching.sky_evidence import directions
 from tests.worlds import UP, room_camera, textured_room
 
 
-def yard(n: int = 6) -> tuple[list[Picture], list[Confirmed], list[np.ndarray]]:
-    """Pictures that see walls and the sky above them, exact depth where there is matter, and where the sky is."""
+def yard(
+    n: int = 6, *, height: float = 1.3, rise: float = 0.45
+) -> tuple[list[Picture], list[Confirmed], list[np.ndarray]]:
+    """Pictures from a `height` that see walls and the sky above them, exact depth where there is matter, and where the sky is."""
     world, camera = textured_room(), room_camera((72, 96))
     pictures, confirmed, skies = [], [], []
     for i in range(n):
-        eye = np.array([-0.9 + 0.25 * i, -0.8, 1.3])
-        pose = look_at(eye, np.array([0.1, 1.2, 1.75]), UP)
+        eye = np.array([-0.9 + 0.25 * i, -0.8, height])
+        pose = look_at(eye, np.array([0.1, 1.2, height + rise]), UP)
         color = np.rint(255 * render_color(world, camera, pose, supersampling=2)).astype(np.uint8)
         depth = render_depth(world, camera, pose)
         view = View(name=f"v{i}", image=__file__, camera=camera, world_from_camera=pose)  # type: ignore[arg-type]
@@ -52,6 +56,32 @@ def test_white_and_grey_rooms_have_no_sky(tmp_path: Path) -> None:
         unknown = [k.without(k.is_confirmed) for k in confirmed]
         masks = find_sky(painted, unknown, NEIGHBOURS, tmp_path / str(i), is_up_aligned=True)
         assert not any(mask.any() for mask in masks)
+
+
+def test_a_grey_sky_is_found_where_matter_rises_far_above_the_cameras(tmp_path: Path) -> None:
+    for height, rise, is_found in ((0.25, 0.9, True), (1.3, 0.45, False)):
+        pictures, confirmed, skies = yard(height=height, rise=rise)
+        cloudy = [
+            replace(p, color=np.where(sky[..., None], (168, 172, 175), p.color // 2).astype(np.uint8))
+            for p, sky in zip(pictures, skies, strict=True)
+        ]
+        assert is_in_the_open(cloudy, confirmed) == is_found, "as from a car, and as under a ceiling"
+        found = list(find_sky(cloudy, confirmed, NEIGHBOURS, tmp_path / str(height), is_up_aligned=True))
+        sky, mask = np.stack(skies), np.stack(found)
+        assert (mask & sky).sum() > 0.85 * sky.sum() if is_found else not mask.any()
+        assert (mask & ~sky).sum() <= 0.01 * mask.sum()
+
+
+def test_a_grey_wall_that_goes_on_below_the_horizon_is_no_sky() -> None:
+    (picture, *_), _, _ = yard(1, height=0.25)
+    level = look_at(np.array([0.0, -0.8, 0.25]), np.array([0.0, 1.2, 0.25]), UP)
+    wall = np.full_like(picture.color, 90)
+    wall[:, 20:60] = 170
+    picture = replace(picture, color=wall, view=replace(picture.view, world_from_camera=level))
+    assert not looks_like_sky(picture, is_up_aligned=True, is_open_air=True)[:, 20:60].any()
+    wall[picture.camera.size_hw[0] // 2 :] = 90
+    looks = looks_like_sky(replace(picture, color=wall), is_up_aligned=True, is_open_air=True)
+    assert looks[:30, 25:55].all() and not looks[40:].any()
 
 
 def test_blue_things_that_are_matched_or_stand_below_the_horizon_are_no_sky(tmp_path: Path) -> None:
