@@ -6,8 +6,8 @@ from functools import partial
 from pathlib import Path
 
 from recon.formats.colmap_parts import MODELS, NAMES, Posed, camera_of, damaged, finite_points, pose_of
-from recon.geometry.cameras import MODELS as OURS
 from recon.geometry.cameras import Camera
+from recon.geometry.lenses import LENSES
 from recon.geometry.points import Points
 from recon.geometry.reconstruction import Reconstruction
 from recon.geometry.transforms import invert_rigid, wxyz_from_rotation
@@ -119,4 +119,4 @@ def write_file(path: Path, records: Sequence[bytes]) -> None:
 def _camera_record(camera: Camera, camera_id: int) -> bytes:
     h, w = camera.size_hw
     numbers = [camera.fx, camera.fy, camera.cx, camera.cy, *camera.distortion]
-    return struct.pack(f"<IiQQ{len(numbers)}d", camera_id, OURS[camera.model].colmap_id, w, h, *numbers)
+    return struct.pack(f"<IiQQ{len(numbers)}d", camera_id, LENSES[camera.model].colmap_id, w, h, *numbers)

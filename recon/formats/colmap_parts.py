@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from recon.formats.gathering import LostPoseError
-from recon.geometry.cameras import MODELS as OURS
 from recon.geometry.cameras import Camera
+from recon.geometry.lenses import LENSES
 from recon.geometry.points import Points
 from recon.geometry.transforms import Array, invert_rigid, rigid, rotation_from_wxyz
 from recon.workspace.errors import UserError
@@ -27,7 +27,7 @@ class Model:
 
 
 def _own(name: str) -> Model:
-    model = OURS[name]
+    model = LENSES[name]
     return Model(model.colmap_id, 2, name, len(model.coefficients))
 
 
@@ -38,6 +38,11 @@ MODELS = {
     "RADIAL": Model(3, 1, "OPENCV", 2),
     "OPENCV": _own("OPENCV"),
     "OPENCV_FISHEYE": _own("OPENCV_FISHEYE"),
+    "FULL_OPENCV": _own("FULL_OPENCV"),
+    "FOV": _own("FOV"),
+    "THIN_PRISM_FISHEYE": _own("THIN_PRISM_FISHEYE"),
+    "SIMPLE_FISHEYE": Model(14, 1, "OPENCV_FISHEYE", 0),
+    "FISHEYE": Model(15, 2, "OPENCV_FISHEYE", 0),
     "SIMPLE_RADIAL_FISHEYE": Model(8, 1, "OPENCV_FISHEYE", 1),
     "RADIAL_FISHEYE": Model(9, 1, "OPENCV_FISHEYE", 2),
 }
@@ -56,7 +61,7 @@ def camera_of(file: Path, name: str, width: int, height: int, numbers: Sequence[
     focal = numbers[: model.n_focal]
     cx, cy = numbers[model.n_focal : model.n_focal + 2]
     given = numbers[model.n_focal + 2 :]
-    coefficients = (*given, *(0.0,) * (len(OURS[model.ours].coefficients) - len(given)))
+    coefficients = (*given, *(0.0,) * (len(LENSES[model.ours].coefficients) - len(given)))
     try:
         return Camera(model.ours, (height, width), focal[0], focal[-1], cx, cy, coefficients)
     except ValueError as error:

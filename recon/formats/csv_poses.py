@@ -24,8 +24,8 @@ from recon.formats.csv_table import CENTER, LAST_ROW, QUATERNION, ROTATION, Row,
 from recon.formats.gathering import Gathering
 from recon.formats.given_poses import camera_for_image, in_order, posed_size_hw, relative_to, rigid_matrix, unique_names
 from recon.formats.intrinsics import Intrinsics, camera_of, read_intrinsics
-from recon.formats.named_files import find_picture, inside
-from recon.geometry.cameras import MODELS, Camera
+from recon.geometry.cameras import Camera
+from recon.geometry.lenses import COEFFICIENTS, LENSES
 from recon.geometry.reconstruction import Reconstruction, Split, View
 from recon.geometry.transforms import Array, rigid, rotation_from_wxyz, wxyz_from_rotation
 from recon.workspace import replace_file
@@ -50,23 +50,24 @@ def read(path: Path, *, intrinsics: Intrinsics | None) -> Reconstruction:
     for row in rows:
         image = gathered.picture(_named(row))
         posed = None if image is None else gathered.pose(row.cells["image"], partial(_pose, row))
-        if image is not None and posed is not None:
-            found.append((row, image, posed))
+        mask = gathered.mask(row.cells["mask"], row.cells["image"]) if posed is not None and "mask" in row else None
+        if image is not None and posed is not None and (mask is not None or "mask" not in row):
+            found.append((row, image, posed, mask))
     gathered.tell(len(found))
-    names = unique_names([row.cells["image"] for row, _, _ in found])
+    names = unique_names([row.cells["image"] for row, *_ in found])
     views = []
-    for name, (row, image, posed) in zip(names, found, strict=True):
+    for name, (row, image, posed, mask) in zip(names, found, strict=True):
         camera, reading = camera_for_image(_camera(row, image, shared), image, row.label)
         time_s = row.number("time") if "time" in row else None
         split: Any = row.choice("split", get_args(Split))
-        views.append(View(name, image, camera, posed, time_s=time_s, mask=_mask(row), split=split, reading=reading))
+        views.append(View(name, image, camera, posed, time_s=time_s, mask=mask, split=split, reading=reading))
     return Reconstruction(in_order(views, is_split=any(view.split for view in views)))
 
 
 def write(file: Path, reconstruction: Reconstruction) -> None:
     """Write `file`, for pictures below its folder; `read(file)` gives the views back."""
     columns = ["image", *CENTER[0], *QUATERNION, "model", "fx", "fy", "cx", "cy"]
-    columns += ["k1", "k2", "p1", "p2", "k3", "k4", "time", "split", "mask"]
+    columns += [*COEFFICIENTS, "time", "split", "mask"]
     text = io.StringIO()
     table = csv.DictWriter(text, columns, lineterminator="\n")
     table.writeheader()
@@ -76,7 +77,7 @@ def write(file: Path, reconstruction: Reconstruction) -> None:
         cells |= zip(CENTER[0], map(float, pose[:3, 3]), strict=True)
         cells |= zip(QUATERNION, map(float, wxyz_from_rotation(pose[:3, :3])), strict=True)
         cells |= {"fx": camera.fx, "fy": camera.fy, "cx": camera.cx, "cy": camera.cy}
-        cells |= zip(MODELS[camera.model].coefficients, camera.distortion, strict=True)
+        cells |= zip(LENSES[camera.model].coefficients, camera.distortion, strict=True)
         cells |= {"time": view.time_s, "split": view.split, "mask": view.mask and relative_to(view.mask, file.parent)}
         table.writerow(cells)
     with replace_file(file) as temporary:
@@ -99,17 +100,6 @@ def _named(row: Row) -> str:
     if "image" not in row:
         raise UserError(f"{row.label}, column image: the cell is empty. Fill it or delete the line.")
     return row.cells["image"]
-
-
-def _mask(row: Row) -> Path | None:
-    if "mask" not in row:
-        return None
-    mask = find_picture(inside(row.file, row.cells["mask"]))
-    if mask is None:
-        raise UserError(
-            f"{row.label}, column mask: {row.cells['mask']} does not exist. Put it there or clear the cell."
-        )
-    return mask
 
 
 def _pose(row: Row) -> Array:
@@ -137,12 +127,12 @@ def _camera(row: Row, image: Path, shared: tuple[float, ...] | None) -> Camera:
                 f"{row.label}, column fx: no focal length; give the column, or dataset.intrinsics=[fx,fy,cx,cy]."
             )
         return camera_of(shared, (h, w), row.label)
-    model = row.choice("model", tuple(MODELS)) or _model_by_coefficients(row)
+    model = row.choice("model", tuple(LENSES)) or _model_by_coefficients(row)
     fx = row.number("fx")
     fy, cx, cy = (
         row.number(name) if name in row else value for name, value in (("fy", fx), ("cx", w / 2), ("cy", h / 2))
     )
-    distortion = tuple(row.number(name) if name in row else 0.0 for name in MODELS[model].coefficients)
+    distortion = tuple(row.number(name) if name in row else 0.0 for name in LENSES[model].coefficients)
     try:
         return Camera(model, (h, w), fx, fy, cx, cy, distortion)
     except ValueError as error:
@@ -150,7 +140,11 @@ def _camera(row: Row, image: Path, shared: tuple[float, ...] | None) -> Camera:
 
 
 def _model_by_coefficients(row: Row) -> str:
-    """OPENCV where k1, k2, p1 or p2 is given, else PINHOLE; `UserError` for k3 or k4, which two kinds of lens have."""
-    if any(name in row and row.number(name) != 0 for name in ("k3", "k4")):
-        raise UserError(f"{row.label}: k3 or k4 without a model. Add the column model: OPENCV_FISHEYE for a fisheye.")
-    return "OPENCV" if any(name in row and row.number(name) != 0 for name in ("k1", "k2", "p1", "p2")) else "PINHOLE"
+    """OPENCV where k1, k2, p1 or p2 is given, else PINHOLE; `UserError` for others, which several kinds of lens have."""
+    given = {name for name in COEFFICIENTS if name in row and row.number(name) != 0}
+    others = given - {*LENSES["OPENCV"].coefficients}
+    if others:
+        raise UserError(
+            f"{row.label}: {min(others)} without a model. Add the column model: OPENCV_FISHEYE for a fisheye, FULL_OPENCV for k3."
+        )
+    return "OPENCV" if given else "PINHOLE"

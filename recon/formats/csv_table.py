@@ -12,7 +12,7 @@ import numpy as np
 
 from recon.formats.gathering import LostPoseError
 from recon.formats.text_tables import finite
-from recon.geometry.cameras import MODELS
+from recon.geometry.lenses import COEFFICIENTS
 from recon.geometry.transforms import Array
 from recon.workspace.errors import UserError
 from recon.workspace.reading import read_text
@@ -24,7 +24,7 @@ LAST_ROW = ("r30", "r31", "r32", "r33")
 _KNOWN = {
     *("image", "model", "fx", "fy", "cx", "cy", "time", "split", "mask"),
     *(*CENTER[0], *CENTER[1], *QUATERNION, *ROTATION, *LAST_ROW),
-    *(name for model in MODELS.values() for name in model.coefficients),
+    *COEFFICIENTS,
 }
 _LOST = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+(e[+-]?[0-9]+)?", re.IGNORECASE)

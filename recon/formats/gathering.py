@@ -5,7 +5,9 @@ reason is told once, with a count. Only where too little stays is the set refuse
 """
 
 import re
+import urllib.parse
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,8 @@ _FEWEST = 3  # posed pictures that are worth going on with, where others had to 
 MISSING, DAMAGED, OUTSIDE = "do not exist", "do not open", "are not in the capture's folder"
 # What programs keep beside a photo under a name of its own.
 _NO_PHOTO = re.compile(r"depth|mask|normal|label|instance|semantic|segm|conf|albedo|flow|thumb|preview", re.IGNORECASE)
+MASKLESS = "name a mask that is not there or does not open"
+_MOST_MASKLESS = 0.5  # share of the pictures: beyond, the masks' folder was left behind
 LOST = "have lost their pose (not finite, or all zeros)"
 
 
@@ -43,13 +47,25 @@ class Gathering:
     def picture(self, named: str, *, also_as: Path | None = None) -> Path | None:
         """The picture that `source` names, or `also_as`; None, noted, where it is missing or does not open."""
         found = self._picture(named, also_as)
-        western = None if found is not None else _as_western(named)
-        if western is not None and named in self._left.get(MISSING, ()):
-            self._left[MISSING].remove(named)
-            found = self._picture(western, also_as)
+        for spelling in _other_spellings(named) if found is None else ():
+            if found is None and named in self._left.get(MISSING, ()):
+                self._left[MISSING].remove(named)
+                found = self._picture(spelling, also_as)
+                self._left[MISSING] = [named if name == spelling else name for name in self._left[MISSING]]
         if found is not None:
             self._found.add(found)
         return found
+
+    def mask(self, named: str, picture: str) -> Path | None:
+        """The mask that `source` names for a picture; None, noted, where it is missing or does not open.
+
+        The picture is left out then: without its mask, what is to be hidden would be trained on.
+        """
+        found = find_picture(inside(self.source, named, also=self._also))
+        problem = f"{named} does not exist." if found is None else what_is_wrong(found)
+        if problem is not None:
+            self.leave(picture, MASKLESS, UserError(problem))
+        return None if problem is not None else found
 
     def _picture(self, named: str, also_as: Path | None) -> Path | None:
         if also_as is None and self._is_surely_missing(named):
@@ -114,13 +130,18 @@ class Gathering:
             raise self._errors[LOST]
         if OUTSIDE in self._left:
             raise self._errors[OUTSIDE]
+        if self.count(MASKLESS) > _MOST_MASKLESS * total:
+            raise UserError(
+                f"{self._shown}: {self.count(MASKLESS)} of {total} pictures {MASKLESS} ({self._errors[MASKLESS]}). Put the masks "
+                "there, or delete their entries."
+            )
         if total and not n_kept:
             if self.count(DAMAGED) == total:
                 raise UserError(f"{self._shown}: none of its {total} pictures opens: {self._errors[DAMAGED]}")
             raise UserError(f"{self._shown}: none of its {total} listed pictures exists. {hint}")
         for reason, names in ((reason, names) for reason, names in self._left.items() if names):
             listed = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-            why = f" {self._errors[reason]}" if reason == DAMAGED else ""
+            why = f" {self._errors[reason]}" if reason in (DAMAGED, MASKLESS) else ""
             warn(f"{self._shown}: {len(names)} of {total} pictures {reason} and are skipped ({listed}).{why}")
         if self._anew:
             (named, found_as), n = self._anew[0], len(self._anew)
@@ -138,13 +159,14 @@ class Gathering:
         return picture not in self._found and not _NO_PHOTO.search(picture.name)
 
 
-def _as_western(named: str) -> str | None:
-    """A name whose bytes were no UTF-8 as Western European Windows spells it; None for others. See `reading.read_text`."""
-    try:
-        spelt = named.encode("utf-8", "surrogateescape").decode("cp1252")
-    except UnicodeError:
-        return None
-    return spelt if any("\udc80" <= letter <= "\udcff" for letter in named) else None
+def _other_spellings(named: str) -> list[str]:
+    """A name as Western European Windows spells it, where its bytes were no UTF-8 (see `reading.read_text`); and without the
+    escapes of web addresses (%20)."""
+    spellings = [urllib.parse.unquote(named, errors="surrogateescape")]
+    if any("\udc80" <= letter <= "\udcff" for letter in named):
+        with suppress(UnicodeError):
+            spellings.append(named.encode("utf-8", "surrogateescape").decode("cp1252"))
+    return [spelling for spelling in spellings if spelling != named]
 
 
 def check_not_lost(matrix: Array, label: str) -> None:

@@ -7,20 +7,15 @@ pixel is added to cx and cy here. A file may hold the matrix K instead. See docs
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from recon.formats.given_poses import posed_size_hw
 from recon.formats.text_tables import read_rows, write_rows
 from recon.geometry.cameras import Camera
-from recon.geometry.transforms import Array
-from recon.workspace.console import warn
 from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file
 from recon.workspace.settings import LARGE
 
 Intrinsics = str | Sequence[float]  # as a person gives them: a file, relative to the data set, or the numbers
 _COUNTS = (4, 8, 9)
-_MAX_RMS = 0.001  # of the longer side, 0.64 px of 640: beyond this a lens with k3 is too far from one without
 
 
 def read_intrinsics(given: Intrinsics | None, folder: Path, *, names: Sequence[str]) -> tuple[float, ...] | None:
@@ -52,13 +47,11 @@ def check_intrinsics(given: object) -> None:
 def camera_of(numbers: Sequence[float], size_hw: tuple[int, int], label: str) -> Camera:
     """The camera of `fx fy cx cy [k1 k2 p1 p2 [k3]]` in OpenCV's convention, for pictures of `size_hw`."""
     fx, fy, cx, cy = numbers[:4]
-    model, distortion = ("OPENCV", tuple(numbers[4:8])) if any(numbers[4:]) else ("PINHOLE", ())
+    model, distortion = with_k3(numbers[4:8], numbers[8] if len(numbers) > 8 else 0.0)
     try:
-        camera = Camera(model, size_hw, fx, fy, cx + 0.5, cy + 0.5, distortion)
+        return Camera(model, size_hw, fx, fy, cx + 0.5, cy + 0.5, distortion)
     except ValueError as error:
         raise UserError(f"{label}: {error}. Correct the intrinsics.") from error
-    k3 = numbers[8] if len(numbers) > 8 else 0.0
-    return without_k3(camera, k3, label) if k3 else camera
 
 
 def shared_camera(numbers: Sequence[float], pictures: Sequence[Path], label: str) -> Camera:
@@ -74,36 +67,23 @@ def shared_camera(numbers: Sequence[float], pictures: Sequence[Path], label: str
 
 
 def write_intrinsics(file: Path, camera: Camera) -> None:
-    """Write `fx fy cx cy [k1 k2 p1 p2]`, OpenCV's convention; `read_intrinsics` and `camera_of` give the camera back."""
-    if camera.model == "OPENCV_FISHEYE":
-        raise UserError(f"{file}: this format holds no fisheye lens. Write transforms.json or a COLMAP model instead.")
-    numbers = (camera.fx, camera.fy, camera.cx - 0.5, camera.cy - 0.5, *camera.distortion)
-    write_rows(file, [numbers], comment="fx fy cx cy k1 k2 p1 p2; the centre of the top-left pixel is (0, 0)")
-
-
-def without_k3(camera: Camera, k3: float, label: str) -> Camera:
-    """The OPENCV camera nearest, over the picture, to `camera` with a third radial coefficient `k3`.
-
-    Warns of the error that is left. Raises `UserError` where it is too large (root mean square).
-    """
-    from scipy.optimize import least_squares  # slow to load, and for few lenses
-
-    given = np.array([camera.fx, camera.fy, camera.cx, camera.cy, *camera.distortion])
-    plane = _plane_in_picture(camera, k3)
-    pixels = _project(given, plane, k3)
-    scale = np.array([100.0, 100.0, 100.0, 100.0, 0.1, 0.1, 0.01, 0.01])
-    fitted = least_squares(lambda numbers: (_project(numbers, plane) - pixels).ravel(), given, x_scale=scale)
-    error = np.linalg.norm(fitted.fun.reshape(-1, 2), axis=1)
-    rms, worst = float(np.sqrt((error**2).mean())), float(error.max())
-    if rms > _MAX_RMS * max(camera.size_hw):
+    """Write `fx fy cx cy [k1 k2 p1 p2 [k3]]`, OpenCV's convention; `read_intrinsics` and `camera_of` give the camera back."""
+    is_brown = camera.model in ("PINHOLE", "OPENCV") or (
+        camera.model == "FULL_OPENCV" and not any(camera.distortion[5:])
+    )
+    if not is_brown:
         raise UserError(
-            f"{label}: the lens has a third radial coefficient (k3={k3:g}) that k1 k2 p1 p2 do not stand for: {rms:.1f} px "
-            "are left (root mean square). Undistort the pictures, or calibrate with k1 k2 p1 p2 only."
+            f"{file}: this format holds no {camera.model} lens. Write transforms.json or a COLMAP model instead."
         )
-    if worst > 0.1:
-        warn(f"{label}: k3={k3:g} is folded into k1 k2 p1 p2; {rms:.2f} px are left, {worst:.1f} px in the corners.")
-    fx, fy, cx, cy, *distortion = (float(number) for number in fitted.x)
-    return Camera("OPENCV", camera.size_hw, fx, fy, cx, cy, tuple(distortion))
+    numbers = (camera.fx, camera.fy, camera.cx - 0.5, camera.cy - 0.5, *camera.distortion[:5])
+    write_rows(file, [numbers], comment="fx fy cx cy k1 k2 p1 p2 k3; the centre of the top-left pixel is (0, 0)")
+
+
+def with_k3(coefficients: Sequence[float], k3: float) -> tuple[str, tuple[float, ...]]:
+    """Lens model and coefficients of `k1 k2 p1 p2` and a third radial one: the poorest model that has what is not zero."""
+    if k3:
+        return "FULL_OPENCV", (*coefficients, k3, 0.0, 0.0, 0.0)
+    return ("OPENCV", tuple(coefficients)) if any(coefficients) else ("PINHOLE", ())
 
 
 def _of_file(file: Path) -> tuple[float, ...]:
@@ -118,29 +98,3 @@ def _counted(numbers: Sequence[float], label: str) -> tuple[float, ...]:
     if len(numbers) not in _COUNTS:
         raise UserError(f"{label}: expected fx fy cx cy [k1 k2 p1 p2 [k3]], 4, 8 or 9 numbers, found {len(numbers)}.")
     return tuple(numbers)
-
-
-def _plane_in_picture(camera: Camera, k3: float) -> Array:
-    """Undistorted points [n, 2] of the image plane that fall into the picture, where the lens is one to one."""
-    h, w = camera.size_hw
-    grid = np.linspace(-1.4, 1.4, 41)  # barrel distortion pulls points from outside into the picture
-    x, y = np.meshgrid(grid * w / 2 / camera.fx, grid * h / 2 / camera.fy)
-    plane = np.stack([x, y], -1).reshape(-1, 2)
-    k1, k2 = camera.distortion[:2]
-    r2 = np.linspace(0, float(np.hypot(x, y).max()), 500) ** 2
-    folds = 1 + r2 * (3 * k1 + r2 * (5 * k2 + r2 * 7 * k3)) <= 0
-    plane = plane[(plane**2).sum(-1) < (r2[np.argmax(folds)] if folds.any() else np.inf)]
-    numbers = np.array([camera.fx, camera.fy, camera.cx, camera.cy, *camera.distortion])
-    pixels = _project(numbers, plane, k3)
-    return plane[((pixels >= 0) & (pixels <= [w, h])).all(-1)]
-
-
-def _project(numbers: Array, plane: Array, k3: float = 0.0) -> Array:
-    """Pixels [n, 2] of image-plane points [n, 2]; OpenCV's formula with numbers fx fy cx cy k1 k2 p1 p2."""
-    fx, fy, cx, cy, k1, k2, p1, p2 = numbers
-    x, y = plane.T
-    r2 = x * x + y * y
-    radial = 1 + r2 * (k1 + r2 * (k2 + r2 * k3))
-    distorted_x = x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x)
-    distorted_y = y * radial + 2 * p2 * x * y + p1 * (r2 + 2 * y * y)
-    return np.stack([fx * distorted_x + cx, fy * distorted_y + cy], -1)

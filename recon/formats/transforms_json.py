@@ -18,10 +18,11 @@ from recon.formats.depth_files import find_depth, names_depth
 from recon.formats.gathering import Gathering, LostPoseError
 from recon.formats.given_poses import in_order, rigid_matrix, unique_names
 from recon.formats.images import natural_key
-from recon.formats.named_files import find_file, find_picture, inside
+from recon.formats.named_files import find_file, inside
 from recon.formats.points_ply import read_points, write_points
 from recon.formats.transforms_lenses import Lenses
-from recon.geometry.cameras import MODELS, Camera
+from recon.geometry.cameras import Camera
+from recon.geometry.lenses import LENSES
 from recon.geometry.reconstruction import Reconstruction, Split, View
 from recon.geometry.transforms import Array, opencv_from_opengl, opengl_from_opencv
 from recon.workspace import write_json
@@ -56,19 +57,21 @@ def read(path: Path, *, images: str | None = None) -> Reconstruction:
     for i, frame in enumerate(frames):
         image = _image(gathered, frame, i, places[-1] if images is not None else None)
         posed = None if image is None else gathered.pose(frame["file_path"], partial(pose, file, frame, i))
-        if image is not None and posed is not None:
-            found.append((frame, image, posed))
+        named = frame.get("mask_path")
+        mask = gathered.mask(str(named), frame["file_path"]) if posed is not None and named else None
+        if image is not None and posed is not None and (mask is not None or not named):
+            found.append((frame, image, posed, mask))
     gathered.tell(len(found))
-    names = unique_names(_short_paths(file, found))
+    names = unique_names(_short_paths(file, [frame for frame, *_ in found], [image for _, image, *_ in found]))
     lenses = Lenses(file, value)
     views = []
-    for name, (frame, image, posed) in zip(names, found, strict=True):
+    for name, (frame, image, posed, mask) in zip(names, found, strict=True):
         camera, reading = lenses.camera(frame, image)
-        time_s, mask = _number_or_none(frame.get("time", frame.get("timestamp"))), _mask(file, frame, places)
+        time_s = _number_or_none(frame.get("time", frame.get("timestamp")))
         split = splits.get(str(frame["file_path"]))
         views.append(View(name, image, camera, posed, time_s=time_s, mask=mask, split=split, reading=reading))
     lenses.tell()
-    _tell_depth(file, [view for view, (frame, _, _) in zip(views, found, strict=True) if names_depth(frame)])
+    _tell_depth(file, [view for view, (frame, *_) in zip(views, found, strict=True) if names_depth(frame)])
     points = None
     if value.get("ply_file_path"):
         ply = find_file(inside(file, str(value["ply_file_path"])))
@@ -144,13 +147,13 @@ def _file_path(frame: Mapping[str, Any]) -> str:
     return str(frame["file_path"]).replace("\\", "/")
 
 
-def _short_paths(file: Path, found: Sequence[tuple[Mapping[str, Any], Path, Array]]) -> list[str]:
+def _short_paths(file: Path, frames: Sequence[Mapping[str, Any]], images: Sequence[Path]) -> list[str]:
     """What names are made of: the paths in the file; where any leads out of its folder, paths from the common folder."""
-    paths, folder = [_file_path(frame) for frame, _, _ in found], os.path.abspath(file.parent)
+    paths, folder = [_file_path(frame) for frame in frames], os.path.abspath(file.parent)
     if all(Path(os.path.abspath(file.parent / path)).is_relative_to(folder) for path in paths):
         return paths
-    common = os.path.commonpath([image.parent for _, image, _ in found])
-    return [image.relative_to(common).as_posix() for _, image, _ in found]
+    common = os.path.commonpath([image.parent for image in images])
+    return [image.relative_to(common).as_posix() for image in images]
 
 
 def _image(gathered: Gathering, frame: Any, index: int, folder: Path | None) -> Path | None:
@@ -191,15 +194,6 @@ def _picture_folders(file: Path, images: str | None) -> list[Path]:
     return [*run_folder, Path(os.path.abspath(file.parent / images))]
 
 
-def _mask(file: Path, frame: Mapping[str, Any], folders: Sequence[Path]) -> Path | None:
-    if not frame.get("mask_path"):
-        return None
-    mask = find_picture(inside(file, str(frame["mask_path"]), also=folders))
-    if mask is None:
-        raise UserError(f"{file}: the mask {frame['mask_path']!r} does not exist. Put it there or delete the key.")
-    return mask
-
-
 def _splits(file: Path, value: Mapping[str, Any]) -> dict[str, Split]:
     """Which split each `file_path` is in, where the file says so; validation counts as test, and so does what is in both."""
     splits: dict[str, Split] = {}
@@ -223,13 +217,14 @@ def _shared_intrinsics(cameras: Sequence[Camera]) -> dict[str, Any]:
 
 
 def _model(camera: Camera) -> dict[str, Any]:
-    """The model by nerfstudio's key, and by instant-ngp's."""
-    return {"camera_model": camera.model, "is_fisheye": camera.model == "OPENCV_FISHEYE"}
+    """The model by nerfstudio's key, whose OPENCV has a k3 too, and by instant-ngp's."""
+    has_k3_only = camera.model == "FULL_OPENCV" and not any(camera.distortion[5:])
+    return {"camera_model": "OPENCV" if has_k3_only else camera.model, "is_fisheye": camera.model == "OPENCV_FISHEYE"}
 
 
 def _intrinsics(camera: Camera) -> dict[str, Any]:
     h, w = camera.size_hw
-    keys = MODELS[camera.model].coefficients
+    keys = LENSES[camera.model].coefficients
     return {
         **_model(camera),
         "fl_x": camera.fx,

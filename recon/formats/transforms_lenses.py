@@ -6,13 +6,13 @@ intrinsics of a larger picture) is inferred and told once, never silently.
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from recon.formats.given_poses import camera_for_image, posed_size_hw
-from recon.formats.intrinsics import without_k3
-from recon.geometry.cameras import MODELS, Camera
+from recon.formats.intrinsics import with_k3
+from recon.geometry.cameras import Camera
+from recon.geometry.lenses import COEFFICIENTS, LENSES
 from recon.geometry.reconstruction import Reading
 from recon.workspace.console import say, warn
 from recon.workspace.errors import UserError
@@ -36,7 +36,6 @@ class Lenses:
 
     def __init__(self, file: Path, top: Mapping[str, Any]) -> None:
         self._file, self._top = file, top
-        self._folded: dict[tuple[Camera, float], Camera] = {}  # lenses with k3: each is fitted once
         self._told: dict[str, int] = {}
 
     def camera(self, frame: Mapping[str, Any], image: Path) -> tuple[Camera, Reading]:
@@ -44,6 +43,7 @@ class Lenses:
         label = f"{self._file}: frame {frame.get('file_path')}"
         value = self._merged(label, frame)
         model, distortion = _distortion(label, value)  # first: panoramas have no focal length to ask for
+        self._note_unused(label, value, model)
         h, w = size_hw = self._size_hw(label, value, image)
         value = self._in_pixels(label, value, size_hw)
         fx = self._focal(label, value, "x", w)
@@ -58,10 +58,6 @@ class Lenses:
             camera = Camera(model, size_hw, fx, fx if fy is None else fy, cx, cy, distortion)
         except ValueError as error:
             raise UserError(f"{label}: {error}. Correct the intrinsics.") from error
-        k3 = number(label, value, "k3") if model != "OPENCV_FISHEYE" and "k3" in value else 0.0
-        if k3 != 0:
-            key = replace(camera, model="OPENCV", distortion=distortion or (0.0,) * 4), k3
-            camera = self._folded[key] = self._folded.get(key) or without_k3(*key, label)
         return camera_for_image(camera, image, label)
 
     def tell(self) -> None:
@@ -83,6 +79,13 @@ class Lenses:
                 factor = number(label, frame, side) / max(number(label, top, side), 1e-9)
                 top |= {key: number(label, top, key) * factor for key in keys if key in top}
         return {**top, **frame}
+
+    def _note_unused(self, label: str, value: Mapping[str, Any], model: str) -> None:
+        """Note coefficients that the lens of a frame does not have."""
+        own = LENSES[model].coefficients
+        for key in COEFFICIENTS:
+            if key in value and key not in own and number(label, value, key) != 0:
+                self._note(f"{key!r} is no coefficient of an {model} lens ({' '.join(own) or 'none'}): it is not used")
 
     def _note_overruled(self, label: str, frame: Mapping[str, Any]) -> None:
         """Note where a frame has another focal length than the top of the file."""
@@ -210,17 +213,16 @@ def _distortion(label: str, value: Mapping[str, Any]) -> tuple[str, tuple[float,
             f"{label}: panoramas with given poses are not read; expected perspective or fisheye pictures. Let the poses be "
             "found: capture.source=FOLDER_OF_PANORAMAS capture.projection=equirectangular, or export cube views."
         )
-    if name not in MODELS:
+    if name not in LENSES:
         raise UserError(
-            f"{label}: camera model {name!r} is not read; expected one of {', '.join(MODELS)}. Undistort the "
+            f"{label}: camera model {name!r} is not read; expected one of {', '.join(LENSES)}. Undistort the "
             "pictures, or export with one of these models."
         )
-    coefficients = tuple(number(label, value, key) if key in value else 0.0 for key in MODELS[name].coefficients)
+    coefficients = tuple(number(label, value, key) if key in value else 0.0 for key in LENSES[name].coefficients)
     if name == "OPENCV" and "k4" in value and number(label, value, "k4") != 0:
         raise UserError(
             f"{label}: a fourth radial coefficient (k4) is read of fisheyes only; expected camera_model OPENCV_FISHEYE. "
             "Undistort the pictures, or calibrate with k1 k2 p1 p2 only."
         )
-    if name == "OPENCV" and not any(coefficients):
-        return "PINHOLE", ()
-    return name, coefficients
+    k3 = number(label, value, "k3") if name == "OPENCV" and "k3" in value else 0.0
+    return with_k3(coefficients, k3) if name == "OPENCV" else (name, coefficients)

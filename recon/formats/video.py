@@ -19,10 +19,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recon.formats.interlaced import Deinterlacer
-from recon.formats.video_pixels import Converter, is_shown_mirrored, projection_of, upright_hw
+from recon.formats.video_pixels import (
+    Converter,
+    degrees_off_quarter_turns,
+    is_shown_mirrored,
+    projection_of,
+    upright_hw,
+)
 from recon.formats.video_stream import decode, gap, no_frames, opened, tell_other_streams
 from recon.workspace.console import warn
 from recon.workspace.errors import UserError
+
+_STRAIGHT_DEG = 1.0  # off a quarter turn, that nobody sees
 
 
 @dataclass(frozen=True)
@@ -113,11 +121,8 @@ def decode_frames(path: Path, *, on_damage: Callable[[str], None] = warn) -> Gen
                 following_s = times_s[-1] + 1.0 / float(rate)
                 shift_s, time_s = shift_s + following_s - time_s, following_s
             times_s.append(time_s)
-            if index == 0 and is_shown_mirrored(frame):
-                warn(
-                    f"{path}: its display matrix mirrors the picture, as front cameras do, and it is read as shown: where writing "
-                    "then reads backwards, the world is mirrored too. Film with the main camera, or take the mark off"
-                )
+            if index == 0:
+                _tell_display(path, frame)
             yield DecodedFrame(index, time_s, upright_hw(frame, stream), partial(convert, frame))
             index += 1
     if deinterlaced.used:
@@ -134,3 +139,18 @@ def decode_frames(path: Path, *, on_damage: Callable[[str], None] = warn) -> Gen
         problems.append(f"nothing between {missing[0]:.2f} and {missing[1]:.2f} s")
     if problems:
         on_damage(f"{path}: the video is damaged or cut off ({problems[0]}); using the {index} frames that decode")
+
+
+def _tell_display(path: Path, frame: av.VideoFrame) -> None:
+    """Warn of what the display matrix asks for beside quarter turns."""
+    if is_shown_mirrored(frame):
+        warn(
+            f"{path}: its display matrix mirrors the picture, as front cameras do, and it is read as shown: where writing "
+            "then reads backwards, the world is mirrored too. Film with the main camera, or take the mark off"
+        )
+    off = degrees_off_quarter_turns(frame)
+    if abs(off) > _STRAIGHT_DEG:
+        warn(
+            f"{path}: its display matrix turns the picture by {abs(off):.0f} degrees to the {'left' if off > 0 else 'right'} "
+            "beside quarter turns, and only these are made. The world is put upright by what pictures show; look whether it is"
+        )

@@ -27,20 +27,39 @@ class _Upright(NamedTuple):
 
 def _upright_from_stored(frame: Any) -> _Upright:
     """From the display matrix beside the frame: (x, y) stored -> (a x + c y, b x + d y) shown, y down."""
+    return _Upright(_is_mirrored(_display_matrix(frame)), round(_degrees_to_left(frame) / 90.0) % 4)
+
+
+def _display_matrix(frame: Any) -> NDArray[np.float64]:
+    """[[a, c], [b, d]]; the identity where a frame has none."""
     side_data = frame.side_data.get("DISPLAYMATRIX")
     if side_data is None:
-        return _Upright(False, 0)
+        return np.eye(2)
     a, b, _, c, d = np.frombuffer(bytes(side_data), dtype=np.int32)[:5].astype(np.float64)
-    is_mirrored = a * d - b * c < 0
-    if is_mirrored:
-        a, b = -a, -b
-    # The shown x axis points along (a, b); a turn to the left by 90 degrees shows it as (0, -1).
-    return _Upright(bool(is_mirrored), round(float(np.arctan2(-b, a)) / (np.pi / 2)) % 4)
+    return np.array([[a, c], [b, d]])
+
+
+def _is_mirrored(matrix: NDArray[np.float64]) -> bool:
+    (a, c), (b, d) = matrix
+    return bool(a * d - b * c < 0)
+
+
+def _degrees_to_left(frame: Any) -> float:
+    """The shown x axis points along (a, b), once it is not mirrored; a turn to the left by 90 degrees shows it as (0, -1)."""
+    matrix = _display_matrix(frame)
+    a, b = matrix[:, 0] * (-1 if _is_mirrored(matrix) else 1)
+    return float(np.degrees(np.arctan2(-b, a)))
 
 
 def is_shown_mirrored(frame: Any) -> bool:
     """Whether the display matrix mirrors the stored picture, as films of front cameras ask for."""
     return _upright_from_stored(frame).is_mirrored
+
+
+def degrees_off_quarter_turns(frame: Any) -> float:
+    """How far the display matrix turns the picture beside the quarter turns that are made of it, to the left (-45 to 45)."""
+    degrees = _degrees_to_left(frame)
+    return degrees - 90.0 * round(degrees / 90.0)
 
 
 # AVSphericalProjection, the first number of AVSphericalMapping.

@@ -1,6 +1,7 @@
 """Shared nouns and pure maths. Torch, numpy, scipy; Open3D only where a mesh is asked, through the one door to it.
 
-transforms      rigid and similarity transforms     cameras        intrinsics, distortion
+transforms      rigid and similarity transforms     cameras        intrinsics of one camera
+lenses          how each model of lens distorts
 pinhole         a camera without its lens, in numpy
 rays            origin and direction                lines          the point nearest to many lines of sight
 bounds          boxes, and the contraction of all space

@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-from recon.geometry.cameras import MODELS, Camera
+from recon.geometry.cameras import Camera
+from recon.geometry.lenses import LENSES
 
 _GRID = 33  # pixels an axis that are asked, those at the border among them
 _OFF_PX = 1.0  # a pixel whose line of sight comes back farther away has none
@@ -21,8 +22,8 @@ def folded_share(camera: Camera, *, of_circle: bool = False) -> float:
     if of_circle:
         pixels = pixels[(pixels - pixels.new_tensor([w / 2, h / 2])).norm(dim=-1) <= min(h, w) / 2]
     directions = camera.unproject(pixels)
-    # Pixels of fisheyes that look sideways or back have no place on the image plane.
-    is_seen = directions[:, 2] > (_SIDEWAYS if camera.model == "OPENCV_FISHEYE" else 0)
+    # Pixels that look sideways or back have no place on the image plane.
+    is_seen = directions[:, 2] > (_SIDEWAYS if LENSES[camera.model].sees_sideways else 0)
     directions, pixels = directions[is_seen], pixels[is_seen]
     off = (camera.project(directions) - pixels).norm(dim=-1)
     is_folded = ~(off < _OFF_PX) | (_area(camera, directions) <= 0)
@@ -33,6 +34,6 @@ def _area(camera: Camera, directions: Tensor) -> Tensor:
     """How the lens stretches the image plane there, as a signed area [n]: below zero it is seen mirrored."""
     plane = directions[:, :2] / directions[:, 2:]
     dx, dy = plane.new_tensor([_STEP, 0.0]), plane.new_tensor([0.0, _STEP])
-    distort, k = MODELS[camera.model].distort, camera.distortion
+    distort, k = LENSES[camera.model].distort, camera.distortion
     jx, jy = distort(plane + dx, k) - distort(plane - dx, k), distort(plane + dy, k) - distort(plane - dy, k)
     return jx[:, 0] * jy[:, 1] - jx[:, 1] * jy[:, 0]

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from recon.formats import csv_poses
-from recon.geometry import Camera, wxyz_from_rotation
+from recon.geometry import Camera, Reconstruction, wxyz_from_rotation
+from recon.geometry.lenses import LENSES
+from recon.workspace.console import take_warnings
 from recon.workspace.errors import UserError
 from tests.formats.captures import FISHEYE, OPENCV, PINHOLE, assert_same_views, capture, picture, pose
 
@@ -99,10 +101,9 @@ def test_errors_name_line_and_column(tmp_path: Path, header: str, row: str, mess
 @pytest.mark.parametrize(
     ("column", "cell", "message"),
     [
-        ("model", "FULL_OPENCV", "column model: expected PINHOLE or OPENCV"),
+        ("model", "EUCM", "column model: expected PINHOLE or OPENCV"),
         ("split", "val", "column split: expected train or test, found 'val'"),
-        ("k3", "0.1", "k3 or k4 without a model"),
-        ("mask", "none.png", "column mask: none.png does not exist"),
+        ("k3", "0.1", "k3 without a model"),
         ("time", "noon", "column time"),
     ],
 )
@@ -110,6 +111,26 @@ def test_errors_in_columns_that_may_be_left_out(tmp_path: Path, column: str, cel
     table(tmp_path, f"{HEADER},{column}", [f"{GOOD},{cell}"])
     with pytest.raises(UserError, match=f"line 2.*{message}"):
         csv_poses.read(tmp_path, intrinsics=None)
+
+
+def test_a_row_whose_mask_is_missing_is_left_out(tmp_path: Path) -> None:
+    table(tmp_path, f"{HEADER},mask", [f"{GOOD},", f"{GOOD.replace('a.png', 'b.png')},none.png"])
+    take_warnings()
+    views = csv_poses.read(tmp_path, intrinsics=None).views
+    assert [view.name for view in views] == [
+        "a"
+    ] and "1 of 2 pictures name a mask that is not there" in take_warnings()[0]
+
+
+def test_every_lens_comes_back(tmp_path: Path) -> None:
+    table(tmp_path, HEADER, [GOOD])
+    (view,) = csv_poses.read(tmp_path, intrinsics=None).views
+    for model, lens in LENSES.items():
+        camera = replace(
+            view.camera, model=model, distortion=tuple(0.01 * (i + 1) for i in range(len(lens.coefficients)))
+        )
+        csv_poses.write(tmp_path / "again.csv", Reconstruction((replace(view, camera=camera),), None))
+        assert csv_poses.read(tmp_path / "again.csv", intrinsics=None).views[0].camera == camera
 
 
 def test_a_matrix_that_is_no_pose(tmp_path: Path) -> None:

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from recon.formats.intrinsics import camera_of, read_intrinsics, without_k3, write_intrinsics
+from recon.formats.intrinsics import camera_of, read_intrinsics, write_intrinsics
 from recon.geometry import Camera
+from recon.geometry.lenses import LENSES
 from recon.workspace.console import take_warnings
 from recon.workspace.errors import UserError
-from tests.formats.captures import FISHEYE, OPENCV, PINHOLE, SIZE_HW
+from tests.formats.captures import OPENCV, PINHOLE, SIZE_HW
 
 NUMBERS = (40.0, 41.0, 17.2, 11.8, 0.1, 0.02, 0.001, -0.002)
 
@@ -40,11 +41,6 @@ def test_round_trip(tmp_path: Path, camera: Camera) -> None:
     write_intrinsics(tmp_path / "camera.txt", camera)
     numbers = read_intrinsics(None, tmp_path, names=("calibration.txt", "camera.txt"))
     assert numbers is not None and camera_of(numbers, SIZE_HW, "here") == camera
-
-
-def test_a_fisheye_is_not_written_as_something_else(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="fisheye"):
-        write_intrinsics(tmp_path / "camera.txt", FISHEYE)
 
 
 def test_numbers_win_over_files_and_files_may_hold_a_matrix(tmp_path: Path) -> None:
@@ -77,20 +73,21 @@ def test_a_camera_that_cannot_be_is_named() -> None:
         camera_of((-40.0, 40.0, 1.0, 1.0), SIZE_HW, "calib.txt")
 
 
-def test_a_third_coefficient_is_folded_into_the_others_and_the_rest_is_told() -> None:
+def test_a_third_coefficient_bends_rays_as_opencv_says(tmp_path: Path) -> None:
     numbers = (520.9, 521.0, 325.1, 249.7, 0.2312, -0.7849, -0.0033, -0.0001, 0.9172)  # a Kinect
-    take_warnings()
     camera = camera_of(numbers, (480, 640), "calibration.txt")
-    (warning,) = take_warnings()
-    assert "k3=0.9172" in warning
+    assert not take_warnings()
     x, y = np.meshgrid(np.linspace(-0.5, 0.5, 11), np.linspace(-0.4, 0.4, 9))
     points = np.stack([x, y, np.ones_like(x)], -1).reshape(-1, 3)
-    off = np.linalg.norm(camera.project(torch.from_numpy(points)).numpy() - opencv_pixels(numbers, points), axis=1)
-    left_out = Camera("OPENCV", (480, 640), *numbers[:4], numbers[4:8])
-    naive = np.linalg.norm(left_out.project(torch.from_numpy(points)).numpy() - opencv_pixels(numbers, points), axis=1)
-    assert off.max() < 1.5 and off.mean() < 0.5 and naive.max() > 10
+    off = camera.project(torch.from_numpy(points)).numpy() - opencv_pixels(numbers, points)
+    assert np.abs(off).max() < 1e-9
+    write_intrinsics(tmp_path / "calibration.txt", camera)
+    again = read_intrinsics("calibration.txt", tmp_path, names=())
+    assert again is not None and camera_of(again, (480, 640), "calibration.txt") == camera
 
 
-def test_a_lens_that_needs_its_third_coefficient_is_refused() -> None:
-    with pytest.raises(UserError, match="Undistort"):
-        without_k3(Camera("OPENCV", (720, 1280), 700.0, 700.0, 640.0, 360.0, (0.0, 0.0, 0.0, 0.0)), 2.0, "here")
+@pytest.mark.parametrize("model", ["OPENCV_FISHEYE", "FOV", "THIN_PRISM_FISHEYE", "FULL_OPENCV"])
+def test_lenses_that_the_file_cannot_hold_are_refused(tmp_path: Path, model: str) -> None:
+    coefficients = tuple(0.01 for _ in LENSES[model].coefficients)
+    with pytest.raises(UserError, match=f"no {model} lens"):
+        write_intrinsics(tmp_path / "calibration.txt", Camera(model, (48, 64), 50.0, 50.0, 32.0, 24.0, coefficients))

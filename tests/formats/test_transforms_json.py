@@ -1,6 +1,7 @@
 """transforms.json: round trip, intrinsics in all their spellings, and every bad input."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from PIL import Image
 
 from recon.formats import transforms_json
 from recon.geometry import Camera, Points, Reconstruction, View, look_at, opengl_from_opencv
+from recon.geometry.lenses import LENSES
 from recon.workspace.console import take_warnings
 from recon.workspace.errors import UserError
 from tests.formats.captures import PINHOLE, capture
@@ -133,10 +135,63 @@ def test_lenses_by_the_keys_of_each_program(tmp_path: Path) -> None:
     assert camera(camera_model="OPENCV_FISHEYE", k3=0.3).distortion == (0, 0, 0.3, 0)
     assert camera(camera_model="SIMPLE_RADIAL", k1=0.1).distortion == (0.1, 0, 0, 0)
     assert camera(camera_model="PINHOLE", k1=0.1, p2=0.01).distortion == (0.1, 0, 0, 0.01)
+    assert camera(camera_model="OPENCV", k3=0.3).distortion == (0, 0, 0, 0, 0.3, 0, 0, 0)
+    assert camera(camera_model="FULL_OPENCV", k1=0.1, k6=0.3).distortion == (0.1, 0, 0, 0, 0, 0, 0, 0.3)
+    assert camera(camera_model="FOV", omega=0.9).distortion == (0.9,)
+    assert camera(camera_model="THIN_PRISM_FISHEYE", k4=0.2, sy1=0.01).distortion == (0, 0, 0, 0, 0, 0.2, 0, 0.01)
+
+
+@pytest.mark.parametrize("model", LENSES)
+def test_every_lens_comes_back_from_what_we_write(tmp_path: Path, model: str) -> None:
+    views = transforms_json.read(save(tmp_path, minimal(tmp_path))).views
+    coefficients = tuple(0.01 * (i + 1) for i in range(len(LENSES[model].coefficients)))
+    for distortion in {coefficients, (*coefficients[:5], 0.0, 0.0, 0.0) if model == "FULL_OPENCV" else coefficients}:
+        camera = replace(views[0].camera, model=model, distortion=distortion)
+        written = Reconstruction(tuple(replace(view, camera=camera) for view in views), None)
+        transforms_json.write(tmp_path / "again.json", written)
+        assert {view.camera for view in transforms_json.read(tmp_path / "again.json").views} == {camera}
+        named = json.loads((tmp_path / "again.json").read_text())["camera_model"]
+        assert named == ("OPENCV" if distortion[5:] == (0.0, 0.0, 0.0) else model)  # nerfstudio's OPENCV has a k3
+
+
+def test_a_picture_whose_mask_is_missing_or_broken_is_left_out_and_told(tmp_path: Path) -> None:
+    """What was to be hidden would be trained on without it."""
+    value = minimal(tmp_path, n=6)
+    for i, frame in enumerate(value["frames"]):
+        frame["mask_path"] = f"masks/{i}.png"
+        picture(tmp_path / frame["mask_path"])
+    (tmp_path / "masks/1.png").unlink()
+    (tmp_path / "masks/4.png").write_bytes(b"no picture")
     take_warnings()
-    folded = camera(camera_model="OPENCV", k3=10.0)
-    assert folded.model == "OPENCV" and folded.distortion[1] > 0.01
-    assert len(take_warnings()) == 1  # one camera, though three frames have it
+    views = transforms_json.read(save(tmp_path, value)).views
+    (warning,) = take_warnings()
+    assert [view.name for view in views] == ["000", "002", "003", "005"] and all(view.mask for view in views)
+    assert "2 of 6 pictures name a mask that is not there or does not open and are skipped" in warning
+    assert "images/001.png" in warning and "masks/1.png does not exist" in warning
+
+
+def test_paths_with_the_escapes_of_web_addresses_are_found(tmp_path: Path) -> None:
+    value = minimal(tmp_path)
+    picture(tmp_path / "images/my photo (1).png")
+    picture(tmp_path / "images/100%25.png")  # as it is on the disk
+    value["frames"][0]["file_path"] = "images/my%20photo%20%281%29.png"
+    value["frames"][1]["file_path"] = "images/100%25.png"
+    value["frames"][2]["file_path"] = "images/no%20photo.png"
+    take_warnings()
+    views = transforms_json.read(save(tmp_path, value)).views
+    (warning,) = take_warnings()
+    assert sorted(view.image.name for view in views) == ["100%25.png", "my photo (1).png"]
+    assert "1 of 3 pictures do not exist and are skipped (images/no%20photo.png)" in warning
+
+
+def test_coefficients_that_a_lens_does_not_have_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    transforms_json.read(
+        save(tmp_path, {**minimal(tmp_path), "camera_model": "OPENCV", "k1": 0.1, "k5": 0.2, "sx1": 0.0})
+    )
+    out = capsys.readouterr().out
+    assert (
+        "'k5' is no coefficient of an OPENCV lens (k1 k2 p1 p2): it is not used (3 frames)" in out and "sx1" not in out
+    )
 
 
 def test_intrinsics_of_each_frame_as_polycam_has_them(tmp_path: Path) -> None:
@@ -314,17 +369,19 @@ BAD = {
     "not a matrix": lambda v: v["frames"][1].update(transform_matrix="identity"),
     "finite number": lambda v: v.update(fl_x="wide"),
     "positive": lambda v: v.update(fl_x=-3.0),
-    "camera model 'FOV'": lambda v: v.update(camera_model="FOV"),
+    "camera model 'EUCM'": lambda v: v.update(camera_model="EUCM"),
     "panoramas with given poses.*capture.projection": lambda v: (
         v.pop("fl_x"),
         v.update(camera_model="EQUIRECTANGULAR"),
     ),
-    "k3": lambda v: v.update(k1=0.1, k3=4000.0),
     "k4": lambda v: v.update(k1=0.1, k4=0.1),
     "FTHETA": lambda v: v.update(ftheta_p0=1.0),
     "under 180": lambda v: (v.pop("fl_x"), v.pop("fl_y"), v.update(x_fov=181)),
     "none of its": lambda v: [f.update(file_path=f["file_path"] + "x") for f in v["frames"]],
-    "mask": lambda v: v["frames"][1].update(mask_path="masks/no.png"),
+    "3 of 3 pictures name a mask that is not there": lambda v: [
+        f.update(mask_path="masks/no.png") for f in v["frames"]
+    ],
+    "leads out of": lambda v: v["frames"][1].update(mask_path="../../no.png"),
 }
 
 

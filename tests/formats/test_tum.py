@@ -123,7 +123,7 @@ def test_missing_parts_say_what_to_give(tmp_path: Path) -> None:
 
 
 def test_what_the_format_cannot_hold_is_not_written(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="fisheye"):
+    with pytest.raises(UserError, match="no OPENCV_FISHEYE lens"):
         tum.write(tmp_path, made(tmp_path, FISHEYE))
     with pytest.raises(UserError, match="is not below"):
         tum.write(tmp_path / "elsewhere", made(tmp_path))

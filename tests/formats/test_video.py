@@ -14,6 +14,7 @@ from av.video.reformatter import ColorRange, Colorspace
 from recon.formats import video, video_pixels
 from recon.formats.high_dynamic_range import sdr_from_hdr
 from recon.formats.video_writing import write_video
+from recon.workspace.console import take_warnings
 from recon.workspace.errors import UserError
 
 H, W = 54, 98
@@ -170,6 +171,15 @@ def test_display_matrix(matrix: tuple[int, int, int, int], seen: Callable[[np.nd
 
     upright = video_pixels._upright_from_stored(SimpleNamespace(side_data={"DISPLAYMATRIX": side_data}))
     assert np.array_equal(upright(picture()), seen(picture()))
+
+
+@pytest.mark.parametrize(("degrees", "told"), [(45, "by 45 degrees"), (100, "by 10 degrees to the left"), (-90, None)])
+def test_turns_that_are_no_quarter_turns_are_told(tmp_path: Path, degrees: int, told: str | None) -> None:
+    path = encode(tmp_path / "a.mp4", [picture()] * 2, setup=lambda s: s.set_display_rotation(degrees))
+    take_warnings()
+    read_all(path)
+    warnings = take_warnings()
+    assert len(warnings) == (told is not None) and (told is None or told in warnings[0])
 
 
 def test_non_square_pixels_are_stretched(tmp_path: Path) -> None:

@@ -17,8 +17,8 @@ from recon.formats.deep_pixels import common_levels
 from recon.formats.masks import tell_share
 from recon.formats.photos import read_pixels, read_view_mask
 from recon.geometry import Camera, Reconstruction, Similarity, View
-from recon.geometry.cameras import MODELS
 from recon.geometry.lens_folds import folded_share
+from recon.geometry.lenses import LENSES
 from recon.geometry.split import firsts_from_there
 from recon.poses.given.placeholders import listed, without_hidden, without_placeholders
 from recon.workspace.console import say, warn
@@ -173,7 +173,7 @@ def _check_lenses(views: Sequence[View], source: Path) -> None:
         f"picture: {max(shares):.1%} of its pixels have no line of sight"
     )
     if folded_share(view.camera, of_circle=True) > _FOLDED:
-        names = " ".join(MODELS[view.camera.model].coefficients)
+        names = " ".join(LENSES[view.camera.model].coefficients)
         raise UserError(
             f"{told}. Expected coefficients in the order {names}, of a lens for pictures of this size; or undistort the pictures."
         )

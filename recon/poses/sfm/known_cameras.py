@@ -16,6 +16,8 @@ from recon.geometry import Camera, View, invert_rigid
 from recon.geometry.transforms import Array
 from recon.poses.sfm.colmap_model import Model, colmap_camera, rigid3d
 
+_ANY = 1e12  # a limit that no lens reaches
+
 
 def write_views(database: Path, views: Sequence[View], names: Sequence[str]) -> None:
     """Begin a database: the cameras of the views, and an image for each under the name of its picture. Poses are not in it."""
@@ -78,6 +80,8 @@ def triangulate_model(
     options.random_seed = seed
     options.num_threads = threads or -1
     options.extract_colors = False
+    # COLMAP passes over pictures whose lens it takes for a wrong guess, as by |k| > 1; given ones are none.
+    options.max_extra_param, options.min_focal_length_ratio, options.max_focal_length_ratio = _ANY, 1 / _ANY, _ANY
     options.mapper.filter_max_reproj_error = max_error_px
     options.triangulation.merge_max_reproj_error = max_error_px
     options.triangulation.complete_max_reproj_error = max_error_px

@@ -42,7 +42,8 @@ def write_report(workspace: Workspace) -> Path:
 
     `UserError` for a folder in which nothing has run: its name is probably mistyped.
     """
-    if not any(path != workspace.config for path in workspace.root.iterdir()):
+    own = (workspace.config.name, workspace.report_html.name)
+    if not any(path.name not in own and not path.name.startswith(".") for path in workspace.root.iterdir()):
         raise UserError(
             f"workspace={workspace.root}: nothing has run there yet. Check its name, or start with "
             f"`python scripts/run.py capture.source=... workspace={workspace.root}`"

@@ -200,6 +200,19 @@ def test_a_part_of_the_pictures_is_enough(given: Reconstruction, tmp_path: Path)
     assert len(lines_of_sight(found.reconstruction)) == (tracks.n_views >= 4)[tracks.indices].sum() > 0
 
 
+def test_lenses_of_large_coefficients_get_points(tmp_path: Path) -> None:
+    """A depth camera's; COLMAP's mapper takes coefficients beyond 1 for a wrong guess and passes over the pictures."""
+    numbers = (0.52, -2.6, 4e-4, -2e-4, 1.5, 0.4, -2.4, 1.43)
+    lens, walls = replace(room.camera(), model="FULL_OPENCV", distortion=numbers), room.textures(0)
+    views = []
+    for i, pose in enumerate(room.walk(10)[::2]):
+        Image.fromarray(room.render(lens, pose, walls)).save(tmp_path / f"{i}.png")
+        views.append(View(str(i), tmp_path / f"{i}.png", lens, pose))
+    found = find(Reconstruction(tuple(views)), tmp_path / "scratch")
+    assert found.model.num_points3D() > 200
+    assert np.median(to_walls(found.reconstruction.points.positions)) < 0.004
+
+
 def test_own_points_stay(given: Reconstruction, tmp_path: Path) -> None:
     from recon.geometry import Points
 

@@ -103,7 +103,9 @@ def full_run(root: Path, n: int = 11) -> Workspace:
 
 
 def test_nothing_run(tmp_path):
-    (tmp_path / "config.yaml").touch()
+    for name in ("config.yaml", "report.html"):  # an earlier page of nothing
+        (tmp_path / name).touch()
+    (tmp_path / ".scratch.1.tmp").mkdir()  # of the command itself
     with pytest.raises(UserError, match="nothing has run there yet"):
         write_report(Workspace(tmp_path))
     (tmp_path / "frames").mkdir()
