@@ -13,7 +13,6 @@ import numpy as np
 
 from recon.export.building import Slab, find_building
 from recon.export.collision_mesh import clean_mesh
-from recon.export.labels import building_of
 from recon.export.place import Thing
 from recon.export.settings import ExportSettings
 from recon.export.things.backs import with_back
@@ -24,6 +23,7 @@ from recon.export.things.filling import fill_holes
 from recon.export.things.pieces import Candidates, Piece, find_pieces, take_apart
 from recon.export.things.supports import level_tops, own_tops
 from recon.export.tolerances import Tolerances
+from recon.export.walls import building_of
 from recon.export.zones import Reach
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.surface import Surface
