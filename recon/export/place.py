@@ -69,6 +69,7 @@ class Thing:
     mass: float
     centre: Array
     inertia: Array
+    looser: float = 1.0  # times the tolerances that were asked, which its parts keep to
 
     def named(self, number: int) -> "Thing":
         """The thing, and its parts, named after what it is and a number."""
