@@ -62,6 +62,7 @@ class Separated:
                     "n_parts": len(thing.parts),
                     "mass_kg": round(thing.mass, 4),
                     "looser": thing.looser,
+                    "unseen_faces": thing.n_unseen,
                 }
                 for thing in self.things
             },
