@@ -6,10 +6,11 @@ planes          flat regions of a mesh              plan_view, rectangles, extru
 building        floors, walls, tops as boxes        floors, outline   which plane is the floor, and where it ends
 tolerances      how close parts keep to what is seen, and where     zones  how far something drives or stands, coarser beyond
 convex_parts    the rest as convex parts            hulls, merging   what a hull may do, and joining hulls
-covering        which parts are needed, and how well they keep to the surface
-collision_mesh  cleaned, faired, and simplified within a measured bound
+covering        which parts are needed, and how well they keep to the surface     absorbing   small parts taken over by others
+collision_mesh  cleaned, faired, and simplified within a measured bound           hem         its open borders turned back
 collision       all collision geometry of a place
 things/         what stands on the floor and on tops as bodies of their own, all closed behind them
+walls           which planes are walls, and from where to where
 labels          floor, wall, ceiling, furniture, object: what each face is
 unseen_floor    floor that nobody saw, drawn            ground    the ground as a height field
 scenes/         MJCF, URDF, SDF, USD, Habitat       manifest, readme, license, preview   what else a package holds

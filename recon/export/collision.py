@@ -6,10 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from recon.export.absorbing import absorbed
 from recon.export.building import Slab, find_building
 from recon.export.collision_mesh import faired, simplified
 from recon.export.convex_parts import decompose
 from recon.export.covering import Fidelity, Skin, fidelity, needed, points_over
+from recon.export.hem import hemmed
+from recon.export.hulls import Limits, Strays
 from recon.export.labels import LABELS, label_faces
 from recon.export.place import CONVEX, FILLED, STATIC, Part
 from recon.export.settings import ExportSettings
@@ -179,7 +182,8 @@ def _contact(
     hulls, reached = _hulls_of_rest(clean, slabs, surface, tolerances, thickness, settings.max_parts)
     whole = built + [Part(f"rest_{i:04d}", hull) for i, hull in enumerate(hulls)]
     named = whole if zone.is_within_reach else [replace(p, name=f"far{zone.looser:.0f}_{p.name}") for p in whole]
-    static = joined([part.mesh for part in built] + [rest])
+    boxes = [part.mesh for part in built]
+    static = joined([*boxes, hemmed(rest, Surface(joined([*boxes, rest])), Limits(tolerances, thickness))])
     return _Contact(slabs, hulls, named, static, tolerances, reached)
 
 
@@ -228,7 +232,9 @@ def _hulls_of_rest(
     found = decompose(fair, surface, tolerances=tolerances, thickness=thickness, max_parts=max_parts)
     skin = Skin.of(rest, bare=_BARE * float(clean.face_areas.sum()), tolerances=tolerances)
     built = [part.mesh for slab in slabs for part in slab.parts]
-    return needed(found.parts, built, skin), found.looser * tolerances.fine
+    strays = Strays(surface, Limits(tolerances, thickness))
+    hulls = absorbed(needed(found.parts, built, skin), built, skin, strays, looser=found.looser)
+    return hulls, found.looser * tolerances.fine
 
 
 def deviation(static: TriangleMesh, clean: TriangleMesh, *, at_most: int = 200_000) -> float:

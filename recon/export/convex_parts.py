@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recon.export.hulls import Limits, Strays, hull_of
+from recon.export.hulls import Limits, Strays, hull_of, room_behind
 from recon.export.merging import Merger
 from recon.export.tolerances import Tolerances
 from recon.geometry.face_graph import pieces_by_pairs, shared_edges
@@ -23,7 +23,9 @@ from recon.geometry.transforms import Array
 from recon.workspace.console import progress
 
 _STEPS = 12  # tolerance is raised at most this often (1.5 ** 12 = 130 times) to meet the budget
-_BEFORE_JOINING = 3  # times the most parts: joining brings halves down by about that
+_BEFORE_JOINING = (
+    6  # times the most parts: joining, and leaving out what is not needed, bring halves down by more than that
+)
 _TURN = 0.7  # how much a difference of normals counts beside a distance, in extents of the cluster
 
 
@@ -46,11 +48,13 @@ def decompose(
     thickness: how far a part may reach behind a surface.
     """
     limits = Limits(tolerances, thickness)
-    strays = Strays(surface, limits, np.random.default_rng(seed))
+    strays = Strays(surface, limits, seed=seed)
     if not len(mesh.faces):
         return Decomposition([], 1.0)
     pairs = shared_edges(mesh.faces)
-    sheet = _Sheet(mesh.vertices[mesh.faces], mesh.face_normals, mesh.face_areas, _depths(mesh, surface, limits), pairs)
+    sheet = _Sheet(
+        mesh.vertices[mesh.faces], mesh.face_normals, mesh.face_areas, room_behind(mesh, surface, limits), pairs
+    )
     with progress("convex parts", None) as bar:
         first, clusters, hulls = _fewest_steps(sheet, strays, at_most=_BEFORE_JOINING * max_parts)
         owner = np.full(len(mesh.faces), -1)
@@ -85,21 +89,6 @@ class _Sheet:
         back = float(np.quantile(self.depths[faces], 0.1)) * (weights @ self.normals[faces])
         points = self.corners[faces].reshape(-1, 3)
         return hull_of(np.concatenate([points, points - back]))
-
-
-def _depths(mesh: TriangleMesh, surface: Surface, limits: Limits) -> Array:
-    """How far behind each face [f] there is room: to the far side of a thin board, at most `thickness`.
-
-    The least depth, half a tolerance, keeps sheets from being too thin to stop a moving body.
-    """
-    normals = mesh.face_normals
-    tolerance = limits.tolerances.fine
-    start = 0.02 * tolerance
-    hits = surface.cast(mesh.vertices[mesh.faces].mean(1) - start * normals, -normals)
-    leaves_solid = (hits.normals * normals).sum(1) < 0
-    # A face met from its front means free space lies between (a one-sided table top above a floor): keep to half of it.
-    room = np.where(leaves_solid, 1.0, 0.5) * (hits.distance + start)
-    return np.clip(room, tolerance / 2, limits.thickness)
 
 
 def _fewest_steps(sheet: _Sheet, strays: Strays, *, at_most: int) -> tuple[int, list[np.ndarray], list[TriangleMesh]]:

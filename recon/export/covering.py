@@ -44,13 +44,14 @@ class Cloud:
 
 @dataclass(frozen=True)
 class Skin:
-    """A surface that parts shall cover, as `points` [n, 3] evenly spread, and its area that may stay `bare`.
+    """A surface that parts shall cover, as `points` [n, 3] evenly spread with their `normals`, and its area that may stay `bare`.
 
     `tolerance` [n]: how near a part must come to cover a point. `is_level` [n]: where something may stand or come to rest, and
     where only specks may stay bare.
     """
 
     points: Array
+    normals: Array
     tolerance: Array
     is_level: np.ndarray
     area: float
@@ -63,7 +64,7 @@ class Skin:
         points, faces = sample_surface(mesh, int(np.clip(area / tolerances.fine**2, 1, at_most)), seed=0)
         normals = mesh.face_normals[faces]
         is_level = (normals[:, 2] > LEVEL) & tolerances.is_fine(points, normals)
-        return Skin(points, tolerances.at(points, normals), is_level, area, bare)
+        return Skin(points, normals, tolerances.at(points, normals), is_level, area, bare)
 
     def count(self, area: float) -> float:
         """How many points stand for an area."""

@@ -17,7 +17,7 @@ from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
 
 _FLATTEST = 1e-5  # of its extent, or of its coordinates: engines of single precision find no inside in what is thinner
-# Of a hull's points, which may stray twice as far where the fine tolerance holds: single bumps of a scan.
+# Of a hull's points in free space, which may stray twice as far where the fine tolerance holds: single bumps of a scan.
 _SPARED = 0.02
 
 
@@ -69,11 +69,26 @@ def cut_before(hull: TriangleMesh, plane: Plane, *, reach: float = 0.0) -> Trian
     return None if rest is None or is_flat(rest) else rest
 
 
+def room_behind(mesh: TriangleMesh, surface: Surface, limits: Limits) -> Array:
+    """How far behind each face [f] there is room: to the far side of a thin board, at most `thickness`.
+
+    The least depth, half a tolerance, keeps sheets from being too thin to stop a moving body.
+    """
+    normals = mesh.face_normals
+    tolerance = limits.tolerances.fine
+    start = 0.02 * tolerance
+    hits = surface.cast(mesh.vertices[mesh.faces].mean(1) - start * normals, -normals)
+    leaves_solid = (hits.normals * normals).sum(1) < 0
+    # A face met from its front means free space lies between (a one-sided table top above a floor): keep to half of it.
+    room = np.where(leaves_solid, 1.0, 0.5) * (hits.distance + start)
+    return np.clip(room, tolerance / 2, limits.thickness)
+
+
 class Strays:
     """Rates hulls by their `excess`: the largest share of its limit that a point of the hull uses up, at most 1 is good."""
 
-    def __init__(self, surface: Surface, limits: Limits, random: np.random.Generator) -> None:
-        self._surface, self._limits, self._random = surface, limits, random
+    def __init__(self, surface: Surface, limits: Limits, *, seed: int = 0) -> None:
+        self._surface, self._limits, self._random = surface, limits, np.random.default_rng(seed)
 
     def excess(self, hulls: list[TriangleMesh], *, looser: float = 1.0) -> Array:
         """The excess [n] of each hull: a few points first, many for those within `looser` limits."""
@@ -122,10 +137,14 @@ class Strays:
         limit = np.where(is_behind, 1.1 * self._limits.thickness + tolerance, tolerance)
         excess = nearest.distance / limit
         beyond = np.flatnonzero(excess > 1)
-        excess[beyond[self._surface.encloses(points[beyond])]] = 1.0
+        shut_in = beyond[self._surface.encloses(points[beyond])]
+        excess[shut_in] = 1.0
+        is_exposed = ~is_behind
+        is_exposed[shut_in] = False
         sizes = np.array([len(group) for group in groups])
         ends = np.cumsum(sizes)
         ranked = excess[np.lexsort((excess, np.repeat(np.arange(len(groups)), sizes)))]
         # Twice the coarse tolerance would be decimetres of unseen matter.
         of_worst = np.maximum.reduceat(np.where(is_fine, excess / 2, excess), ends - sizes)
-        return np.maximum(ranked[ends - 1 - (_SPARED * sizes).astype(int)], of_worst)
+        n_exposed = np.add.reduceat(is_exposed.astype(int), ends - sizes)
+        return np.maximum(ranked[ends - 1 - (_SPARED * n_exposed).astype(int)], of_worst)

@@ -1,8 +1,8 @@
 """What each face of a place is, by geometry alone: floor or ground, wall, ceiling, furniture, object.
 
 The building comes first: the floor's plane; planes that stand and end as high as the place does; planes overhead. What is left
-falls into connected pieces. A piece no deeper than a relief stays with its wall or floor. A large one is furniture; a small one,
-and what stands on a level top of a larger one, is an object.
+falls into connected pieces. A piece that is hardly anywhere deeper than a relief stays with its wall or floor. A large one is
+furniture; a small one, and what stands on a level top of a larger one, is an object.
 """
 
 from collections.abc import Sequence
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from recon.export.building import Slab
+from recon.export.walls import RELIEF, building_of
 from recon.geometry.face_graph import pieces_by_pairs, shared_edges
 from recon.geometry.mesh import TriangleMesh, chosen
 
@@ -23,18 +24,14 @@ PALETTE = {  # colours of segmentation pictures
     "ceiling": (240, 228, 66),
 }
 _OBJECT, _FURNITURE, _FLOOR, _GROUND, _WALL, _CEILING = range(6)
-_TALL = 0.6  # of the place's height that a wall spans; lower planes are sides of furniture
-_TOP = 0.8  # of the place's height that a wall reaches: the fronts of shelves along it end below
-_OUTERMOST = 0.01  # of the place's surface that may lie behind a wall which furniture hides down to its upper part
-_LARGE = 2500.0  # squared tolerances: smaller planes are no wall and no ceiling
 _NEAR = 1.5  # tolerances: of a plane's own faces
-_RELIEF = 7.0  # tolerances: skirting, pictures, the rim of a wall
+_MOSTLY = 0.9  # of a piece's surface that lies in the relief of a wall or a floor which it belongs to
 FURNITURE_SIZE = 30.0  # tolerances across: smaller pieces are objects
 
 
 def label_faces(mesh: TriangleMesh, slabs: Sequence[Slab], *, tolerance: float) -> np.ndarray:
     """Numbers [f] into `LABELS`, uint8, of a z-up mesh and the slabs found in it."""
-    centres, normals = mesh.vertices[mesh.faces].mean(1), mesh.face_normals
+    centres, normals, areas = mesh.vertices[mesh.faces].mean(1), mesh.face_normals, mesh.face_areas
     floors, walls, ceilings = building_of(mesh, slabs)
     label = np.full(len(mesh.faces), _OBJECT, np.uint8)
     floor = _FLOOR if walls or ceilings else _GROUND
@@ -44,15 +41,15 @@ def label_faces(mesh: TriangleMesh, slabs: Sequence[Slab], *, tolerance: float) 
             height = slab.view.plane.height(centres)
             faces_it = normals @ slab.view.plane.normal > 0.5
             label[_is_on(slab, height, centres, _NEAR * slab.tolerance) & faces_it] = kind
-            relief[_is_on(slab, height, centres, _RELIEF * slab.tolerance)] = kind
+            relief[_is_on(slab, height, centres, RELIEF * slab.tolerance)] = kind
             if kind == floor:
                 label[height < _NEAR * tolerance] = kind
     tops = [slab for slab in slabs if slab.kind == "top"]
     welded = welded_faces(mesh, tolerance)
     for piece in pieces_of(welded, np.flatnonzero(label == _OBJECT)):
         kinds = relief[piece]
-        if (kinds >= 0).all():
-            label[piece] = np.bincount(kinds).argmax()
+        if areas[piece][kinds >= 0].sum() >= _MOSTLY * areas[piece].sum():
+            label[piece] = np.bincount(kinds[kinds >= 0]).argmax()
         elif _size(mesh, piece) >= FURNITURE_SIZE * tolerance:
             label[piece] = _FURNITURE
             for stands in _standing(mesh, welded, piece, tops, tolerance):
@@ -70,32 +67,6 @@ def floor_label(labels: np.ndarray | None) -> str | None:
     if labels is None:
         return None
     return LABELS[_GROUND if (labels == _GROUND).any() else _FLOOR]
-
-
-def building_of(mesh: TriangleMesh, slabs: Sequence[Slab]) -> tuple[list[Slab], list[Slab], list[Slab]]:
-    """Floors, walls and ceilings among slabs."""
-    low, height = float(mesh.vertices[:, 2].min()), float(np.ptp(mesh.vertices[:, 2]))
-    large = [slab for slab in slabs if slab.seen.sum() * slab.view.cell**2 >= _LARGE * slab.tolerance**2]
-    heights = {id(slab): slab.view.world(slab.view.centres(slab.seen))[:, 2] for slab in large}
-    walls = [
-        s
-        for s in large
-        if s.kind == "wall"
-        and np.quantile(heights[id(s)], 0.98) >= low + _TOP * height
-        and (np.ptp(heights[id(s)]) >= _TALL * height or _share_behind(s, mesh) < _OUTERMOST)
-    ]
-    ceilings = [s for s in large if s.kind == "ceiling" and heights[id(s)].mean() > low + height / 2]
-    return [slab for slab in slabs if slab.kind == "floor"], walls, ceilings
-
-
-def _share_behind(wall: Slab, mesh: TriangleMesh) -> float:
-    """The share of a mesh's surface that lies behind a wall, from its one end to the other."""
-    centres, areas = mesh.vertices[mesh.faces].mean(1), mesh.face_areas
-    sideways = np.array([-wall.view.plane.normal[1], wall.view.plane.normal[0], 0.0])
-    along = wall.view.world(wall.view.centres(wall.seen)) @ sideways
-    is_beside = (centres @ sideways < along.min()) | (centres @ sideways > along.max())
-    is_behind = wall.view.plane.height(centres) < -_RELIEF * wall.tolerance
-    return float(areas[is_behind & ~is_beside].sum() / areas.sum())
 
 
 def _is_on(slab: Slab, height: np.ndarray, centres: np.ndarray, reach: float) -> np.ndarray:

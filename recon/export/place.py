@@ -69,6 +69,8 @@ class Thing:
     mass: float
     centre: Array
     inertia: Array
+    looser: float = 1.0  # times the tolerances that were asked, which its parts keep to
+    n_unseen: int = 0  # faces of `visual`, the last ones, that close it where nobody saw it
 
     def named(self, number: int) -> "Thing":
         """The thing, and its parts, named after what it is and a number."""

@@ -27,7 +27,10 @@ def seen_from_a_corner() -> np.ndarray:
 
 def test_a_crate_seen_from_a_corner_is_shut() -> None:
     thing = crate(seen_from_a_corner())
-    shut = with_back(thing, tolerance=TOLERANCE).visual
+    closed = with_back(thing, tolerance=TOLERANCE)
+    shut = closed.visual
+    assert closed.n_unseen == len(shut.faces) - len(thing.visual.faces)
+    assert (shut.face_normals[-closed.n_unseen :] @ np.array([1.0, 1, 1]) < 0).all()  # the three far sides, last
     added = float(shut.face_areas.sum() - thing.visual.face_areas.sum())
     assert added == pytest.approx(3 * SIDE**2, rel=0.25)  # no nearer to what was seen than half a tolerance
     inside = np.random.default_rng(0).uniform([-0.4, -0.4, 0.05], [0.4, 0.4, 0.85], (200, 3))
@@ -65,3 +68,19 @@ def test_no_sphere_starts_in_it() -> None:
 
     assert in_crate(thing.visual) > 0
     assert in_crate(with_back(thing, tolerance=TOLERANCE).visual) == 0
+
+
+def test_usd_says_which_faces_nobody_saw(tmp_path) -> None:
+    pytest.importorskip("pxr", reason="usd-core is not installed")
+    from pxr import Usd, UsdGeom, UsdSemantics
+
+    from recon.export.scenes.usd_prims import fill_mesh, mark_unseen
+
+    closed = with_back(crate(seen_from_a_corner()), tolerance=TOLERANCE)
+    stage = Usd.Stage.CreateInMemory()
+    drawn = fill_mesh(UsdGeom.Mesh.Define(stage, "/Visual"), closed.visual)
+    mark_unseen(drawn, len(closed.visual.faces), closed.n_unseen)
+    subset = UsdGeom.Subset(stage.GetPrimAtPath("/Visual/unseen"))
+    assert list(subset.GetIndicesAttr().Get()) == list(range(len(closed.visual.faces)))[-closed.n_unseen :]
+    labels = UsdSemantics.LabelsAPI(subset.GetPrim(), "evidence").GetLabelsAttr().Get()
+    assert list(labels) == ["unseen"]

@@ -80,8 +80,18 @@ def test_single_bumps_may_stray_twice_as_far_where_things_stand_and_not_where_li
     two = np.array([[0, 1, 2], [0, 2, 3]], np.int32)
     levels = TriangleMesh(np.concatenate([corners, corners + np.array([0, 0, 3.0])]), np.concatenate([two, two + 4]))
     tolerances = Tolerances(0.02, 0.05, Plane(np.array([0.0, 0, 1]), 0.0), 1.0)
-    strays = Strays(Surface(levels), Limits(tolerances, 0.06), np.random.default_rng(0))
+    strays = Strays(Surface(levels), Limits(tolerances, 0.06), seed=0)
     over = np.stack([*np.random.default_rng(1).uniform(1, 3, (2, 100)), np.zeros(100)], -1)
     bump = np.where(np.arange(100) == 7, 1.8, 0.5)[:, None] * [0, 0, 1]
     on_floor, above_people = strays._rate([over + 0.02 * bump, over + [0, 0, 3] + 0.05 * bump])
     np.testing.assert_allclose([on_floor, above_people], [0.9, 1.8], rtol=1e-3)
+
+
+def test_points_behind_a_surface_spare_no_bump_before_it() -> None:
+    corners = np.array([[0.0, 0, 0], [4, 0, 0], [4, 4, 0], [0, 4, 0]])
+    level = TriangleMesh(corners, np.array([[0, 1, 2], [0, 2, 3]], np.int32))
+    strays = Strays(Surface(level), Limits(Tolerances.same(0.02), 0.06))
+    over = np.stack([*np.random.default_rng(1).uniform(1, 3, (2, 100)), np.full(100, -0.03)], -1)
+    over[:10, 2] = 0.01  # in free space: ten of a hundred, of which one is a bump
+    over[7, 2] = 0.036
+    np.testing.assert_allclose(strays._rate([over]), 1.8, rtol=1e-3)

@@ -100,3 +100,20 @@ def test_every_label_has_a_colour_of_its_own(name: str) -> None:
     from recon.export.labels import PALETTE
 
     assert sum(colour == PALETTE[name] for colour in PALETTE.values()) == 1
+
+
+def test_fronts_in_the_plane_of_a_walls_end_are_no_wall() -> None:
+    """A partition that ends in the room, and a cupboard elsewhere whose front lies in the plane of that end."""
+    mesh, _ = furnished()
+    partition = box((1.2, 0.6, 2.5), (1.4, -1.2, 1.25)).subdivide_to_size(0.15)
+    cupboard = box((0.8, 1.2, 0.9), (1.2, 0.85, 0.45)).subdivide_to_size(0.15)
+    both = mesh
+    for body in (partition, cupboard):
+        side = body.faces[(np.abs(body.face_normals[:, 2]) < 0.5) | (body.face_normals[:, 2] > 0.5)]
+        both = TriangleMesh(
+            np.concatenate([both.vertices, body.vertices]),
+            np.concatenate([both.faces, side + len(both.vertices)]).astype(np.int32),
+        )
+    found, areas = labels_of(both), both.face_areas
+    of_cupboard = slice(-len(cupboard.faces[cupboard.face_normals[:, 2] > -0.5]), None)
+    assert areas[of_cupboard][found[of_cupboard] == "furniture"].sum() > 0.9 * areas[of_cupboard].sum()

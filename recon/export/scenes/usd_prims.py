@@ -67,6 +67,19 @@ def label_faces(drawn: Any, labels: np.ndarray) -> None:
         label_prim(subset.GetPrim(), LABELS[number])
 
 
+def mark_unseen(drawn: Any, n_faces: int, n_unseen: int) -> None:
+    """A subset of the last faces, which close a thing where nobody saw it, and one of those before; labelled by what is known."""
+    from pxr import UsdGeom, UsdSemantics, Vt
+
+    every = np.arange(n_faces, dtype=np.int32)
+    for name, faces in (("seen", every[:-n_unseen]), ("unseen", every[-n_unseen:])):
+        indices = Vt.IntArray.FromNumpy(np.ascontiguousarray(faces))
+        subset = UsdGeom.Subset.CreateGeomSubset(
+            drawn, name, UsdGeom.Tokens.face, indices, "evidence", UsdGeom.Tokens.partition
+        )
+        UsdSemantics.LabelsAPI.Apply(subset.GetPrim(), "evidence").CreateLabelsAttr([name])
+
+
 def glow(stage: Any, material: Any, *, texture: str | None) -> None:
     """A preview surface that gives off its texture: a capture holds the light of its place already."""
     from pxr import Gf, Sdf, UsdShade

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from recon.export.place import Place, Thing
-from recon.export.scenes.usd_prims import collide, fill_colors, fill_mesh, label_prim
+from recon.export.scenes.usd_prims import collide, fill_colors, fill_mesh, label_prim, mark_unseen
 
 
 def write_things(stage: Any, root: Any, place: Place, look: Any, contact: Any) -> None:
@@ -31,7 +31,10 @@ def _write(stage: Any, path: str, thing: Thing, look: Any, contact: Any, *, is_f
     if is_free:
         UsdPhysics.RigidBodyAPI.Apply(body.GetPrim())
         _weigh(body, thing)
-    fill_colors(fill_mesh(UsdGeom.Mesh.Define(stage, f"{path}/Visual"), thing.visual), thing.visual, look)
+    drawn = fill_mesh(UsdGeom.Mesh.Define(stage, f"{path}/Visual"), thing.visual)
+    fill_colors(drawn, thing.visual, look)
+    if thing.n_unseen:
+        mark_unseen(drawn, len(thing.visual.faces), thing.n_unseen)
     for part in thing.parts:
         prim = fill_mesh(UsdGeom.Mesh.Define(stage, f"{path}/{part.name}"), part.mesh)
         collide(prim, contact, approximation=UsdPhysics.Tokens.convexHull)

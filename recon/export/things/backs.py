@@ -37,7 +37,7 @@ def with_back(thing: Thing, *, tolerance: float) -> Thing:
         None if uvs is None else uvs[like],
         thing.visual.texture,
     )
-    return replace(thing, visual=joined_alike(thing.visual, back))
+    return replace(thing, visual=joined_alike(thing.visual, back), n_unseen=len(back.faces))
 
 
 def _backs(thing: Thing, tolerance: float) -> tuple[Array, np.ndarray]:

@@ -6,11 +6,12 @@ from dataclasses import replace
 import numpy as np
 from scipy.spatial import ConvexHull, QhullError
 
+from recon.export.absorbing import absorbed
 from recon.export.building import Slab
 from recon.export.collision_mesh import faired, welded
 from recon.export.convex_parts import decompose
 from recon.export.covering import Skin, needed
-from recon.export.hulls import cut_before
+from recon.export.hulls import Limits, Strays, cut_before
 from recon.export.labels import FURNITURE_SIZE
 from recon.export.place import Part, Thing
 from recon.export.planes import Plane
@@ -19,7 +20,7 @@ from recon.geometry.mesh import TriangleMesh, joined
 from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
 
-_MOST_PARTS = 500  # before those that others replace are dropped
+_MOST_PARTS = 1500  # before those that others replace are dropped
 _BARE = 0.02  # of a thing's surface that may lie outside all of its parts by more than the tolerance, in small spots
 _STEADY = 0.5  # tolerances within its foot that the middle of a thing's mass lies
 _CELLS = 40  # along the longest side, of the grid that volumes are measured on
@@ -48,10 +49,8 @@ def body_of(
     low, high = piece.vertices.min(0), piece.vertices.max(0)
     origin = np.array([*(low + high)[:2] / 2, low[2]])
     boxes = [replace(part.box, centre=part.box.centre - origin) for slab in tops for part in slab.parts if part.box]
-    hulls = [
-        replace(hull, vertices=hull.vertices - origin)
-        for hull in _hulls(piece, planes, Surface(joined([around, piece])), tops, tolerances, thickness)
-    ]
+    found, looser = _hulls(piece, planes, Surface(joined([around, piece])), tops, tolerances, thickness)
+    hulls = [replace(hull, vertices=hull.vertices - origin) for hull in found]
     meshes = [box.mesh() for box in boxes] + hulls
     parts = tuple(
         Part(f"part_{i:02d}", mesh, box)
@@ -61,7 +60,7 @@ def body_of(
     mass = density * volume / length_scale**3
     label = "furniture" if np.linalg.norm(high - low) >= FURNITURE_SIZE * tolerances.fine else "object"
     local = replace(piece, vertices=piece.vertices - origin)
-    return Thing(label, label, origin, local, parts, mass, centre, mass * spread)
+    return Thing(label, label, origin, local, parts, mass, centre, mass * spread, looser)
 
 
 def stands_by_itself(thing: Thing, floor: Plane, *, tolerance: float) -> bool:
@@ -88,8 +87,10 @@ def _hulls(
     tops: Sequence[Slab],
     tolerances: Tolerances,
     thickness: float,
-) -> list[TriangleMesh]:
+) -> tuple[list[TriangleMesh], float]:
     """Convex parts of a closed piece that are needed beside its tops, cut off at its planes, so that it stands flat.
+
+    And how many times looser than the tolerances they are.
 
     They keep to `surface`, which is the piece and all around it, within `tolerances`, and reach behind it by `thickness` at most.
     Small ones that may be spared are kept where it would not stand without them.
@@ -100,18 +101,21 @@ def _hulls(
     found = decompose(fair, surface, tolerances=tolerances, thickness=thickness, max_parts=_MOST_PARTS)
     skin = Skin.of(seamless, bare=_BARE * float(seamless.face_areas.sum()), tolerances=tolerances, at_most=50_000)
     built = [part.mesh for slab in tops for part in slab.parts]
+    strays = Strays(surface, Limits(tolerances, thickness))
     ends = [
         Plane(slab.view.plane.normal, slab.view.plane.offset + (tolerance if number else 0.0))
         for number, slab in enumerate(planes)
     ]
     hulls: list[TriangleMesh] = []
     for skin_now in (skin, replace(skin, bare=0.0)):
-        hulls = _ended(needed(found.parts, built, skin_now) or found.parts[:1], ends, tops, tolerance)
+        chosen = needed(found.parts, built, skin_now) or found.parts[:1]
+        fewer = absorbed(chosen, built, skin_now, strays, looser=found.looser) or chosen[:1]
+        hulls = _ended(fewer, ends, tops, tolerance)
         if planes and hulls:
             middle = _solid([*built, *hulls])[1][:2]
             if _is_steady(middle, [*built, *hulls], planes[0].view.plane, tolerance=tolerance):
                 break
-    return hulls
+    return hulls, found.looser
 
 
 def _ended(

@@ -13,7 +13,6 @@ import numpy as np
 
 from recon.export.building import Slab, find_building
 from recon.export.collision_mesh import clean_mesh
-from recon.export.labels import building_of
 from recon.export.place import Thing
 from recon.export.settings import ExportSettings
 from recon.export.things.backs import with_back
@@ -24,6 +23,7 @@ from recon.export.things.filling import fill_holes
 from recon.export.things.pieces import Candidates, Piece, find_pieces, take_apart
 from recon.export.things.supports import level_tops, own_tops
 from recon.export.tolerances import Tolerances
+from recon.export.walls import building_of
 from recon.export.zones import Reach
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.surface import Surface
@@ -61,6 +61,8 @@ class Separated:
                     "origin": thing.origin.tolist(),
                     "n_parts": len(thing.parts),
                     "mass_kg": round(thing.mass, 4),
+                    "looser": thing.looser,
+                    "unseen_faces": thing.n_unseen,
                 }
                 for thing in self.things
             },
@@ -102,7 +104,7 @@ def separate(
         rest = rest.without_box([support_of([*tops, floors[0]], low, high), *walls], low, high, number)
     for support in (*tops, floors[0]):
         rest = rest.without_standing([support, *walls])
-    _tell(len(rest.things), rest.left)
+    _tell(rest.things, rest.left)
     things = cleared_of_each_other(rest.things, tolerance=tolerance)
     named = tuple(with_back(thing.named(number), tolerance=tolerance) for number, thing in enumerate(things))
     return Separated(rest.mesh, rest.is_seen, named, rest.filled_area, dict(rest.left))
@@ -197,6 +199,12 @@ class _Rest:
         return replace(self, mesh=filled.building, is_seen=filled.is_seen, things=things, filled_area=area)
 
 
-def _tell(n_things: int, left: Counter[str]) -> None:
+def _tell(things: Sequence[Thing], left: Counter[str]) -> None:
     why = "".join(f", {count} {reason}" for reason, count in sorted(left.items()))
-    say(f"export: {n_things} things stand apart from the building{'; it keeps' + why[1:] if why else ''}")
+    say(f"export: {len(things)} things stand apart from the building{'; it keeps' + why[1:] if why else ''}")
+    looser = [thing.looser for thing in things if thing.looser > 1]
+    if looser:
+        warn(
+            f"{len(looser)} of the things are so rough that their convex parts keep to {max(looser):.2g} times "
+            "export.tolerance_m of their surface only."
+        )

@@ -18,7 +18,7 @@ def world(workspace: Workspace) -> str | None:
     if not values:
         return None
     trials = {**(values.get("loads") or {}), **(values.get("engines") or {})}
-    rows = [[name, result] for name, result in trials.items()]
+    rows = [[", ".join(names), result] for result, names in _together(trials)]
     sentences = "".join(f"<li class={kind}>{escape(text)}</li>" for kind, text in _sentences(values, metrics))
     numbers = table([row for row in flat(values) if not row[0].startswith(("loads.", "engines."))])
     return (
@@ -36,7 +36,7 @@ def is_scale_known(metrics: Mapping[str, Any]) -> bool:
 def _sentences(values: Mapping[str, Any], metrics: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """(class, sentence), the most important first."""
     results = {name: str(result) for name, result in (values.get("engines") or {}).items()}
-    failed = [f"{name}: {result}" for name, result in results.items() if not _is_fine(result)]
+    failed = [f"{', '.join(names)}: {result}" for result, names in _together(results) if not _is_fine(result)]
     passed = [name for name, result in results.items() if result == _PASS]
     if failed:
         yield "problem", f"it does not pass its trials: {'; '.join(failed)}."
@@ -57,6 +57,18 @@ def _sentences(values: Mapping[str, Any], metrics: Mapping[str, Any]) -> Iterato
     if isinstance(filled, (int, float)) and filled > 0:
         unit = "metres" if is_scale_known(metrics) else "units"
         yield "hint", f"{filled:.1f} square {unit} of it are closed where no picture shows a surface."
+
+
+def _together(results: Mapping[str, Any]) -> list[tuple[Any, list[str]]]:
+    """Results with the names of their trials, in order; what many say in the same words is said once, but for a pass."""
+    found: list[tuple[Any, list[str]]] = []
+    for name, result in results.items():
+        same = [names for other, names in found if other == result and isinstance(result, str) and result != _PASS]
+        if same:
+            same[0].append(name)
+        else:
+            found.append((result, [name]))
+    return found
 
 
 def _is_fine(result: str) -> bool:

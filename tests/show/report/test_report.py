@@ -228,3 +228,12 @@ def test_panels_and_spread():
     row = np.concatenate([np.full((5, 7 + 4, 3), i, np.uint8) for i in range(4)], axis=1)[:, :-4]
     assert [int(panel.mean()) for panel in split_panels(row)] == [0, 1, 2, 3]
     assert spread(range(100), 3) == [0, 50, 99] and spread([1, 2], 5) == [1, 2]
+
+
+def test_what_many_engines_say_in_the_same_words_is_said_once(tmp_path):
+    workspace = full_run(tmp_path)
+    engines = {"mujoco": "nothing level to stand on", "sapien": "nothing level to stand on", "gltf": "pass"}
+    write_metrics(workspace, "world", {"engines": engines, "loads": {}})
+    page, _ = parsed(workspace)
+    assert "does not pass its trials: mujoco, sapien: nothing level to stand on." in page
+    assert "<span>mujoco, sapien</span>" in page  # and in the table of trials

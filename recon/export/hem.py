@@ -1,0 +1,43 @@
+"""The open borders of a scanned surface turned back into the matter behind it, so that the concave mesh has an edge there.
+
+Engines hold a triangle from its front only. A sphere that comes to a border from behind, over a crack between a top and the front
+below it, sinks past the border and is thrown out as soon as its centre passes the front's plane. On a hem it rolls on.
+"""
+
+import numpy as np
+
+from recon.export.hulls import Limits, room_behind
+from recon.geometry.mesh import TriangleMesh
+from recon.geometry.surface import Surface
+
+
+def hemmed(mesh: TriangleMesh, surface: Surface, limits: Limits) -> TriangleMesh:
+    """A mesh over unique vertices with a strip behind every open edge, as deep as parts may reach there.
+
+    surface: all that may stand behind it, the mesh itself included.
+    """
+    ends, owner = _open_edges(mesh.faces)
+    if not len(ends):
+        return mesh
+    normals, room = mesh.face_normals[owner], room_behind(mesh, surface, limits)[owner]
+    mean, depth = np.zeros((len(mesh.vertices), 3)), np.full(len(mesh.vertices), np.inf)
+    for end in (0, 1):
+        np.add.at(mean, ends[:, end], normals)
+        np.minimum.at(depth, ends[:, end], room)
+    rim = np.unique(ends)
+    length = np.linalg.norm(mean[rim], axis=1, keepdims=True)
+    backs = mesh.vertices[rim] - depth[rim, None] * mean[rim] / np.maximum(length, 1e-12)
+    below = np.full(len(mesh.vertices), -1)
+    below[rim] = len(mesh.vertices) + np.arange(len(rim))
+    a, b = ends.T
+    strips = np.concatenate([np.stack([b, a, below[a]], -1), np.stack([b, below[a], below[b]], -1)])
+    return TriangleMesh(np.concatenate([mesh.vertices, backs]), np.concatenate([mesh.faces, strips]).astype(np.int32))
+
+
+def _open_edges(faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Edges [n, 2] of one face only, in the order in which that face goes round, and the face [n] of each."""
+    directed = np.concatenate([faces[:, [i, (i + 1) % 3]] for i in range(3)]).astype(np.int64)
+    owner = np.tile(np.arange(len(faces)), 3)
+    _, index, count = np.unique(np.sort(directed, axis=1), axis=0, return_inverse=True, return_counts=True)
+    is_open = count[index.reshape(-1)] == 1
+    return directed[is_open], owner[is_open]
