@@ -8,6 +8,7 @@ tolerances      how close parts keep to what is seen, and where     zones  how f
 convex_parts    the rest as convex parts            hulls, merging   what a hull may do, and joining hulls
 covering        which parts are needed, and how well they keep to the surface     absorbing   small parts taken over by others
 collision_mesh  cleaned, faired, and simplified within a measured bound           hem         its open borders turned back
+rest            convex parts of what no slab of the building explains
 collision       all collision geometry of a place
 things/         what stands on the floor and on tops as bodies of their own, all closed behind them
 walls           which planes are walls, and from where to where

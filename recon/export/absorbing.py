@@ -7,6 +7,7 @@ keep small ones alive. A grown part need not hold a scrap, only come within the 
 import numpy as np
 from scipy.spatial import ConvexHull
 
+from recon.export.convex_parts import Decomposition
 from recon.export.covering import Cloud, Skin
 from recon.export.hulls import Strays, hull_of, is_flat
 from recon.geometry.mesh import TriangleMesh
@@ -17,21 +18,20 @@ _HOSTS = 6  # parts beside a scrap that are asked to take it over
 _BESIDE = 25.0  # tolerances from a scrap to the box of a part that is asked
 
 
-def absorbed(
-    parts: list[TriangleMesh], built: list[TriangleMesh], skin: Skin, strays: Strays, *, looser: float
-) -> list[TriangleMesh]:
-    """The parts without those whose share of a skin others can take over within `looser` limits; small shares first.
+def absorbed(found: Decomposition, built: list[TriangleMesh], skin: Skin, strays: Strays) -> Decomposition:
+    """Parts without those whose share of a skin others can take over, none getting looser by it; small shares first.
 
     built: parts that stay as they are. strays: the limits, and what parts are held against.
     """
-    cover = _Cover(parts, built, skin)
-    for number in np.argsort([len(cover.own(number)) for number in range(len(parts))], kind="stable"):
-        grown = _grown_hosts(cover, int(number), strays, looser)
+    cover = _Cover(found.parts, built, skin)
+    for number in np.argsort([len(cover.own(number)) for number in range(len(found.parts))], kind="stable"):
+        grown = _grown_hosts(cover, int(number), strays, found.looser)
         if grown is not None:
             cover.without(int(number))
             for host, hull in grown.items():
                 cover.replace(host, hull)
-    return [cover.parts[number] for number in sorted(cover.parts)]
+    left = sorted(cover.parts)
+    return Decomposition([cover.parts[number] for number in left], found.looser[np.array(left, int)])
 
 
 class _Cover:
@@ -73,8 +73,8 @@ class _Cover:
         return sorted(near, key=lambda other: float(_outside(self.parts[other], points).mean()))
 
 
-def _grown_hosts(cover: _Cover, number: int, strays: Strays, looser: float) -> dict[int, TriangleMesh] | None:
-    """Parts beside one, grown over all that it alone covers; None where they may not."""
+def _grown_hosts(cover: _Cover, number: int, strays: Strays, looser: Array) -> dict[int, TriangleMesh] | None:
+    """Parts beside one, grown over all that it alone covers, each within `looser` [n] times the limits; None where they may not."""
     own = cover.own(number)
     skin = cover.skin
     feet = skin.points[own] - _SUNK * skin.tolerance[own, None] * skin.normals[own]
@@ -87,7 +87,9 @@ def _grown_hosts(cover: _Cover, number: int, strays: Strays, looser: float) -> d
         outside = _outside(part, feet)
         for share in (feet, feet[outside <= np.median(outside)]):
             hull = hull_of(np.concatenate([part.vertices, share]))
-            if hull is not None and not is_flat(hull) and strays.excess([hull], looser=looser)[0] <= looser:
+            if hull is None or is_flat(hull):
+                continue
+            if strays.excess([hull], looser=looser[host])[0] <= looser[host]:
                 grown[host] = hull
                 feet = feet[_outside(hull, feet) > 1e-9]
                 break

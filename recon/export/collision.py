@@ -1,20 +1,18 @@
 """Collision geometry of a package: the building as slabs, the rest as convex parts, and both in one concave mesh."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from recon.export.absorbing import absorbed
 from recon.export.building import Slab, find_building
-from recon.export.collision_mesh import faired, simplified
-from recon.export.convex_parts import decompose
-from recon.export.covering import Fidelity, Skin, fidelity, needed, points_over
+from recon.export.collision_mesh import simplified
+from recon.export.covering import Fidelity, fidelity, points_over
 from recon.export.hem import hemmed
-from recon.export.hulls import Limits, Strays
+from recon.export.hulls import Limits
 from recon.export.labels import LABELS, label_faces
 from recon.export.place import CONVEX, FILLED, STATIC, Part
+from recon.export.rest import hulls_of_rest, left_by
 from recon.export.settings import ExportSettings
 from recon.export.tolerances import Tolerances
 from recon.export.zones import Reach, Zone, zones_of
@@ -23,12 +21,13 @@ from recon.geometry.surface import Surface
 from recon.workspace.console import warn
 from recon.workspace.errors import UserError
 
-_BARE = 0.01  # of the visual surface that may lie outside all parts by more than the tolerance, in small spots
-
 
 @dataclass(frozen=True)
 class Collision:
-    """`tolerance`: the parts stand off the visual surface by no more than this; `deviation`: of `static`, measured."""
+    """`tolerance`: the parts stand off the visual surface by no more than this; `deviation`: of `static`, measured.
+
+    `loosened_share`: of the surface, where parts keep to more than the tolerance asked for: too many would be needed.
+    """
 
     static: TriangleMesh
     parts: tuple[Part, ...]
@@ -38,6 +37,7 @@ class Collision:
     relief_tolerance: float
     thickness: float  # that parts may reach behind the visual surface
     tolerance: float
+    loosened_share: float
     deviation: float
     fidelity: Fidelity
     labels: np.ndarray | None  # [f] of the visual mesh, numbers into `LABELS`; None where nobody knows what is up
@@ -68,6 +68,7 @@ class Collision:
             "relief_tolerance": self.relief_tolerance,
             "thickness": self.thickness,
             "tolerance": self.tolerance,
+            "loosened_share": round(self.loosened_share, 4),
             "fidelity": vars(self.fidelity),
             "slabs": {kind: kinds.count(kind) for kind in sorted(set(kinds))},
             "filled": FILLED if len(self.filled.faces) else None,
@@ -109,8 +110,8 @@ def make_collision(
     near = contacts[0]
     if near.reached > 1.01 * near.tolerances.fine:
         warn(
-            f"collision parts keep to {near.reached:.3f} of the surface instead of {near.tolerances.fine:.3f}: the scene "
-            "needs more of them. Raise export.max_parts for finer contact."
+            f"collision parts keep to {near.reached:.3f} of {near.loosened_share:.2%} of the surface instead of "
+            f"{near.tolerances.fine:.3f}: it is rough there. Raise export.max_parts for finer contact."
         )
     return Collision(
         joined([contact.static for contact in contacts]),
@@ -121,6 +122,7 @@ def make_collision(
         near.tolerances.coarse,
         thickness,
         near.reached,
+        near.loosened_share,
         deviation(near.static, zones[0].mesh),
         fidelity(near.shown, zones[0].mesh, surface, filled, tolerances=near.tolerances),
         None if labels is None else labels[surface.nearest(_middles(mesh)).faces],
@@ -133,7 +135,10 @@ def make_collision(
 
 @dataclass(frozen=True)
 class _Contact:
-    """Contact geometry of a zone: its slabs, all of its convex parts and as a concave mesh; the tolerance that it holds."""
+    """Contact geometry of a zone: its slabs, all of its convex parts and as a concave mesh.
+
+    It holds `reached` of the surface everywhere, and the tolerances but for `loosened_share` of it.
+    """
 
     slabs: list[Slab]
     hulls: list[TriangleMesh]
@@ -141,6 +146,7 @@ class _Contact:
     static: TriangleMesh
     tolerances: Tolerances
     reached: float
+    loosened_share: float
 
     @property
     def shown(self) -> list[TriangleMesh]:
@@ -174,17 +180,18 @@ def _contact(
     )
     tolerances = tolerances.over(next((slab.view.plane for slab in slabs if slab.kind == "floor"), None))
     rest = simplified(
-        TriangleMesh(clean.vertices, clean.faces[_left_by(slabs, clean, Tolerances.same(tolerances.fine))]),
+        TriangleMesh(clean.vertices, clean.faces[left_by(slabs, clean, Tolerances.same(tolerances.fine))]),
         deviation=tolerances.fine / 2,
         max_faces=settings.collision_faces,
     )
     built = [part for slab in slabs for part in slab.parts]
-    hulls, reached = _hulls_of_rest(clean, slabs, surface, tolerances, thickness, settings.max_parts)
+    hulls, loosest, loosened = hulls_of_rest(clean, slabs, surface, tolerances, thickness, settings.max_parts)
     whole = built + [Part(f"rest_{i:04d}", hull) for i, hull in enumerate(hulls)]
     named = whole if zone.is_within_reach else [replace(p, name=f"far{zone.looser:.0f}_{p.name}") for p in whole]
     boxes = [part.mesh for part in built]
     static = joined([*boxes, hemmed(rest, Surface(joined([*boxes, rest])), Limits(tolerances, thickness))])
-    return _Contact(slabs, hulls, named, static, tolerances, reached)
+    share = loosened / max(float(clean.face_areas.sum()), 1e-300)
+    return _Contact(slabs, hulls, named, static, tolerances, loosest * tolerances.fine, share)
 
 
 def _middles(mesh: TriangleMesh) -> np.ndarray:
@@ -203,38 +210,6 @@ def _named(
         label = LABELS[np.bincount(labels[nearest.faces[at_skin]]).argmax()]
         named.append(replace(part, name=f"{label}_{number:04d}"))
     return tuple(named)
-
-
-def _left_by(slabs: Sequence[Slab], clean: TriangleMesh, tolerances: Tolerances) -> np.ndarray:
-    """Which faces [f] no slab explains."""
-    allowed = tolerances.at(clean.vertices[clean.faces].mean(1), clean.face_normals)
-    is_left = np.ones(len(clean.faces), bool)
-    for slab in slabs:
-        is_left &= ~slab.explains(clean, tolerance=allowed)
-    return is_left
-
-
-def _hulls_of_rest(
-    clean: TriangleMesh,
-    slabs: Sequence[Slab],
-    surface: Surface,
-    tolerances: Tolerances,
-    thickness: float,
-    max_parts: int,
-) -> tuple[list[TriangleMesh], float]:
-    """Convex parts of the faces that no slab explains, only those that are needed; and the tolerance that they hold.
-
-    clean: the mesh. slabs: its building. surface: what parts are held against, within the tolerances. thickness, max_parts: of
-    parts at most.
-    """
-    rest = TriangleMesh(clean.vertices, clean.faces[_left_by(slabs, clean, tolerances)])
-    fair = TriangleMesh(faired(clean, bound=tolerances.fine / 2).vertices, rest.faces)
-    found = decompose(fair, surface, tolerances=tolerances, thickness=thickness, max_parts=max_parts)
-    skin = Skin.of(rest, bare=_BARE * float(clean.face_areas.sum()), tolerances=tolerances)
-    built = [part.mesh for slab in slabs for part in slab.parts]
-    strays = Strays(surface, Limits(tolerances, thickness))
-    hulls = absorbed(needed(found.parts, built, skin), built, skin, strays, looser=found.looser)
-    return hulls, found.looser * tolerances.fine
 
 
 def deviation(static: TriangleMesh, clean: TriangleMesh, *, at_most: int = 200_000) -> float:

@@ -2,9 +2,10 @@
 
 Volumetric decomposers (V-HACD, CoACD) look at solids: of a room they make blobs that lift its floor. A scan is a *surface*
 with holes, free space on the side its faces point to. Connected faces are halved until the convex hull of each half, with
-its copy a little behind it, keeps the limits (`hulls`); then neighbouring hulls are joined again for as long as the hull of
-both does (`merging`). Halving finds large parts in few steps; joining mends its cuts. A flat cluster becomes a slab, one
-that is bent round a body (a barrel, a crate) becomes the body: what matter shuts in is nobody's free space.
+its copy behind it (as deep as there is room, or a little), keeps the limits (`hulls`); then neighbouring hulls are joined
+again for as long as the hull of both does (`merging`). Halving finds large parts in few steps; joining mends its cuts. A flat
+cluster becomes a slab, one that is bent round a body (a barrel, a crate) becomes the body: what matter shuts in is nobody's
+free space. Where that leaves too many parts, limits are loosened for the smallest alone: they lie where the scene is rough.
 
 The parts contain every triangle: they stand proud by the tolerance at most, and never lie below the surface.
 """
@@ -31,16 +32,25 @@ _TURN = 0.7  # how much a difference of normals counts beside a distance, in ext
 
 @dataclass(frozen=True)
 class Decomposition:
-    """Convex `parts`, largest first, and the limits that they keep, `looser` times."""
+    """Convex `parts`, largest first, and how many times `looser` [n] than the limits each is: 1 for those that keep them."""
 
     parts: list[TriangleMesh]
-    looser: float
+    looser: Array
+
+    def only(self, numbers: list[int]) -> "Decomposition":
+        """Some of the parts, by number."""
+        return Decomposition([self.parts[number] for number in numbers], self.looser[np.array(numbers, int)])
+
+    @property
+    def loosest(self) -> float:
+        """How many times looser than the limits the worst part is, at least 1."""
+        return float(self.looser.max(initial=1.0))
 
 
 def decompose(
     mesh: TriangleMesh, surface: Surface, *, tolerances: Tolerances, thickness: float, max_parts: int, seed: int = 0
 ) -> Decomposition:
-    """Convex parts of `mesh` within the tolerances, or within more where `max_parts` demanded it.
+    """Convex parts of `mesh` within the tolerances, or some of them within more where `max_parts` demanded it.
 
     `surface` is what they are held against, `mesh` itself or the finer one that it simplifies. Lengths are in scene units.
     Deterministic for a given `seed`.
@@ -50,7 +60,7 @@ def decompose(
     limits = Limits(tolerances, thickness)
     strays = Strays(surface, limits, seed=seed)
     if not len(mesh.faces):
-        return Decomposition([], 1.0)
+        return Decomposition([], np.zeros(0))
     pairs = shared_edges(mesh.faces)
     sheet = _Sheet(
         mesh.vertices[mesh.faces], mesh.face_normals, mesh.face_areas, room_behind(mesh, surface, limits), pairs
@@ -61,16 +71,16 @@ def decompose(
         for number, faces in enumerate(clusters):
             owner[faces] = number
         beside = {(int(min(p)), int(max(p))) for p in owner[pairs] if p[0] != p[1] and min(p) >= 0}
-        merger = Merger(strays, dict(enumerate(hulls)), beside)
+        merger = Merger(strays, dict(enumerate(hulls)), beside, looser=1.5**first)
         for step in range(first, first + _STEPS):
-            looser = 1.5**step
-            merger.merge_all(looser, note=lambda n: bar.advance(1, note=f"{n} parts"))
+            looser, enough = 1.5**step, 1 if step == first else max_parts
+            merger.merge_all(looser, enough=enough, note=lambda n: bar.advance(1, note=f"{n} parts"))
             merger.pair_nearby(looser * tolerances.fine)
-            merger.merge_all(looser, note=lambda n: bar.advance(1, note=f"{n} parts"))
+            merger.merge_all(looser, enough=enough, note=lambda n: bar.advance(1, note=f"{n} parts"))
             if len(merger.parts) <= max_parts:
                 break
-    parts = sorted(merger.parts.values(), key=lambda part: -float(np.linalg.norm(np.ptp(part.vertices, axis=0))))
-    return Decomposition(parts, looser)
+    numbers = sorted(merger.parts, key=lambda n: -float(np.linalg.norm(np.ptp(merger.parts[n].vertices, axis=0))))
+    return Decomposition([merger.parts[n] for n in numbers], np.array([merger.looser[n] for n in numbers]))
 
 
 @dataclass(frozen=True)
@@ -83,10 +93,11 @@ class _Sheet:
     depths: Array
     pairs: np.ndarray
 
-    def hull(self, faces: np.ndarray) -> TriangleMesh | None:
-        """The hull of a cluster and of its copy behind it: along its mean normal, so not at all where it encloses a body."""
+    def hull(self, faces: np.ndarray, *, at_most: float) -> TriangleMesh | None:
+        """The hull of a cluster and of its copy behind it, `at_most` so deep: along its mean normal, so not at all where it
+        encloses a body."""
         weights = self.areas[faces] / max(float(self.areas[faces].sum()), 1e-300)
-        back = float(np.quantile(self.depths[faces], 0.1)) * (weights @ self.normals[faces])
+        back = min(float(np.quantile(self.depths[faces], 0.1)), at_most) * (weights @ self.normals[faces])
         points = self.corners[faces].reshape(-1, 3)
         return hull_of(np.concatenate([points, points - back]))
 
@@ -126,16 +137,19 @@ def _halved(
         parted, whole = (
             [c for c, x in zip(open_clusters, crossing, strict=True) if x == side] for side in (True, False)
         )
-        tried = [(faces, sheet.hull(faces)) for faces in whole]
-        found = [(faces, hull) for faces, hull in tried if hull is not None]
-        excess = strays.excess([hull for _, hull in found], looser=looser)
+        # A sheet that reaches into free space behind what is near may do as a thin one.
+        for depth in (strays.limits.thickness, strays.limits.least_depth):
+            tried = [(faces, sheet.hull(faces, at_most=depth)) for faces in whole]
+            found = [(faces, hull) for faces, hull in tried if hull is not None]
+            excess = strays.excess([hull for _, hull in found], looser=looser)
+            is_good = excess <= looser
+            for (faces, hull), good in zip(found, is_good, strict=True):
+                if good or (len(faces) == 1 and depth == strays.limits.least_depth):
+                    clusters.append(faces)
+                    hulls.append(hull)
+            whole = [faces for (faces, _), good in zip(found, is_good, strict=True) if not good]
+        parted += [faces for faces in whole if len(faces) > 1]
         open_clusters = [half for faces in parted for half in _two(faces, centres[faces], normals[faces], areas[faces])]
-        for (faces, hull), strayed in zip(found, excess, strict=True):
-            if strayed <= looser or len(faces) == 1:
-                clusters.append(faces)
-                hulls.append(hull)
-            else:
-                open_clusters += _two(faces, centres[faces], normals[faces], areas[faces])
     return clusters, hulls
 
 

@@ -80,16 +80,15 @@ class Skin:
         return index[depth >= -self.tolerance[index]]
 
 
-def needed(parts: list[TriangleMesh], built: list[TriangleMesh], skin: Skin) -> list[TriangleMesh]:
-    """The parts that cover a skin beside those `built` already, each adding a little or more; none that is flat.
+def needed(parts: list[TriangleMesh], built: list[TriangleMesh], skin: Skin) -> list[int]:
+    """Numbers of the parts that cover a skin beside those `built` already, each adding a little or more; none that is flat.
 
     Greedy set cover: no choice of as few parts covers more than a logarithm's factor better (Chvatal, 1979). Of the last ones,
     those go whose share may stay bare.
     """
-    parts = [part for part in parts if not is_flat(part)]
     worth = np.where(skin.is_level, skin.shares(_SPECK), skin.shares(_LEAST_GAIN))
     cloud = Cloud(skin.points)
-    covers = [skin.covered_by(cloud, part) for part in parts]
+    covers = [np.zeros(0, int) if is_flat(part) else skin.covered_by(cloud, part) for part in parts]
     is_open = np.ones(len(skin.points), bool)
     for part in built:
         is_open[skin.covered_by(cloud, part)] = False
@@ -107,7 +106,16 @@ def needed(parts: list[TriangleMesh], built: list[TriangleMesh], skin: Skin) -> 
             continue
         is_open[added] = False
         chosen.append((number, added))
-    return [parts[number] for number in sorted(_not_spared(chosen, skin.count(skin.bare) - is_open.sum(), skin))]
+    return sorted(_not_spared(chosen, skin.count(skin.bare) - is_open.sum(), skin))
+
+
+def loosened_area(parts: list[TriangleMesh], tight: np.ndarray, built: list[TriangleMesh], skin: Skin) -> float:
+    """The area of a skin that no `tight` [n] part covers, and none `built`, but another does: it keeps to looser limits."""
+    cloud = Cloud(skin.points)
+    is_tight, is_loose = np.zeros((2, len(skin.points)), bool)
+    for part, it_is in zip([*parts, *built], [*tight, *[True] * len(built)], strict=True):
+        (is_tight if it_is else is_loose)[skin.covered_by(cloud, part)] = True
+    return float((is_loose & ~is_tight).sum() / skin.count(1.0))
 
 
 def _not_spared(chosen: list[tuple[int, np.ndarray]], spare: float, skin: Skin) -> list[int]:

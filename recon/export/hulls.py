@@ -28,6 +28,11 @@ class Limits:
     tolerances: Tolerances  # into free space
     thickness: float  # behind the surface
 
+    @property
+    def least_depth(self) -> float:
+        """Of a sheet: a thinner one would not stop a moving body."""
+        return self.tolerances.fine / 2
+
 
 def hull_of(points: Array) -> TriangleMesh | None:
     """The convex hull of points [n, 3] with outward faces, or None for a set too flat to have one."""
@@ -72,23 +77,29 @@ def cut_before(hull: TriangleMesh, plane: Plane, *, reach: float = 0.0) -> Trian
 def room_behind(mesh: TriangleMesh, surface: Surface, limits: Limits) -> Array:
     """How far behind each face [f] there is room: to the far side of a thin board, at most `thickness`.
 
-    The least depth, half a tolerance, keeps sheets from being too thin to stop a moving body.
+    The mesh may be a smoother one than the surface: a front that a face stands before by no more than twice its distance from the
+    surface is its own, and no end of its room.
     """
-    normals = mesh.face_normals
-    tolerance = limits.tolerances.fine
-    start = 0.02 * tolerance
-    hits = surface.cast(mesh.vertices[mesh.faces].mean(1) - start * normals, -normals)
-    leaves_solid = (hits.normals * normals).sum(1) < 0
+    normals, middles = mesh.face_normals, mesh.vertices[mesh.faces].mean(1)
+    step = 0.02 * limits.tolerances.fine
+    room, leaves_solid = _met_behind(middles, normals, surface, np.full(len(normals), step))
+    own = np.flatnonzero(~leaves_solid & (room <= 2 * surface.distance(middles)))
+    room[own], leaves_solid[own] = _met_behind(middles[own], normals[own], surface, room[own] + step)
     # A face met from its front means free space lies between (a one-sided table top above a floor): keep to half of it.
-    room = np.where(leaves_solid, 1.0, 0.5) * (hits.distance + start)
-    return np.clip(room, tolerance / 2, limits.thickness)
+    return np.clip(np.where(leaves_solid, 1.0, 0.5) * room, limits.least_depth, limits.thickness)
+
+
+def _met_behind(positions: Array, normals: Array, surface: Surface, start: Array) -> tuple[Array, np.ndarray]:
+    """How far behind positions [n, 3], beyond `start` [n], the surface is met, and whether from its back, out of matter."""
+    hits = surface.cast(positions - start[:, None] * normals, -normals)
+    return hits.distance + start, (hits.normals * normals).sum(1) < 0
 
 
 class Strays:
     """Rates hulls by their `excess`: the largest share of its limit that a point of the hull uses up, at most 1 is good."""
 
     def __init__(self, surface: Surface, limits: Limits, *, seed: int = 0) -> None:
-        self._surface, self._limits, self._random = surface, limits, np.random.default_rng(seed)
+        self._surface, self.limits, self._random = surface, limits, np.random.default_rng(seed)
 
     def excess(self, hulls: list[TriangleMesh], *, looser: float = 1.0) -> Array:
         """The excess [n] of each hull: a few points first, many for those within `looser` limits."""
@@ -114,7 +125,7 @@ class Strays:
         a, b, c = (hull.vertices[hull.faces[:, i]] for i in range(3))
         areas = hull.face_areas
         total = float(areas.sum())
-        n = int(np.clip(total / (2 * self._limits.tolerances.fine) ** 2, 16, at_most))
+        n = int(np.clip(total / (2 * self.limits.tolerances.fine) ** 2, 16, at_most))
         which = np.minimum(np.searchsorted(np.cumsum(areas), (np.arange(n) + 0.5) / n * total), len(areas) - 1)
         u, v = self._random.random((2, n, 1))
         u, v = np.where(u + v > 1, 1 - u, u), np.where(u + v > 1, 1 - v, v)
@@ -131,10 +142,10 @@ class Strays:
         # Behind means within 60 degrees of straight behind: beside a border is free space, not solid.
         towards = ((nearest.positions - points) * nearest.normals).sum(1)
         is_behind = towards > 0.5 * nearest.distance
-        tolerances = self._limits.tolerances
+        tolerances = self.limits.tolerances
         is_fine = tolerances.is_fine(points, nearest.normals)
         tolerance = np.where(is_fine, tolerances.fine, tolerances.coarse)
-        limit = np.where(is_behind, 1.1 * self._limits.thickness + tolerance, tolerance)
+        limit = np.where(is_behind, 1.1 * self.limits.thickness + tolerance, tolerance)
         excess = nearest.distance / limit
         beyond = np.flatnonzero(excess > 1)
         shut_in = beyond[self._surface.encloses(points[beyond])]

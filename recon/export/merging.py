@@ -1,4 +1,7 @@
-"""Joining neighbouring convex parts for as long as the hull of both keeps the limits, in rounds that test many pairs at once."""
+"""Joining neighbouring convex parts for as long as the hull of both keeps the limits, in rounds that test many pairs at once.
+
+Where there are still too many, looser limits are for the smallest of them, and no more of them than it takes.
+"""
 
 from collections.abc import Callable
 
@@ -11,10 +14,12 @@ Pair = tuple[int, int]
 
 
 class Merger:
-    """Convex parts by number and the pairs worth merging."""
+    """Convex `parts` by number, how many times `looser` than the limits each is, at least 1, and the pairs worth merging."""
 
-    def __init__(self, strays: Strays, parts: dict[int, TriangleMesh], pairs: set[Pair]) -> None:
-        self.parts, self._strays = parts, strays
+    def __init__(
+        self, strays: Strays, parts: dict[int, TriangleMesh], pairs: set[Pair], *, looser: float = 1.0
+    ) -> None:
+        self.parts, self.looser, self._strays = parts, dict.fromkeys(parts, looser), strays
         self._neighbours: dict[int, set[int]] = {number: set() for number in parts}
         for a, b in pairs:
             self._pair(a, b)
@@ -31,11 +36,12 @@ class Merger:
             for other in np.flatnonzero(touch):
                 self._pair(number, numbers[i + 1 + other])
 
-    def merge_all(self, looser: float, *, note: Callable[[int], None]) -> None:
-        """Merge until no pair may be merged within limits `looser` times the first ones."""
-        while pairs := self._matching(looser):
-            for pair, hull in self._test(pairs, looser).items():
-                self._merge(pair, hull)
+    def merge_all(self, looser: float, *, enough: int = 1, note: Callable[[int], None]) -> None:
+        """Merge until no pair may be merged within limits `looser` times the first ones, or `enough` parts are left."""
+        while len(self.parts) > enough and (pairs := self._matching(looser)):
+            good = self._test(pairs, looser)
+            for pair, (hull, excess) in list(good.items())[: len(self.parts) - enough]:
+                self._merge(pair, hull, excess)
             note(len(self.parts))
 
     def _matching(self, looser: float) -> list[Pair]:
@@ -68,9 +74,10 @@ class Merger:
         self._neighbours[a].add(b)
         self._neighbours[b].add(a)
 
-    def _merge(self, pair: Pair, hull: TriangleMesh) -> None:
+    def _merge(self, pair: Pair, hull: TriangleMesh, excess: float) -> None:
         new, self._next = self._next, self._next + 1
         self.parts[new] = hull
+        self.looser[new] = max(excess, *(self.looser.pop(old) for old in pair))
         around = (self._neighbours.pop(pair[0]) | self._neighbours.pop(pair[1])) - set(pair)
         self._neighbours[new] = set()
         for old in pair:
@@ -81,15 +88,16 @@ class Merger:
         for other in around:
             self._pair(new, other)
 
-    def _test(self, pairs: list[Pair], looser: float) -> dict[Pair, TriangleMesh]:
-        """The merged hulls that keep the limits; of the other pairs the excess is noted."""
+    def _test(self, pairs: list[Pair], looser: float) -> dict[Pair, tuple[TriangleMesh, float]]:
+        """The merged hulls that keep the limits, and their excess; of the other pairs the excess is noted."""
         corners = [(self.parts[a].vertices, self.parts[b].vertices) for a, b in pairs]
         pairs = self._good(pairs, self._strays.excess_of_chords(corners), looser)
         tried = {(a, b): hull_of(np.concatenate([self.parts[a].vertices, self.parts[b].vertices])) for a, b in pairs}
         self._excess.update({pair: np.inf for pair, hull in tried.items() if hull is None})
         hulls = {pair: hull for pair, hull in tried.items() if hull is not None}
-        good = self._good(list(hulls), self._strays.excess(list(hulls.values()), looser=looser), looser)
-        return {pair: hulls[pair] for pair in good}
+        excess = dict(zip(hulls, self._strays.excess(list(hulls.values()), looser=looser).tolist(), strict=True))
+        good = self._good(list(hulls), np.array(list(excess.values())), looser)
+        return {pair: (hulls[pair], excess[pair]) for pair in good}
 
     def _good(self, pairs: list[Pair], excess: np.ndarray, looser: float) -> list[Pair]:
         self._excess.update((pair, float(e)) for pair, e in zip(pairs, excess, strict=True) if e > looser)

@@ -21,8 +21,15 @@ def _numbers(value: dict[str, Any]) -> dict[str, str]:
         "units": known or "unknown, read as metres",
         "parts": str(value["collision"]["n_parts"]),
         "apart": (_FILLED if value["collision"]["filled"] else "") + _things(value["things"]),
-        "tolerance": f"{value['collision']['tolerance']:.3f}",
+        "tolerance": _tolerance(value["collision"]),
     }
+
+
+def _tolerance(collision: dict[str, Any]) -> str:
+    """What the parts keep to, and where that is not what was asked."""
+    asked, reached = collision["asked_tolerance"], collision["tolerance"]
+    rough = f" ({collision['loosened_share']:.2%} of it: {reached:.3f})" if reached > 1.01 * asked else ""
+    return f"{asked:.3f} of the visual surface{rough}"
 
 
 def _things(entry: dict[str, Any] | None) -> str:
@@ -61,7 +68,7 @@ came from, how the world lies in the frame of the capture, and the sha256 of eve
 renamed; nothing in it names a path outside. In the lines below `world/` is this folder.
 
 - `assets/visual.obj` with `.mtl`, `.png`: the building as it is seen; `assets/visual.glb`: all that is seen, things too
-{apart}- `assets/convex.obj`: {parts} convex parts, an object each, within {tolerance} of the visual surface; the same parts one by
+{apart}- `assets/convex.obj`: {parts} convex parts, an object each, within {tolerance}; the same parts one by
   one in `assets/parts/` (those that are boxes stand in the scene files only)
 - `assets/static.obj`, `assets/static.glb`: one concave mesh of all, for engines that take a static one
 - `assets/labels.npy`: what each face of `visual.obj` is (floor, ground, wall, ceiling, furniture, object), a number per face;

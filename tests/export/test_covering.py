@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from recon.export.covering import Cloud, Skin, fidelity, needed, points_over
+from recon.export.covering import Cloud, Skin, fidelity, loosened_area, needed, points_over
 from recon.export.tolerances import Tolerances
 from recon.geometry.mesh import TriangleMesh, joined
 from recon.geometry.surface import Surface
@@ -40,8 +40,7 @@ def test_a_part_that_others_replace_is_not_needed() -> None:
         box((0.3,) * 3, (0, 0, 0.1)),
     )
     skin = Skin.of(crate, bare=0.0, tolerances=Tolerances.same(0.02))
-    chosen = needed([pebble, crate], [floor], skin)
-    assert len(chosen) == 1 and chosen[0] is crate
+    assert needed([pebble, crate], [floor], skin) == [1]
     assert needed([crate], [floor, crate], skin) == []
 
 
@@ -54,7 +53,7 @@ def test_small_parts_go_as_far_as_the_surface_may_be_bare() -> None:
     lesser = [small[1].face_areas.sum(), small[2].face_areas.sum()]
     for bare, n in ((0.8 * lesser[1], 4), (1.3 * lesser[1], 3), (1.3 * sum(lesser), 2), (whole, 1)):
         chosen = needed([large, *small], [], replace(skin, bare=bare))
-        assert len(chosen) == n and chosen[0] is large
+        assert len(chosen) == n and chosen[0] == 0
 
 
 def test_a_board_on_which_something_may_come_to_rest_stays() -> None:
@@ -64,7 +63,7 @@ def test_a_board_on_which_something_may_come_to_rest_stays() -> None:
         box((0.03, 0.03, 0.01), (3, 0, 0)),
     )
     skin = Skin.of(joined([large, board, speck]), bare=1.0, tolerances=Tolerances.same(0.05))
-    assert needed([large, board, speck], [], skin) == [large, board]
+    assert needed([large, board, speck], [], skin) == [0, 1]
 
 
 def test_fidelity_tells_proud_from_bare() -> None:
@@ -86,3 +85,13 @@ def test_a_floor_that_is_continued_stands_before_nothing() -> None:
     unknown = fidelity(both, plate, surface, NOTHING, tolerances=Tolerances.same(0.02))
     known = fidelity(both, plate, surface, filled, tolerances=Tolerances.same(0.02))
     assert unknown.proud_p95 > 0.5 and known.proud_p99 < 0.02
+
+
+def test_area_is_loosened_where_only_a_loose_part_covers_it() -> None:
+    left, right = (box((1, 1, 0.1), (x, 0, -0.05)) for x in (-0.5, 0.5))
+    both = joined([left, right])
+    skin = Skin.of(both, bare=0.0, tolerances=Tolerances.same(0.02))
+    half = right.face_areas.sum()
+    assert loosened_area([left, right], np.array([True, False]), [], skin) == pytest.approx(half, rel=0.1)
+    assert loosened_area([left, right], np.array([True, True]), [], skin) == 0
+    assert loosened_area([right], np.array([False]), [both], skin) == 0

@@ -63,5 +63,5 @@ def test_what_lies_within_the_coarse_tolerance_of_a_part_is_covered() -> None:
     sheet = TriangleMesh(board.vertices * [0.9, 1, 0.9] + [0, -0.04, 0], front)  # 4 cm before the wall
     poster = TriangleMesh(board.vertices * [0.9, 0.2, 0.9] + [0, -0.08, 0], board.faces)
     fine, coarse = (Skin.of(sheet, bare=0.0, tolerances=each) for each in (Tolerances.same(0.02), OVER_FLOOR))
-    assert needed([poster], [board], fine) == [poster]
+    assert needed([poster], [board], fine) == [0]
     assert needed([poster], [board], coarse) == []

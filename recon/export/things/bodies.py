@@ -90,7 +90,7 @@ def _hulls(
 ) -> tuple[list[TriangleMesh], float]:
     """Convex parts of a closed piece that are needed beside its tops, cut off at its planes, so that it stands flat.
 
-    And how many times looser than the tolerances they are.
+    And how many times looser than the tolerances they are where they are loosest.
 
     They keep to `surface`, which is the piece and all around it, within `tolerances`, and reach behind it by `thickness` at most.
     Small ones that may be spared are kept where it would not stand without them.
@@ -106,16 +106,17 @@ def _hulls(
         Plane(slab.view.plane.normal, slab.view.plane.offset + (tolerance if number else 0.0))
         for number, slab in enumerate(planes)
     ]
-    hulls: list[TriangleMesh] = []
+    hulls, looser, first = list[TriangleMesh](), 1.0, [0] if found.parts else []
     for skin_now in (skin, replace(skin, bare=0.0)):
-        chosen = needed(found.parts, built, skin_now) or found.parts[:1]
-        fewer = absorbed(chosen, built, skin_now, strays, looser=found.looser) or chosen[:1]
-        hulls = _ended(fewer, ends, tops, tolerance)
+        chosen = found.only(needed(found.parts, built, skin_now) or first)
+        fewer = absorbed(chosen, built, skin_now, strays)
+        fewer = fewer if fewer.parts else chosen.only(first)
+        hulls, looser = _ended(fewer.parts, ends, tops, tolerance), fewer.loosest
         if planes and hulls:
             middle = _solid([*built, *hulls])[1][:2]
             if _is_steady(middle, [*built, *hulls], planes[0].view.plane, tolerance=tolerance):
                 break
-    return hulls, found.looser
+    return hulls, looser
 
 
 def _ended(
