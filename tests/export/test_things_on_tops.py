@@ -12,7 +12,7 @@ from recon.export.collision_mesh import welded
 from recon.export.place import Thing
 from recon.export.settings import ExportSettings
 from recon.export.stage import export_world
-from recon.export.things import Separated, separate
+from recon.export.things import Separated, bodies, separate
 from recon.export.things.closing import open_edges
 from recon.export.zones import Reach
 from recon.geometry.mesh import TriangleMesh
@@ -99,6 +99,22 @@ def test_what_goes_on_beside_a_seat_does_not_stand_on_it() -> None:
     seat, back = (-0.6, 0.0, -0.3, 0.2, 0.4), (-0.6, -0.475, -0.3, 0.2, 0.9)
     (chair,) = taken_from(sheet(seat, back)).things
     assert chair.visual.vertices[:, 2].max() == pytest.approx(0.9, abs=1e-6)
+
+
+def test_a_thing_too_rough_for_its_limits_is_told_of(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    corner = sheet((-0.6, -0.4, -0.3, 0.2, 0.4), (-0.4, 0.0, -0.3, -0.1, 0.4))  # one part of it stands in free space
+    (thing,) = taken_from(corner).things
+    assert thing.looser == 1 and "rough" not in "".join(capsys.readouterr())
+    monkeypatch.setattr(bodies, "_MOST_PARTS", 1)
+    apart = taken_from(corner)
+    entry = apart.as_dict(settings())
+    assert entry is not None
+    ((_, told),) = entry["bodies"].items()
+    assert told["looser"] == apart.things[0].looser > 1.5
+    warning = " ".join("".join(capsys.readouterr()).split())
+    assert f"1 of the things are so rough that some of their convex parts keep to {told['looser']:.2g} times" in warning
 
 
 def test_let_go_all_of_them_rest_where_they_stood(tmp_path: Path) -> None:

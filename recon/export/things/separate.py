@@ -205,6 +205,6 @@ def _tell(things: Sequence[Thing], left: Counter[str]) -> None:
     looser = [thing.looser for thing in things if thing.looser > 1]
     if looser:
         warn(
-            f"{len(looser)} of the things are so rough that their convex parts keep to {max(looser):.2g} times "
+            f"{len(looser)} of the things are so rough that some of their convex parts keep to {max(looser):.2g} times "
             "export.tolerance_m of their surface only."
         )
