@@ -115,7 +115,7 @@ def loosened_area(parts: list[TriangleMesh], tight: np.ndarray, built: list[Tria
     is_tight, is_loose = np.zeros((2, len(skin.points)), bool)
     for part, it_is in zip([*parts, *built], [*tight, *[True] * len(built)], strict=True):
         (is_tight if it_is else is_loose)[skin.covered_by(cloud, part)] = True
-    return float((is_loose & ~is_tight).sum() / skin.count(1.0))
+    return float((is_loose & ~is_tight).sum() * skin.area / max(len(skin.points), 1))
 
 
 def _not_spared(chosen: list[tuple[int, np.ndarray]], spare: float, skin: Skin) -> list[int]:

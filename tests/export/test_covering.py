@@ -95,3 +95,5 @@ def test_area_is_loosened_where_only_a_loose_part_covers_it() -> None:
     assert loosened_area([left, right], np.array([True, False]), [], skin) == pytest.approx(half, rel=0.1)
     assert loosened_area([left, right], np.array([True, True]), [], skin) == 0
     assert loosened_area([right], np.array([False]), [both], skin) == 0
+    nothing = Skin.of(NOTHING, bare=0.0, tolerances=Tolerances.same(0.02))
+    assert loosened_area([], np.zeros(0, bool), [both], nothing) == 0
