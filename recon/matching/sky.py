@@ -83,8 +83,8 @@ def _found(
 ) -> tuple[Shelf[Mask], list[list[_Part]]]:
     """What is accepted as sky in each picture, and its parts.
 
-    pictures, confirmed, neighbours: as in `find_sky`; scratch: folder for what does not fit into memory. is_up_aligned: whether z is
-    up. has_grey: grey counts too.
+    pictures, confirmed, neighbours: as in `find_sky`; scratch: folder for what does not fit into memory. is_up_aligned: z is up.
+    has_grey: grey counts too.
     """
     regions = Shelf.of(
         scratch / "regions",
