@@ -32,19 +32,19 @@ class CaptureSettings:
     panorama_poles: Literal["none", "up", "down", "both"]
 
     def __post_init__(self) -> None:
-        name = "min_count" if self.target_count == "auto" else "target_count"
-        if getattr(self, name) > self.max_count:
+        if self.target_count != "auto" and self.target_count > self.max_count:
             raise UserError(
-                f"capture.{name}={getattr(self, name)} is over capture.max_count={self.max_count}: lower the one or raise the other"
+                f"capture.target_count={self.target_count} is over capture.max_count={self.max_count}: "
+                "lower the one or raise the other"
             )
         self.plan()
 
     @property
     def spacing(self) -> Spacing:
-        """How far apart frames of a video are kept."""
+        """How far apart frames of a video are kept. A limit below the least number lowers that too."""
         return Spacing(
             target_count=None if self.target_count == "auto" else self.target_count,
-            min_count=self.min_count,
+            min_count=min(self.min_count, self.max_count),
             max_count=self.max_count,
             max_parallax=self.max_parallax,
             min_overlap=self.min_overlap,

@@ -85,11 +85,21 @@ def _capture_panoramas(
 def _pictures(source: Path, kind: str, folder: Path, output: Output, settings: CaptureSettings) -> Capture:
     """The kept pictures of the source, enough of them for a scene."""
     if kind == "video":
+        _tell_limit(settings)
         capture = capture_video(source, folder, output)
     else:
         capture = capture_photos(source, folder, output, subfolders=settings.subfolders, alpha=settings.alpha)
     _check_enough(capture)
     return capture
+
+
+def _tell_limit(settings: CaptureSettings) -> None:
+    """A limit that is given alone may lie below the least number, which then gives way."""
+    if settings.target_count == "auto" and settings.max_count < settings.min_count:
+        say(
+            f"capture: at most {settings.max_count} frames (capture.max_count), "
+            f"so no longer at least {settings.min_count} (capture.min_count)"
+        )
 
 
 def _check_enough(capture: Capture) -> None:

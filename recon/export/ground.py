@@ -10,13 +10,14 @@ from typing import Any
 
 import imageio.v3 as iio
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
 
-_LEAST_COVER = 0.25  # below this share of known columns there is no ground worth the name
+_LEAST_COVER = 0.25  # of the columns that hold anything: with less there is no ground worth the name
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,10 @@ class Ground:
 
 
 def find_ground(mesh: TriangleMesh, surface: Surface, *, cell: float, max_cells: int = 1_000_000) -> Ground | None:
-    """The ground of a z-up mesh, or None where too few columns have any: a mesh without faces has none."""
+    """The ground of a z-up mesh, or None where too few of the columns that hold anything have any.
+
+    A road that winds through its box covers little of the box, and is ground all the same.
+    """
     if not len(mesh.faces):
         return None
     low, high = mesh.vertices.min(0), mesh.vertices.max(0)
@@ -42,20 +46,22 @@ def find_ground(mesh: TriangleMesh, surface: Surface, *, cell: float, max_cells:
     xs, ys = np.arange(low[0] + cell / 2, high[0], cell), np.arange(low[1] + cell / 2, high[1], cell)
     if not len(xs) or not len(ys):
         return None
-    lowest = _lowest_up_facing(surface, xs, ys, low[2], high[2])
+    lowest, holds_any = _lowest_up_facing(surface, xs, ys, low[2], high[2])
     # A table over unseen floor would look like ground: drop what stands more than 45 degrees above its surroundings.
     reach = max(1, round(0.5 / cell))
     filled = np.where(np.isfinite(lowest), lowest, np.inf)
     opened = ndimage.minimum_filter(filled, size=2 * reach + 1, mode="nearest")
     heights = np.where(lowest - opened <= reach * cell, lowest, np.nan)
-    ground = Ground(heights, (float(xs[0]), float(ys[0])), cell)
-    return ground if ground.cover >= _LEAST_COVER else None
+    is_enough = np.isfinite(heights).sum() >= _LEAST_COVER * max(holds_any.sum(), 1)
+    return Ground(heights, (float(xs[0]), float(ys[0])), cell) if is_enough else None
 
 
-def _lowest_up_facing(surface: Surface, xs: Array, ys: Array, bottom: float, top: float) -> Array:
-    """Height [ny, nx] of the lowest surface that faces up, NaN where there is none."""
+def _lowest_up_facing(
+    surface: Surface, xs: Array, ys: Array, bottom: float, top: float
+) -> tuple[Array, NDArray[np.bool_]]:
+    """Height [ny, nx] of the lowest surface that faces up, NaN where there is none; where there is any surface at all."""
     columns = np.stack(np.meshgrid(xs, ys, indexing="xy"), -1).reshape(-1, 2)
-    lowest = np.full(len(columns), np.nan)
+    lowest, holds_any = np.full(len(columns), np.nan), np.zeros(len(columns), bool)
     reach = top - bottom
     margin = 1e-3 * reach + 1e-6
     # From below, step through undersides until a face seen from behind, which is one that faces up.
@@ -69,11 +75,13 @@ def _lowest_up_facing(surface: Surface, xs: Array, ys: Array, bottom: float, top
         hits = surface.cast(origins, np.broadcast_to(up, origins.shape))
         is_hit = np.isfinite(hits.distance)
         open_columns, hits_z = open_columns[is_hit], (z[open_columns] + hits.distance)[is_hit]
+        holds_any[open_columns] = True
         faces_up = hits.normals[is_hit][:, 2] > 0.6
         lowest[open_columns[faces_up]] = hits_z[faces_up]
         z[open_columns] = hits_z + 1e-4 * reach
         open_columns = open_columns[~faces_up]
-    return lowest.reshape(len(ys), len(xs))
+    shape = len(ys), len(xs)
+    return lowest.reshape(shape), holds_any.reshape(shape)
 
 
 def write_ground(folder: Path, ground: Ground) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from recon.matching.shelf import Shelf
 from recon.matching.sky_colors import looks_like_sky
 from recon.matching.sky_evidence import PROBE, Mask, directions, looks_alike, matter_on
 
+MIN_SHOWING = 0.1  # of the pictures that show a blue or overexposed sky: then it is not grey
 MIN_AREA = 0.002  # of the picture
 MAX_CONFIRMED = 0.25  # of a region, by matches that reach over from what stands before the sky
 MAX_HITS = 0.05  # of a region: other views' matter that falls onto it
@@ -56,23 +57,46 @@ def find_sky(
     *,
     is_up_aligned: bool,
 ) -> Iterator[Mask]:
-    """Masks [h, w], True where the sky is."""
-    is_open_air = is_up_aligned and is_in_the_open(pictures, confirmed)
-    found = (
-        _regions(p, known, is_up_aligned=is_up_aligned, is_open_air=is_open_air)
-        for p, known in zip(pictures, confirmed, strict=True)
+    """Masks [h, w], True where the sky is. Grey is asked for in the open air, where next to no picture shows another sky."""
+    masks, parts = _found(
+        pictures, confirmed, neighbours, scratch / "bright", is_up_aligned=is_up_aligned, has_grey=False
     )
-    regions = Shelf.of(scratch / "regions", found)
-    masks = Shelf.of(
-        scratch / "accepted", (_accepted(i, pictures, confirmed, regions, neighbours) for i in range(len(pictures)))
-    )
-    parts = [_parts(picture, mask, is_up_aligned) for picture, mask in zip(pictures, masks, strict=True)]
+    is_shown = np.mean([any(part.is_open for part in some) for some in parts]) >= MIN_SHOWING
+    if is_up_aligned and not is_shown and is_in_the_open(pictures, confirmed):
+        masks.clear()
+        masks, parts = _found(pictures, confirmed, neighbours, scratch / "grey", is_up_aligned=True, has_grey=True)
     open_colors = np.array([part.color for some in parts for part in some if part.is_open]).reshape(-1, 3)
     for picture, known, mask, some in zip(pictures, confirmed, masks, parts, strict=True):
         kept = mask & ~_closed_of_other_color(mask, some, open_colors)
         yield _grown(kept, picture, known)
-    regions.clear()
     masks.clear()
+
+
+def _found(
+    pictures: Sequence[Picture],
+    confirmed: Sequence[Confirmed],
+    neighbours: NDArray[np.int32],
+    scratch: Path,
+    *,
+    is_up_aligned: bool,
+    has_grey: bool,
+) -> tuple[Shelf[Mask], list[list[_Part]]]:
+    """What is accepted as sky in each picture, and its parts.
+
+    pictures, confirmed, neighbours: as in `find_sky`; scratch: folder for what does not fit into memory. is_up_aligned: z is up.
+    has_grey: grey counts too.
+    """
+    regions = Shelf.of(
+        scratch / "regions",
+        (
+            _regions(picture, known, is_up_aligned=is_up_aligned, has_grey=has_grey)
+            for picture, known in zip(pictures, confirmed, strict=True)
+        ),
+    )
+    accepted = (_accepted(i, pictures, confirmed, regions, neighbours) for i in range(len(pictures)))
+    masks = Shelf.of(scratch / "accepted", accepted)
+    regions.clear()
+    return masks, [_parts(picture, mask, is_up_aligned) for picture, mask in zip(pictures, masks, strict=True)]
 
 
 def _accepted(
@@ -138,8 +162,8 @@ def _is_open(region: Mask, height: NDArray[np.float64]) -> bool:
     return any(distance <= RIM and rise @ outwards > steep for outwards, distance in cut_off.items())
 
 
-def _regions(picture: Picture, known: Confirmed, *, is_up_aligned: bool, is_open_air: bool) -> _Regions:
-    candidate = looks_like_sky(picture, is_up_aligned=is_up_aligned, is_open_air=is_open_air)
+def _regions(picture: Picture, known: Confirmed, *, is_up_aligned: bool, has_grey: bool) -> _Regions:
+    candidate = looks_like_sky(picture, is_up_aligned=is_up_aligned, has_grey=has_grey)
     opened = cv2.morphologyEx(candidate.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     _, labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=4)
     n_confirmed = np.bincount(labels[known.is_confirmed], minlength=len(stats))

@@ -1,7 +1,7 @@
 """Which pixels look like sky: smooth, and blue or overexposed; in the open air also grey, as under clouds or in a grey film.
 
-White walls and ceilings are smooth and grey too. So grey is asked for in the open air only (`open_air`), and a grey region that
-goes on below the horizon, as walls do, is none.
+White walls and ceilings are smooth and grey too. So grey is asked for in the open air only (`open_air`), where no other sky is
+found (`sky`), and a grey region that goes on below the horizon, as walls do, is none.
 """
 
 import cv2
@@ -19,7 +19,7 @@ MIN_ELEVATION = -0.02  # of the ray's z, where up is known
 MAX_BELOW = 0.05  # of a grey region: what of it lies below the horizon
 
 
-def looks_like_sky(picture: Picture, *, is_up_aligned: bool, is_open_air: bool) -> Mask:
+def looks_like_sky(picture: Picture, *, is_up_aligned: bool, has_grey: bool) -> Mask:
     """The pixels [h, w] of a picture that may be sky, by themselves."""
     color = cv2.GaussianBlur(picture.color, (0, 0), 1.0).astype(np.int16)
     slopes = [cv2.Sobel(color, cv2.CV_32F, *order, ksize=3, scale=1 / 8) for order in ((1, 0), (0, 1))]
@@ -30,7 +30,7 @@ def looks_like_sky(picture: Picture, *, is_up_aligned: bool, is_open_air: bool) 
     if not is_up_aligned:
         return looks
     is_above = directions(picture)[..., 2] > MIN_ELEVATION
-    if is_open_air:
+    if has_grey:
         looks |= _grey(color, is_smooth, is_above)
     return looks & is_above
 

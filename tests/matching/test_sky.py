@@ -72,15 +72,29 @@ def test_a_grey_sky_is_found_where_matter_rises_far_above_the_cameras(tmp_path: 
         assert (mask & ~sky).sum() <= 0.01 * mask.sum()
 
 
+def test_under_a_blue_sky_grey_is_wall(tmp_path: Path) -> None:
+    pictures, confirmed, skies = yard(height=0.25, rise=0.9)
+    top = np.zeros(skies[0].shape, bool)
+    top[:20, -15:] = True
+    walled = [
+        replace(p, color=np.where(top[..., None], (168, 172, 175), np.where(sky[..., None], p.color, p.color // 2)))
+        for p, sky in zip(pictures, skies, strict=True)
+    ]
+    walled = [replace(p, color=p.color.astype(np.uint8)) for p in walled]
+    known = [k.without(top) for k in confirmed]
+    mask = np.stack(list(find_sky(walled, known, NEIGHBOURS, tmp_path, is_up_aligned=True)))
+    assert mask.any() and not mask[:, :15, -10:].any()
+
+
 def test_a_grey_wall_that_goes_on_below_the_horizon_is_no_sky() -> None:
     (picture, *_), _, _ = yard(1, height=0.25)
     level = look_at(np.array([0.0, -0.8, 0.25]), np.array([0.0, 1.2, 0.25]), UP)
     wall = np.full_like(picture.color, 90)
     wall[:, 20:60] = 170
     picture = replace(picture, color=wall, view=replace(picture.view, world_from_camera=level))
-    assert not looks_like_sky(picture, is_up_aligned=True, is_open_air=True)[:, 20:60].any()
+    assert not looks_like_sky(picture, is_up_aligned=True, has_grey=True)[:, 20:60].any()
     wall[picture.camera.size_hw[0] // 2 :] = 90
-    looks = looks_like_sky(replace(picture, color=wall), is_up_aligned=True, is_open_air=True)
+    looks = looks_like_sky(replace(picture, color=wall), is_up_aligned=True, has_grey=True)
     assert looks[:30, 25:55].all() and not looks[40:].any()
 
 

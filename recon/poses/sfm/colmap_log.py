@@ -1,10 +1,24 @@
 """Keeping COLMAP's own chatter out of the terminal: it goes to a file, our progress bars go to the screen."""
 
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pycolmap
+
+
+def _give_back_sigterm() -> None:
+    """Asked to end (`kill`, `timeout`, a scheduler), the program ends as Python was told to, without a trace.
+
+    COLMAP's library, once loaded, prints thirty lines of native frames then, in every later stage too.
+    """
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
+
+
+_give_back_sigterm()
 
 
 @contextmanager
