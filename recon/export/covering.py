@@ -46,8 +46,8 @@ class Cloud:
 class Skin:
     """A surface that parts shall cover, as `points` [n, 3] evenly spread with their `normals`, and its area that may stay `bare`.
 
-    `tolerance` [n]: how near a part must come to cover a point. `is_level` [n]: where something may stand or come to rest, and
-    where only specks may stay bare.
+    `tolerance` [n]: how near a part must come to cover a point. `is_level` [n]: where something may come to rest, also
+    above a person's reach, and where only specks may stay bare.
     """
 
     points: Array
@@ -63,7 +63,7 @@ class Skin:
         area = float(mesh.face_areas.sum())
         points, faces = sample_surface(mesh, int(np.clip(area / tolerances.fine**2, 1, at_most)), seed=0)
         normals = mesh.face_normals[faces]
-        is_level = (normals[:, 2] > LEVEL) & tolerances.is_fine(points, normals)
+        is_level = normals[:, 2] > LEVEL
         return Skin(points, normals, tolerances.at(points, normals), is_level, area, bare)
 
     def count(self, area: float) -> float:

@@ -7,6 +7,7 @@ import pytest
 import trimesh
 
 from recon.export.covering import Cloud, Skin, fidelity, loosened_area, needed, points_over
+from recon.export.planes import Plane
 from recon.export.tolerances import Tolerances
 from recon.geometry.mesh import TriangleMesh, joined
 from recon.geometry.surface import Surface
@@ -56,13 +57,15 @@ def test_small_parts_go_as_far_as_the_surface_may_be_bare() -> None:
         assert len(chosen) == n and chosen[0] == 0
 
 
-def test_a_board_on_which_something_may_come_to_rest_stays() -> None:
+@pytest.mark.parametrize("floor", [None, Plane(np.array([0.0, 0.0, 1.0]), -3.0)])
+def test_a_board_on_which_something_may_come_to_rest_stays(floor: Plane | None) -> None:
+    """Also 3 m over the floor: a sphere that was dropped onto a cupboard fell through its bare top."""
     large, board, speck = (
         box((2, 2, 0.1), (0, 0, -0.05)),
         box((0.1, 0.1, 0.01), (2, 0, 0)),
         box((0.03, 0.03, 0.01), (3, 0, 0)),
     )
-    skin = Skin.of(joined([large, board, speck]), bare=1.0, tolerances=Tolerances.same(0.05))
+    skin = Skin.of(joined([large, board, speck]), bare=1.0, tolerances=Tolerances.same(0.05).over(floor))
     assert needed([large, board, speck], [], skin) == [0, 1]
 
 
