@@ -16,7 +16,7 @@ import numpy as np
 
 from recon.export.hulls import Limits, Strays, hull_of, room_behind
 from recon.export.merging import Merger
-from recon.export.tolerances import Tolerances
+from recon.export.tolerances import LEVEL, Tolerances
 from recon.geometry.face_graph import pieces_by_pairs, shared_edges
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.surface import Surface
@@ -93,6 +93,10 @@ class _Sheet:
     depths: Array
     pairs: np.ndarray
 
+    def is_level(self, faces: np.ndarray) -> bool:
+        """Whether things may come to rest on a cluster."""
+        return float(self.areas[faces] @ self.normals[faces, 2]) > LEVEL * float(self.areas[faces].sum())
+
     def hull(self, faces: np.ndarray, *, at_most: float) -> TriangleMesh | None:
         """The hull of a cluster and of its copy behind it, `at_most` so deep: along its mean normal, so not at all where it
         encloses a body."""
@@ -128,6 +132,7 @@ def _halved(
     open_clusters = np.split(np.argsort(piece, kind="stable"), np.cumsum(np.bincount(piece))[:-1])
     clusters: list[np.ndarray] = []
     hulls: list[TriangleMesh] = []
+    deep = strays.limits.thickness
     while open_clusters:
         if len(clusters) + len(open_clusters) > at_most:
             return None
@@ -137,8 +142,8 @@ def _halved(
         parted, whole = (
             [c for c, x in zip(open_clusters, crossing, strict=True) if x == side] for side in (True, False)
         )
-        # A sheet that reaches into free space behind what is near may do as a thin one.
-        for depth in (strays.limits.thickness, strays.limits.least_depth):
+        # A sheet that reaches into free space behind what is near may do as a thin one; what falls is not to pass it, though.
+        for depth in (deep, strays.limits.least_depth):
             tried = [(faces, sheet.hull(faces, at_most=depth)) for faces in whole]
             found = [(faces, hull) for faces, hull in tried if hull is not None]
             excess = strays.excess([hull for _, hull in found], looser=looser)
@@ -147,8 +152,9 @@ def _halved(
                 if good or (len(faces) == 1 and depth == strays.limits.least_depth):
                     clusters.append(faces)
                     hulls.append(hull)
-            whole = [faces for (faces, _), good in zip(found, is_good, strict=True) if not good]
-        parted += [faces for faces in whole if len(faces) > 1]
+            bad = [faces for (faces, _), good in zip(found, is_good, strict=True) if not good]
+            parted += [faces for faces in bad if len(faces) > 1 and (sheet.is_level(faces) or depth < deep)]
+            whole = [faces for faces in bad if len(faces) == 1 or not sheet.is_level(faces)]
         open_clusters = [half for faces in parted for half in _two(faces, centres[faces], normals[faces], areas[faces])]
     return clusters, hulls
 
