@@ -7,6 +7,7 @@ below it, sinks past the border and is thrown out as soon as its centre passes t
 import numpy as np
 
 from recon.export.hulls import Limits, room_behind
+from recon.geometry.face_graph import open_edges
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.surface import Surface
 
@@ -16,9 +17,10 @@ def hemmed(mesh: TriangleMesh, surface: Surface, limits: Limits) -> TriangleMesh
 
     surface: all that may stand behind it, the mesh itself included.
     """
-    ends, owner = _open_edges(mesh.faces)
-    if not len(ends):
+    owner, corner = open_edges(mesh.faces)
+    if not len(owner):
         return mesh
+    ends = np.stack([mesh.faces[owner, corner], mesh.faces[owner, (corner + 1) % 3]], -1)
     normals, room = mesh.face_normals[owner], room_behind(mesh, surface, limits)[owner]
     mean, depth = np.zeros((len(mesh.vertices), 3)), np.full(len(mesh.vertices), np.inf)
     for end in (0, 1):
@@ -32,12 +34,3 @@ def hemmed(mesh: TriangleMesh, surface: Surface, limits: Limits) -> TriangleMesh
     a, b = ends.T
     strips = np.concatenate([np.stack([b, a, below[a]], -1), np.stack([b, below[a], below[b]], -1)])
     return TriangleMesh(np.concatenate([mesh.vertices, backs]), np.concatenate([mesh.faces, strips]).astype(np.int32))
-
-
-def _open_edges(faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Edges [n, 2] of one face only, in the order in which that face goes round, and the face [n] of each."""
-    directed = np.concatenate([faces[:, [i, (i + 1) % 3]] for i in range(3)]).astype(np.int64)
-    owner = np.tile(np.arange(len(faces)), 3)
-    _, index, count = np.unique(np.sort(directed, axis=1), axis=0, return_inverse=True, return_counts=True)
-    is_open = count[index.reshape(-1)] == 1
-    return directed[is_open], owner[is_open]

@@ -24,6 +24,17 @@ def shared_edges(faces: NDArray) -> NDArray:
     return np.unique(pairs[pairs[:, 0] != pairs[:, 1]], axis=0)
 
 
+def open_edges(faces: NDArray) -> tuple[NDArray, NDArray]:
+    """The directed edges [n] that one of the faces [f, 3] has alone: the face of each, and the corner (0 to 2) where it starts.
+
+    >>> [rows.tolist() for rows in open_edges(np.array([[0, 1, 2], [2, 1, 3]]))]
+    [[0, 0, 1, 1], [0, 2, 1, 2]]
+    """
+    edges = np.sort(edges_of(faces), axis=1)
+    _, which, count = np.unique(edges, axis=0, return_inverse=True, return_counts=True)
+    return np.divmod(np.flatnonzero(count[which.reshape(-1)] == 1), 3)
+
+
 def pieces_by_pairs(pairs: NDArray, n: int) -> NDArray[np.int32]:
     """The number [n] of the connected piece that each of n things is in, where `pairs` [m, 2] are connected.
 

@@ -30,13 +30,14 @@ def matter_on(picture: Picture, candidate: Mask, others: Sequence[tuple[Picture,
     if not inner.any():
         return hits
     for other, known in others:
-        points = _points(other, known)
+        points = points_of(other, known)
         at, inside = _pixels(picture, points - picture.world_from_camera[:3, 3])
         np.add.at(hits, (at[inside, 1], at[inside, 0]), 1)
     return np.where(inner, hits, 0) // max(len(others) // 2, 1)
 
 
-def _points(picture: Picture, known: Confirmed) -> NDArray[np.float64]:
+def points_of(picture: Picture, known: Confirmed) -> NDArray[np.float64]:
+    """World positions [n, 3] of (every PROBE-th of the rows and columns of) what is confirmed."""
     depth = known.depth[PROBE // 2 :: PROBE, PROBE // 2 :: PROBE]
     rows, columns = np.nonzero(depth)
     y, x = PROBE * rows + PROBE // 2 + 0.5, PROBE * columns + PROBE // 2 + 0.5

@@ -18,13 +18,13 @@ from recon.export.stage import export_world
 from recon.export.things.bodies import body_of, stands_by_itself
 from recon.export.things.clearance import cleared, cleared_of_each_other
 from recon.export.things.clipping import CutMesh, cut_along
-from recon.export.things.closing import open_edges
 from recon.export.things.filling import Filled, fill_holes
 from recon.export.things.pieces import Candidates, find_pieces, take_apart
 from recon.export.tolerances import Tolerances
 from recon.formats.face_evidence import write_face_evidence
 from recon.formats.mesh_obj import read_obj
 from recon.geometry import FaceEvidence
+from recon.geometry.face_graph import open_edges
 from recon.geometry.mesh import TriangleMesh, chosen
 from recon.geometry.reconstruction import Reconstruction, Scale
 from recon.geometry.surface import Surface

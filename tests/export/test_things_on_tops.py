@@ -13,8 +13,8 @@ from recon.export.place import Thing
 from recon.export.settings import ExportSettings
 from recon.export.stage import export_world
 from recon.export.things import Separated, bodies, separate
-from recon.export.things.closing import open_edges
 from recon.export.zones import Reach
+from recon.geometry.face_graph import open_edges
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.reconstruction import Reconstruction, Scale
 from recon.geometry.surface import Surface

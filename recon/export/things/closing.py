@@ -6,16 +6,9 @@ from scipy.spatial import Delaunay, QhullError
 
 from recon.export.planes import Plane
 from recon.export.things.clipping import with_points
+from recon.geometry.face_graph import open_edges
 from recon.geometry.mesh import TriangleMesh, chosen
 from recon.geometry.transforms import plane_axes
-
-
-def open_edges(welded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Faces [f, 3] -> directed edges [n, 2] that one face alone has, as rows and corners: (face, corner of its start)."""
-    starts, ends = welded, np.roll(welded, -1, axis=1)
-    both = np.sort(np.stack([starts, ends], -1).reshape(-1, 2), axis=1)
-    _, which, count = np.unique(both, axis=0, return_inverse=True, return_counts=True)
-    return np.divmod(np.flatnonzero(count[which.reshape(-1)] == 1), 3)
 
 
 def closed_by(piece: TriangleMesh, welded: np.ndarray, plane: Plane, *, cut: float, slack: float) -> TriangleMesh:
