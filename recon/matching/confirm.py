@@ -1,30 +1,27 @@
 """Which matched depths to believe: those that other views arrive at too and that fit what is round them."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from recon.geometry.transforms import Array
-from recon.kernels.stereo import Floats, Hypotheses, StereoView, stereo_agreement
+from recon.kernels.plane_fits import coherence, fit_planes
+from recon.kernels.stereo import Floats, Hypotheses, stereo_agreement
 from recon.matching.passes import Matches
 from recon.matching.pictures import Picture
 from recon.matching.settings import MatchingSettings
 
-NEAR_STEP = 2  # pixels between those that are asked whether they lie on a pixel's plane, two to each side
+NEAR_STEP = 2  # pixels between those that a pixel's plane is fitted to, and that are asked whether they lie on it, two to each side
 FAR_STEP = 1 / 80  # the same of those farther away, as a share of the picture's longer side
+FIT = (0.02, 0.01)  # relative differences from the plane within which depths are fitted, first and then
 COHERENT = 0.01  # relative difference of a depth from the plane of a pixel near it
 
-# Log odds that a depth is more than 1.5 % wrong: logistic regression on the exact truth of three places (docs/surfaces.md).
-AT_ONCE, OF_AGREEING, OF_COST, OF_NEAR, OF_FAR = (
-    1.24,
-    -0.26,
-    1.68,
-    -1.26,
-    -3.13,
-)  # log(1 + views), coherence near and far
+# Log odds that a depth is more than 1.5 % wrong: logistic regression on the exact truth of four places (docs/surfaces.md).
+AT_ONCE, OF_COST, OF_NEAR, OF_FAR = 1.08, 1.07, -1.36, -3.80  # coherence near and far
 
 BLANK_REACH = 2  # pixels round a pixel in which something must show
 BLANK_RANGE = 10  # grey levels between the darkest and the brightest there, after a blur of one pixel, else it is blank
@@ -55,25 +52,38 @@ class Confirmed:
 
 
 def confirm(
-    matches: Matches, pictures: Sequence[Picture], neighbours: NDArray[np.int32], settings: MatchingSettings
+    matches: Matches,
+    pictures: Sequence[Picture],
+    neighbours: NDArray[np.int32],
+    settings: MatchingSettings,
+    scratch: Path,
 ) -> Iterator[Confirmed]:
     """Keep a depth on which `min_agreeing` neighbours agree, and that is wrong with a chance of at most `max_doubt` or on an edge.
 
-    The chance comes from how many views agree, how alike they look (the cost), and how many pixels round it lie on the pixel's
-    own plane: true surfaces are smooth, and what is blank or stands beside an edge matches by chance, each pixel elsewhere.
-    How much there is to see says less: fine grain of little contrast matches as well as print.
+    Depths are those of planes fitted to what was matched round each pixel: a third nearer to the truth than each pixel's own, and
+    on a road that is seen at a grazing angle half of the pixels would not be believed without.
+
+    The chance comes from how alike the views look (the cost), and how many pixels round it lie on the pixel's plane: true
+    surfaces are smooth, and what is blank or stands beside an edge matches by chance, each pixel elsewhere. How many more views
+    agree says nothing beyond that, and how much there is to see little: fine grain of low contrast matches as well as print.
 
     Edges are kept however doubtful, since planes are found by them: a white ceiling shows nothing else.
+
+    matches, pictures: of the same views; neighbours: [n, k] views that may agree, -1 none; settings: conf/matching; scratch: folder
+    for what does not fit into memory.
     """
-    for i, (picture, view, state) in enumerate(zip(pictures, matches.views, matches.hypotheses, strict=True)):
-        near, depth = [int(j) for j in neighbours[i] if j >= 0], matches.depths[i]
-        others, depths = [matches.views[j] for j in near], [matches.depths[j] for j in near]
+    fitted = fitted_to_surfaces(matches, scratch / "fitted")
+    for i, (picture, view, state) in enumerate(zip(pictures, fitted.views, fitted.hypotheses, strict=True)):
+        near, depth = [int(j) for j in neighbours[i] if j >= 0], fitted.depths[i]
+        others, depths = [fitted.views[j] for j in near], [fitted.depths[j] for j in near]
         agreeing, _, mean = stereo_agreement(
             view, depth, others, depths, pixels=settings.agreement_px, relative=settings.agreement
         )
+        matched = np.asarray(1 / np.maximum(matches.depths[i], 1e-9), np.float32)
         far_step = max(NEAR_STEP, round(FAR_STEP * max(depth.shape)))
-        coherences = (coherence(view, state.planes, step) for step in (NEAR_STEP, far_step))
-        doubt = chance_of_error(agreeing, state.costs, *coherences)
+        steps = (NEAR_STEP, far_step)
+        coherences = (coherence(view, state.planes, matched, step=step, tolerance=COHERENT) for step in steps)
+        doubt = chance_of_error(state.costs, *coherences)
         is_edge = ~is_blank(picture) & (state.costs <= EDGE_COST)
         keep = (agreeing >= settings.min_agreeing) & ((doubt <= settings.max_doubt) | is_edge)
         keep &= (depth > 0) & picture.is_valid
@@ -82,34 +92,20 @@ def confirm(
             normal=_normals(state, picture.world_from_camera) * keep[..., None],
             confidence=np.where(keep, 1 - doubt, 0).astype(np.float32),
         )
+    fitted.clear()
 
 
-def chance_of_error(agreeing: NDArray[np.uint8], costs: Floats, near: Floats, far: Floats) -> Floats:
-    """In [0, 1], of each pixel [h, w]; `near` and `far`: its coherence with what is round it."""
-    log_odds = AT_ONCE + OF_AGREEING * np.log1p(agreeing.astype(np.float32))
-    log_odds = log_odds + OF_COST * costs + OF_NEAR * near + OF_FAR * far
-    return np.asarray(1 / (1 + np.exp(-log_odds)), np.float32)
+def fitted_to_surfaces(matches: Matches, folder: Path) -> Matches:
+    """The same with each pixel's plane fitted to the depths round it; `folder` takes them."""
+    fitted = Matches.at(matches.views, folder)
+    for view, state in zip(matches.views, matches.hypotheses, strict=True):
+        fitted.put(replace(state, planes=fit_planes(view, state.planes, step=NEAR_STEP, tolerances=FIT)))
+    return fitted
 
 
-def coherence(view: StereoView, planes: Floats, step: int) -> Floats:
-    """Of each pixel [h, w]: the share of the pixels round it whose depth lies on its own plane [h, w, 3].
-
-    Asked are those on a grid of `step` pixels, two to every side, inside the picture.
-    """
-    reach = 2 * step
-    fx, fy = view.intrinsics[:2]
-    inverse = np.maximum(np.einsum("hwc,hwc->hw", planes, view.rays()), 1e-9)
-    h, w = inverse.shape
-    padded = np.pad(inverse, reach)
-    offsets = range(-reach, reach + 1, step)
-    on_plane, asked = np.zeros((h, w), np.float32), np.zeros((h, w), np.float32)
-    for dy in offsets:
-        for dx in offsets:
-            theirs = padded[reach + dy :, reach + dx :][:h, :w]
-            expected = inverse + planes[..., 0] * np.float32(dx / fx) + planes[..., 1] * np.float32(dy / fy)
-            on_plane += np.abs(expected - theirs) < COHERENT * theirs
-            asked += theirs > 0
-    return np.asarray((on_plane - 1) / np.maximum(asked - 1, 1), np.float32)  # all but the pixel itself
+def chance_of_error(costs: Floats, near: Floats, far: Floats) -> Floats:
+    """In [0, 1], of each pixel [h, w] that other views agree with; `near` and `far`: its coherence with what is round it."""
+    return np.asarray(1 / (1 + np.exp(-(AT_ONCE + OF_COST * costs + OF_NEAR * near + OF_FAR * far))), np.float32)
 
 
 def _normals(state: Hypotheses, world_from_camera: Array) -> NDArray[np.float16]:

@@ -109,7 +109,7 @@ def _match(
     with progress("matching", n_sweeps(pictures)) as bar:
         matches = match_pictures(pictures, scene, sources, depth_ranges(views, scene), scratch, seed=seed, bar=bar)
     neighbours = choose_sources(views, scene, settings.neighbours)
-    supported = Shelf.of(scratch / "supported", confirm(matches, pictures, neighbours, settings))
+    supported = Shelf.of(scratch / "supported", confirm(matches, pictures, neighbours, settings, scratch))
     matches.clear()
     confirmed = Shelf.of(scratch / "confirmed", (known.surer_than(1 - settings.max_doubt) for known in supported))
     skies = Shelf.of(scratch / "sky", _skies(pictures, confirmed, neighbours, scratch, settings, reconstruction))

@@ -7,7 +7,8 @@ library     the compiled library as ctypes sees it (api.h)     variant   which o
 points, marching, training   calls of the kernels            marshalling     tensors and nouns as it takes them
 field.h     the field: hash_grid, network, march, clearance    train, render   .cpp, the fused kernels
 patchmatch  for `recon.kernels.stereo`                         plane_labels    for `recon.kernels.planes`
-tsdf        for `recon.kernels.tsdf`                           ceilings        for `recon.bench`
+plane_fits  for `recon.kernels.plane_fits`                     tsdf            for `recon.kernels.tsdf`
+ceilings    for `recon.bench`
 headers     the number that tells whether library and Python fit each other
 parallel    a fixed pool of threads                            vector.h        one register of floats
 """
