@@ -155,6 +155,10 @@ def _rendered(
     max_depth: float | None,
     wanted: Sequence[NDArray[np.bool_]] | None = None,
 ) -> list[DepthMap]:
+    """Rendered depth maps of viewpoints, each whole or in its pixels `wanted` [h, w], judged as the settings (conf/mesh) say.
+
+    reconstruction, max_depth: `render_depth_maps`; render_view_fn: what the viewpoints see of the field.
+    """
     return render_depth_maps(
         viewpoints,
         render_view_fn,
