@@ -70,10 +70,11 @@ def blend(
     with progress("mesh: painting", len(photos)) as bar:
         for photo, at_vertices, is_shown, gain in zip(photos, shown.weights, shown.is_shown, gains, strict=True):
             of_vertices, of_faces = (torch.from_numpy(array).to(device) for array in (at_vertices, is_shown))
-            chosen = of_faces[faces].nonzero()[:, 0]
-            seen = seen_in(photo, positions[chosen], tolerance=tolerance)
+            chosen = of_faces.index_select(0, faces).nonzero()[:, 0]
+            seen = seen_in(photo, positions.index_select(0, chosen), tolerance=tolerance)
             chosen, pixels = chosen[seen.is_visible], seen.pixels[seen.is_visible]
-            weight = (of_vertices[corners[chosen]] * shares[chosen]).sum(1) * _border(pixels, photo)
+            of_corners = of_vertices[corners.index_select(0, chosen)] * shares.index_select(0, chosen)
+            weight = of_corners.sum(1) * _border(pixels, photo)
             colors = sample_image(torch.from_numpy(photo.color).to(device), pixels)
             total[chosen] += colors * torch.from_numpy(gain).to(device) * weight[:, None]
             weight_sum[chosen] += weight
