@@ -25,5 +25,7 @@ import os
 
 # Threads of torch that wait must sleep, not spin: the native kernels have threads of their own and need the cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# numpy's products here are of many points by 3 x 3: two threads gain nothing and spin while they wait for each other.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 __version__ = "0.1.0"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from recon import kernels
@@ -36,15 +37,17 @@ class TrainedField:
     exposures: Exposures = NO_EXPOSURES  # of the pictures that taught it
 
     @torch.no_grad()
-    def render(self, camera: Camera, world_from_camera: Array) -> RenderedView:
-        """One whole view in bounded memory; depth in world units."""
+    def render(self, camera: Camera, world_from_camera: Array, wanted: NDArray[np.bool_] | None = None) -> RenderedView:
+        """One view in bounded memory, whole or only in its pixels `wanted` [h, w], one at least; depth in world units."""
         device = self.occupied.device
         scene = self.scene.scene_from_world
         pose = torch.from_numpy(scene.poses(world_from_camera)).float().to(device)
         in_camera = pixel_directions(camera).view(-1, 3).to(device)
+        where = None if wanted is None else torch.from_numpy(np.flatnonzero(wanted)).to(device)
+        asked = in_camera if where is None else in_camera[where]
         size = RAYS_PER_BLOCK if self.field.fused() is None else RAYS_PER_BLOCK_FUSED
-        blocks = [self._render_block(block @ pose[:3, :3].T, pose[:3, 3]) for block in in_camera.split(size)]
-        color, opacity, distance = (torch.cat(part) for part in zip(*blocks, strict=True))
+        blocks = [self._render_block(block @ pose[:3, :3].T, pose[:3, 3]) for block in asked.split(size)]
+        color, opacity, distance = (_put(torch.cat(part), where, len(in_camera)) for part in zip(*blocks, strict=True))
         depth = torch.where(opacity >= 0.5, distance * in_camera[:, 2] / scene.scale, 0.0)
         h, w = camera.size_hw
         return RenderedView(
@@ -88,6 +91,11 @@ class TrainedField:
             for p, d in zip(inside.split(1 << 15), towards.split(1 << 15), strict=True)
         ]
         return torch.cat(blocks).float().cpu().numpy() if blocks else np.zeros((0, 3))
+
+
+def _put(values: Tensor, where: Tensor | None, n: int) -> Tensor:
+    """Values [m, ..] at m places `where` of n, 0 elsewhere; None: they are all."""
+    return values if where is None else values.new_zeros(n, *values.shape[1:]).index_copy_(0, where, values)
 
 
 def choose_device(name: str) -> torch.device:

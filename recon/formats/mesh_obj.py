@@ -69,8 +69,10 @@ def _digits(positions: np.ndarray) -> int:
     return _DIGITS + int(np.clip(np.ceil(np.log10(reach / size)), 0, 8)) if size > 0 else _DIGITS + 8
 
 
-def read_obj(path: Path) -> TriangleMesh:
+def read_obj(path: Path, *, is_shape_only: bool = False) -> TriangleMesh:
     """Read triangles with one texture, as `write_obj` makes them (normals, groups and objects are ignored).
+
+    is_shape_only: the picture of the texture is left unread.
 
     Raises `UserError` for junk, for polygons other than triangles, and for file names that leave the folder.
     """
@@ -91,7 +93,7 @@ def read_obj(path: Path) -> TriangleMesh:
                         corners += [_corner(word) for word in (a, b, c)]
                     case ["f", *words]:
                         raise ValueError(f"a face of {len(words)} corners")
-                    case ["mtllib", name]:
+                    case ["mtllib", name] if not is_shape_only:
                         texture = _read_texture(path, name)
     except OSError as error:
         raise UserError(f"{path}: cannot read the mesh ({error.strerror}).") from error

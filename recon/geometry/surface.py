@@ -14,6 +14,7 @@ from recon.geometry.open3d_import import import_open3d
 from recon.geometry.transforms import Array
 
 _TURNS = np.array([d for d in itertools.product((-1.0, 0.0, 1.0), repeat=3) if np.count_nonzero(d) in (1, 3)])
+_AT_ONCE = 1 << 14  # positions whose rays all around are cast in one call
 _AROUND = _TURNS / np.linalg.norm(_TURNS, axis=1, keepdims=True)
 
 
@@ -93,12 +94,15 @@ class Surface:
         A vote, so that a body with a hole in it, or one that stands on a floor, still has an inside. Two rays of five must
         meet it so: in the opening of a door only those along the wall do.
         """
-        behind, front = np.zeros((2, len(positions)), int)
-        for direction in _AROUND:
-            facing = self.cast(positions, np.broadcast_to(direction, positions.shape)).normals @ direction
-            behind += facing > 0
-            front += facing < 0
-        return behind > np.maximum(front, 0.4 * len(_AROUND))
+        inside = np.zeros(len(positions), bool)
+        for first in range(0, len(positions), _AT_ONCE):
+            part = positions[first : first + _AT_ONCE]
+            directions = np.repeat(_AROUND, len(part), axis=0)
+            normals = self.cast(np.tile(part, (len(_AROUND), 1)), directions).normals
+            facing = (normals * directions).sum(1).reshape(len(_AROUND), -1)
+            behind, front = (facing > 0).sum(0), (facing < 0).sum(0)
+            inside[first : first + _AT_ONCE] = behind > np.maximum(front, 0.4 * len(_AROUND))
+        return inside
 
     def distance(self, positions: NDArray) -> Array:
         """Unsigned distance [n] of positions [n, 3] to the surface."""

@@ -17,7 +17,8 @@ simplification  to a face budget, with its error
 surface         all of these, in order
 evidence        how each face is known, and how far it may be off
 verdict         what to think of the whole, in words
-atlas           charts and texels (xatlas)
+charts          pieces that lie flat
+atlas           ... packed into one texture (xatlas), and its texels
 photos          pictures, and what the mesh hides in them
 coverage        how well each face was seen
 texture         colours from photos or field

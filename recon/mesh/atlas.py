@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from recon.geometry import TriangleMesh
 from recon.geometry.surface import Surface
+from recon.mesh.charts import flat_charts
 
 _ROWS = 256  # of the texture, rasterised at once: bounds the memory
 
@@ -39,17 +40,20 @@ class SurfaceSamples:
 
 
 def unwrap(mesh: TriangleMesh, *, texture_size: int, padding: int = 3) -> Atlas:
-    """Charts of low distortion, packed with `padding` texels between them at `texture_size`."""
+    """The mesh's `flat_charts`, packed with `padding` texels between them at `texture_size` (xatlas)."""
     import xatlas
 
-    atlas = xatlas.Atlas()
-    atlas.add_mesh((mesh.vertices - mesh.vertices.mean(0)).astype(np.float32), mesh.faces.astype(np.uint32))
-    charts, packing = xatlas.ChartOptions(), xatlas.PackOptions()
-    charts.max_iterations = 1  # more rounds take far longer and save a few seams
+    charts = flat_charts(mesh)
+    keys = charts.chart[:, None] * len(mesh.vertices) + mesh.faces
+    _, first, split = np.unique(keys, return_index=True, return_inverse=True)
+    flat = charts.corners[..., :2].reshape(-1, 2)[first]
+    flat *= texture_size / np.sqrt(mesh.face_areas.sum())  # texels, about
+    atlas, packing = xatlas.Atlas(), xatlas.PackOptions()
+    atlas.add_uv_mesh(flat.astype(np.float32), split.reshape(-1, 3).astype(np.uint32))
     packing.resolution, packing.padding, packing.bilinear = texture_size, padding, True
-    atlas.generate(charts, packing)
+    atlas.generate(pack_options=packing)
     source, faces, uvs = atlas[0]
-    return Atlas(source.astype(np.int64), faces.astype(np.int32), _flip_v(uvs))
+    return Atlas(mesh.faces.reshape(-1)[first][source].astype(np.int64), faces.astype(np.int32), _flip_v(uvs))
 
 
 def texel_samples(mesh: TriangleMesh, atlas: Atlas, texture_size: int) -> tuple[SurfaceSamples, NDArray[np.int64]]:

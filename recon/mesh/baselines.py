@@ -10,14 +10,14 @@ from recon.mesh.depth_maps import render_depth_maps
 from recon.mesh.extraction import extract
 from recon.mesh.fusion import choose_voxel_size, fuse
 from recon.mesh.viewpoints import choose_viewpoints
-from recon.render.views import RenderViewFn
+from recon.render.views import RenderPartFn
 from recon.workspace.errors import UserError
 
 _MIN_POINTS = 500
 
 
 def fuse_plainly(
-    reconstruction: Reconstruction, render_view_fn: RenderViewFn, *, n_views: int, max_side: int
+    reconstruction: Reconstruction, render_view_fn: RenderPartFn, *, n_views: int, max_side: int
 ) -> TriangleMesh:
     """A TSDF of rendered depths that are opaque by half: nothing checked, nothing cleaned."""
     viewpoints = choose_viewpoints(reconstruction, n_views=n_views, max_side=max_side)

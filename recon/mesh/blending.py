@@ -24,8 +24,14 @@ class ShownBy:
     """How much each photo counts on a surface."""
 
     weights: Weights  # [photos, vertices] in between they run evenly across a face
-    # [photos, faces] which faces a photo sees at all: round a corner it may see a vertex only
+    # [photos, faces] where a photo sees the face at all and counts at a corner: round a corner it may see a vertex only
     is_shown: NDArray[np.bool_]
+
+    @classmethod
+    def at(cls, weights: Weights, seen: NDArray[np.bool_], faces: NDArray[np.int32]) -> "ShownBy":
+        """Of weights at corners and the faces [photos, f] that photos see; faces [f, 3]."""
+        counts = [row & (of_vertices > 0)[faces].any(1) for row, of_vertices in zip(seen, weights, strict=True)]
+        return cls(weights, np.stack(counts))
 
 
 def at_corners(weights: Weights, faces: NDArray[np.int32]) -> Weights:
@@ -59,16 +65,17 @@ def blend(
         torch.from_numpy(array).to(device)
         for array in (samples.positions, samples.faces, samples.corners, samples.shares)
     )
-    corners = corners.long()
+    corners, faces = corners.long(), faces.long()
     total, weight_sum = torch.zeros(len(samples), 3, device=device), torch.zeros(len(samples), device=device)
     with progress("mesh: painting", len(photos)) as bar:
         for photo, at_vertices, is_shown, gain in zip(photos, shown.weights, shown.is_shown, gains, strict=True):
             of_vertices, of_faces = (torch.from_numpy(array).to(device) for array in (at_vertices, is_shown))
-            of_samples = (of_vertices[corners] * shares).sum(1) * of_faces[faces]
-            chosen = of_samples.nonzero()[:, 0]
-            seen = seen_in(photo, positions[chosen], tolerance=tolerance)
-            weight = of_samples[chosen] * seen.is_visible * _border(seen.pixels, photo)
-            colors = sample_image(torch.from_numpy(photo.color).to(device), seen.pixels)
+            chosen = of_faces.index_select(0, faces).nonzero()[:, 0]
+            seen = seen_in(photo, positions.index_select(0, chosen), tolerance=tolerance)
+            chosen, pixels = chosen[seen.is_visible], seen.pixels[seen.is_visible]
+            of_corners = of_vertices[corners.index_select(0, chosen)] * shares.index_select(0, chosen)
+            weight = of_corners.sum(1) * _border(pixels, photo)
+            colors = sample_image(torch.from_numpy(photo.color).to(device), pixels)
             total[chosen] += colors * torch.from_numpy(gain).to(device) * weight[:, None]
             weight_sum[chosen] += weight
             bar.advance()

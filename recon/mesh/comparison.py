@@ -6,7 +6,7 @@ from typing import Any
 from recon.geometry import Reconstruction, TriangleMesh
 from recon.mesh.baselines import fuse_plainly, poisson_of_points
 from recon.mesh.settings import CompareSettings
-from recon.render.views import RenderViewFn
+from recon.render.views import RenderPartFn
 from recon.score.comparison import compare_meshes, read_mesh
 from recon.workspace import Workspace
 from recon.workspace.errors import UserError
@@ -16,7 +16,7 @@ def compare_surfaces(
     workspace: Workspace,
     *,
     reconstruction: Reconstruction,
-    render_view_fn: RenderViewFn | None,  # of the field, which only the plain fusion asks
+    render_view_fn: RenderPartFn | None,  # of the field, which only the plain fusion asks
     truth: Path | None,
     settings: CompareSettings,
 ) -> dict[str, Any]:

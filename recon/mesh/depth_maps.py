@@ -8,6 +8,7 @@ with it (`agreement.py`).
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from recon.geometry import Camera, Evidence, Reconstruction
 from recon.geometry.pinhole import rays_of_pixels
 from recon.geometry.transforms import Array, apply_rigid
 from recon.mesh.viewpoints import Viewpoint, point_depths
-from recon.render.views import RenderViewFn
+from recon.render.views import RenderPartFn
 from recon.workspace.console import progress
 
 MIN_COSINE = 0.08  # between a normal and the direction to the camera; nearer to the ray, a pixel's plane runs along it
@@ -89,8 +90,9 @@ def camera_normals(viewpoint: Viewpoint, normal: NDArray) -> NDArray[np.int8]:
 
 def render_depth_maps(
     viewpoints: Sequence[Viewpoint],
-    render_view_fn: RenderViewFn,
+    render_view_fn: RenderPartFn,
     *,
+    wanted: Sequence[NDArray[np.bool_]] | None = None,
     reconstruction: Reconstruction,
     max_depth: float | None,  # world units; None: from the sparse points, else from the depths
     min_opacity: float,
@@ -101,13 +103,14 @@ def render_depth_maps(
 
     Args:
         viewpoints: cameras and poses; render_view_fn: what they see of the field.
+        wanted: of each viewpoint the pixels [h, w] that are asked for, where not all are; the others stay empty.
         reconstruction: whose sparse points tell how far the scene reaches.
         min_opacity: below it a pixel has no depth.
     """
     rendered = []
     with progress("mesh: depth maps", len(viewpoints)) as bar:
-        for viewpoint in viewpoints:
-            view = render_view_fn(viewpoint.camera, viewpoint.world_from_camera)
+        for viewpoint, mask in zip(viewpoints, wanted or repeat(None, len(viewpoints)), strict=True):
+            view = render_view_fn(viewpoint.camera, viewpoint.world_from_camera, mask)
             depth = np.where(view.opacity >= min_opacity, view.depth, 0).astype(np.float32)
             rendered.append((depth, view.opacity, view.normal))
             bar.advance()

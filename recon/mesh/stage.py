@@ -28,7 +28,7 @@ from recon.mesh.trusted_depths import trusted_depths
 from recon.mesh.verdict import Verdict, judge_surface
 from recon.mesh.viewpoints import farthest_poses, training_views, typical_distance
 from recon.pixels import SensorView, lines_of_sight, sensor_views
-from recon.render.views import RenderViewFn
+from recon.render.views import RenderPartFn
 from recon.workspace import StageRun, Workspace
 from recon.workspace.console import say, warn
 
@@ -39,7 +39,7 @@ def build_mesh(
     workspace: Workspace,
     *,
     reconstruction: Reconstruction,
-    render_view_fn: RenderViewFn,
+    render_view_fn: RenderPartFn,
     color_fn: SurfaceColorFn,
     settings: MeshSettings,
     device: torch.device = CPU,

@@ -54,7 +54,7 @@ class Painter:
         ):
             part = samples[left]
             wins = np.where(scores > 0, np.maximum(scores - floors, 1e-3 * scores), 0).astype(np.float32)
-            shown = ShownBy(at_corners(wins, self.faces), self.scores > 0)
+            shown = ShownBy.at(at_corners(wins, self.faces), self.scores > 0, self.faces)
             total, weights = blend(photos, shown, self.gains, part, tolerance=self.tolerance, device=self.device)
             painted = weights > 0
             colors[left[painted]] = total[painted] / weights[painted, None]

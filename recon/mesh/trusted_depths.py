@@ -17,10 +17,11 @@ from recon.mesh.sensor_maps import sensor_map
 from recon.mesh.settings import MeshSettings
 from recon.mesh.viewpoints import Viewpoint, choose_viewpoints, farthest_poses, small_pinhole, typical_distance
 from recon.pixels import SensorView
-from recon.render.views import RenderViewFn
+from recon.render.views import RenderPartFn
 from recon.workspace.console import say, warn
 
 _SILENT = 0.02  # share of a picture that matching and sensor must leave open for the field to be asked
+_AROUND = 3  # pixels round a silent one that decide whether its depth is trusted: medians, jumps, normals
 _Posed = TypeVar("_Posed", MatchedView, SensorView)
 
 
@@ -28,7 +29,7 @@ def trusted_depths(
     reconstruction: Reconstruction,
     matched_views: Iterable[MatchedView],
     sensor_views: Sequence[SensorView],
-    render_view_fn: RenderViewFn,
+    render_view_fn: RenderPartFn,
     settings: MeshSettings,
 ) -> tuple[list[DepthMap], float]:
     """All maps to fuse, and the far end of the scene."""
@@ -67,7 +68,7 @@ def _field_where_silent(
     maps: Sequence[DepthMap],
     far: float,
     reconstruction: Reconstruction,
-    render_view_fn: RenderViewFn,
+    render_view_fn: RenderPartFn,
     settings: MeshSettings,
 ) -> list[DepthMap]:
     """The field's depths from the same places, only where their maps say nothing and no other view says otherwise."""
@@ -80,7 +81,9 @@ def _field_where_silent(
     viewpoints = [
         Viewpoint(small_pinhole(view.camera, settings.field_max_side), view.world_from_camera) for view in first
     ]
-    rendered = _rendered(reconstruction, viewpoints, render_view_fn, settings, far)
+    around = np.ones((2 * _AROUND + 1, 2 * _AROUND + 1), np.uint8)
+    wanted = [cv2.dilate(silent[i].astype(np.uint8), around) > 0 for i in asked]
+    rendered = _rendered(reconstruction, viewpoints, render_view_fn, settings, far, wanted)
     field = [
         replace(
             view,
@@ -116,7 +119,7 @@ def _is_silent(view: DepthMap, max_side: int) -> NDArray[np.bool_]:
 
 
 def _field_alone(
-    reconstruction: Reconstruction, render_view_fn: RenderViewFn, settings: MeshSettings
+    reconstruction: Reconstruction, render_view_fn: RenderPartFn, settings: MeshSettings
 ) -> tuple[list[DepthMap], float]:
     """Nothing was matched: the field's depths from places that cover the capture, where views agree."""
     viewpoints = choose_viewpoints(reconstruction, n_views=settings.fusion_views, max_side=settings.fusion_max_side)
@@ -147,13 +150,19 @@ def _field_alone(
 def _rendered(
     reconstruction: Reconstruction,
     viewpoints: Sequence[Viewpoint],
-    render_view_fn: RenderViewFn,
+    render_view_fn: RenderPartFn,
     settings: MeshSettings,
     max_depth: float | None,
+    wanted: Sequence[NDArray[np.bool_]] | None = None,
 ) -> list[DepthMap]:
+    """Rendered depth maps of viewpoints, each whole or in its pixels `wanted` [h, w], judged as the settings (conf/mesh) say.
+
+    reconstruction, max_depth: `render_depth_maps`; render_view_fn: what the viewpoints see of the field.
+    """
     return render_depth_maps(
         viewpoints,
         render_view_fn,
+        wanted=wanted,
         reconstruction=reconstruction,
         max_depth=max_depth,
         min_opacity=settings.min_opacity,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,3 +32,12 @@ class RenderedView:
 
 
 RenderViewFn = Callable[[Camera, Array], RenderedView]  # of a camera and its world_from_camera [4, 4]
+
+
+class RenderPartFn(Protocol):
+    """A `RenderViewFn` that can be asked for some pixels only."""
+
+    def __call__(
+        self, camera: Camera, world_from_camera: Array, wanted: NDArray[np.bool_] | None = None, /
+    ) -> RenderedView:
+        """The view; with `wanted` [h, w] nothing is there in the other pixels: no opacity, no depth."""

@@ -137,6 +137,14 @@ def test_obj_round_trip_keeps_axes_texture_and_closed_seams(tmp_path, textured):
         np.testing.assert_allclose(*corner, atol=1e-6)
 
 
+def test_the_shape_of_an_obj_wants_no_picture(tmp_path, textured):
+    write_obj(tmp_path / "wall.obj", textured)
+    (tmp_path / "wall.png").write_bytes(b"not read")
+    shape = read_obj(tmp_path / "wall.obj", is_shape_only=True)
+    assert shape.texture is None and shape.uvs is None
+    np.testing.assert_allclose(shape.vertices[shape.faces], textured.vertices[textured.faces], atol=1e-6)
+
+
 def test_obj_is_what_trimesh_reads(tmp_path, textured):
     write_obj(tmp_path / "wall.obj", textured)
     other = trimesh.load(tmp_path / "wall.obj", process=False)

@@ -32,6 +32,18 @@ def test_rays_hit_where_the_box_is(box: TriangleMesh) -> None:
     assert list(Surface(box).is_blocked(origins, directions)) == [True, False, True]
 
 
+def test_it_encloses_what_lies_in_it_however_many_are_asked_at_once(
+    box: TriangleMesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from recon.geometry import surface
+
+    places = np.random.default_rng(0).uniform(-1, 1, (50, 3)) * SIZE
+    inside = (np.abs(places) < SIZE / 2).all(1)
+    monkeypatch.setattr(surface, "_AT_ONCE", 7)
+    np.testing.assert_array_equal(Surface(box).encloses(MIDDLE + places), inside)
+    assert Surface(box).encloses(np.zeros((0, 3))).shape == (0,)
+
+
 def test_all_hits_come_sorted(box: TriangleMesh) -> None:
     origins = MIDDLE + np.array([[5.0, 0.1, 0.2], [0.0, 0, 9.0]])
     through, away = Surface(box).cast_all(origins, np.array([[-1.0, 0, 0], [0, 0, 1.0]]))

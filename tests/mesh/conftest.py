@@ -40,13 +40,13 @@ class World:
     rendered: list[int] = field(default_factory=lambda: [0])
     seed: int = 0
 
-    def render(self, camera: Camera, world_from_camera: np.ndarray) -> RenderedView:
+    def render(self, camera: Camera, world_from_camera: np.ndarray, wanted: np.ndarray | None = None) -> RenderedView:
         h, w = camera.size_hw
         local = camera.unproject(pixel_centers((h, w)).reshape(-1, 2).double()).numpy()
         directions = local @ world_from_camera[:3, :3].T
         origins = np.broadcast_to(world_from_camera[:3, 3], directions.shape)
         t, normals = self.cast(origins, directions)
-        hit = np.isfinite(t)
+        hit = np.isfinite(t) if wanted is None else np.isfinite(t) & wanted.reshape(-1)
         color = np.ones((h * w, 3))
         color[hit] = self.colors(origins[hit] + t[hit, None] * directions[hit])
         depth = np.where(hit, np.where(hit, t, 0) * local[:, 2], 0).reshape(h, w)

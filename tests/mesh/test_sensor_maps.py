@@ -106,7 +106,7 @@ def mistaken_matches(room, reconstruction: Reconstruction) -> list[MatchedView]:
     return found
 
 
-def blind(camera: Camera, world_from_camera: np.ndarray) -> RenderedView:
+def blind(camera: Camera, world_from_camera: np.ndarray, wanted: np.ndarray | None = None) -> RenderedView:
     """A field that nobody trained: fog that shows nothing."""
     nothing = np.zeros(camera.size_hw, np.float32)
     return RenderedView(

@@ -88,7 +88,7 @@ def test_room_to_files_and_numbers_then_up_to_date(tmp_path, field, reconstructi
 
 
 def test_an_empty_field_is_the_users_to_mend_and_keeps_the_old_result(tmp_path, reconstruction):
-    def empty(camera, world_from_camera):
+    def empty(camera, world_from_camera, wanted=None):
         h, w = camera.size_hw
         nothing = np.zeros((h, w), np.float32)
         return RenderedView(np.ones((h, w, 3), np.float32), nothing, nothing, np.zeros((h, w, 3), np.float32))
@@ -103,7 +103,7 @@ def test_an_empty_field_is_the_users_to_mend_and_keeps_the_old_result(tmp_path, 
 
 
 def test_fog_before_every_camera_is_not_a_surface(tmp_path, reconstruction):
-    def fog(camera, world_from_camera):
+    def fog(camera, world_from_camera, wanted=None):
         h, w = camera.size_hw
         depth = np.full((h, w), 0.15, np.float32)
         normal = np.broadcast_to(-world_from_camera[:3, 2], (h, w, 3)).astype(np.float32)

@@ -86,9 +86,13 @@ def _read(world: Path, manifest: dict[str, Any], *, n_spheres: int, radius_m: fl
 
 def _drawn(world: Path, manifest: dict[str, Any]) -> TriangleMesh:
     """What is drawn of the building, of its floor that nobody saw, and of the things in it."""
-    meshes = [read_obj(world / file) for file in (VISUAL, FILLED) if file == VISUAL or (world / file).exists()]
+    meshes = [
+        read_obj(world / file, is_shape_only=True)
+        for file in (VISUAL, FILLED)
+        if file == VISUAL or (world / file).exists()
+    ]
     for thing in _things(manifest).values():
-        visual = read_obj(world / thing["file"])
+        visual = read_obj(world / thing["file"], is_shape_only=True)
         meshes.append(replace(visual, vertices=visual.vertices + np.array(thing["origin"])))
     return joined(meshes)
 
