@@ -13,7 +13,7 @@ from recon.export.hulls import Strays, hull_of, is_flat
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.transforms import Array
 
-_SUNK = 0.8  # tolerances behind a point of the skin that a grown part reaches: it covers the point from there
+_SUNK = 0.8  # of its reach behind a point of the skin that a grown part reaches: it covers the point from there
 _HOSTS = 6  # parts beside a scrap that are asked to take it over
 _BESIDE = 25.0  # tolerances from a scrap to the box of a part that is asked
 
@@ -77,7 +77,7 @@ def _grown_hosts(cover: _Cover, number: int, strays: Strays, looser: Array) -> d
     """Parts beside one, grown over all that it alone covers, each within `looser` [n] times the limits; None where they may not."""
     own = cover.own(number)
     skin = cover.skin
-    feet = skin.points[own] - _SUNK * skin.tolerance[own, None] * skin.normals[own]
+    feet = skin.points[own] - _SUNK * skin.reach[own, None] * skin.normals[own]
     grown: dict[int, TriangleMesh] = {}
     if not len(own):
         return grown

@@ -15,6 +15,7 @@ from recon.geometry.transforms import Array
 _LEAST_GAIN = 12.0  # squared tolerances of surface that a part must add to those before it
 _SPECK = 2.0  # the same of level surface: nothing falls through less
 _SMALL_GAIN = 50.0  # squared tolerances: parts that add less may go as long as enough of the surface stays covered
+_NEAR = 0.5  # of the fine tolerance from a part to what it covers of level surface: a crack between two parts holds every sphere
 _WHOLE = 1 - 1e-9
 
 
@@ -46,13 +47,14 @@ class Cloud:
 class Skin:
     """A surface that parts shall cover, as `points` [n, 3] evenly spread with their `normals`, and its area that may stay `bare`.
 
-    `tolerance` [n]: how near a part must come to cover a point. `is_level` [n]: where something may come to rest, also
-    above a person's reach, and where only specks may stay bare.
+    `tolerance` [n]: of the surface there; `reach` [n]: how near a part must come to cover a point. `is_level` [n]: where something
+    may come to rest, also above a person's reach, where only specks and hairline cracks may stay bare.
     """
 
     points: Array
     normals: Array
     tolerance: Array
+    reach: Array
     is_level: np.ndarray
     area: float
     bare: float
@@ -64,7 +66,9 @@ class Skin:
         points, faces = sample_surface(mesh, int(np.clip(area / tolerances.fine**2, 1, at_most)), seed=0)
         normals = mesh.face_normals[faces]
         is_level = normals[:, 2] > LEVEL
-        return Skin(points, normals, tolerances.at(points, normals), is_level, area, bare)
+        tolerance = np.where(is_level, tolerances.fine, tolerances.at(points, normals))
+        reach = np.where(is_level, _NEAR * tolerances.fine, tolerance)
+        return Skin(points, normals, tolerance, reach, is_level, area, bare)
 
     def count(self, area: float) -> float:
         """How many points stand for an area."""
@@ -76,8 +80,8 @@ class Skin:
 
     def covered_by(self, cloud: "Cloud", part: TriangleMesh) -> np.ndarray:
         """Indices of the points that a part covers; `cloud` holds them all."""
-        index, depth = cloud.depth_in(part, reach=float(self.tolerance.max(initial=0.0)))
-        return index[depth >= -self.tolerance[index]]
+        index, depth = cloud.depth_in(part, reach=float(self.reach.max(initial=0.0)))
+        return index[depth >= -self.reach[index]]
 
 
 def needed(parts: list[TriangleMesh], built: list[TriangleMesh], skin: Skin) -> list[int]:

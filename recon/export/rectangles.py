@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage
+
+_ANY, _MOST = 1e-9, 0.5  # shares of a row or column
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,8 @@ def rectangles_over(wanted: np.ndarray, allowed: np.ndarray, *, least: float) ->
     """Rectangles inside `allowed` that cover `wanted` (both bool [rows, columns]), each adding at least `least` cells.
 
     They may overlap. Of all that cannot be widened, the one that adds most of `wanted` comes first; then its sides are drawn
-    in to where half of their cells are wanted, so that `allowed` is used to bridge bays and not to stand over the edge.
+    in to where half of their cells are wanted, so that `allowed` is used to bridge bays and not to stand over the edge. What
+    that leaves out is still to be covered.
     """
     open_cells = wanted & allowed
     every = _maximal(allowed)
@@ -35,20 +39,47 @@ def rectangles_over(wanted: np.ndarray, allowed: np.ndarray, *, least: float) ->
         every = every[gain >= least]  # a rectangle's gain never grows
         if not len(every):
             break
-        best = Rectangle(*(int(i) for i in every[gain[gain >= least].argmax()]))
-        open_cells[best.cells] = False
-        found.append(_drawn_in(best, wanted))
+        best = int(gain[gain >= least].argmax())
+        drawn_in = _drawn_in(Rectangle(*(int(i) for i in every[best])), wanted, open_cells, least=least)
+        if drawn_in is None:
+            every = np.delete(every, best, axis=0)
+            continue
+        open_cells[drawn_in.cells] = False
+        found.append(drawn_in)
     return found
 
 
-def _drawn_in(whole: Rectangle, wanted: np.ndarray) -> Rectangle:
-    inside = wanted[whole.cells]
-    rows = np.flatnonzero(inside.mean(1) >= 0.5)
+def _drawn_in(whole: Rectangle, wanted: np.ndarray, open_cells: np.ndarray, *, least: float) -> Rectangle | None:
+    """The part of a rectangle about its open cells whose rows and columns are mostly wanted, or about a piece of them.
+
+    The first that still adds the `least`, of all open cells and of their pieces, the largest first; else None.
+    """
+    pieces, n = ndimage.label(open_cells[whole.cells])
+    sizes = np.bincount(pieces.ravel(), minlength=n + 1)[1:]
+    places = ndimage.find_objects(pieces)
+    large = np.argsort(-sizes, kind="stable")[: int((sizes >= least).sum())]
+    parts = [
+        Rectangle(whole.row + r.start, whole.column + c.start, whole.row + r.stop, whole.column + c.stop)
+        for r, c in (places[number] for number in large)
+    ]
+    for around in [whole, *parts]:
+        tight = _about(around, open_cells, share=_ANY)
+        mostly = tight and _about(tight, wanted, share=_MOST)
+        drawn_in = mostly and _about(mostly, open_cells, share=_ANY)
+        if drawn_in and open_cells[drawn_in.cells].sum() >= least:
+            return drawn_in
+    return None
+
+
+def _about(whole: Rectangle, cells: np.ndarray, *, share: float) -> Rectangle | None:
+    """A rectangle from the first to the last of its rows of which a `share` is set, then likewise its columns; None without."""
+    inside = cells[whole.cells]
+    rows = np.flatnonzero(inside.mean(1) >= share)
     if not len(rows):
-        return whole
-    columns = np.flatnonzero(inside[rows[0] : rows[-1] + 1].mean(0) >= 0.5)
+        return None
+    columns = np.flatnonzero(inside[rows[0] : rows[-1] + 1].mean(0) >= share)
     if not len(columns):
-        return whole
+        return None
     row, column = whole.row + int(rows[0]), whole.column + int(columns[0])
     return Rectangle(row, column, whole.row + int(rows[-1]) + 1, whole.column + int(columns[-1]) + 1)
 

@@ -25,7 +25,8 @@ texture         colours from photos or field
 blending        ... the sum over photos, on a GPU too
 sharpening      ... corrected by pictures of the mesh, until they look like the photos
 picture         a software renderer for meshes
-likeness        held-out PSNR, portraits
+likeness        held-out PSNR
+portraits       pictures from outside, framed by what was seen near
 baselines       plainer surfaces of the same run
 comparison      ... and other programs' meshes, scored beside ours
 stage           build_mesh: all of it, into the run folder      settings   conf/mesh

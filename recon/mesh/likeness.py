@@ -1,4 +1,4 @@
-"""How much the textured mesh looks like the place: held-out photos against pictures of the mesh, and portraits."""
+"""How much the textured mesh looks like the place: held-out photos against pictures of the mesh."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from recon.formats.images import fit_within
 from recon.formats.photos import read_photo
-from recon.geometry import Camera, View, look_at
+from recon.geometry import View
 from recon.mesh.photos import PhotoWithDepth
-from recon.mesh.picture import MeshPicture, MeshScene
+from recon.mesh.picture import MeshScene
 from recon.workspace.console import progress
 
 
@@ -65,24 +65,3 @@ def color_behind(photos: Sequence[PhotoWithDepth]) -> NDArray[np.float32]:
 
 def _psnr(squared: NDArray) -> float:
     return float(-10 * np.log10(max(float(squared.mean()), 1e-10)))
-
-
-def portraits(scene: MeshScene, *, size_hw: tuple[int, int] = (540, 720)) -> list[MeshPicture]:
-    """Five pictures from outside, back faces looked through: four sides from 30 degrees above, and the top.
-
-    The sides go round from the one that shows the most: a facade is introduced from its front.
-    """
-    low, high = np.percentile(scene.mesh.vertices, [1, 99], axis=0)
-    center, radius = (low + high) / 2, max(float(np.linalg.norm(high - low)) / 2, 1e-9)
-    h, w = size_hw
-    focal = 1.2 * h
-    camera = Camera("PINHOLE", size_hw, focal, focal, w / 2, h / 2)
-    distance = radius * 2.3  # the bounding ball fills the height: focal * radius / distance = h / 2
-    angles = np.deg2rad([45, 135, 225, 315])
-    sides = np.stack([np.cos(angles), np.sin(angles), np.full(4, np.tan(np.deg2rad(30)))], -1)
-    towards = [side / np.linalg.norm(side) for side in sides] + [np.array([0.0, -1e-3, 1.0])]
-    up = np.array([0.0, 0.0, 1.0])
-    poses = [look_at(center + distance * direction, center, up) for direction in towards]
-    *around, top = [scene.render(camera, pose, cull_back=True) for pose in poses]
-    first = int(np.argmax([picture.is_hit.sum() for picture in around]))
-    return [*around[first:], *around[:first], top]

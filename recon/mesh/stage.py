@@ -17,9 +17,10 @@ from recon.geometry import Reconstruction, TriangleMesh, View
 from recon.geometry.face_graph import pieces_by_vertices
 from recon.mesh import cleaning, coverage
 from recon.mesh.atlas import SurfaceSamples, unwrap
-from recon.mesh.likeness import color_behind, likeness_of_views, portraits
+from recon.mesh.likeness import color_behind, likeness_of_views
 from recon.mesh.photos import PhotoWithDepth, load_photos
 from recon.mesh.picture import MeshScene
+from recon.mesh.portraits import portraits
 from recon.mesh.settings import MeshSettings
 from recon.mesh.sharpening import sharpen
 from recon.mesh.surface import KnownSurface, build_surface
@@ -69,7 +70,8 @@ def build_mesh(
         painter = _painter(surface, views, color_fn, distance, settings, device)
         textured, colored = _painted(surface.mesh, painter, settings)
         scene = MeshScene(textured)
-        _write(folder, surface, textured, colored, scene)
+        _write(folder, surface, textured, colored)
+        _write_portraits(folder, scene, reconstruction)
         verdict = judge_surface(surface, reconstruction, distance=distance)
         run.metrics = {
             **_measured(surface, painter, reconstruction, settings),
@@ -99,17 +101,21 @@ def _sensor_views(reconstruction: Reconstruction) -> list[SensorView]:
     return sorted(found, key=lambda sensor: sensor.view.name)
 
 
-def _write(
-    folder: Path, surface: KnownSurface, textured: TriangleMesh, colored: TriangleMesh, scene: MeshScene
-) -> None:
-    """The mesh exactly and in three formats, how its faces are known, and pictures from all sides."""
+def _write(folder: Path, surface: KnownSurface, textured: TriangleMesh, colored: TriangleMesh) -> None:
+    """The mesh exactly and in three formats, and how its faces are known."""
     write_npz(folder / "mesh.npz", textured)
     write_ply(folder / "mesh.ply", colored)
     write_obj(folder / "mesh.obj", textured)
     write_glb(folder / "mesh.glb", textured)
     write_face_evidence(folder / "faces.npz", surface.faces)
     write_ply(folder / "coverage.ply", coverage.evidence_mesh(surface.mesh, surface.faces))
-    for name, picture in zip(["mesh_0", "mesh_1", "mesh_2", "mesh_3", "mesh_top"], portraits(scene), strict=True):
+
+
+def _write_portraits(folder: Path, scene: MeshScene, reconstruction: Reconstruction) -> None:
+    """Pictures from all sides."""
+    poses = np.stack([view.world_from_camera for view in reconstruction.views])
+    pictures = portraits(scene, poses)
+    for name, picture in zip(["mesh_0", "mesh_1", "mesh_2", "mesh_3", "mesh_top"], pictures, strict=True):
         write_image(folder / f"{name}.png", np.round(picture.color * 255).astype(np.uint8))
 
 

@@ -120,6 +120,20 @@ def test_a_rectangle_bridges_a_bay_and_does_not_stand_over_the_edge() -> None:
     assert whole == Rectangle(5, 5, 15, 25)
 
 
+def test_what_a_rectangle_leaves_out_gets_rectangles_of_its_own() -> None:
+    """A floor that nothing shuts in: tongues of it lay under no box, in the one that was drawn in."""
+    mask = np.zeros((60, 80), bool)
+    mask[20:40, 10:50] = True
+    mask[25:32, 50:75] = True  # narrower than half of the block
+    mask[40:55, 20:30] = True
+    covered = np.zeros(mask.shape, bool)
+    found = rectangles_over(mask, np.ones_like(mask), least=10)
+    for rectangle in found:
+        covered[rectangle.cells] = True
+    assert len(found) == 3
+    assert (covered == mask).all()
+
+
 def test_a_floor_is_continued_along_its_walls() -> None:
     corner = [trimesh.creation.box(size) for size in ((4, 0.1, 2.5), (0.1, 3, 2.5))]
     corner[0].apply_translation((2, 3.05, 1.25))

@@ -69,6 +69,25 @@ def test_a_board_on_which_something_may_come_to_rest_stays(floor: Plane | None) 
     assert needed([large, board, speck], [], skin) == [0, 1]
 
 
+@pytest.mark.parametrize(("width", "kept"), [(0.035, [0, 1, 2]), (0.015, [0, 2])])
+@pytest.mark.parametrize("floor", [None, Plane(np.array([0.0, 0.0, 1.0]), -3.0)])
+def test_no_crack_of_a_floor_lets_a_sphere_of_the_tolerance_through(
+    width: float, kept: list[int], floor: Plane | None
+) -> None:
+    """Also 3 m over the floor: spheres passed between two parts that both came within the coarse tolerance of a plant's leaf."""
+    left, bridge, right = (
+        box((1, 1, 0.1), (-0.5 - width / 2, 0, -0.05)),
+        box((width, 1, 0.1), (0, 0, -0.05)),
+        box((1, 1, 0.1), (0.5 + width / 2, 0, -0.05)),
+    )
+    tolerances = Tolerances(0.02, 0.05, floor, 1.0)
+    ground = box((2 + width, 1, 0.1), (0, 0, -0.05))
+    skin = Skin.of(
+        TriangleMesh(ground.vertices, ground.faces[ground.face_normals[:, 2] > 0.5]), bare=0.0, tolerances=tolerances
+    )
+    assert needed([left, bridge, right], [], skin) == kept
+
+
 def test_fidelity_tells_proud_from_bare() -> None:
     plate = box((2, 1, 0.2), (0, 0, -0.1))
     surface = Surface(plate)

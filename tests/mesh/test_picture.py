@@ -7,11 +7,13 @@ import trimesh
 from PIL import Image
 
 from recon.geometry import Camera, TriangleMesh, look_at
+from recon.geometry.mesh import joined
 from recon.geometry.surface import Surface
 from recon.mesh.atlas import texel_samples, unwrap
-from recon.mesh.likeness import color_behind, likeness_of_views, portraits
+from recon.mesh.likeness import color_behind, likeness_of_views
 from recon.mesh.photos import load_photos
 from recon.mesh.picture import MeshScene, render_mesh, sample_image, sample_texture
+from recon.mesh.portraits import portraits
 
 UP = np.array([0.0, 0.0, 1.0])
 
@@ -54,10 +56,44 @@ def test_portraits_begin_at_the_side_that_shows_the_most(turn):
     quarter = trimesh.transformations.rotation_matrix(np.pi / 2 * turn, [0, 0, 1])[:3, :3]
     corners = np.array([[-2.0, 0, -1], [2, 0, -1], [2, 0, 1], [-2, 0, 1]]) @ quarter.T
     wall = TriangleMesh(corners, np.array([[0, 1, 2], [0, 2, 3]], np.int32))  # one-sided, as a facade is filmed
-    pictures = portraits(MeshScene(wall), size_hw=(60, 80))
+    pictures = portraits(MeshScene(wall), np.zeros((0, 4, 4)), size_hw=(60, 80))
     shown = [picture.is_hit.sum() for picture in pictures]
     assert len(pictures) == 5 and shown[0] == max(shown[:4]) > 0
     assert sorted(shown[:4])[0] == 0  # it is seen from one side only
+
+
+def _plate(size: tuple[float, float], centre: tuple[float, float, float], n: int = 20) -> TriangleMesh:
+    """A level plate of n x n squares."""
+    u, v = np.meshgrid(*(np.linspace(-0.5, 0.5, n + 1) * side for side in size), indexing="ij")
+    first = np.arange(n * (n + 1)).reshape(n, n + 1)[:, :-1].reshape(-1)
+    faces = np.concatenate(
+        [np.stack([first, first + n + 1, first + 1], -1), np.stack([first + 1, first + n + 1, first + n + 2], -1)]
+    )
+    return TriangleMesh(np.stack([u, v, 0 * u], -1).reshape(-1, 3) + centre, faces.astype(np.int32))
+
+
+def test_portraits_are_framed_by_what_was_seen_near():
+    """A road of 60 m, driven along, and a skyline at 400 m: the road was a strip in its pictures."""
+    road, skyline = _plate((6.0, 60.0), (0, 0, 0)), _plate((80.0, 80.0), (100, 400, 40), n=8)
+    steps = np.linspace(-30, 30, 20)
+    poses = np.stack([look_at(np.array([0, y, 1.5]), np.array([0, y + 1, 1.5]), UP) for y in steps])
+    alone, beside = (portraits(MeshScene(mesh), poses, size_hw=(60, 80)) for mesh in (road, joined([road, skyline])))
+    for one, other in zip(alone, beside, strict=True):
+        assert (one.is_hit & other.is_hit).sum() == one.is_hit.sum() > 200
+    for picture in alone:  # whole, and as large as it goes
+        rows, columns = (np.flatnonzero(picture.is_hit.any(axis)) for axis in (1, 0))
+        assert rows[0] > 0 and rows[-1] < 59 and columns[0] > 0 and columns[-1] < 79
+        assert max((rows[-1] - rows[0]) / 60, (columns[-1] - columns[0]) / 80) > 0.85
+
+
+def test_portraits_begin_the_way_the_cameras_looked():
+    ball = trimesh.creation.icosphere(subdivisions=3)
+    mesh = TriangleMesh(np.array(ball.vertices), np.array(ball.faces, np.int32))
+    for x, y in ((1, 1), (-1, 1), (-1, -1), (1, -1)):
+        pose = look_at(np.array([5.0 * x, 5.0 * y, 0]), np.zeros(3), UP)
+        first, *_ = portraits(MeshScene(mesh), np.stack([pose, pose]), size_hw=(30, 40))
+        towards = first.normal[first.is_hit].mean(0)
+        assert towards[0] * x > 0.2 and towards[1] * y > 0.2
 
 
 def test_vertex_colors_are_interpolated():
