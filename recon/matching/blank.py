@@ -149,34 +149,34 @@ def _on_planes(
     picture: that the maps [h, w] are of. known: confirmed depths; closed: where no plane may be. planes: of the scene.
     labels: of each pixel one of them, -1 none. margins: by how much the label wins.
     """
-    label, margin = _enlarged(picture, labels, margins)
-    label = np.where(known.is_confirmed | closed | ~picture.is_valid, -1, label).astype(np.int16)
+    wanted = ~known.is_confirmed & ~closed & picture.is_valid
+    label, margin = _enlarged(picture, labels, margins, wanted)
     depth, normal = _depths(label, planes, picture.camera, picture.world_from_camera)
     confidence = np.where(depth > 0, 1 - np.exp(-margin / SURE_MARGIN), 0)
     return PlaneDepths(depth, normal, confidence.astype(np.float32))
 
 
-def _enlarged(picture: Picture, labels: NDArray[np.int16], margins: Floats) -> tuple[NDArray[np.int16], Floats]:
-    """Labels at full size: of the nine coarse pixels round each pixel, the one most like it in colour."""
-    h, w = picture.camera.size_hw
+def _enlarged(
+    picture: Picture, labels: NDArray[np.int16], margins: Floats, wanted: NDArray[np.bool_]
+) -> tuple[NDArray[np.int16], Floats]:
+    """Labels at full size, -1 but for the pixels `wanted` [h, w]: of the nine coarse pixels round each, the one most like it."""
     small_h, small_w = labels.shape
     coarse = cv2.resize(picture.color, (small_w, small_h), interpolation=cv2.INTER_AREA).astype(np.float32)
-    color = picture.color.astype(np.float32)
-    y, x = (np.arange(h) + 0.5) * small_h / h - 0.5, (np.arange(w) + 0.5) * small_w / w - 0.5
-    best = np.full((h, w), np.inf, np.float32)
-    label, margin = np.full((h, w), -1, np.int16), np.zeros((h, w), np.float32)
+    color, places = picture.color[wanted].astype(np.float32), np.nonzero(wanted)
+    y, x = ((at + 0.5) * n / full - 0.5 for at, n, full in zip(places, labels.shape, wanted.shape, strict=True))
+    near_row, near_column = np.rint(y).astype(int), np.rint(x).astype(int)
+    best = np.full(len(color), np.inf, np.float32)
+    label, margin = np.full(wanted.shape, -1, np.int16), np.zeros(wanted.shape, np.float32)
+    row, column = np.zeros_like(near_row), np.zeros_like(near_column)
     for dy in (-1, 0, 1):
         for dx in (-1, 0, 1):
-            row = np.clip(np.rint(y).astype(int) + dy, 0, small_h - 1)
-            column = np.clip(np.rint(x).astype(int) + dx, 0, small_w - 1)
-            unlike = np.abs(color - coarse[row[:, None], column]).max(-1) / COLOR_SIGMA
-            away = ((row - y) ** 2)[:, None] + ((column - x) ** 2)[None]
-            cost = unlike + 0.5 * away
+            down, across = np.clip(near_row + dy, 0, small_h - 1), np.clip(near_column + dx, 0, small_w - 1)
+            unlike = np.abs(color - coarse[down, across]).max(-1) / COLOR_SIGMA
+            cost = unlike + 0.5 * ((down - y) ** 2 + (across - x) ** 2)
             better = cost < best
-            best = np.where(better, cost, best).astype(np.float32)
-            label = np.where(better, labels[row[:, None], column], label)
-            margin = np.where(better, margins[row[:, None], column], margin)
-    return label, margin.astype(np.float32)
+            best[better], row[better], column[better] = cost[better], down[better], across[better]
+    label[wanted], margin[wanted] = labels[row, column], margins[row, column]
+    return label, margin
 
 
 def _in_sight(
