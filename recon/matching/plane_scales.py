@@ -18,8 +18,7 @@ from recon.matching.voxels import oriented_voxels
 
 NEAR_PERCENTILE = 2  # of the depths: what is near
 WIDE = 10.0  # the typical depth over that, from which on there are two scales
-NEAR_SCALE = 2.0  # of the near depth: the scale of the thin planes
-NEAR_REACH = 2.0  # of that scale: depths that are asked
+NEAR_REACH = 2.0  # of the near scale: depths that are asked for thin planes
 
 
 def planes_at_scales(
@@ -40,10 +39,14 @@ def planes_at_scales(
 
 
 def near_scale(hints: Sequence[Confirmed], typical_depth: float) -> float | None:
-    """The scale of what is near, None where that is the typical depth's own."""
+    """The scale of what is near, None where that is the typical depth's own.
+
+    Between the nearest and the typical depth: planes as thin as the nearest depths allow leave gaps in a road, which is curved and
+    shows little.
+    """
     depths = [known.depth[::4, ::4] for known in hints]
     found = np.concatenate([depth[depth > 0] for depth in depths])
     if not len(found):
         return None
     near = float(np.percentile(found, NEAR_PERCENTILE))
-    return NEAR_SCALE * near if typical_depth > WIDE * near else None
+    return float(np.sqrt(near * typical_depth)) if typical_depth > WIDE * near else None

@@ -7,7 +7,9 @@ from scipy.spatial.transform import Rotation
 from recon import kernels
 from recon.geometry import invert_rigid, look_at
 from recon.kernels.planes import LabelSettings, LabelView, ScenePlane, label_planes
+from recon.matching.confirm import Confirmed
 from recon.matching.frame import upright
+from recon.matching.plane_scales import near_scale
 from recon.matching.scene_planes import find_planes
 from recon.matching.voxels import Voxels
 
@@ -195,3 +197,14 @@ def test_a_region_takes_the_plane_that_its_border_lies_on() -> None:
         )  # fmt: skip
         ((labels, _),) = label_planes([view], facing, np.full((1, 1), -1, np.int32), LabelSettings())
         assert (labels[12:28, 12:28] == border_on).all()
+
+
+def test_thin_planes_are_as_thick_as_what_lies_between_the_nearest_and_the_typical_depth() -> None:
+    def known(near: float) -> Confirmed:
+        depth = np.full((40, 80), 80.0, np.float32)
+        depth[30:] = near
+        return Confirmed(depth, np.zeros((40, 80, 3), np.float16), np.ones((40, 80), np.float32))
+
+    assert near_scale([known(5.0)] * 2, 80.0) == pytest.approx(20)
+    assert near_scale([known(20.0)], 80.0) is None  # one scale serves both
+    assert near_scale([known(0.0).without(np.ones((40, 80), bool))], 80.0) is None  # nothing is known
