@@ -244,3 +244,15 @@ def test_every_label_of_the_building_is_a_visual_of_the_sdf(exported: Workspace)
         drawn[int(str(visual.findtext("plugin/label")))] = float(mesh.face_areas.sum())
     expected = {number: value for number, value in enumerate(area.values(), start=1) if value > 0}
     assert drawn == pytest.approx(expected, abs=0.01) and len(drawn) >= 3
+
+
+def test_millimetres_of_a_world_without_a_scale_are_of_what_it_takes_for_a_metre(tmp_path: Path) -> None:
+    large = room()
+    large = TriangleMesh(5 * large.vertices, large.faces)
+    workspace = workspace_of(tmp_path, large)
+    unscaled = Reconstruction(views=(), scale=None, is_up_aligned=True)
+    export_world(workspace, reconstruction=unscaled, settings=settings(**(QUICK | {"drop_seconds": 1.0})))
+    unit = json.loads((workspace.world / "manifest.json").read_text())["length_scale"]
+    drop = read_metrics(workspace)["world"]["drop"]
+    assert unit != pytest.approx(1, rel=0.2)
+    assert drop["median_mm"] == pytest.approx(1000 * drop["by_engine"]["mujoco"]["normal"]["median"] / unit, abs=0.01)

@@ -61,7 +61,7 @@ def run_program(program: str, job: dict[str, Any]) -> tuple[dict[str, Any], dict
                 text=True,
                 errors="replace",
                 timeout=_TIMEOUT_S,
-                env={**os.environ, "PYTHONWARNINGS": "ignore"},
+                env={**os.environ, "PYTHONWARNINGS": "ignore", "MUJOCO_GL": "disable"},  # nothing is drawn
             )
         except subprocess.TimeoutExpired:
             return f"no answer within {_TIMEOUT_S // 60} minutes"

@@ -16,6 +16,7 @@ def compare_rays(
     surface: Surface,
     reach: Reach,
     origins: Array,
+    scale: float,
     *,
     tolerance: float,
     per_origin: int = 20,
@@ -27,7 +28,7 @@ def compare_rays(
     tolerance is: along a grazing ray a millimetre of height is a metre of range.
 
     world: the package's folder; surface: its visual mesh. per_origin: rays from each, over the whole sphere; seed: of their
-    directions. tolerance: how far off is still right.
+    directions. scale: package units in a metre. tolerance: how far off is still right.
     """
     if not is_installed("mujoco") or not len(origins):
         return {}
@@ -50,6 +51,6 @@ def compare_rays(
     difference = np.abs(answer[1]["distances"] - seen.distance[counts]) * across[counts]
     return {
         "cast": int(counts.sum()),
-        "median_mm": float(1000 * np.median(difference)),
+        "median_mm": float(1000 * np.median(difference) / scale),
         "within_tolerance": float((difference <= tolerance).mean()),
     }

@@ -9,7 +9,7 @@ import numpy as np
 from recon.export.place import CONVEX, FILLED, VISUAL
 from recon.export.trials.checkers import ABSENT, PASS, UNUSABLE, check_files
 from recon.export.trials.drive import drive
-from recon.export.trials.engine_drop import Spheres, TriedWorld, drop_in, plan_spheres
+from recon.export.trials.engine_drop import TriedWorld, drop_in, plan_spheres
 from recon.export.trials.engine_run import TRIALS
 from recon.export.trials.rays import compare_rays
 from recon.export.trials.rest import rest
@@ -56,7 +56,9 @@ def verify_world(
         verdicts |= check_files(world, n_collisions=_count_objects(world / CONVEX), bounds=bounds)
     near = tried.reach.within(tried.surface.mesh)
     driven = drive(world, near, tried.surface, scale=tried.scale, walk_steps=walk_steps)
-    rays = compare_rays(world, tried.surface, tried.reach, tried.spheres.starts[:100], tolerance=tried.tolerance)
+    rays = compare_rays(
+        world, tried.surface, tried.reach, tried.spheres.starts[:100], tried.scale, tolerance=tried.tolerance
+    )
     rested = rest(world, list(_things(manifest)), scale=tried.scale)
     for name, trial in (("drive", driven), ("things", rested)):
         if trial:
@@ -65,7 +67,7 @@ def verify_world(
         (say if verdict == PASS or verdict.startswith((ABSENT, UNUSABLE)) else warn)(f"world in {name}: {verdict}")
     if tried.spheres.places.off_edge:
         say(f"world: {tried.spheres.words}")
-    return _summary(verdicts, drops, driven, rays, tried.spheres) | {"things": rested}
+    return _summary(verdicts, drops, driven, rays, tried) | {"things": rested}
 
 
 def _read(world: Path, manifest: dict[str, Any], *, n_spheres: int, radius_m: float) -> TriedWorld:
@@ -106,9 +108,14 @@ def _summary(
     drops: dict[str, dict[str, Any]],
     driven: dict[str, Any],
     rays: dict[str, Any],
-    spheres: Spheres,
+    tried: TriedWorld,
 ) -> dict[str, Any]:
-    """Overall numbers are the worst of the engines that ran; `loads`: None for one that is not installed."""
+    """Overall numbers are the worst of the engines that ran; `loads`: None for one that is not installed.
+
+    verdicts: of every engine and checker. drops: of the engines, lengths in package units. driven, rays: of those trials. tried:
+    the world, whose unit is no metre where its scale is unknown.
+    """
+    places = tried.spheres.places
 
     def worst(key: str, group: str = "normal") -> Any:
         values = [drop[group][key] for drop in drops.values() if group in drop]
@@ -116,13 +123,13 @@ def _summary(
 
     def millimetres(key: str) -> float | None:
         value = worst(key)
-        return None if value is None else round(1000 * value, 2)
+        return None if value is None else round(1000 * value / tried.scale, 2)
 
     return {
         "loads": {name: None if verdicts[name] == ABSENT else name in drops for name in TRIALS if name in verdicts},
         "engines": verdicts,
         "drop": {
-            "places": {"tried": spheres.places.tried, "off_edge": spheres.places.off_edge},
+            "places": {"tried": places.tried, "off_edge": places.off_edge},
             "dropped": worst("dropped"),
             "through": worst("through"),
             "lost": worst("lost"),
