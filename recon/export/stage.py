@@ -1,6 +1,7 @@
 """The export stage: mesh/ -> world/, a package that simulators load, and the trials that prove it."""
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from recon.export.preview import write_preview
 from recon.export.readme import write_readme
 from recon.export.scenes import write_scenes
 from recon.export.settings import ExportSettings
-from recon.export.things import cleared, separate
+from recon.export.things import cleared, cleared_of_boxes, separate
 from recon.export.trials.verify import verify_world
 from recon.export.units import in_package_units, lengths_of
 from recon.export.unseen_floor import drawn_floor
@@ -55,6 +56,8 @@ def export_world(workspace: Workspace, *, reconstruction: Reconstruction, settin
         is_seen, scale = _is_seen(workspace, mesh), lengths.scale
         apart = separate(mesh, is_seen, settings, reach=reach, length_scale=scale, is_up_known=is_up_known)
         collision = make_collision(apart.building, settings, reach=reach, length_scale=scale, is_up_known=is_up_known)
+        things = cleared_of_boxes(apart.things, collision.parts, tolerance=collision.asked_tolerance)
+        apart = replace(apart, things=things)
         drawn = drawn_floor(apart, collision.floors, tolerance=collision.asked_tolerance)
         place = Place(
             settings.name,

@@ -16,7 +16,7 @@ from recon.export.place import Box, Part, Thing
 from recon.export.settings import ExportSettings
 from recon.export.stage import export_world
 from recon.export.things.bodies import body_of, stands_by_itself
-from recon.export.things.clearance import cleared, cleared_of_each_other
+from recon.export.things.clearance import cleared, cleared_of_boxes, cleared_of_each_other
 from recon.export.things.clipping import CutMesh, cut_along
 from recon.export.things.filling import Filled, fill_holes
 from recon.export.things.pieces import Candidates, find_pieces, take_apart
@@ -204,6 +204,21 @@ def test_of_two_things_side_by_side_the_second_keeps_out_of_the_first() -> None:
     assert second.in_world(second.parts[0].mesh).vertices[:, 0].min() >= 0.2
     (same,) = cleared_of_each_other([thing(0.0), thing(0.0)], tolerance=0.02)[1:]
     assert same.parts, "no thing is left without any part"
+
+
+def test_a_thing_is_cut_back_to_the_wall_that_it_reaches_into_and_stands_on_the_floor_as_it_did() -> None:
+    block = trimesh.creation.box((0.4, 0.4, 0.3)).apply_translation((0.0, 0.0, 0.15))
+    part = Part("part_00", TriangleMesh(block.vertices, block.faces.astype(np.int32)))
+    thing = Thing("object", "object", np.array([1.0, 0, 0]), part.mesh, (part,), 1.0, np.zeros(3), np.eye(3))
+    floor = Box(np.array([0.0, 0.0, -0.5]), np.eye(3), np.array([5.0, 5.0, 0.5]))
+    wall = Box(np.array([0.8, 0.0, 1.0]), np.eye(3), np.array([0.03, 3.0, 1.0]))  # its front 3 cm inside the thing
+    (kept,) = cleared_of_boxes([thing], [Part("floor_0", floor.mesh(), floor)], tolerance=0.02)
+    assert kept.parts[0] is part
+    walls = [Part("floor_0", floor.mesh(), floor), Part("wall_0", wall.mesh(), wall), Part("rest_0", wall.mesh())]
+    (cut,) = cleared_of_boxes([thing], walls, tolerance=0.02)
+    corners = cut.in_world(cut.parts[0].mesh).vertices
+    assert 0.83 < corners[:, 0].min() < 0.831 and corners[:, 0].max() == pytest.approx(1.2)
+    assert corners[:, 2].min() == pytest.approx(0, abs=1e-9)
 
 
 def settings(**changes: object) -> ExportSettings:

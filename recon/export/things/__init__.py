@@ -8,7 +8,7 @@ bodies      convex parts, mass, inertia; does it stand       clearance the build
 backs       what nobody saw of a thing, drawn
 """
 
-from recon.export.things.clearance import cleared
+from recon.export.things.clearance import cleared, cleared_of_boxes
 from recon.export.things.separate import Separated, separate
 
-__all__ = ["Separated", "cleared", "separate"]
+__all__ = ["Separated", "cleared", "cleared_of_boxes", "separate"]

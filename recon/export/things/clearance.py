@@ -1,4 +1,7 @@
-"""Room for things: convex parts of the building, or of other things, that reach a little into one are cut back to its skin."""
+"""Room for things: convex parts of the building, or of other things, that reach a little into one are cut back to its skin.
+
+And things are cut back to the boxes of the building, which stay as they are.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,8 +12,10 @@ from scipy.spatial import ConvexHull
 from recon.export.hulls import cut_before
 from recon.export.place import Part, Thing
 from recon.export.planes import Plane
+from recon.geometry.mesh import TriangleMesh
 
 _GAP = 0.02  # tolerances between a part and a thing
+_INTO = 0.25  # tolerances that a thing may reach into a box: feet stand on floors
 
 
 def cleared(parts: Sequence[Part], things: Sequence[Thing], *, tolerance: float) -> tuple[Part, ...]:
@@ -52,6 +57,45 @@ def cleared_of_each_other(things: Sequence[Thing], *, tolerance: float) -> tuple
         parts = [replace(part, mesh=replace(part.mesh, vertices=part.mesh.vertices - thing.origin)) for part in kept]
         result.append(replace(thing, parts=tuple(parts)))
     return tuple(result)
+
+
+def cleared_of_boxes(things: Sequence[Thing], parts: Sequence[Part], *, tolerance: float) -> tuple[Thing, ...]:
+    """Things whose parts are cut back to the boxes of a building, its walls, that they reach into: by what lies behind a sheet.
+
+    A part is cut along that face of a box behind which it reaches least; one of which nothing would be left stays whole.
+    """
+    boxes = [part.box.mesh() for part in parts if part.box is not None]
+    result = []
+    for thing in things:
+        there = [_out_of(thing.in_world(part.mesh), boxes, tolerance) for part in thing.parts]
+        result.append(
+            replace(
+                thing,
+                parts=tuple(
+                    part
+                    if cut is None
+                    else replace(part, box=None, mesh=replace(cut, vertices=cut.vertices - thing.origin))
+                    for part, cut in zip(thing.parts, there, strict=True)
+                ),
+            )
+        )
+    return tuple(result)
+
+
+def _out_of(mesh: TriangleMesh, boxes: Sequence[TriangleMesh], tolerance: float) -> TriangleMesh | None:
+    """A convex part without what reaches into boxes; None: it reaches into none."""
+    cut = None
+    for box in boxes:
+        now = mesh if cut is None else cut
+        if _apart(now.vertices, box.vertices):
+            continue
+        normals = box.face_normals
+        offsets = (normals * box.vertices[box.faces[:, 0]]).sum(1)
+        reach = (now.vertices @ normals.T - offsets).min(0)
+        face = reach.argmax()
+        if reach[face] < -_INTO * tolerance:
+            cut = cut_before(now, Plane(normals[face], float(offsets[face]) + _GAP * tolerance)) or cut
+    return cut
 
 
 def _apart(first: np.ndarray, second: np.ndarray) -> bool:
