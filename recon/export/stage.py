@@ -51,19 +51,18 @@ def export_world(workspace: Workspace, *, reconstruction: Reconstruction, settin
     mesh, reconstruction, origin = in_package_units(_read_mesh(workspace.mesh_npz), reconstruction)
     lengths = lengths_of(mesh, reconstruction, assumed_diagonal=settings.assumed_diagonal_m)
     with run as folder:
-        is_up_known = reconstruction.is_up_aligned
-        reach = Reach.about(reconstruction.centers, Surface(mesh), radius=settings.reach_m * lengths.scale)
-        is_seen, scale = _is_seen(workspace, mesh), lengths.scale
+        is_seen, scale, is_up_known = _is_seen(workspace, mesh), lengths.scale, reconstruction.is_up_aligned
+        reach = Reach.about(reconstruction.centers, Surface(mesh), radius=settings.reach_m * scale)
         apart = separate(mesh, is_seen, settings, reach=reach, length_scale=scale, is_up_known=is_up_known)
         collision = make_collision(apart.building, settings, reach=reach, length_scale=scale, is_up_known=is_up_known)
-        things = cleared_of_boxes(apart.things, collision.parts, tolerance=collision.asked_tolerance)
-        apart = replace(apart, things=things)
-        drawn = drawn_floor(apart, collision.floors, tolerance=collision.asked_tolerance)
+        tolerance = collision.asked_tolerance
+        apart = replace(apart, things=cleared_of_boxes(apart.things, collision.parts, tolerance=tolerance))
+        drawn = drawn_floor(apart, collision.floors, tolerance=tolerance)
         place = Place(
             settings.name,
             drawn.building,
             collision.static,
-            cleared(collision.parts, apart.things, tolerance=collision.asked_tolerance),
+            cleared(collision.parts, apart.things, tolerance=tolerance),
             settings.friction,
             reconstruction,
             collision.labels,
