@@ -23,7 +23,7 @@ def headline(workspace: Workspace) -> str:
     loaded = [name for name in tried if loads[name]]
     evidence = get("mesh", "evidence_fractions")
     unseen = None if not evidence else sum(float(evidence.get(key) or 0.0) for key in ("filled", "invented"))
-    unsure = "" if is_scale_known(metrics) else " (scale unknown: a unit counts as a metre)"
+    unsure = "" if is_scale_known(metrics) else " (scale unknown: its size is assumed)"
     items = [
         (f"{text(get('poses', 'registered'))} of {text(get('poses', 'total'))}", "frames posed", get("poses", "total")),
         (f"{text(get('poses', 'reprojection_error_px'))} px", "reprojection error", get("poses", "reprojection_error_px")),

@@ -51,12 +51,11 @@ def _sentences(values: Mapping[str, Any], metrics: Mapping[str, Any]) -> Iterato
     if not is_scale_known(metrics):
         yield (
             "hint",
-            "the scale is unknown: one unit counts as a metre, and millimetres here are thousandths of that unit.",
+            "the scale is unknown: lengths here are as if the scene's diagonal measured export.assumed_diagonal_m.",
         )
     filled = values.get("filled_area_m2")
     if isinstance(filled, (int, float)) and filled > 0:
-        unit = "metres" if is_scale_known(metrics) else "units"
-        yield "hint", f"{filled:.1f} square {unit} of it are closed where no picture shows a surface."
+        yield "hint", f"{filled:.1f} square metres of it are closed where no picture shows a surface."
 
 
 def _together(results: Mapping[str, Any]) -> list[tuple[Any, list[str]]]:

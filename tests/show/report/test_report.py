@@ -131,7 +131,11 @@ def test_millimetres_of_an_unknown_scale_are_called_so(tmp_path):
     write_metrics(workspace, "poses", {"scale": None})
     write_metrics(workspace, "world", {"engines": {"mujoco": "pass"}, "drop": {"p95_mm": 20.0, "dropped": 9}})
     page, _ = parsed(workspace)
-    assert "one unit counts as a metre" in page and "scale unknown: a unit" in page and "passes every trial" in page
+    assert (
+        "as if the scene&#x27;s diagonal measured" in page
+        and "scale unknown: its size is assumed" in page
+        and "passes every trial" in page
+    )
     assert page.count("<svg") == 1 + 2 + 2  # sharpness, two maps, two charts
 
 
