@@ -15,12 +15,13 @@ Rng = np.random.Generator
 
 @dataclass(frozen=True)
 class Walk:
-    """A loop round the origin at walking height, looking inwards and down, now and then along the walls. Metres."""
+    """A loop round the origin, looking inwards and down, now and then aside. Metres."""
 
     radii: tuple[float, float] = (2.02, 1.58)  # of the ellipse along x and y
     turns: float = 1.04  # a little more than once round: the end sees the start again
     height: tuple[float, float] = (1.22, 1.68)
     target_height: tuple[float, float] = (0.5, 1.05)  # the gaze crosses the far side at this height
+    across: float = 0.3  # the gaze ends so far behind the middle, as a share of the way to it
     sway_deg: float = 17.0  # slow turning of the head away from the middle
     bob_m: float = 0.012  # steps
     shake_deg: float = 0.45  # hands
@@ -37,7 +38,7 @@ def walk_poses(walk: Walk, times_s: NDArray[np.float64], *, duration_s: float, r
     z = np.mean(walk.height) + np.ptp(walk.height) * _wave(share, 3.0, rng) / 2 + walk.bob_m * np.sin(steps)
     eyes = np.stack([x, y, z], -1) + np.stack([np.sin(steps / 2), np.cos(steps / 2), 0 * x], -1) * walk.bob_m / 2
     target_z = np.mean(walk.target_height) + np.ptp(walk.target_height) * _wave(share, 4.0, rng) / 2
-    targets = np.stack([-0.3 * x, -0.3 * y, target_z], -1)
+    targets = np.stack([-walk.across * x, -walk.across * y, target_z], -1)
     sway = np.deg2rad(walk.sway_deg) * _wave(share, 5.0, rng)
     targets = eyes + _about_z(targets - eyes, sway)
     poses = np.stack([look_at(eye, to, np.array([0.0, 0, 1])) for eye, to in zip(eyes, targets, strict=True)])
