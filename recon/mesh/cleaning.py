@@ -1,6 +1,7 @@
 """What is removed from a fused surface, and what is mended: contradicted faces, crumbs, bad edges, small holes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +21,29 @@ def keep_faces(mesh: TriangleMesh, keep: NDArray[np.bool_]) -> TriangleMesh:
 
 def drop_contradicted(mesh: TriangleMesh, maps: Sequence[DepthMap], *, tolerance: float, voxel: float) -> TriangleMesh:
     """Without the faces that more views look through than confirm: floaters, and skins behind the truncation."""
+    return keep_faces(mesh, ~_is_contradicted(mesh, maps, tolerance=tolerance, margin=voxel))
+
+
+def undo_contradicted(
+    moved: TriangleMesh, before: TriangleMesh, maps: Sequence[DepthMap], *, tolerance: float, voxel: float
+) -> TriangleMesh:
+    """The moved mesh with those corners put back to where they were `before` whose faces views look through only since."""
+    now, then = (_is_contradicted(mesh, maps, tolerance=tolerance, margin=voxel) for mesh in (moved, before))
+    wrong = np.unique(moved.faces[now & ~then])
+    vertices = moved.vertices.copy()
+    vertices[wrong] = before.vertices[wrong]
+    return replace(moved, vertices=vertices)
+
+
+def _is_contradicted(
+    mesh: TriangleMesh, maps: Sequence[DepthMap], *, tolerance: float, margin: float
+) -> NDArray[np.bool_]:
+    """The faces [f] through whose middles more views look than confirm them."""
     votes = no_votes(len(mesh.faces))
     middle = mesh.vertices[mesh.faces].mean(1)
     for view in maps:
-        votes = votes + weighed_vote(middle, view, tolerance=tolerance, margin=voxel)
-    return keep_faces(mesh, votes.contradicting <= votes.agreeing)
+        votes = votes + weighed_vote(middle, view, tolerance=tolerance, margin=margin)
+    return votes.contradicting > votes.agreeing
 
 
 def drop_crumbs(mesh: TriangleMesh, *, min_area_fraction: float) -> TriangleMesh:

@@ -85,7 +85,8 @@ def sharpen(volume: TsdfVolume, planes: Sequence[PlanePatch], *, width: float, m
                 heights[voxels] = nearer(heights[voxels], height[forms == form])
         is_hollow, is_edge = np.isfinite(hollow), np.isfinite(edge)
         says = np.where(is_hollow, hollow, edge) / volume.truncation
-        speaks = (is_hollow != is_edge) & (says >= -1)
+        is_free = (distance[part] > _SURE) & (weight[part] >= min_weight)  # views looked through here
+        speaks = (is_hollow != is_edge) & (says >= -1) & ~(is_free & (says <= 0))
         distance[part] = np.where(speaks, np.minimum(says, 1), distance[part])
         weight[part] = np.where(speaks, np.maximum(weight[part], min_weight), weight[part])
     return volume

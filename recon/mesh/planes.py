@@ -21,6 +21,8 @@ _N_TRIALS = 300  # hypotheses per plane
 _MAX_PLANES = 60
 _MOST_NOISE = 0.4  # of the tolerance: points that fill the whole of it lie on no plane (1.48 times its half)
 _SAME_DIRECTION = np.cos(np.deg2rad(20))  # between a point's normal and its plane's
+_SCATTER = 5.0  # times the noise of a plane: surface farther from it is something else (a book on the table, a stud)
+_LEAST_REACH = 0.25  # of the reach that is asked for
 _CORNER = 2.5  # times the reach of a plane: vertices that near two planes, facing between them, belong to their edge
 # Between a vertex's normal and a plane's: at the edge of two planes a vertex looks half way between them, apart from noise
 _NEAR_EDGE = np.cos(np.deg2rad(70))
@@ -148,13 +150,18 @@ def _patch(points: Array, normal: Array, offset: float, cell: float, spacing: fl
 
 
 def flatten(mesh: TriangleMesh, planes: Sequence[PlanePatch], *, reach: float) -> TriangleMesh:
-    """Vertices within `reach` of a plane moved onto it, those near two planes onto their edge, near three into the corner."""
+    """Vertices near a plane moved onto it, those near two planes onto their edge, near three into the corner.
+
+    Near is what the plane's own noise explains, and at most `reach` (world units).
+    """
     if not planes:
         return mesh
     normals = _vertex_normals(mesh)
-    near = np.stack([_belongs(mesh.vertices, normals, plane, reach) for plane in planes])  # [p, v]
+    reaches = [min(reach, max(_LEAST_REACH * reach, _SCATTER * plane.noise)) for plane in planes]
+    pairs = list(zip(planes, reaches, strict=True))
+    near = np.stack([_belongs(mesh.vertices, normals, plane, own) for plane, own in pairs])  # [p, v]
     # Where planes meet, fusion rounds the corner by more than the planes' own noise.
-    around = np.stack([_belongs(mesh.vertices, normals, plane, _CORNER * reach) for plane in planes])
+    around = np.stack([_belongs(mesh.vertices, normals, plane, _CORNER * own) for plane, own in pairs])
     near |= around & (around.sum(0) >= 2)
     moved = mesh.vertices.copy()
     for choice in np.unique(near.T, axis=0):

@@ -61,7 +61,8 @@ def _surface_of(zone: Zone, *, far: float, distance: float, settings: MeshSettin
     )
     mesh = _mended(simplify(full, max_faces=settings.max_faces), maps, voxel, settings)
     # Flattened last: exactly flat faces cost the simplification nothing, and it would spend its budget on them.
-    mesh = flatten(mesh, planes, reach=reach)
+    flat = flatten(mesh, planes, reach=reach)
+    mesh = cleaning.undo_contradicted(flat, mesh, maps, tolerance=settings.agreement, voxel=voxel)
     mesh = cleaning.drop_bad_faces(mesh)
     judged = judge_faces(mesh, maps, fillings, tolerance=settings.agreement, voxel=voxel)
     filled = sum(int(filling.is_filled.sum()) * filling.plane.cell**2 for filling in fillings)

@@ -3,9 +3,18 @@
 import numpy as np
 import trimesh
 
-from recon.geometry import TriangleMesh
-from recon.mesh.cleaning import boundary_loops, drop_bad_faces, drop_crumbs, fill_holes, watertight_fraction
+from recon.geometry import Camera, TriangleMesh, look_at
+from recon.mesh.cleaning import (
+    boundary_loops,
+    drop_bad_faces,
+    drop_crumbs,
+    fill_holes,
+    undo_contradicted,
+    watertight_fraction,
+)
+from recon.mesh.depth_maps import DepthMap
 from recon.mesh.simplification import simplify
+from recon.mesh.viewpoints import Viewpoint
 
 
 def ball(subdivisions: int = 3, radius: float = 1.0, center=(0.0, 0.0, 0.0)) -> TriangleMesh:
@@ -22,6 +31,25 @@ def test_small_components_are_dropped_and_large_ones_stay():
     both = together(ball(), ball(radius=0.05, center=(3, 0, 0)))
     assert len(drop_crumbs(both, min_area_fraction=0.01).faces) == len(ball().faces)
     assert len(drop_crumbs(both, min_area_fraction=1e-4).faces) == len(both.faces)
+
+
+def test_corners_that_were_moved_to_where_a_view_looks_through_go_back():
+    camera = Camera("PINHOLE", (100, 100), 100.0, 100.0, 50.0, 50.0)
+    pose = look_at(np.array([0, 0, 4.0]), np.zeros(3), np.array([0, 1.0, 0]))
+    is_free = np.ones((100, 100), bool)
+    is_free[25:75, 25:75] = False  # a plate of 2 m x 2 m, and nothing beside it
+    view = DepthMap.of_field(Viewpoint(camera, pose), np.where(is_free, 0, 4.0), is_free)
+    steps = np.linspace(-1, 1, 9)
+    vertices = np.stack([*np.meshgrid(steps, steps), np.zeros((9, 9))], -1).reshape(-1, 3)
+    a = (np.arange(8)[:, None] * 9 + np.arange(8)).reshape(-1)
+    faces = np.concatenate([np.stack([a, a + 1, a + 10], -1), np.stack([a, a + 10, a + 9], -1)])
+    plate = TriangleMesh(0.9 * vertices, faces.astype(np.int32))
+    moved = plate.vertices.copy()
+    moved[80, :2] += 1.5  # a corner, out of its silhouette
+    moved[40, :2] += 0.05  # the middle, along the plate
+    mended = undo_contradicted(TriangleMesh(moved, plate.faces), plate, [view], tolerance=0.03, voxel=0.02)
+    assert np.array_equal(mended.vertices[80], plate.vertices[80])
+    assert np.array_equal(mended.vertices[40], moved[40])
 
 
 def test_bad_faces_go_and_good_ones_stay():

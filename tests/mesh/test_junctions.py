@@ -85,3 +85,14 @@ def test_three_planes_meet_in_a_corner() -> None:
     found, inside = volume.distance[near], corner[near].min(-1) > VOXEL
     assert found[inside] == pytest.approx(exact[inside], abs=1e-5)
     assert inside.sum() == 27 and (found[~inside] <= exact[~inside] + 1e-5).all()
+
+
+def test_an_edge_is_not_built_out_into_space_that_views_look_through() -> None:
+    """Two planes of a plate whose corner is cut off: the views know better than the planes' common line."""
+    top, side = patch((0, 0, 1), (-14, 0), (-14, 14)), patch((1, 0, 0), (-14, 0), (-14, 14))
+    cut_off = volume_of(
+        lambda p: np.maximum(np.maximum(p[..., 0], p[..., 2]), (p[..., 0] + p[..., 2]) / np.sqrt(2) + 0.04)
+    )
+    is_free = cut_off.distance > 0.5
+    sharp = sharpen(cut_off, [top, side], width=WIDTH, min_weight=0.5)
+    assert is_free.any() and (sharp.distance[is_free] > 0).all()
