@@ -1,6 +1,6 @@
 """The settings of conf/export; what each means is told there."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -11,6 +11,9 @@ from recon.workspace.errors import UserError
 from recon.workspace.settings import above, at_least, between, written
 
 _ONE_LINE = written(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]+", "of one line, without control characters")
+_COARSEST_M, _FINEST_M = 0.02, 0.005  # of the tolerances that are taken where none is asked for
+_VOXELS = 1.5  # of the mesh: a surface is not known more closely
+_RELIEF = 2.5  # times the fine tolerance
 Name = Annotated[str, written(r"[A-Za-z_][A-Za-z0-9_]*", "letters, digits and _, no digit first")]
 
 
@@ -21,8 +24,8 @@ class ExportSettings:
     name: Name
     license: str | None
     license_holder: Annotated[str, _ONE_LINE] | None
-    tolerance_m: Annotated[float, above(0, up_to=10)]
-    relief_tolerance_m: Annotated[float, above(0, up_to=10)]
+    tolerance_m: Annotated[float, above(0, up_to=10)] | None
+    relief_tolerance_m: Annotated[float, above(0, up_to=10)] | None
     reach_m: Annotated[float, above(0, up_to=100_000)]
     wall_thickness_m: Annotated[float, above(0, up_to=100)]
     collision_faces: Annotated[int, between(4, 10_000_000)]
@@ -51,6 +54,22 @@ class ExportSettings:
             isinstance(engine, str) and engine in TRIALS for engine in self.engines
         ):
             raise UserError(f"export.engines={self.engines!r}: expected null or a list of {known}.")
+
+    @property
+    def fine_m(self) -> float:
+        """How close contact geometry keeps to what is seen where something may stand or drive against it."""
+        return _COARSEST_M if self.tolerance_m is None else self.tolerance_m
+
+    @property
+    def relief_m(self) -> float:
+        """The same elsewhere."""
+        return _RELIEF * self.fine_m if self.relief_tolerance_m is None else max(self.fine_m, self.relief_tolerance_m)
+
+    def for_detail(self, voxel_m: float | None) -> "ExportSettings":
+        """The same with a tolerance, where none is asked for, that suits a mesh of so large voxels (None: unknown)."""
+        if self.tolerance_m is not None or voxel_m is None:
+            return self
+        return replace(self, tolerance_m=round(min(max(_VOXELS * voxel_m, _FINEST_M), _COARSEST_M), 4))
 
 
 def _check_license(license: str) -> None:

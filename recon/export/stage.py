@@ -20,7 +20,7 @@ from recon.export.settings import ExportSettings
 from recon.export.things import cleared, cleared_of_boxes, separate
 from recon.export.trials.verify import verify_world
 from recon.export.units import in_package_units, lengths_of
-from recon.export.unseen_floor import drawn_floor
+from recon.export.unseen_floor import Drawn, drawn_floor
 from recon.export.zones import Reach
 from recon.formats import cameras_json
 from recon.formats.face_evidence import read_face_evidence
@@ -50,6 +50,7 @@ def export_world(workspace: Workspace, *, reconstruction: Reconstruction, settin
         return workspace.world
     mesh, reconstruction, origin = in_package_units(_read_mesh(workspace.mesh_npz), reconstruction)
     lengths = lengths_of(mesh, reconstruction, assumed_diagonal=settings.assumed_diagonal_m)
+    settings = settings.for_detail(_voxel_m(workspace, lengths.scale))
     with run as folder:
         is_seen, scale, is_up_known = _is_seen(workspace, mesh), lengths.scale, reconstruction.is_up_aligned
         reach = Reach.about(reconstruction.centers, Surface(mesh), radius=settings.reach_m * scale)
@@ -58,25 +59,15 @@ def export_world(workspace: Workspace, *, reconstruction: Reconstruction, settin
         tolerance = collision.asked_tolerance
         apart = replace(apart, things=cleared_of_boxes(apart.things, collision.parts, tolerance=tolerance))
         drawn = drawn_floor(apart, collision.floors, tolerance=tolerance)
-        place = Place(
-            settings.name,
-            drawn.building,
-            collision.static,
-            cleared(collision.parts, apart.things, tolerance=tolerance),
-            settings.friction,
-            reconstruction,
-            collision.labels,
-            drawn.things,
-            settings.things == "free",
-            drawn.filled,
-        )
+        parts = cleared(collision.parts, apart.things, tolerance=tolerance)
+        place = _place(settings, drawn, replace(collision, parts=parts), reconstruction)
         _write_assets(folder, place)
         skipped = write_scenes(folder, place)
         write_json(folder / "cameras.json", _portable_cameras(reconstruction, workspace))
         write_preview(folder / f"{settings.name}.png", mesh, made_already=workspace.mesh / "mesh_0.png")
         write_license(folder / "LICENSE", license=settings.license, holder=settings.license_holder)
         entries = {
-            "seen_fraction": read_metrics(workspace).get("mesh", {}).get("seen_fraction"),
+            "seen_fraction": _told(workspace, "seen_fraction"),
             "collision": collision.as_dict() | {"n_parts": len(place.all_parts)},
             "things": apart.as_dict(settings),
             "reach": reach.radius,
@@ -98,11 +89,37 @@ def export_world(workspace: Workspace, *, reconstruction: Reconstruction, settin
     return workspace.world
 
 
+def _place(settings: ExportSettings, drawn: Drawn, collision: Collision, reconstruction: Reconstruction) -> Place:
+    return Place(
+        settings.name,
+        drawn.building,
+        collision.static,
+        collision.parts,
+        settings.friction,
+        reconstruction,
+        collision.labels,
+        drawn.things,
+        settings.things == "free",
+        drawn.filled,
+    )
+
+
 def _read_mesh(source: Path) -> TriangleMesh:
     mesh = read_npz(source)
     if not np.ptp(mesh.vertices, axis=0).any():
         raise UserError(f"{source}: all of its points are one. Train longer, then run: python scripts/mesh.py")
     return mesh
+
+
+def _told(workspace: Workspace, name: str) -> Any:
+    """What the mesh stage tells of its mesh; None of a mesh that came from elsewhere."""
+    return read_metrics(workspace).get("mesh", {}).get(name)
+
+
+def _voxel_m(workspace: Workspace, length_scale: float) -> float | None:
+    """The mesh's detail in metres, or what is taken for metres."""
+    units, metres = (_told(workspace, name) for name in ("voxel_units", "voxel_m"))
+    return metres or (units and units / length_scale)
 
 
 def _is_seen(workspace: Workspace, mesh: TriangleMesh) -> np.ndarray:

@@ -29,8 +29,7 @@ class Tolerances:
     @staticmethod
     def of(settings: ExportSettings, *, length_scale: float) -> "Tolerances":
         """Those that the settings ask for, in package units, of which `length_scale` make a metre; no floor is known yet."""
-        fine = settings.tolerance_m * length_scale
-        return Tolerances(fine, max(fine, settings.relief_tolerance_m * length_scale), None, length_scale)
+        return Tolerances(settings.fine_m * length_scale, settings.relief_m * length_scale, None, length_scale)
 
     @staticmethod
     def same(tolerance: float) -> "Tolerances":

@@ -1,14 +1,19 @@
 """Where contact geometry must be fine, and what it saves where it may be coarse."""
 
+from typing import Any
+
 import numpy as np
+import pytest
 import trimesh
 
 from recon.export.convex_parts import decompose
 from recon.export.covering import Skin, needed
 from recon.export.planes import Plane
+from recon.export.settings import ExportSettings
 from recon.export.tolerances import Tolerances
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.surface import Surface
+from tests.default_settings import default_settings
 
 FLOOR = Plane(np.array([0.0, 0.0, 1.0]), -1.0)  # a floor 1 m below the origin
 UP, AWAY = (0.0, 0.0, 1.0), (0.0, -1.0, 0.0)
@@ -65,3 +70,15 @@ def test_what_lies_within_the_coarse_tolerance_of_a_part_is_covered() -> None:
     fine, coarse = (Skin.of(sheet, bare=0.0, tolerances=each) for each in (Tolerances.same(0.02), OVER_FLOOR))
     assert needed([poster], [board], fine) == [0]
     assert needed([poster], [board], coarse) == []
+
+
+def _settings(**changes: Any) -> ExportSettings:
+    return default_settings(ExportSettings, "export", **changes)
+
+
+def test_the_tolerance_follows_the_detail_of_the_mesh_where_none_is_asked_for() -> None:
+    table, room, crumbs = (_settings().for_detail(voxel_m) for voxel_m in (0.0065, 0.03, 0.0001))
+    assert (table.fine_m, room.fine_m, crumbs.fine_m) == pytest.approx((0.00975, 0.02, 0.005), abs=1e-4)
+    assert table.relief_m == pytest.approx(2.5 * table.fine_m) and _settings().for_detail(None).fine_m == 0.02
+    asked = _settings(tolerance_m=0.03, relief_tolerance_m=0.01).for_detail(0.0065)
+    assert asked.fine_m == asked.relief_m == 0.03

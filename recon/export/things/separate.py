@@ -87,7 +87,7 @@ def separate(
     """
     if settings.things == "none" or not is_up_known:
         return _nothing(mesh, is_seen, settings)
-    tolerance, thickness = settings.tolerance_m * length_scale, settings.wall_thickness_m * length_scale
+    tolerance, thickness = settings.fine_m * length_scale, settings.wall_thickness_m * length_scale
     clean = clean_mesh(reach.within(mesh), smallest=tolerance)
     if not len(clean.faces):
         return _nothing(mesh, is_seen, settings)
