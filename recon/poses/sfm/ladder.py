@@ -1,8 +1,9 @@
 """Ways to pose a capture, tried in turn until one gives a model that holds: cheap and usual first.
 
 Each rung adds matches, or maps the same matches in another way. A model is judged (recon.poses.sfm.quality); the first without
-a problem wins, else the best of all. Of a video, mapping all frames at once is tried even then, and wins where it fits clearly
-better. A rung that cannot help is left out: more pairs do not, where all frames hold together.
+a problem wins, else the best of all. Of a video, mapping all frames at once is tried even then, unless the matches leave no
+doubt (recon.poses.sfm.doubt), and wins where it fits clearly better. A rung that cannot help is left out: more pairs do not,
+where all frames hold together.
 """
 
 import copy
@@ -13,6 +14,7 @@ from typing import Any
 
 from recon.formats.frame_set import FrameSet
 from recon.poses.sfm.colmap_model import Model
+from recon.poses.sfm.doubt import is_settled, weakest_cut
 from recon.poses.sfm.mapping import Mapping, Models, map_globally, map_incrementally
 from recon.poses.sfm.polish import polish
 from recon.poses.sfm.quality import Quality, judge
@@ -75,7 +77,7 @@ class Ladder:
             mapped = self._try(name)
             if mapped is not None and (not mapped.quality.problems or self._is_cut(name, mapped)):
                 break
-        if self._wants_second_opinion() and not self._is_confirmed():
+        if self._wants_second_opinion() and not self._is_beyond_doubt() and not self._is_confirmed():
             self._try(_SECOND_OPINION)
         return self.best
 
@@ -94,6 +96,17 @@ class Ladder:
         """Whether a video's model may fit well and be wrong: mapped frame by frame, a repeating texture slips by a period."""
         is_tried = any(attempt.name == _SECOND_OPINION for attempt in self.attempts)
         return self.best is not None and not is_tried and self.matching.given.frames.kind == "video"
+
+    def _is_beyond_doubt(self) -> bool:
+        """Whether nearly all matches agree with the best model wherever the film is cut: nowhere can it have slipped."""
+        assert self.best is not None
+        given = self.matching.given
+        share = weakest_cut(self.best.model, given.database, given.frames.images)
+        if is_settled(share):
+            say(
+                f"poses: {share:.0%} of the matches agree with the poses at least, wherever the film is cut: no second opinion"
+            )
+        return is_settled(share)
 
     def _is_confirmed(self) -> bool:
         """Whether all frames mapped at once, quickly, come to the poses of the best model: then there is nothing to choose."""
