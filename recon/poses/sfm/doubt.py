@@ -17,8 +17,10 @@ from recon.poses.sfm.database import Pair, verified
 from recon.poses.sfm.quality import MAX_ERROR
 
 # Of the matches across each cut, and of those of each pair of frames. Of films without repeating texture at least 0.92 to 0.98 meet
-# their points across every cut, on a walk along shelves 0.61 to 0.66 even where nothing slipped (docs/poses.md).
+# their points across every cut, on a walk along shelves 0.61 to 0.71 even where nothing slipped (docs/poses.md).
 _OF_CUT, _OF_PAIR = 0.9, 0.5
+# Along those shelves quick mapping of all frames at once never came to the poses of the first model (five choices of frames).
+_HOPELESS = 0.75
 _ENOUGH = 30  # matches that say something of a cut or a pair
 _REACH = (
     2 * MAX_ERROR
@@ -52,6 +54,11 @@ def weakest_cut(model: Model, database: Path, images: list[str]) -> float:
 def is_settled(share: float) -> bool:
     """Whether a second opinion has nothing to tell, by `weakest_cut`."""
     return share >= _OF_CUT
+
+
+def is_hopeless(share: float) -> bool:
+    """Whether so many matches contradict the model, by `weakest_cut`, that a quick second opinion would differ."""
+    return share < _HOPELESS
 
 
 def _misses(model: Model, database: Path, images: Iterable[int]) -> Iterator[tuple[Pair, Array]]:

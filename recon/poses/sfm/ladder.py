@@ -14,7 +14,7 @@ from typing import Any
 
 from recon.formats.frame_set import FrameSet
 from recon.poses.sfm.colmap_model import Model
-from recon.poses.sfm.doubt import is_settled, weakest_cut
+from recon.poses.sfm.doubt import is_hopeless, is_settled, weakest_cut
 from recon.poses.sfm.mapping import Mapping, Models, map_globally, map_incrementally
 from recon.poses.sfm.polish import polish
 from recon.poses.sfm.quality import Quality, judge
@@ -77,7 +77,7 @@ class Ladder:
             mapped = self._try(name)
             if mapped is not None and (not mapped.quality.problems or self._is_cut(name, mapped)):
                 break
-        if self._wants_second_opinion() and not self._is_beyond_doubt() and not self._is_confirmed():
+        if self._wants_second_opinion() and not self._is_confirmed():
             self._try(_SECOND_OPINION)
         return self.best
 
@@ -97,22 +97,18 @@ class Ladder:
         is_tried = any(attempt.name == _SECOND_OPINION for attempt in self.attempts)
         return self.best is not None and not is_tried and self.matching.given.frames.kind == "video"
 
-    def _is_beyond_doubt(self) -> bool:
-        """Whether nearly all matches agree with the best model wherever the film is cut: nowhere can it have slipped."""
+    def _is_confirmed(self) -> bool:
+        """Whether there is nothing to choose: no doubt, or a quick mapping of all frames at once comes to the same poses."""
         assert self.best is not None
         given = self.matching.given
         share = weakest_cut(self.best.model, given.database, given.frames.images)
         if is_settled(share):
-            say(
-                f"poses: {share:.0%} of the matches agree with the poses at least, wherever the film is cut: no second opinion"
-            )
-        return is_settled(share)
-
-    def _is_confirmed(self) -> bool:
-        """Whether all frames mapped at once, quickly, come to the poses of the best model: then there is nothing to choose."""
-        assert self.best is not None
+            say(f"poses: wherever the film is cut, {share:.0%} of the matches agree with the poses: no second opinion")
+            return True
+        if is_hopeless(share) or self.settings.mapper != "auto":
+            return False
         started = time.perf_counter()
-        models = map_globally(self.matching.given, is_quick=True) if self.settings.mapper == "auto" else []
+        models = map_globally(given, is_quick=True)
         if not models or not is_same(self.best.model, max(models, key=_size)):
             return False
         seconds = time.perf_counter() - started

@@ -89,6 +89,15 @@ def test_a_plain_walk_needs_the_first_pairs_only(tmp_path: Path) -> None:
     assert len(ladder.matching.matched) == 9 + 8 + 7 + 6
 
 
+@pytest.mark.parametrize(("share", "asked"), [(0.95, []), (0.8, ["quick global mapping"]), (0.5, ["global mapping"])])
+def test_the_less_matches_agree_the_more_a_second_opinion_costs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, share: float, asked: list[str]
+) -> None:
+    monkeypatch.setattr(ladder_module, "weakest_cut", lambda *_: share)
+    ladder, _ = climb(tmp_path, synthetic.scene(room.walk(10), points=1500, noise_px=0.3))
+    assert [attempt.name for attempt in ladder.attempts] == ["first pairs", *asked]
+
+
 def test_threads_do_not_decide_which_pair_mapping_begins_with(tmp_path: Path) -> None:
     """Nor does what else the machine does: of several threads the quickest would, and every run would give another model."""
     ladder, _ = climb(tmp_path, synthetic.scene(room.walk(14), points=1500, noise_px=0.3))
