@@ -1,4 +1,4 @@
-"""Features of two pictures that look alike: the public function; exact, and three times faster than the usual approximate index."""
+"""Features of two pictures that look alike: the public function. Exact, and faster than the usual approximate index."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -86,9 +86,11 @@ inline void see_tile(const Packed& rows, int row, const Packed& columns, int col
   Ints sums[kRows] = {};
   for (int k = 0; k < kPairs; ++k) {
     const Ints theirs = load_ints(b + k * kLanes);
+#pragma GCC unroll 16
     for (int r = 0; r < kRows; ++r) sums[r] = multiply_add(sums[r], same(a[r * kPairs + k]), theirs);
   }
   const Ints squares = load_ints(columns.squares.data() + column);
+#pragma GCC unroll 16  // else the sums live in memory, which doubles the time
   for (int r = 0; r < kRows; ++r) {
     const Ints distance = squares + rows.squares[row + r] - 2 * sums[r];
     of_rows[r].see(distance, column + lanes);

@@ -71,7 +71,7 @@ def match(
 ) -> None:
     """Match descriptors and verify each pair geometrically; pairs that the database has already cost nothing.
 
-    Where the native kernels are not built, COLMAP's own index finds nearly the same matches in three times the time.
+    Where the native kernels are not built, COLMAP's own index finds nearly the same matches in three to six times the time.
 
     Args:
         database: with the features of the frames.
