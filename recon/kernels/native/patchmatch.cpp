@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
-#include <utility>
 #include <vector>
 
 #include "parallel.h"
@@ -25,6 +24,7 @@ namespace {
 constexpr int kSamples = 32;  // of a window: a 6 x 6 grid without its corners
 constexpr int kVectors = kSamples / kLanes;
 constexpr int kMaxSources = 16;
+constexpr int kSourceVectors = kMaxSources / kLanes;
 constexpr float kWorst = 1.2f;       // of one source: worse than no correlation, for what lies outside its picture
 constexpr float kImpossible = 9.0f;  // of a plane that no camera could see
 constexpr float kMinCosine = 0.08f;
@@ -102,6 +102,8 @@ inline Floats reciprocal(Floats z) {  // relative error below 1e-7
 inline bool any(Ints v) {
 #if defined(__AVX512F__)
   return _mm512_test_epi32_mask((__m512i)v, (__m512i)v) != 0;
+#elif defined(__AVX2__)
+  return !_mm256_testz_si256((__m256i)v, (__m256i)v);
 #else
   int32_t bits = 0;
   for (int i = 0; i < kLanes; ++i) bits |= v[i];
@@ -135,9 +137,16 @@ struct Patch {
   float variance;
 };
 
+// A plane, and what all sources need to know of it at a pixel.
+struct Hypothesis {
+  Plane plane;
+  float inverse_depth, right, down;  // at the pixel, and what it changes by from one pixel to the next
+};
+
 struct Source {
   const recon_stereo_view* view;
   float matrix[9], shift[3];  // pixels of the source (homogeneous) of a point of the reference frame
+  float right[3], down[3];    // and what they change by from one pixel of the reference picture to the next, at infinity
   Pose back;                  // reference from source
 };
 
@@ -147,6 +156,11 @@ class Matcher {
     for (int n : {0, 1}) windows_[n] = window(args.reach[n], args.window_sigma[n]);
     for (int i = 0; i < 256; ++i) likeness_[i] = std::exp(-static_cast<float>(i) / args.color_sigma);
     for (int i = 1; i <= args.n_sources; ++i) sources_.push_back(source(args.views[i]));
+    float centers[3][kMaxSources] = {};
+    for (size_t i = 0; i < sources_.size(); ++i)
+      for (int j = 0; j < 3; ++j) centers[j][i] = sources_[i].back.t[j];
+    for (int j = 0; j < 3; ++j)
+      for (int k = 0; k < kSourceVectors; ++k) centers_[j][k] = load(centers[j] + k * kLanes);
   }
 
   void all_costs() const {
@@ -198,7 +212,7 @@ class Matcher {
   }
 
   Source source(const recon_stereo_view& view) const {
-    Source s{&view, {}, {}, relative(view, view_)};
+    Source s{&view, {}, {}, {}, {}, relative(view, view_)};
     const Pose there = relative(view_, view);
     for (int j = 0; j < 3; ++j) {
       s.matrix[j] = view.fx * there.r[j] + view.cx * there.r[6 + j];
@@ -208,6 +222,7 @@ class Matcher {
     s.shift[0] = view.fx * there.t[0] + view.cx * there.t[2];
     s.shift[1] = view.fy * there.t[1] + view.cy * there.t[2];
     s.shift[2] = there.t[2];
+    for (int i = 0; i < 3; ++i) s.right[i] = s.matrix[3 * i] / view_.fx, s.down[i] = s.matrix[3 * i + 1] / view_.fy;
     return s;
   }
 
@@ -248,24 +263,23 @@ class Matcher {
     return patch;
   }
 
-  bool is_possible(const Patch& patch, const Plane& q, float* inverse_depth) const {
+  bool is_possible(const Patch& patch, const Plane& q, Hypothesis* hypothesis) const {
     const float iz = q.inverse_depth(patch.u, patch.v);
-    *inverse_depth = iz;
+    *hypothesis = {q, iz, q.x / view_.fx, q.y / view_.fy};
     if (!(iz * view_.far > 1 && iz * view_.near < 1)) return false;
     const float steepness = q.x * q.x + q.y * q.y + q.z * q.z, ray = patch.u * patch.u + patch.v * patch.v + 1;
     return iz * iz > kMinCosine * kMinCosine * steepness * ray;
   }
 
   // 1 - the bilateral NCC of the window warped by the plane's homography, and the geometric term.
-  float source_cost(const Source& s, const Patch& patch, const Plane& q, float inverse_depth) const {
+  float source_cost(const Source& s, const Patch& patch, const Hypothesis& q) const {
     const recon_stereo_view& view = *s.view;
-    const float slope[3] = {q.x / view_.fx, q.y / view_.fy, 0};
     float base[3], right[3], down[3];
     for (int i = 0; i < 3; ++i) {
       const float* m = s.matrix + 3 * i;
-      base[i] = m[0] * patch.u + m[1] * patch.v + m[2] + s.shift[i] * inverse_depth;
-      right[i] = m[0] / view_.fx + s.shift[i] * slope[0];
-      down[i] = m[1] / view_.fy + s.shift[i] * slope[1];
+      base[i] = m[0] * patch.u + m[1] * patch.v + m[2] + s.shift[i] * q.inverse_depth;
+      right[i] = s.right[i] + s.shift[i] * q.right;
+      down[i] = s.down[i] + s.shift[i] * q.down;
     }
     if (base[2] <= 1e-6f) return kWorst;
     const Floats x_end = splat(static_cast<float>(view.w) - 1.001f), y_end = splat(static_cast<float>(view.h) - 1.001f);
@@ -278,8 +292,9 @@ class Matcher {
       const Floats per_z = reciprocal(z);
       Floats x = (base[0] + right[0] * dx + down[0] * dy) * per_z - 0.5f;
       Floats y = (base[1] + right[1] * dx + down[1] * dy) * per_z - 0.5f;
-      outside |= ((x < zero) | (x > x_end) | (y < zero) | (y > y_end) | (z <= zero)) & (w > zero);
-      x = minimum(maximum(x, zero), x_end), y = minimum(maximum(y, zero), y_end);
+      const Floats x_inside = minimum(maximum(x, zero), x_end), y_inside = minimum(maximum(y, zero), y_end);
+      outside |= ((x != x_inside) | (y != y_inside) | (z <= zero)) & (w > zero);
+      x = x_inside, y = y_inside;
       const Ints left = truncated(x), top = truncated(y);
       const Floats ax = x - floats(left), ay = y - floats(top);
       const Unsigned quad = gather(view.quads, top * view.w + left);
@@ -315,45 +330,54 @@ class Matcher {
     return std::min(std::sqrt(dx * dx + dy * dy), args_.geometric_cap);
   }
 
-  // What a source that sees the place at too small an angle costs more when the best are chosen.
-  float cost_of_lack(const Source& s, const Patch& patch, float inverse_depth) const {
-    const float z = 1 / inverse_depth, *c = s.back.t;
-    const float here[3] = {patch.u * z, patch.v * z, z}, there[3] = {here[0] - c[0], here[1] - c[1], here[2] - c[2]};
-    float product = 0, own = 0, other = 0;
-    for (int i = 0; i < 3; ++i) product += here[i] * there[i], own += here[i] * here[i], other += there[i] * there[i];
-    const float sine = std::sqrt(std::max(0.0f, 1 - product * product / (own * other)));
-    const float lack = std::max(0.0f, 1 - sine / args_.enough_angle);
-    return args_.lack_cost * lack * lack;
+  // What each source costs more when the best are chosen, because it sees the place at too small an angle.
+  void costs_of_lack(const Patch& patch, float inverse_depth, float* costs) const {
+    const float z = 1 / inverse_depth, here[3] = {patch.u * z, patch.v * z, z};
+    const float own = here[0] * here[0] + here[1] * here[1] + here[2] * here[2];
+    for (int k = 0; k < kSourceVectors; ++k) {
+      Floats product{}, other{};
+      for (int j = 0; j < 3; ++j) {
+        const Floats there = here[j] - centers_[j][k];
+        product += here[j] * there, other += there * there;
+      }
+      const Floats zero{}, sine = square_root(maximum(1 - product * product / (own * other), zero));
+      const Floats lack = maximum(1 - sine / args_.enough_angle, zero);
+      store(costs + k * kLanes, args_.lack_cost * lack * lack);
+    }
   }
 
   // Mean over the n_best sources that like the plane best at a sufficient angle; they become the chosen ones.
   float cost_of_all(const Patch& patch, const Plane& q, uint16_t* chosen) const {
-    float inverse_depth;
+    Hypothesis hypothesis;
     *chosen = 0;
-    if (sources_.empty() || !is_possible(patch, q, &inverse_depth)) return kImpossible;
+    if (sources_.empty() || !is_possible(patch, q, &hypothesis)) return kImpossible;
     const int n = static_cast<int>(sources_.size()), n_best = std::min(args_.n_best, n);
-    float costs[kMaxSources];
-    std::pair<float, int> order[kMaxSources];
-    for (int i = 0; i < n; ++i) {
-      costs[i] = source_cost(sources_[i], patch, q, inverse_depth);
-      order[i] = {costs[i] + cost_of_lack(sources_[i], patch, inverse_depth), i};
+    float costs[kMaxSources], lacks[kMaxSources], dearness[kMaxSources];
+    int best[kMaxSources];  // by how dear they are
+    costs_of_lack(patch, hypothesis.inverse_depth, lacks);
+    for (int i = 0, n_found = 0; i < n; ++i) {
+      costs[i] = source_cost(sources_[i], patch, hypothesis);
+      dearness[i] = costs[i] + lacks[i];
+      int at = n_found < n_best ? n_found++ : n_best;
+      for (; at > 0 && dearness[i] < dearness[best[at - 1]]; --at)
+        if (at < n_best) best[at] = best[at - 1];
+      if (at < n_best) best[at] = i;
     }
-    std::partial_sort(order, order + n_best, order + n);
     float total = 0;
     uint16_t bits = 0;
-    for (int i = 0; i < n_best; ++i) total += costs[order[i].second], bits |= static_cast<uint16_t>(1u << order[i].second);
+    for (int k = 0; k < n_best; ++k) total += costs[best[k]], bits |= static_cast<uint16_t>(1u << best[k]);
     *chosen = bits;
     return total / static_cast<float>(n_best);
   }
 
   // Mean over the chosen sources; stops as soon as it must exceed `least`.
   float cost_of_chosen(const Patch& patch, const Plane& q, uint16_t chosen, float least) const {
-    float inverse_depth;
-    if (!is_possible(patch, q, &inverse_depth)) return kImpossible;
+    Hypothesis hypothesis;
+    if (!is_possible(patch, q, &hypothesis)) return kImpossible;
     const float n = static_cast<float>(__builtin_popcount(chosen)), limit = least * n;
     float total = 0;
     for (unsigned bits = chosen; bits; bits &= bits - 1) {
-      total += source_cost(sources_[__builtin_ctz(bits)], patch, q, inverse_depth);
+      total += source_cost(sources_[__builtin_ctz(bits)], patch, hypothesis);
       if (total >= limit) return kImpossible;
     }
     return total / n;
@@ -436,6 +460,7 @@ class Matcher {
   Window windows_[2];  // narrow and wide
   float likeness_[256];
   std::vector<Source> sources_;
+  Floats centers_[3][kSourceVectors];  // of the sources, in the frame of the view
 };
 
 // The depth of a view between its pixels: inverse depth is linear on a plane, which matters where one is seen at a grazing angle;

@@ -38,21 +38,28 @@ inline Floats splat(float x) { return Floats{} + x; }
 inline Floats minimum(Floats a, Floats b) { return a < b ? a : b; }
 inline Floats maximum(Floats a, Floats b) { return a > b ? a : b; }
 
-// By halves: lane i and lane i + n / 2 first, down to one.
-template <int N>
-inline float sum_lanes(const float* v) {
-  if constexpr (N == 4) {
-    return (v[0] + v[2]) + (v[1] + v[3]);
-  } else {
-    typedef float Half __attribute__((vector_size(2 * N)));
-    Half low, high;
-    std::memcpy(&low, v, sizeof low);
-    std::memcpy(&high, v + N / 2, sizeof high);
-    low += high;
-    return sum_lanes<N / 2>(reinterpret_cast<const float*>(&low));
-  }
+// Lane i of the result is lane i ^ Far of v: registers only, where taking halves would go through memory and wait for it.
+template <int Far>
+inline Floats swapped(Floats v) {
+  Ints from;
+  for (int i = 0; i < kLanes; ++i) from[i] = i ^ Far;
+#if defined(__clang__)
+  Floats result;
+  for (int i = 0; i < kLanes; ++i) result[i] = v[from[i]];
+  return result;
+#else
+  return __builtin_shuffle(v, from);
+#endif
 }
-inline float sum(Floats v) { return sum_lanes<kLanes>(reinterpret_cast<const float*>(&v)); }
+
+// By halves: lane i and lane i + n / 2 first, down to one.
+inline float sum(Floats v) {
+  if constexpr (kLanes > 8) v += swapped<8>(v);
+  if constexpr (kLanes > 4) v += swapped<4>(v);
+  v += swapped<2>(v);
+  v += swapped<1>(v);
+  return v[0];
+}
 
 inline Floats square_root(Floats x) {
   float v[kLanes];

@@ -21,6 +21,7 @@ adjustment   bundle adjustment                     dense     poses and lens adju
 rig          views of one panorama: one pose for all, and which of them are matched
 learned      learned features, where they are installed; xfeat is the network
 diagnosis    why a capture cannot be posed, in words
+doubt        whether a film's matches leave doubt that another way of mapping could settle
 colmap_log   COLMAP's chatter goes to a file
 takes        stretches of a film between cuts, and which of them a model has
 colmap_model  COLMAP's models as our nouns         database  its features and matches

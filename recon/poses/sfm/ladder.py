@@ -1,8 +1,9 @@
 """Ways to pose a capture, tried in turn until one gives a model that holds: cheap and usual first.
 
 Each rung adds matches, or maps the same matches in another way. A model is judged (recon.poses.sfm.quality); the first without
-a problem wins, else the best of all. Of a video, mapping all frames at once is tried even then, and wins where it fits clearly
-better. A rung that cannot help is left out: more pairs do not, where all frames hold together.
+a problem wins, else the best of all. Of a video, mapping all frames at once is tried even then, unless the matches leave no
+doubt (recon.poses.sfm.doubt), and wins where it fits clearly better. A rung that cannot help is left out: more pairs do not,
+where all frames hold together.
 """
 
 import copy
@@ -13,6 +14,7 @@ from typing import Any
 
 from recon.formats.frame_set import FrameSet
 from recon.poses.sfm.colmap_model import Model
+from recon.poses.sfm.doubt import is_hopeless, is_settled, weakest_cut
 from recon.poses.sfm.mapping import Mapping, Models, map_globally, map_incrementally
 from recon.poses.sfm.polish import polish
 from recon.poses.sfm.quality import Quality, judge
@@ -96,10 +98,17 @@ class Ladder:
         return self.best is not None and not is_tried and self.matching.given.frames.kind == "video"
 
     def _is_confirmed(self) -> bool:
-        """Whether all frames mapped at once, quickly, come to the poses of the best model: then there is nothing to choose."""
+        """Whether there is nothing to choose: no doubt, or a quick mapping of all frames at once comes to the same poses."""
         assert self.best is not None
+        given = self.matching.given
+        share = weakest_cut(self.best.model, given.database, given.frames.images)
+        if is_settled(share):
+            say(f"poses: wherever the film is cut, {share:.0%} of the matches agree with the poses: no second opinion")
+            return True
+        if is_hopeless(share) or self.settings.mapper != "auto":
+            return False
         started = time.perf_counter()
-        models = map_globally(self.matching.given, is_quick=True) if self.settings.mapper == "auto" else []
+        models = map_globally(given, is_quick=True)
         if not models or not is_same(self.best.model, max(models, key=_size)):
             return False
         seconds = time.perf_counter() - started

@@ -59,8 +59,7 @@ def test_a_run_goes_on_where_it_was_stopped(
     assert camera_error(walked, room.walk(6)) < 0.02
     report = json.loads((walked.sfm / "report.json").read_text())
     assert report["method"] == "first pairs"
-    attempt, second = report["attempts"]
-    assert second["name"] == "quick global mapping"
+    (attempt,) = report["attempts"]
     assert attempt["registered"] == 6 and attempt["problems"] == [] and attempt["seconds"] > 0
 
     centers = read_reconstruction(walked).centers
