@@ -35,10 +35,12 @@ def absorbed(found: Decomposition, built: list[TriangleMesh], skin: Skin, strays
 
 
 class _Cover:
-    """Parts by number, and which points of a skin each covers."""
+    """Parts by number, which points of a skin each covers, and the planes that it ends at: normal and offset [k, 4]."""
 
     def __init__(self, parts: list[TriangleMesh], built: list[TriangleMesh], skin: Skin) -> None:
         self.parts, self.skin = dict(enumerate(parts)), skin
+        self.planes = {number: _planes(part) for number, part in self.parts.items()}
+        self._boxes = np.array([_box(part) for part in parts]).reshape(-1, 2, 3)
         self._cloud = Cloud(skin.points)
         self._covers = {number: skin.covered_by(self._cloud, part) for number, part in self.parts.items()}
         self._count = np.zeros(len(skin.points), int)
@@ -53,24 +55,23 @@ class _Cover:
     def without(self, number: int) -> None:
         """Take a part away."""
         self._count[self._covers.pop(number)] -= 1
-        del self.parts[number]
+        self._boxes[number] = np.nan
+        del self.parts[number], self.planes[number]
 
     def replace(self, number: int, part: TriangleMesh) -> None:
         """Put another part in the place of one."""
         self.without(number)
-        self.parts[number] = part
+        self.parts[number], self.planes[number], self._boxes[number] = part, _planes(part), _box(part)
         self._covers[number] = self.skin.covered_by(self._cloud, part)
         self._count[self._covers[number]] += 1
 
     def beside(self, number: int, points: Array, reach: float) -> list[int]:
         """The parts whose boxes come within `reach` of points [n, 3], but for one; those that lack least first."""
         low, high = points.min(0) - reach, points.max(0) + reach
-        near = [
-            other
-            for other, part in self.parts.items()
-            if other != number and (part.vertices.min(0) <= high).all() and (part.vertices.max(0) >= low).all()
-        ]
-        return sorted(near, key=lambda other: float(_outside(self.parts[other], points).mean()))
+        is_near = (self._boxes[:, 0] <= high).all(1) & (self._boxes[:, 1] >= low).all(1)
+        is_near[number] = False
+        near = np.flatnonzero(is_near).tolist()
+        return sorted(near, key=lambda other: float(_outside(self.planes[other], points).mean()))
 
 
 def _grown_hosts(cover: _Cover, number: int, strays: Strays, looser: Array) -> dict[int, TriangleMesh] | None:
@@ -84,21 +85,30 @@ def _grown_hosts(cover: _Cover, number: int, strays: Strays, looser: Array) -> d
     reach = _BESIDE * float(skin.tolerance[own].max())
     for host in cover.beside(number, feet, reach)[:_HOSTS]:
         part = cover.parts[host]
-        outside = _outside(part, feet)
+        outside = _outside(cover.planes[host], feet)
         for share in (feet, feet[outside <= np.median(outside)]):
             hull = hull_of(np.concatenate([part.vertices, share]))
             if hull is None or is_flat(hull):
                 continue
             if strays.excess([hull], looser=looser[host])[0] <= looser[host]:
                 grown[host] = hull
-                feet = feet[_outside(hull, feet) > 1e-9]
+                feet = feet[_outside(_planes(hull), feet) > 1e-9]
                 break
         if not len(feet):
             return grown
     return None
 
 
-def _outside(part: TriangleMesh, points: Array) -> Array:
-    """How far outside a convex part points [n, 3] lie, at most; 0 inside."""
-    planes = ConvexHull(part.vertices).equations
+def _planes(part: TriangleMesh) -> Array:
+    """The planes of a convex part: outward normal and offset [k, 4]."""
+    return np.asarray(ConvexHull(part.vertices).equations)
+
+
+def _box(part: TriangleMesh) -> Array:
+    """The lower and upper corner [2, 3] of what is around a part."""
+    return np.stack([part.vertices.min(0), part.vertices.max(0)])
+
+
+def _outside(planes: Array, points: Array) -> Array:
+    """How far outside the planes [k, 4] of a convex part points [n, 3] lie, at most; 0 inside."""
     return np.asarray(np.maximum((points @ planes[:, :3].T + planes[:, 3]).max(1), 0.0))

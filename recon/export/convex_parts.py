@@ -27,7 +27,7 @@ _STEPS = 12  # tolerance is raised at most this often (1.5 ** 12 = 130 times) to
 _BEFORE_JOINING = (
     6  # times the most parts: joining, and leaving out what is not needed, bring halves down by more than that
 )
-_TURN = 0.7  # how much a difference of normals counts beside a distance, in extents of the cluster
+TURN = 0.7  # how much a difference of normals counts beside a distance, in extents of the cluster
 
 
 @dataclass(frozen=True)
@@ -48,14 +48,21 @@ class Decomposition:
 
 
 def decompose(
-    mesh: TriangleMesh, surface: Surface, *, tolerances: Tolerances, thickness: float, max_parts: int, seed: int = 0
+    mesh: TriangleMesh,
+    surface: Surface,
+    *,
+    tolerances: Tolerances,
+    thickness: float,
+    max_parts: int,
+    turn: float = TURN,
+    seed: int = 0,
 ) -> Decomposition:
     """Convex parts of `mesh` within the tolerances, or some of them within more where `max_parts` demanded it.
 
     `surface` is what they are held against, `mesh` itself or the finer one that it simplifies. Lengths are in scene units.
     Deterministic for a given `seed`.
 
-    thickness: how far a part may reach behind a surface.
+    thickness: how far a part may reach behind a surface. turn: what a difference of normals counts where clusters are halved.
     """
     limits = Limits(tolerances, thickness)
     strays = Strays(surface, limits, seed=seed)
@@ -63,7 +70,7 @@ def decompose(
         return Decomposition([], np.zeros(0))
     pairs = shared_edges(mesh.faces)
     sheet = _Sheet(
-        mesh.vertices[mesh.faces], mesh.face_normals, mesh.face_areas, room_behind(mesh, surface, limits), pairs
+        mesh.vertices[mesh.faces], mesh.face_normals, mesh.face_areas, room_behind(mesh, surface, limits), pairs, turn
     )
     with progress("convex parts", None) as bar:
         first, clusters, hulls = _fewest_steps(sheet, strays, at_most=_BEFORE_JOINING * max_parts)
@@ -85,13 +92,17 @@ def decompose(
 
 @dataclass(frozen=True)
 class _Sheet:
-    """What clusters of faces are cut from: corners [f, 3, 3], unit normals [f, 3], areas [f], room behind [f], shared edges."""
+    """What clusters of faces are cut from: corners [f, 3, 3], unit normals [f, 3], areas [f], room behind [f], shared edges.
+
+    `turn`: what a difference of normals counts beside a distance, in extents of a cluster.
+    """
 
     corners: Array
     normals: Array
     areas: Array
     depths: Array
     pairs: np.ndarray
+    turn: float
 
     def is_level(self, faces: np.ndarray) -> bool:
         """Whether things may come to rest on a cluster."""
@@ -101,9 +112,27 @@ class _Sheet:
         """The hull of a cluster and of its copy behind it, `at_most` so deep: along its mean normal, so not at all where it
         encloses a body."""
         weights = self.areas[faces] / max(float(self.areas[faces].sum()), 1e-300)
-        back = min(float(np.quantile(self.depths[faces], 0.1)), at_most) * (weights @ self.normals[faces])
+        tenth = np.partition(self.depths[faces], len(faces) // 10)[len(faces) // 10]
+        back = min(float(tenth), at_most) * (weights @ self.normals[faces])
         points = self.corners[faces].reshape(-1, 3)
         return hull_of(np.concatenate([points, points - back]))
+
+    def halves(self, faces: np.ndarray) -> list[np.ndarray]:
+        """A cluster cut in two by 2-means over where its faces lie and how they are turned."""
+        centres, weights = self.corners[faces].mean(1), self.areas[faces] + 1e-300
+        extent = max(float(np.linalg.norm(np.ptp(centres, axis=0))), 1e-12)
+        features = np.concatenate([centres / extent, self.turn * self.normals[faces]], 1)
+        spread = features - weights @ features / weights.sum()
+        along = np.linalg.eigh((spread * weights[:, None]).T @ spread)[1][:, -1]
+        is_second = spread @ along > 0
+        for _ in range(5):
+            if is_second.all() or not is_second.any():
+                break
+            middles = [weights[side] @ features[side] / weights[side].sum() for side in (~is_second, is_second)]
+            is_second = ((features - middles[1]) ** 2).sum(1) < ((features - middles[0]) ** 2).sum(1)
+        if is_second.all() or not is_second.any():  # all alike: by halves
+            is_second = np.arange(len(faces)) >= len(faces) // 2
+        return [faces[~is_second], faces[is_second]]
 
 
 def _fewest_steps(sheet: _Sheet, strays: Strays, *, at_most: int) -> tuple[int, list[np.ndarray], list[TriangleMesh]]:
@@ -127,8 +156,7 @@ def _halved(
 
     None as soon as there are more than `at_most`.
     """
-    centres, normals, areas = sheet.corners.mean(1), sheet.normals, sheet.areas
-    piece = pieces_by_pairs(sheet.pairs, len(areas))
+    piece = pieces_by_pairs(sheet.pairs, len(sheet.areas))
     open_clusters = np.split(np.argsort(piece, kind="stable"), np.cumsum(np.bincount(piece))[:-1])
     clusters: list[np.ndarray] = []
     hulls: list[TriangleMesh] = []
@@ -155,22 +183,5 @@ def _halved(
             bad = [faces for (faces, _), good in zip(found, is_good, strict=True) if not good]
             parted += [faces for faces in bad if len(faces) > 1 and (sheet.is_level(faces) or depth < deep)]
             whole = [faces for faces in bad if len(faces) == 1 or not sheet.is_level(faces)]
-        open_clusters = [half for faces in parted for half in _two(faces, centres[faces], normals[faces], areas[faces])]
+        open_clusters = [half for faces in parted for half in sheet.halves(faces)]
     return clusters, hulls
-
-
-def _two(faces: np.ndarray, centres: Array, normals: Array, areas: Array) -> list[np.ndarray]:
-    """A cluster cut in two by 2-means over where its faces lie and how they are turned."""
-    extent = max(float(np.linalg.norm(np.ptp(centres, axis=0))), 1e-12)
-    features = np.concatenate([centres / extent, _TURN * normals], 1)
-    spread = features - np.average(features, axis=0, weights=areas + 1e-300)
-    along = np.linalg.eigh((spread * areas[:, None]).T @ spread)[1][:, -1]
-    is_second = spread @ along > 0
-    for _ in range(5):
-        if is_second.all() or not is_second.any():
-            break
-        middles = [np.average(features[side], axis=0, weights=areas[side] + 1e-300) for side in (~is_second, is_second)]
-        is_second = ((features - middles[1]) ** 2).sum(1) < ((features - middles[0]) ** 2).sum(1)
-    if is_second.all() or not is_second.any():  # all alike: by halves
-        is_second = np.arange(len(faces)) >= len(faces) // 2
-    return [faces[~is_second], faces[is_second]]

@@ -14,11 +14,12 @@ from recon.export.tolerances import Tolerances
 from recon.geometry.face_graph import edges_of
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.surface import Surface
-from recon.geometry.transforms import Array
+from recon.geometry.transforms import Array, cross
 
 _FLATTEST = 1e-5  # of its extent, or of its coordinates: engines of single precision find no inside in what is thinner
 # Of a hull's points in free space, which may stray twice as far where the fine tolerance holds: single bumps of a scan.
 _SPARED = 0.02
+_POINTS = (32, 160, 1024)  # on a hull's skin that are asked, at most: most of those that stray are found by few
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def hull_of(points: Array) -> TriangleMesh | None:
     index[hull.vertices] = np.arange(len(hull.vertices))
     faces = index[hull.simplices]
     a, b, c = (vertices[faces[:, i]] for i in range(3))
-    inward = (np.cross(b - a, c - a) * hull.equations[:, :3]).sum(1) < 0
+    inward = (cross(b - a, c - a) * hull.equations[:, :3]).sum(1) < 0
     faces[inward] = faces[inward][:, ::-1]
     return TriangleMesh(vertices, faces.astype(np.int32))
 
@@ -102,10 +103,11 @@ class Strays:
         self._surface, self.limits, self._random = surface, limits, np.random.default_rng(seed)
 
     def excess(self, hulls: list[TriangleMesh], *, looser: float = 1.0) -> Array:
-        """The excess [n] of each hull: a few points first, many for those within `looser` limits."""
-        result = self._rate([self._spread(hull, at_most=32) for hull in hulls])
-        good = np.flatnonzero(result <= looser)
-        result[good] = np.maximum(result[good], self._rate([self._spread(hulls[i], at_most=1024) for i in good]))
+        """The excess [n] of each hull: a few points first, more and more for those within `looser` limits."""
+        result = np.zeros(len(hulls))
+        for at_most in _POINTS:
+            good = np.flatnonzero(result <= looser)
+            result[good] = np.maximum(result[good], self._rate([self._spread(hulls[i], at_most=at_most) for i in good]))
         return result
 
     def excess_of_chords(self, pairs: list[tuple[Array, Array]], *, n: int = 16) -> Array:

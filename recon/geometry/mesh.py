@@ -7,6 +7,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from recon.geometry.transforms import cross
+
 
 @dataclass(frozen=True)
 class TriangleMesh:
@@ -34,13 +36,13 @@ class TriangleMesh:
     def face_areas(self) -> NDArray[np.float64]:
         """Areas [f] of the faces."""
         a, b, c = (self.vertices[self.faces[:, i]] for i in range(3))
-        return np.linalg.norm(np.cross(b - a, c - a), axis=-1) / 2
+        return np.linalg.norm(cross(b - a, c - a), axis=-1) / 2
 
     @property
     def face_normals(self) -> NDArray[np.float64]:
         """Unit normals [f, 3]; zero for a degenerate face."""
         a, b, c = (self.vertices[self.faces[:, i]] for i in range(3))
-        across = np.cross(b - a, c - a)
+        across = cross(b - a, c - a)
         return across / np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-30)
 
 

@@ -1,8 +1,10 @@
 """Laws of the convex parts: they contain the surface, keep to the tolerance, and leave free space free."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import trimesh
 from rooms import room
 from scipy.spatial import ConvexHull
@@ -124,6 +126,30 @@ def test_single_bumps_may_stray_twice_as_far_where_things_stand_and_not_where_li
     bump = np.where(np.arange(100) == 7, 1.8, 0.5)[:, None] * [0, 0, 1]
     on_floor, above_people = strays._rate([over + 0.02 * bump, over + [0, 0, 3] + 0.05 * bump])
     np.testing.assert_allclose([on_floor, above_people], [0.9, 1.8], rtol=1e-3)
+
+
+def test_what_strays_in_a_part_of_its_skin_is_found_without_asking_about_all_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    corners = np.array([[0.0, 0, 0], [4, 0, 0], [4, 4, 0], [0, 4, 0]])
+    level = Surface(TriangleMesh(corners, np.array([[0, 1, 2], [0, 2, 3]], np.int32)))
+    foot = np.array([[1, 1, 0.0], [3, 1, 0], [3, 3, 0], [1, 3, 0]])
+    # It rises to 23 mm along one side: beyond 20 mm in an eighth of its top, which a few points may miss.
+    rise = foot[2:] + np.array([0, 0, 0.023])
+    hull = hull_of(np.concatenate([foot, foot - np.array([0, 0, 0.05]), rise]))
+    assert hull is not None
+    for seed in range(20):
+        strays, asked = Strays(level, Limits(Tolerances.same(0.02), 0.06), seed=seed), list[int]()
+        rate = strays._rate
+        monkeypatch.setattr(strays, "_rate", lambda groups, rate=rate, asked=asked: _counted(groups, asked, rate))
+        assert strays.excess([hull])[0] > 1 and sum(asked) < 500
+        asked.clear()
+        assert strays.excess([hull], looser=1.5)[0] < 1.5 and sum(asked) > 2000  # what is good is looked at closely
+
+
+def _counted(groups: list[np.ndarray], asked: list[int], rate: Callable[[list[np.ndarray]], np.ndarray]) -> np.ndarray:
+    asked.extend(map(len, groups))
+    return rate(groups)
 
 
 def test_points_behind_a_surface_spare_no_bump_before_it() -> None:

@@ -15,7 +15,7 @@ from recon.geometry import (
     rotation_from_wxyz,
     wxyz_from_rotation,
 )
-from recon.geometry.transforms import Array, plane_axes
+from recon.geometry.transforms import Array, cross, plane_axes
 
 
 def rotations(n: int, seed: int = 0) -> Array:
@@ -196,3 +196,10 @@ def test_the_axes_of_a_plane_are_a_right_handed_frame_with_its_normal() -> None:
         u, v = plane_axes(normal)
         np.testing.assert_allclose(np.stack([u, v, normal]) @ np.stack([u, v, normal]).T, np.eye(3), atol=1e-12)
         np.testing.assert_allclose(np.cross(u, v), normal, atol=1e-12)
+
+
+def test_cross_products_are_those_of_numpy_to_the_bit() -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(7, 5, 3)), rng.normal(size=(5, 3))
+    assert (cross(a, b) == np.cross(a, b)).all() and (cross(b[0], a) == np.cross(b[0], a)).all()
+    assert cross(a[:0], b).shape == (0, 5, 3)

@@ -21,6 +21,7 @@ from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
 
 _MOST_PARTS = 1500  # before those that others replace are dropped
+_TURN = 1.5  # as in `decompose`: a thing has sides all round, which fall apart by their normals
 _BARE = 0.02  # of a thing's surface that may lie outside all of its parts by more than the tolerance, in small spots
 _STEADY = 0.5  # tolerances within its foot that the middle of a thing's mass lies
 _CELLS = 40  # along the longest side, of the grid that volumes are measured on
@@ -98,7 +99,7 @@ def _hulls(
     tolerance = tolerances.fine
     seamless = welded(piece, tolerance)
     fair = TriangleMesh(faired(seamless, bound=tolerance / 2).vertices, seamless.faces)
-    found = decompose(fair, surface, tolerances=tolerances, thickness=thickness, max_parts=_MOST_PARTS)
+    found = decompose(fair, surface, tolerances=tolerances, thickness=thickness, max_parts=_MOST_PARTS, turn=_TURN)
     skin = Skin.of(seamless, bare=_BARE * float(seamless.face_areas.sum()), tolerances=tolerances, at_most=50_000)
     built = [part.mesh for slab in tops for part in slab.parts]
     strays = Strays(surface, Limits(tolerances, thickness))
