@@ -15,7 +15,6 @@ from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
 
 _GROWTH = 4.0  # from a zone to the next: of its radius, and of its lengths
-_BEYOND = 8.0  # times the lengths within reach that those of the first zone beyond it are
 _ABOVE = 2.0  # a reach is at least so many times the height that cameras typically have over the nearest surface
 
 
@@ -75,7 +74,7 @@ def zones_of(mesh: TriangleMesh, reach: Reach, *, smallest: float) -> list[Zone]
     number = reach.zone(mesh)
     zones = []
     for zone in np.unique(number):
-        looser = 1.0 if zone == 0 else _BEYOND * _GROWTH ** (zone - 1.0)
+        looser = _GROWTH**zone
         clean = clean_mesh(chosen(mesh, number == zone), smallest=smallest * looser)
         if len(clean.faces):
             zones.append(Zone(clean, float(looser)))

@@ -83,8 +83,8 @@ def test_a_street_is_fine_where_it_is_driven_and_coarse_where_its_towers_stand(t
     export_world(workspace, reconstruction=driven(), settings=settings)
     collision = json.loads((workspace.world / "manifest.json").read_text())["collision"]
     near, far = collision["zones"]
-    assert (near["looser"], far["looser"]) == (1.0, 32.0)
-    assert near["tolerance"] == pytest.approx(0.02) and far["tolerance"] == pytest.approx(1.6)
+    assert (near["looser"], far["looser"]) == (1.0, 16.0)
+    assert near["tolerance"] == pytest.approx(0.02) and far["tolerance"] == pytest.approx(0.8)
     assert far["n_parts"] < 30  # two boxes of five sides each, rough by 10 cm
     world = read_metrics(workspace)["world"]
     assert world["engines"]["mujoco"] == "pass" and world["drop"]["p95_mm"] < 5.0
