@@ -22,9 +22,8 @@ _OF_CUT, _OF_PAIR = 0.9, 0.5
 # Along those shelves quick mapping of all frames at once never came to the poses of the first model (five choices of frames).
 _HOPELESS = 0.75
 _ENOUGH = 30  # matches that say something of a cut or a pair
-_REACH = (
-    2 * MAX_ERROR
-)  # of the longer side: so far from a point a match may be; a turn of a quarter degree moves them farther
+# Of the longer side: so far from a point a match may be. A turn of a quarter of a degree moves it farther.
+_REACH = 2 * MAX_ERROR
 
 
 def weakest_cut(model: Model, database: Path, images: list[str]) -> float:
