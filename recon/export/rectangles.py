@@ -36,16 +36,14 @@ def rectangles_over(wanted: np.ndarray, allowed: np.ndarray, *, least: float) ->
         total = np.pad(open_cells.cumsum(0, dtype=np.int32).cumsum(1), ((1, 0), (1, 0)))
         row, column, end_row, end_column = every.T
         gain = total[end_row, end_column] - total[row, end_column] - total[end_row, column] + total[row, column]
-        every = every[gain >= least]  # a rectangle's gain never grows
-        if not len(every):
-            break
-        best = int(gain[gain >= least].argmax())
-        drawn_in = _drawn_in(Rectangle(*(int(i) for i in every[best])), wanted, open_cells, least=least)
-        if drawn_in is None:
-            every = np.delete(every, best, axis=0)
-            continue
-        open_cells[drawn_in.cells] = False
-        found.append(drawn_in)
+        every, gain = every[gain >= least], gain[gain >= least]  # a rectangle's gain never grows
+        order = np.argsort(-gain, kind="stable")
+        parts = (_drawn_in(Rectangle(*every[i].tolist()), wanted, open_cells, least=least) for i in order)
+        n_failed, drawn_in = next(((n, part) for n, part in enumerate(parts) if part is not None), (len(every), None))
+        every = np.delete(every, order[:n_failed], axis=0)
+        if drawn_in is not None:
+            open_cells[drawn_in.cells] = False
+            found.append(drawn_in)
     return found
 
 
