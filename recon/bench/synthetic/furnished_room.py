@@ -11,7 +11,7 @@ from recon.bench.synthetic import drawing, materials, prints
 from recon.bench.synthetic.drawing import Color
 from recon.bench.synthetic.light import Daylight, lit_world
 from recon.bench.synthetic.noise import Rng
-from recon.bench.synthetic.parts import Material, Part, albedos_of, all_of, legs, turned
+from recon.bench.synthetic.parts import Part, albedos_of, all_of, legs, painted, printed, turned
 from recon.bench.synthetic.renderer import Image, TexturedWorld
 from recon.bench.synthetic.surfaces import box, cylinder, disc, rectangle, sphere
 
@@ -58,12 +58,6 @@ def furnished_room(*, seed: int, texel_m: float) -> TexturedWorld:
     return lit_world(surfaces, albedos, texel_m=texel_m, daylight=_DAYLIGHT, light_texel_m=light_texel_m)
 
 
-def _painted(color: Color, shade: float = 1.0) -> Material:
-    """Even paint; `shade` tells one wall from the next as the light does."""
-    tinted = tuple(shade * c for c in color)
-    return partial(materials.painted, color=tinted)  # type: ignore[arg-type]
-
-
 def _shell() -> list[Part]:
     """Floor with two rugs, ceiling, three whole walls (that of the window is `_window`), skirting boards."""
     x, y, z = LENGTH_M / 2, WIDTH_M / 2, HEIGHT_M
@@ -75,11 +69,11 @@ def _shell() -> list[Part]:
     ]
     return [
         (rectangle((-x, -y, 0), (2 * x, 0, 0), (0, 2 * y, 0)), _floor),
-        (rectangle((-x, y, z), (2 * x, 0, 0), (0, -2 * y, 0)), _painted(_WHITE, 1.03)),
-        (rectangle((x, y, 0), (0, -2 * y, 0), (0, 0, z)), _painted(_WHITE, 0.95)),
-        (rectangle((x, -y, 0), (-2 * x, 0, 0), (0, 0, z)), _painted(_WHITE, 1.0)),
-        (rectangle((-x, -y, 0), (0, 2 * y, 0), (0, 0, z)), _painted(_WHITE, 0.92)),
-        *all_of(skirting, _painted(_LACQUER, 0.9)),
+        (rectangle((-x, y, z), (2 * x, 0, 0), (0, -2 * y, 0)), painted(_WHITE, 1.03)),
+        (rectangle((x, y, 0), (0, -2 * y, 0), (0, 0, z)), painted(_WHITE, 0.95)),
+        (rectangle((x, -y, 0), (-2 * x, 0, 0), (0, 0, z)), painted(_WHITE, 1.0)),
+        (rectangle((-x, -y, 0), (0, 2 * y, 0), (0, 0, z)), painted(_WHITE, 0.92)),
+        *all_of(skirting, painted(_LACQUER, 0.9)),
     ]
 
 
@@ -109,7 +103,7 @@ def _window() -> list[Part]:
         *box((0, y + 0.06), high - 0.06, (right - left, 0.12, 0.06)),
         *box((0, y - 0.05), low - 0.04, (right - left + 0.2, 0.24, 0.04)),
     ]
-    return [*all_of(wall, _painted(_WHITE, 0.88)), *all_of(frame, _painted(_LACQUER))]
+    return [*all_of(wall, painted(_WHITE, 0.88)), *all_of(frame, painted(_LACQUER))]
 
 
 def _door() -> list[Part]:
@@ -118,9 +112,9 @@ def _door() -> list[Part]:
     posts = [*box((-x + 0.03, -1.37), 0, (0.06, 0.07, 2.08)), *box((-x + 0.03, -0.43), 0, (0.06, 0.07, 2.08))]
     handle = box((-x + 0.07, -0.56), 1.02, (0.05, 0.12, 0.025))
     return [
-        *all_of(leaf, _painted(_LACQUER, 0.97)),
-        *all_of(posts, _painted(_LACQUER, 0.86)),
-        *all_of(handle, _painted(_STEEL)),
+        *all_of(leaf, painted(_LACQUER, 0.97)),
+        *all_of(posts, painted(_LACQUER, 0.86)),
+        *all_of(handle, painted(_STEEL)),
     ]
 
 
@@ -136,15 +130,8 @@ def _pictures() -> list[Part]:
     parts: list[Part] = []
     for (px, py), (dx, dy), base, title in hung:
         sides = box((px, py), base, (dx, dy, 0.72))
-        parts += all_of(sides, _print(title))
+        parts += all_of(sides, printed(title))
     return parts
-
-
-def _print(title: str) -> Material:
-    def material(size_hw: tuple[int, int], _: float, rng: Rng) -> Image:
-        return prints.poster(size_hw, rng, title=title)
-
-    return material
 
 
 def _table(center: tuple[float, float], *, yaw_deg: float) -> list[Part]:
@@ -155,11 +142,11 @@ def _table(center: tuple[float, float], *, yaw_deg: float) -> list[Part]:
             partial(materials.crate_side, color=(0.62, 0.26, 0.20), label="ATLAS"),
         ),
         (cylinder(at(0.3, -0.08), 0.74, 0.06, 0.2, 32), partial(materials.mottled, colors=_PATTERN, cell_m=0.05)),
-        (disc((*at(0.3, -0.08), 0.94), 0.06, 32), _painted(_STEEL)),
+        (disc((*at(0.3, -0.08), 0.94), 0.06, 32), painted(_STEEL)),
     ]
     return [
-        *all_of(legs(at, (0.62, 0.32), (0.035, 0.035, 0.71), yaw_deg=yaw_deg), _painted(_STEEL)),
-        *all_of(box(center, 0.71, (1.4, 0.8, 0.03), yaw_deg=yaw_deg), _painted(_LACQUER)),
+        *all_of(legs(at, (0.62, 0.32), (0.035, 0.035, 0.71), yaw_deg=yaw_deg), painted(_STEEL)),
+        *all_of(box(center, 0.71, (1.4, 0.8, 0.03), yaw_deg=yaw_deg), painted(_LACQUER)),
         *things,
     ]
 
@@ -169,7 +156,7 @@ def _chair(center: tuple[float, float], *, yaw_deg: float) -> list[Part]:
     feet = legs(at, (0.19, 0.19), (0.025, 0.025, 0.45), yaw_deg=yaw_deg)
     seat = box(center, 0.45, (0.42, 0.42, 0.03), yaw_deg=yaw_deg)
     back = box(at(0, -0.2), 0.52, (0.42, 0.025, 0.38), yaw_deg=yaw_deg)
-    return [*all_of(feet, _painted(_STEEL)), *all_of([*seat, *back], _painted(_OAK))]
+    return [*all_of(feet, painted(_STEEL)), *all_of([*seat, *back], painted(_OAK))]
 
 
 def _sofa(center: tuple[float, float]) -> list[Part]:
@@ -185,7 +172,7 @@ def _sofa(center: tuple[float, float]) -> list[Part]:
         *box((x + 0.45, y - 0.12), 0.42, (0.4, 0.14, 0.36), yaw_deg=-11),
     ]
     return [
-        *all_of(cloth, _painted(_CLOTH)),
+        *all_of(cloth, painted(_CLOTH)),
         *all_of(cushions, partial(materials.mottled, colors=_PATTERN, cell_m=0.09)),
     ]
 
@@ -197,8 +184,8 @@ def _cupboard(center: tuple[float, float]) -> list[Part]:
     gaps = [*box((x - 0.231, y), 0.1, (0.004, 0.006, 1.76)), *box((x - 0.231, y), 1.1, (0.004, 1.16, 0.006))]
     top = box((x, y + 0.2), 1.90, (0.34, 0.5, 0.26), yaw_deg=6)[:5]
     return [
-        *all_of(body, _painted(_LACQUER, 0.96)),
-        *all_of(gaps, _painted(_STEEL)),
+        *all_of(body, painted(_LACQUER, 0.96)),
+        *all_of(gaps, painted(_STEEL)),
         *all_of(top, partial(materials.crate_side, color=(0.72, 0.60, 0.42), label="WINTER")),
     ]
 
@@ -208,8 +195,8 @@ def _sideboard(center: tuple[float, float]) -> list[Part]:
     x, y = center
     feet = [side for dx in (-0.5, 0.5) for side in box((x + dx, y), 0, (0.03, 0.3, 0.12))[:4]]
     parts = [
-        *all_of(feet, _painted(_STEEL)),
-        *all_of(box(center, 0.12, (1.2, 0.4, 0.5)), _painted(_LACQUER, 0.94)),
+        *all_of(feet, painted(_STEEL)),
+        *all_of(box(center, 0.12, (1.2, 0.4, 0.5)), painted(_LACQUER, 0.94)),
     ]
     for i, (width, height) in enumerate(((0.05, 0.24), (0.035, 0.21), (0.06, 0.26), (0.04, 0.22), (0.05, 0.25))):
         book = box((x - 0.45 + 0.062 * i, y), 0.62, (width, 0.17, height))[:5]
@@ -221,17 +208,17 @@ def _sideboard(center: tuple[float, float]) -> list[Part]:
 
 def _lamp(center: tuple[float, float]) -> list[Part]:
     return [
-        (cylinder(center, 0, 0.14, 0.03, 32), _painted(_STEEL)),
-        (disc((*center, 0.03), 0.14, 32), _painted(_STEEL)),
-        (cylinder(center, 0.03, 0.012, 1.5, 12), _painted(_STEEL)),
-        (cylinder(center, 1.42, 0.19, 0.26, 36), _painted((0.92, 0.88, 0.78))),
+        (cylinder(center, 0, 0.14, 0.03, 32), painted(_STEEL)),
+        (disc((*center, 0.03), 0.14, 32), painted(_STEEL)),
+        (cylinder(center, 0.03, 0.012, 1.5, 12), painted(_STEEL)),
+        (cylinder(center, 1.42, 0.19, 0.26, 36), painted((0.92, 0.88, 0.78))),
     ]
 
 
 def _plant(center: tuple[float, float]) -> list[Part]:
     x, y = center
     return [
-        (cylinder(center, 0, 0.17, 0.34, 36), _painted((0.86, 0.84, 0.82))),
-        (disc((x, y, 0.32), 0.17, 36), _painted((0.24, 0.18, 0.13))),
+        (cylinder(center, 0, 0.17, 0.34, 36), painted((0.86, 0.84, 0.82))),
+        (disc((x, y, 0.32), 0.17, 36), painted((0.24, 0.18, 0.13))),
         (sphere((x, y, 0.72), 0.36, 40), partial(materials.mottled, colors=_LEAVES, cell_m=0.06)),
     ]

@@ -1,9 +1,12 @@
 """Parts of a world before it is lit: surfaces, each with what it is made of."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
+from recon.bench.synthetic import materials, prints
+from recon.bench.synthetic.drawing import Color
 from recon.bench.synthetic.noise import Rng
 from recon.bench.synthetic.renderer import Image
 from recon.bench.synthetic.surfaces import Surface, box, texture_size
@@ -16,6 +19,21 @@ Place = Callable[[float, float], tuple[float, float]]  # (x, y) on a thing -> (x
 def all_of(surfaces: Sequence[Surface], material: Material) -> list[Part]:
     """Surfaces of one material."""
     return [(surface, material) for surface in surfaces]
+
+
+def painted(color: Color, shade: float = 1.0) -> Material:
+    """Even paint; `shade` tells one wall from the next as the light does."""
+    tinted = tuple(shade * c for c in color)
+    return partial(materials.painted, color=tinted)  # type: ignore[arg-type]
+
+
+def printed(title: str) -> Material:
+    """A poster with a title, as large as the surface."""
+
+    def material(size_hw: tuple[int, int], _: float, rng: Rng) -> Image:
+        return prints.poster(size_hw, rng, title=title)
+
+    return material
 
 
 def turned(center: tuple[float, float], yaw_deg: float) -> Place:

@@ -4,16 +4,16 @@ A table of 1.3 m x 0.85 m, 0.74 m high, in a room of 4 m x 3.8 m; floor at z = 0
 behind it from far. What is hard: a white mug on a white cloth, a ball and a vase without an edge, thin feet and handles.
 """
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
-from recon.bench.synthetic import materials, prints
+from recon.bench.synthetic import materials
 from recon.bench.synthetic.drawing import Color
 from recon.bench.synthetic.light import Daylight, lit_world
-from recon.bench.synthetic.noise import Rng
-from recon.bench.synthetic.parts import Material, Part, albedos_of, all_of, legs, turned
-from recon.bench.synthetic.renderer import Image, TexturedWorld
+from recon.bench.synthetic.parts import Part, albedos_of, all_of, legs, painted, printed, turned
+from recon.bench.synthetic.renderer import TexturedWorld
 from recon.bench.synthetic.surfaces import box, cylinder, disc, rectangle, sphere, wedge
 
 TABLE_M = 0.74  # its top above the floor
@@ -39,18 +39,6 @@ def tabletop(*, seed: int, texel_m: float) -> TexturedWorld:
     return lit_world(surfaces, albedos, texel_m=texel_m, daylight=_DAYLIGHT, light_texel_m=max(0.02, texel_m))
 
 
-def _painted(color: Color, shade: float = 1.0) -> Material:
-    tinted = tuple(shade * c for c in color)
-    return partial(materials.painted, color=tinted)  # type: ignore[arg-type]
-
-
-def _print(title: str) -> Material:
-    def material(size_hw: tuple[int, int], _: float, rng: Rng) -> Image:
-        return prints.poster(size_hw, rng, title=title)
-
-    return material
-
-
 def _room() -> list[Part]:
     """Planks, two walls of old plaster with pictures, two of plain paint with a door; no ceiling, so that there is light."""
     plaster = partial(materials.plaster, color=(0.74, 0.76, 0.70), brick_share=0.02)
@@ -64,35 +52,34 @@ def _room() -> list[Part]:
         (rectangle((-2, -2, 0), (4, 0, 0), (0, 3.8, 0)), partial(materials.planks, width_m=0.16)),
         (rectangle((-2, 1.8, 0), (4, 0, 0), (0, 0, 2.3)), plaster),
         (rectangle((-2, -2, 0), (0, 3.8, 0), (0, 0, 2.3)), plaster),
-        (rectangle((2, 1.8, 0), (0, -3.8, 0), (0, 0, 2.3)), _painted(_WHITE, 0.94)),
-        (rectangle((2, -2, 0), (-4, 0, 0), (0, 0, 2.3)), _painted((0.62, 0.68, 0.72))),
-        *all_of(skirting, _painted(_WHITE, 0.8)),
-        *all_of(door, _painted(_OAK)),
-        *[part for title, sides in pictures for part in all_of(sides, _print(title))],
+        (rectangle((2, 1.8, 0), (0, -3.8, 0), (0, 0, 2.3)), painted(_WHITE, 0.94)),
+        (rectangle((2, -2, 0), (-4, 0, 0), (0, 0, 2.3)), painted((0.62, 0.68, 0.72))),
+        *all_of(skirting, painted(_WHITE, 0.8)),
+        *all_of(door, painted(_OAK)),
+        *[part for title, sides in pictures for part in all_of(sides, printed(title))],
     ]
 
 
 def _table() -> list[Part]:
     """White, on thin feet, with a printed place mat."""
-    at = turned((0, 0), 0)
     top = box((0, 0), TABLE_M - 0.025, (1.3, 0.85, 0.025))
     mat = box((-0.28, 0.05), TABLE_M, (0.46, 0.34, 0.004), yaw_deg=14)[:5]
     return [
-        *all_of(legs(at, (0.58, 0.36), (0.03, 0.03, TABLE_M - 0.025), yaw_deg=0), _painted(_STEEL)),
-        *all_of(top, _painted(_WHITE)),
-        *all_of(mat, _print("MENU")),
+        *all_of(legs(turned((0, 0), 0), (0.58, 0.36), (0.03, 0.03, TABLE_M - 0.025), yaw_deg=0), painted(_STEEL)),
+        *all_of(top, painted(_WHITE)),
+        *all_of(mat, printed("MENU")),
     ]
 
 
 def _boxes() -> list[Part]:
     """A packet that stands, and three books that lie on each other."""
     packet = box((0.42, -0.18), TABLE_M, (0.19, 0.06, 0.28), yaw_deg=-28)[:5]
-    parts = all_of(packet, _print("OATS"))
+    parts = all_of(packet, printed("OATS"))
     for i, (width, depth, height, yaw) in enumerate(
         ((0.24, 0.17, 0.035, 8), (0.22, 0.15, 0.025, -6), (0.18, 0.12, 0.03, 21))
     ):
         base = TABLE_M + (0.0, 0.035, 0.06)[i]
-        parts += all_of(box((-0.42, -0.22), base, (width, depth, height), yaw_deg=yaw)[:5], _print(f"BOOK {i + 1}"))
+        parts += all_of(box((-0.42, -0.22), base, (width, depth, height), yaw_deg=yaw)[:5], printed(f"BOOK {i + 1}"))
     return parts
 
 
@@ -111,7 +98,7 @@ def _round_things() -> list[Part]:
             (disc((0.08, 0.27, base + height), radius, 36), glaze),
         ]
         base += height
-    parts.append((sphere((0.22, -0.02, TABLE_M + 0.055), 0.055, 36), _painted((0.70, 0.16, 0.14))))
+    parts.append((sphere((0.22, -0.02, TABLE_M + 0.055), 0.055, 36), painted((0.70, 0.16, 0.14))))
     return parts
 
 
@@ -125,17 +112,15 @@ def _mug(center: tuple[float, float]) -> list[Part]:
         *box((x + outer + 0.024, y), TABLE_M + 0.022, (0.009, 0.009, 0.055)),
     ]
     inside = cylinder(center, TABLE_M + 0.008, inner, height - 0.008, 36)
-    turned_in = type(inside)(
-        inside.vertices, inside.faces[:, ::-1], inside.uvs, inside.size_m, lambda uv: _inwards(inside.points_fn(uv))
-    )
+    turned_in = replace(inside, faces=inside.faces[:, ::-1], points_fn=lambda uv: _inwards(inside.points_fn(uv)))
     return [
         (
             cylinder(center, TABLE_M, outer, height, 36),
             partial(materials.painted_metal, color=_WHITE, band=(0.2, 0.4, 0.5), label="TEA"),
         ),
-        (turned_in, _painted(_WHITE, 0.95)),
-        (disc((x, y, TABLE_M + 0.008), inner, 36), _painted((0.30, 0.18, 0.10))),
-        *all_of(handle, _painted(_WHITE)),
+        (turned_in, painted(_WHITE, 0.95)),
+        (disc((x, y, TABLE_M + 0.008), inner, 36), painted((0.30, 0.18, 0.10))),
+        *all_of(handle, painted(_WHITE)),
     ]
 
 
@@ -150,10 +135,10 @@ def _toy_truck(center: tuple[float, float]) -> list[Part]:
     wood = partial(materials.mottled, colors=(_OAK, (0.56, 0.40, 0.24), (0.70, 0.54, 0.36)), cell_m=0.02)
     parts = [
         *all_of(box(at(-0.035, 0), TABLE_M + 0.028, (0.13, 0.075, 0.06), yaw_deg=32), wood),
-        *all_of(box(at(0.052, 0), TABLE_M + 0.028, (0.04, 0.07, 0.085), yaw_deg=32), _painted(red)),
-        *all_of(wedge(at(0.092, 0), TABLE_M + 0.028, (0.045, 0.07, 0.042), yaw_deg=212), _painted(red, 0.9)),
+        *all_of(box(at(0.052, 0), TABLE_M + 0.028, (0.04, 0.07, 0.085), yaw_deg=32), painted(red)),
+        *all_of(wedge(at(0.092, 0), TABLE_M + 0.028, (0.045, 0.07, 0.042), yaw_deg=212), painted(red, 0.9)),
     ]
     for x in (-0.07, 0.065):
         for y in (-0.038, 0.038):
-            parts += all_of(box(at(x, y), TABLE_M, (0.04, 0.014, 0.04), yaw_deg=32), _painted(_STEEL, 1 + x))
+            parts += all_of(box(at(x, y), TABLE_M, (0.04, 0.014, 0.04), yaw_deg=32), painted(_STEEL, 1 + x))
     return parts
