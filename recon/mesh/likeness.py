@@ -9,17 +9,20 @@ from numpy.typing import NDArray
 
 from recon.formats.images import fit_within
 from recon.formats.photos import read_photo
-from recon.geometry import View
+from recon.geometry import Camera, View
+from recon.geometry.transforms import Array
 from recon.mesh.photos import PhotoWithDepth
 from recon.mesh.picture import MeshScene
 from recon.workspace.console import progress
+
+SAMPLES = 2  # rays of a pixel, across and down
 
 
 @dataclass(frozen=True)
 class Likeness:
     """PSNR of held-out photos; None without views."""
 
-    psnr: float | None  # over the pixels that the mesh covers
+    psnr: float | None  # over the pixels that the mesh covers wholly
     covered: float  # share of the valid pixels that it covers
     psnr_all_pixels: float | None  # over all valid pixels, `behind` where there is no mesh
 
@@ -29,7 +32,8 @@ def likeness_of_views(
 ) -> Likeness:
     """How like the held-out photos the mesh looks; `behind` [3] in [0, 1] is the colour of what it leaves open.
 
-    An object that is cut out is judged before white, its outline with it.
+    An object that is cut out is judged before white, its outline with it. A photo's pixel is the mean of what it covers, and so
+    is a pixel of the picture: `SAMPLES` x `SAMPLES` rays.
 
     The three belong together: a mesh of one well-seen wall has a fine PSNR where it covers, and covers little.
     """
@@ -38,17 +42,29 @@ def likeness_of_views(
     with progress("mesh: held-out views", len(views)) as bar:
         for view in views:
             photo = read_photo(view, fit_within(view.camera.size_hw, max_side))
-            picture = scene.render(photo.view.camera, view.world_from_camera)
-            color = np.where(picture.is_hit[..., None], picture.color, behind if photo.alpha is None else 1)
-            squared = ((color - photo.over(1.0)) ** 2).mean(-1)
-            is_valid = np.ones(squared.shape, bool) if photo.mask is None else photo.mask
-            both = is_valid & picture.is_hit
+            color, hit = _smooth_picture(scene, photo.view.camera, view.world_from_camera)
+            wanted, background = photo.over(1.0), behind if photo.alpha is None else np.ones(3, np.float32)
+            off_covered, off = (((c - wanted) ** 2).mean(-1) for c in (color, hit * color + (1 - hit) * background))
+            is_valid = np.ones(off.shape, bool) if photo.mask is None else photo.mask
+            both = is_valid & (hit[..., 0] == 1)
             covered, valid = covered + int(both.sum()), valid + int(is_valid.sum())
-            covering += [_psnr(squared[both])] if both.any() else []
-            everywhere += [_psnr(squared[is_valid])] if is_valid.any() else []
+            covering += [_psnr(off_covered[both])] if both.any() else []
+            everywhere += [_psnr(off[is_valid])] if is_valid.any() else []
             bar.advance()
     means = [float(np.mean(values)) if values else None for values in (covering, everywhere)]
     return Likeness(means[0], covered / max(valid, 1), means[1])
+
+
+def _smooth_picture(
+    scene: MeshScene, camera: Camera, world_from_camera: Array
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean colour [h, w, 3] of a pixel's rays that hit the mesh, and the share [h, w, 1] of them that do."""
+    h, w = camera.size_hw
+    fine = scene.render(camera.resized((SAMPLES * h, SAMPLES * w)), world_from_camera)
+    is_hit = fine.is_hit[..., None]
+    blocks = (a.reshape(h, SAMPLES, w, SAMPLES, -1).mean((1, 3)) for a in (is_hit * fine.color, is_hit))
+    color, hit = (block.astype(np.float32) for block in blocks)
+    return color / np.maximum(hit, 1e-6), hit
 
 
 def color_behind(photos: Sequence[PhotoWithDepth]) -> NDArray[np.float32]:

@@ -6,7 +6,7 @@ import torch
 import trimesh
 from PIL import Image
 
-from recon.geometry import Camera, TriangleMesh, look_at
+from recon.geometry import Camera, TriangleMesh, View, look_at
 from recon.geometry.mesh import joined
 from recon.geometry.surface import Surface
 from recon.mesh.atlas import texel_samples, unwrap
@@ -151,3 +151,18 @@ def test_an_object_that_is_cut_out_is_judged_before_white_with_its_outline(captu
     behind = np.zeros(3, np.float32)
     exact, spilt = (likeness_of_views(scene, posed.views, behind=behind, max_side=60) for scene in (right, fat))
     assert exact.psnr_all_pixels > 25 > 20 > spilt.psnr_all_pixels
+
+
+def test_a_pixel_of_an_outline_is_judged_by_the_share_of_it_that_is_covered(capture, worlds, tmp_path):
+    """A white square before black ends in the middle of a column of pixels: the photo is grey there, and so is the picture."""
+    square = TriangleMesh(
+        np.array([[-1, 0, -1], [0.0, 0, -1], [0.0, 0, 1], [-1, 0, 1.0]]), np.array([[0, 1, 2], [0, 2, 3]], np.int32),
+        colors=np.full((4, 3), 255, np.uint8),
+    )  # fmt: skip
+    camera, pose = Camera("PINHOLE", (9, 9), 30.0, 30.0, 4.5, 4.5), look_at(np.array([0, -3.0, 0]), np.zeros(3), UP)
+    photo = np.zeros((9, 9, 3), np.uint8)
+    photo[:, :4], photo[:, 4] = 255, 128
+    Image.fromarray(photo).save(tmp_path / "edge.png")
+    view = View("edge", tmp_path / "edge.png", camera, pose)
+    found = likeness_of_views(MeshScene(square), [view], behind=np.zeros(3, np.float32), max_side=60)
+    assert found.psnr_all_pixels > 40
