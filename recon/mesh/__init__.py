@@ -1,9 +1,10 @@
 """Matched depths and field -> mesh: fused, its planes closed and flattened, cleaned, simplified, judged, painted.
 
-trusted_depths  what is fused: matched pictures, a sensor's, and the field where they are silent
+trusted_depths  what is fused: matched pictures, a sensor's, and the field where they are silent or something is cut out
 matched_maps    ... from the matching stage
 sensor_maps     ... from a depth sensor
-depth_maps      ... rendered from the field, and which pixels to trust
+field_maps      ... from the field
+depth_maps      a view's depths, and which rendered ones to trust
 viewpoints      where the field is looked at from
 agreement       what views say about a place
 zones           what is fused by itself: near and far

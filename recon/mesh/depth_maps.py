@@ -6,7 +6,7 @@ with it (`agreement.py`).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import repeat
 
@@ -58,6 +58,10 @@ class DepthMap:
     def unit_normals(self) -> NDArray[np.float32]:
         """[h, w, 3] in the camera frame."""
         return (self.normal / np.float32(127)).astype(np.float32)
+
+    def weighing(self, factor: float) -> "DepthMap":
+        """The same depths, counting `factor` times as much."""
+        return replace(self, weight=(factor * self.weight).astype(np.float32))
 
     def points(self, step: int = 1) -> Array:
         """World positions [n, 3] of the trusted pixels (of every `step`-th row and column)."""

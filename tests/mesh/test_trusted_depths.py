@@ -1,0 +1,89 @@
+"""Which depths come first: matched ones, but of an object that is cut out the field's."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from recon.geometry import Evidence, Kind, MatchedView, Reconstruction
+from recon.mesh.depth_maps import DepthMap
+from recon.mesh.settings import MeshSettings
+from recon.mesh.surface import build_surface
+from recon.mesh.trusted_depths import trusted_depths
+from recon.mesh.viewpoints import small_pinhole, typical_distance
+from recon.workspace.errors import UserError
+from tests.default_settings import default_settings
+
+TOO_FAR = 1.06  # depths that matching gets wrong alike in all views, as of a plain ball
+SMALL = {"voxel_size": 0.06, "max_faces": 2000, "field_max_side": 48, "fusion_max_side": 64, "fusion_views": 24}
+
+
+def settings() -> MeshSettings:
+    return default_settings(MeshSettings, "mesh", **SMALL)
+
+
+@pytest.fixture
+def ball(worlds):
+    return worlds.World(worlds.cast_sphere)
+
+
+@pytest.fixture
+def filmed(ball, worlds, capture) -> Reconstruction:
+    return capture(ball, worlds.sphere_poses(12), size_hw=(60, 80), write_photos=True)
+
+
+def matched(ball, reconstruction: Reconstruction) -> list[MatchedView]:
+    """All of the ball, too far, and nothing round it."""
+    found = []
+    for view in reconstruction.training_views:
+        camera = small_pinhole(view.camera, max_side=80)
+        seen = ball.render(camera, view.world_from_camera)
+        kind = np.where(seen.depth > 0, Kind.MATCHED, Kind.SKY).astype(np.uint8)
+        sure = np.full(seen.depth.shape, 0.9, np.float32)
+        found.append(
+            MatchedView(view.name, camera, view.world_from_camera, TOO_FAR * seen.depth, seen.normal, sure, kind)
+        )
+    return found
+
+
+def cut_out(ball, reconstruction: Reconstruction) -> None:
+    """Make transparent what is round the ball."""
+    for view in reconstruction.views:
+        picture = np.array(Image.open(view.image).convert("RGBA"))
+        picture[..., 3] = np.where(ball.render(view.camera, view.world_from_camera).depth > 0, 255, 0)
+        Image.fromarray(picture).save(view.image)
+
+
+def of_field(maps: list[DepthMap]) -> list[DepthMap]:
+    return [view for view in maps if (view.evidence == Evidence.SEEN).any()]
+
+
+def test_matched_depths_come_first_where_nothing_is_cut_out(ball, filmed: Reconstruction) -> None:
+    maps, _ = trusted_depths(filmed, matched(ball, filmed), [], ball.render, settings())
+    assert not of_field(maps) and len(maps) == len(filmed.training_views)
+
+
+def test_of_an_object_that_is_cut_out_the_field_comes_first(ball, filmed: Reconstruction) -> None:
+    cut_out(ball, filmed)
+    maps, far = trusted_depths(filmed, matched(ball, filmed), [], ball.render, settings())
+    weights = [
+        np.median(np.concatenate([m.weight[m.depth > 0] for m in some]))
+        for some in (of_field(maps), [m for m in maps if (m.evidence == Evidence.MATCHED).any()])
+    ]
+    assert weights == [pytest.approx(1), pytest.approx(0.25 * 0.9)]
+    surface = build_surface(maps, far=far, distance=typical_distance(filmed), settings=settings())
+    radii = np.linalg.norm(surface.mesh.vertices, axis=1)
+    assert np.median(radii) == pytest.approx(1, abs=0.03)
+
+
+def test_a_field_whose_views_do_not_agree_does_not_come_first(ball, filmed: Reconstruction) -> None:
+    cut_out(ball, filmed)
+    found = matched(ball, filmed)
+    ball.depth_noise = 0.3
+    maps, _ = trusted_depths(filmed, found, [], ball.render, settings())
+    assert not of_field(maps)
+
+
+def test_a_field_of_fog_alone_shows_no_surface(ball, filmed: Reconstruction) -> None:
+    ball.depth_noise = 0.5
+    with pytest.raises(UserError, match="depths that agree"):
+        trusted_depths(filmed, [], [], ball.render, settings())
