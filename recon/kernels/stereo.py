@@ -176,7 +176,7 @@ def stereo_agreement(
     A source agrees when its own depth sends the pixel back within `pixels` and `relative` of the depth; it looks through
     when its depth lies behind by more than four times `relative`.
 
-    view: the picture with the depth; depths: of the sources, in their order.
+    view: the picture with the depth; sources: at most 255; depths: of the sources, in their order.
     """
     return _native().agreement(view, depth, sources, depths, pixels, relative)
 

@@ -3,6 +3,7 @@
 stage     the stage: `match_views`              settings  its settings
 pictures  the pictures, undistorted, grey       sources   which of them see the same, and how deep
 passes    coarse to fine PatchMatch             confirm   what other views agree on
+all_round ... and what views from all round look through
 sky       where nothing ever stands             sky_evidence  what other views say of it; sky_colors: what looks like it
 open_air  outdoors or in a room                 ground    what is sure under the cameras outdoors
 scene_planes  planes in space, over all views   regions   blank regions; region_planes: planes that their borders tell

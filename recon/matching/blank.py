@@ -101,7 +101,7 @@ def _label_view(
     shrink = min(1.0, LABEL_SIZE / max(h, w))
     size = (max(2, round(h * shrink)), max(2, round(w * shrink)))
     small = picture.resized(size)
-    y, x = _nearest(size, (h, w))
+    y, x = picture.nearest(size)
     return LabelView(
         intrinsics(small.camera),
         invert_rigid(picture.world_from_camera),
@@ -128,12 +128,6 @@ def _depths(
         depth[here] = planes[index].depth(rays[here], pose[:3, 3])
         normal[here] = planes[index].normal
     return depth, normal
-
-
-def _nearest(size: tuple[int, int], full: tuple[int, int]) -> tuple[NDArray, NDArray]:
-    """Rows and columns (to index with) of the full picture under the centres of the small one."""
-    y, x = (((np.arange(n) + 0.5) * f / n).astype(int) for n, f in zip(size, full, strict=True))
-    return y[:, None], x[None]
 
 
 def _on_planes(

@@ -45,6 +45,10 @@ class Confirmed:
         """Only what is at least so sure."""
         return self.without(self.confidence < confidence)
 
+    def with_confidence(self, confidence: Floats) -> "Confirmed":
+        """The same depths, sure by [h, w]."""
+        return replace(self, confidence=confidence)
+
     def without(self, mask: NDArray[np.bool_]) -> "Confirmed":
         """Nothing confirmed where the mask is True."""
         keep = ~mask

@@ -45,6 +45,14 @@ class Picture:
         valid = cv2.resize(self.is_valid.astype(np.float32), (w, h), interpolation=cv2.INTER_AREA) > 0.99
         return replace(self, camera=self.camera.resized(size_hw), color=color, is_valid=valid, is_empty=None)
 
+    def nearest(self, size_hw: tuple[int, int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Rows [h, 1] and columns [1, w] (to index with) of the pixels under the centres of a smaller picture's."""
+        y, x = (
+            ((np.arange(n) + 0.5) * full / n).astype(np.int64)
+            for n, full in zip(size_hw, self.camera.size_hw, strict=True)
+        )
+        return y[:, None], x[None]
+
     def stereo_view(self, near: float, far: float) -> StereoView:
         """For the kernels, looking between two depths."""
         camera = self.camera

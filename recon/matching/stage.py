@@ -14,6 +14,7 @@ from recon.formats.images import write_image
 from recon.formats.matched_views import write_matched_view
 from recon.geometry import Kind, MatchedView, Reconstruction, View
 from recon.kernels.stereo import StereoView
+from recon.matching.all_round import doubted, pictures_all_round, shares_through
 from recon.matching.blank import PlaneDepths, fill_blank
 from recon.matching.confirm import Confirmed, confirm
 from recon.matching.ground import with_ground_below
@@ -111,6 +112,8 @@ def _match(
     neighbours = choose_sources(views, scene, settings.neighbours)
     supported = Shelf.of(scratch / "supported", confirm(matches, pictures, neighbours, settings, scratch))
     matches.clear()
+    asked = pictures_all_round(views, scene)
+    supported = Shelf.of(scratch / "doubted", _doubted(pictures, supported, asked, settings, scratch))
     confirmed = Shelf.of(scratch / "confirmed", (known.surer_than(1 - settings.max_doubt) for known in supported))
     skies = Shelf.of(scratch / "sky", _skies(pictures, confirmed, neighbours, scratch, settings, reconstruction))
     on_ground = (known.without(sky) for known, sky in zip(confirmed, skies, strict=True))
@@ -123,6 +126,23 @@ def _match(
             pictures, matches.views, confirmed, hints, skies, scene, scratch, seed, reconstruction.is_up_aligned
         )
     yield from map(_matched_view, pictures, confirmed, filled, skies)
+
+
+def _doubted(
+    pictures: Sequence[Picture],
+    supported: Sequence[Confirmed],
+    asked: Sequence[NDArray[np.int64]],
+    settings: MatchingSettings,
+    scratch: Path,
+) -> Iterator[Confirmed]:
+    """The same, less sure where pictures all round (`asked`, of each) look through it.
+
+    pictures, supported: of each picture itself, and what its neighbours confirm. settings: conf/matching; scratch: folder for what
+    does not fit into memory.
+    """
+    sure = (known.surer_than(1 - settings.max_doubt).depth for known in supported)
+    shares = shares_through(pictures, (known.depth for known in supported), sure, asked, scratch)
+    return map(doubted, supported, shares)
 
 
 def _filled(

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from recon.kernels.native import library as lib
 from recon.kernels.stereo import Floats, Hypotheses, StereoSettings, StereoView
 
-MAX_SOURCES = 16
+MAX_SOURCES = 16  # that a pixel's are chosen from
+MAX_ASKED = 255  # that depths are held against: counts are bytes
 Agreement = tuple[NDArray[np.uint8], NDArray[np.uint8], Floats]
 
 
@@ -124,11 +125,14 @@ def _arguments(
     view: the picture; state: its hypotheses, or depth: its depths, where there are any. sources, depths: the pictures it is
     compared with, and theirs. settings, seed: of a sweep.
     """
-    assert len(sources) <= MAX_SOURCES and (depths is None or len(depths) == len(sources))
+    assert len(sources) <= (MAX_ASKED if state is None else MAX_SOURCES) and (
+        depths is None or len(depths) == len(sources)
+    )
     maps = [depth, *([None] * len(sources) if depths is None else depths)]
     maps = [None if a is None else np.ascontiguousarray(a, np.float32) for a in maps]
     states = [state, *[None] * len(sources)]
-    structs = (_View * len(maps))(*map(_view, [view, *sources], states, maps))
+    are_looked_at = [state is not None] * len(maps)  # depths are compared without the pictures
+    structs = (_View * len(maps))(*map(_view, [view, *sources], states, maps, are_looked_at))
     arguments = _Arguments(
         len(sources),
         structs,
@@ -153,7 +157,7 @@ def _arguments(
     return arguments, (structs, maps, state)
 
 
-def _view(view: StereoView, state: Hypotheses | None, depth: Floats | None) -> _View:
+def _view(view: StereoView, state: Hypotheses | None, depth: Floats | None, is_looked_at: bool) -> _View:
     shape = view.grey.shape
     pose = view.camera_from_world.astype(np.float32)
     arrays: list[int | None] = [None, None, None]
@@ -169,7 +173,7 @@ def _view(view: StereoView, state: Hypotheses | None, depth: Floats | None) -> _
         (c_float * 3)(*pose[:3, 3]),
         view.near,
         view.far,
-        view.quads.ctypes.data,
+        view.quads.ctypes.data if is_looked_at else None,
         None if depth is None else depth.ctypes.data,
         *arrays,
     )
