@@ -71,10 +71,7 @@ def floor_label(labels: np.ndarray | None) -> str | None:
 
 def _is_on(slab: Slab, height: np.ndarray, centres: np.ndarray, reach: float) -> np.ndarray:
     """Which centres [f, 3], at these heights [f] over its plane, lie within `reach` of a slab and of its outline."""
-    margin = np.array([reach, reach])
-    flat, cells = slab.view.flat(centres), np.array(slab.view.shape[::-1])
-    inside = (flat >= slab.view.low - margin) & (flat <= slab.view.low + slab.view.cell * cells + margin)
-    return np.asarray((np.abs(height) <= reach) & inside.all(1))
+    return np.asarray((np.abs(height) <= reach) & slab.view.holds(centres, margin=reach))
 
 
 def welded_faces(mesh: TriangleMesh, tolerance: float) -> np.ndarray:

@@ -61,6 +61,11 @@ class PlanView:
         index = np.clip(index, 0, np.array(self.shape[::-1]) - 1)
         return index[..., 1], index[..., 0], inside
 
+    def holds(self, points: Array, *, margin: float) -> np.ndarray:
+        """Which points [.., 3], at any height, lie over the grid, or beside it by no more than a margin."""
+        flat, end = self.flat(points), self.low + self.cell * np.array(self.shape[::-1])
+        return np.asarray(((flat >= self.low - margin) & (flat <= end + margin)).all(-1))
+
     def drawn(self, triangles: Array) -> np.ndarray:
         """Which cells [rows, columns] triangles [k, 3, 3] touch, bool."""
         picture = np.zeros(self.shape, np.uint8)

@@ -1,6 +1,7 @@
 """A flat shape as few rectangles: the largest that fits, then the next, until only shreds of it are left."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy import ndimage
@@ -29,16 +30,15 @@ def rectangles_over(wanted: np.ndarray, allowed: np.ndarray, *, least: float) ->
     in to where half of their cells are wanted, so that `allowed` is used to bridge bays and not to stand over the edge. What
     that leaves out is still to be covered.
     """
-    open_cells = wanted & allowed
+    open_cells, sums_of_wanted = wanted & allowed, _sums(wanted)
     every = _maximal(allowed)
     found: list[Rectangle] = []
     while len(every):
-        total = np.pad(open_cells.cumsum(0, dtype=np.int32).cumsum(1), ((1, 0), (1, 0)))
-        row, column, end_row, end_column = every.T
-        gain = total[end_row, end_column] - total[row, end_column] - total[end_row, column] + total[row, column]
+        shape = _Shape(sums_of_wanted, open_cells, _sums(open_cells), least)
+        gain = shape.n_open(every)
         every, gain = every[gain >= least], gain[gain >= least]  # a rectangle's gain never grows
         order = np.argsort(-gain, kind="stable")
-        parts = (_drawn_in(Rectangle(*every[i].tolist()), wanted, open_cells, least=least) for i in order)
+        parts = (shape.drawn_in(Rectangle(*every[i].tolist())) for i in order)
         n_failed, drawn_in = next(((n, part) for n, part in enumerate(parts) if part is not None), (len(every), None))
         every = np.delete(every, order[:n_failed], axis=0)
         if drawn_in is not None:
@@ -47,39 +47,76 @@ def rectangles_over(wanted: np.ndarray, allowed: np.ndarray, *, least: float) ->
     return found
 
 
-def _drawn_in(whole: Rectangle, wanted: np.ndarray, open_cells: np.ndarray, *, least: float) -> Rectangle | None:
-    """The part of a rectangle about its open cells whose rows and columns are mostly wanted, or about a piece of them.
+@dataclass(frozen=True)
+class _Shape:
+    """What is wanted, and what of it is still `open_cells` [rows, columns]; of both the sums over all cells before a corner."""
 
-    The first that still adds the `least`, of all open cells and of their pieces, the largest first; else None.
-    """
-    pieces, n = ndimage.label(open_cells[whole.cells])
-    sizes = np.bincount(pieces.ravel(), minlength=n + 1)[1:]
-    places = ndimage.find_objects(pieces)
-    large = np.argsort(-sizes, kind="stable")[: int((sizes >= least).sum())]
-    parts = [
-        Rectangle(whole.row + r.start, whole.column + c.start, whole.row + r.stop, whole.column + c.stop)
-        for r, c in (places[number] for number in large)
-    ]
-    for around in [whole, *parts]:
-        tight = _about(around, open_cells, share=_ANY)
-        mostly = tight and _about(tight, wanted, share=_MOST)
-        drawn_in = mostly and _about(mostly, open_cells, share=_ANY)
-        if drawn_in and open_cells[drawn_in.cells].sum() >= least:
-            return drawn_in
-    return None
+    sums_of_wanted: np.ndarray
+    open_cells: np.ndarray
+    sums_of_open: np.ndarray
+    least: float
+    failed: set[Rectangle] = field(default_factory=set)  # drawn in to open cells: many rectangles hold the same ones
+
+    def n_open(self, rectangles: np.ndarray) -> np.ndarray:
+        """Open cells [n] in rectangles [n, 4]."""
+        row, column, end_row, end_column = rectangles.T
+        sums = self.sums_of_open
+        return np.asarray(sums[end_row, end_column] - sums[row, end_column] - sums[end_row, column] + sums[row, column])
+
+    def drawn_in(self, whole: Rectangle) -> Rectangle | None:
+        """The part of a rectangle about its open cells whose rows and columns are mostly wanted, or about a piece of them.
+
+        The first that still adds the least, of all open cells and of their pieces, the largest first; else None.
+        """
+        open_part = _about(whole, self.sums_of_open, share=_ANY)
+        if open_part is None or open_part in self.failed:
+            return None
+        parts = (self._tight(around) for around in self._whole_and_pieces(open_part))
+        found = next((part for part in parts if part is not None), None)
+        if found is None:
+            self.failed.add(open_part)
+        return found
+
+    def _whole_and_pieces(self, whole: Rectangle) -> Iterator[Rectangle]:
+        yield whole
+        pieces, n = ndimage.label(self.open_cells[whole.cells])
+        sizes = np.bincount(pieces.ravel(), minlength=n + 1)[1:]
+        places = ndimage.find_objects(pieces)
+        for number in np.argsort(-sizes, kind="stable")[: int((sizes >= self.least).sum())]:
+            r, c = places[number]
+            yield Rectangle(whole.row + r.start, whole.column + c.start, whole.row + r.stop, whole.column + c.stop)
+
+    def _tight(self, around: Rectangle) -> Rectangle | None:
+        tight = _about(around, self.sums_of_open, share=_ANY)
+        mostly = tight and _about(tight, self.sums_of_wanted, share=_MOST)
+        result = mostly and _about(mostly, self.sums_of_open, share=_ANY)
+        if result is None:
+            return None
+        n_open = self.n_open(np.array([[result.row, result.column, result.end_row, result.end_column]]))[0]
+        return result if n_open >= self.least else None
 
 
-def _about(whole: Rectangle, cells: np.ndarray, *, share: float) -> Rectangle | None:
+def _sums(cells: np.ndarray) -> np.ndarray:
+    """Of a mask [rows, columns], how many cells are set above and left of every corner [rows + 1, columns + 1]."""
+    return np.pad(cells.cumsum(0, dtype=np.int32).cumsum(1), ((1, 0), (1, 0)))
+
+
+def _about(whole: Rectangle, sums: np.ndarray, *, share: float) -> Rectangle | None:
     """A rectangle from the first to the last of its rows of which a `share` is set, then likewise its columns; None without."""
-    inside = cells[whole.cells]
-    rows = np.flatnonzero(inside.mean(1) >= share)
+    lines = sums[whole.row : whole.end_row + 1]
+    rows = _filled(lines[:, whole.end_column] - lines[:, whole.column], whole.end_column - whole.column, share)
     if not len(rows):
         return None
-    columns = np.flatnonzero(inside[rows[0] : rows[-1] + 1].mean(0) >= share)
+    row, end_row = whole.row + int(rows[0]), whole.row + int(rows[-1]) + 1
+    columns = _filled((sums[end_row] - sums[row])[whole.column : whole.end_column + 1], end_row - row, share)
     if not len(columns):
         return None
-    row, column = whole.row + int(rows[0]), whole.column + int(columns[0])
-    return Rectangle(row, column, whole.row + int(rows[-1]) + 1, whole.column + int(columns[-1]) + 1)
+    return Rectangle(row, whole.column + int(columns[0]), end_row, whole.column + int(columns[-1]) + 1)
+
+
+def _filled(sums: np.ndarray, length: int, share: float) -> np.ndarray:
+    """Numbers of the lines, of a `length`, of which a share is set, from how many cells are set before each and after the last."""
+    return np.flatnonzero(np.diff(sums) / length >= share)
 
 
 def _maximal(allowed: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from rooms import room, workspace_of
 from recon.export.settings import ExportSettings
 from recon.export.stage import export_world
 from recon.export.trials.engine_run import TRIALS, is_installed, run_program
+from recon.export.trials.rest import rest
 from recon.geometry.reconstruction import Reconstruction, Scale
 from tests.default_settings import default_settings
 
@@ -30,3 +31,21 @@ def test_an_engine_that_is_given_no_sphere_says_so_and_nothing_else(name: str, w
     answer = run_program(trial.program, job | times)
     assert not isinstance(answer, str), answer
     assert answer[1]["tracks"].size == 0 and answer[0]["n_collisions"] > 0
+
+
+def test_a_thing_that_begins_inside_the_floor_or_over_nothing_fails_and_is_named(tmp_path: Path) -> None:
+    pytest.importorskip("mujoco", reason="MuJoCo is not installed: things are not let go")
+
+    def block(name: str, x: float, z: float) -> str:
+        return f'<body name="{name}" pos="{x} 0 {z}"><geom type="box" size=".2 .2 .2" mass="5"/></body>'
+
+    blocks = block("stands", 0.0, 0.2) + block("sunk", 1.0, 0.195) + block("beside", 9.0, 0.2)
+    floor = '<geom type="box" size="3 1 .5" pos="0 0 -.5"/>'
+    (tmp_path / "scene.xml").write_text(f"<mujoco><worldbody>{floor}{blocks}</worldbody></mujoco>")
+    answer = rest(tmp_path, ["stands", "sunk", "beside"], scale=1.0)
+    assert answer["rests"] == 2 and answer["inside_mm"] == {"stands": 0.0, "sunk": 5.0, "beside": 0.0}
+    assert answer["verdict"] == (
+        "fail: 1 of 3 things do not rest where they stood (beside fell: nothing is below it); "
+        "1 of 3 begin inside something (sunk 5 mm)"
+    )
+    assert rest(tmp_path, ["stands"], scale=1.0)["verdict"] == "pass"

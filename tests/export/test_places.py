@@ -104,6 +104,35 @@ def test_starts_that_roll_into_a_hole_are_counted() -> None:
     assert len(places.starts) == 0 and places.off_edge == places.tried > 100
 
 
+def mound(rise: float, hollow: float) -> TriangleMesh:
+    """A round top of 1 m that falls away to its open edge, with a hollow in its middle, as deep as its rim rises."""
+    x, y = np.meshgrid(np.linspace(-0.5, 0.5, 41), np.linspace(-0.5, 0.5, 41), indexing="ij")
+    out = np.hypot(x, y)
+    return sheet(x, y, np.where(out < hollow, rise * (out / hollow) ** 2, rise - 0.4 * (out - hollow)))
+
+
+def test_a_hollow_shallower_than_contact_geometry_keeps_to_is_no_place_to_promise_and_a_deep_one_is() -> None:
+    shallow, deep = places_on(mound(0.2 * TOLERANCE, 0.15), 40), places_on(mound(5 * TOLERANCE, 0.3), 40)
+    assert len(shallow.starts) == 0 and shallow.tried > 40
+    assert len(deep.starts) > 5 and np.hypot(*deep.starts[:, :2].T).max() < 0.3
+
+
+def test_what_rolls_round_a_border_and_comes_to_lie_behind_what_was_seen_is_not_held() -> None:
+    x, y = np.meshgrid(np.arange(17) * 0.1, np.arange(13) * 0.2, indexing="ij")
+    slope = sheet(x, y, 0.4 * x)
+    x, y = np.meshgrid(np.array([-0.6, -0.2, 0.2]), np.arange(17) * 0.2 - 0.4, indexing="ij")
+    gutter = sheet(
+        x, y, np.array([-0.2, -0.6, -0.2])[:, None] + 0 * y
+    )  # below the slope's edge; seen from above it holds
+    from_below = TriangleMesh(gutter.vertices, gutter.faces[:, ::-1].copy())
+    ends = [
+        TriangleMesh(np.array([[-0.6, at, -0.2], [-0.2, at, -0.6], [0.2, at, -0.2]]), np.array([[0, 1, 2]]))
+        for at in (-0.4, 2.8)
+    ]
+    assert len(places_on(joined([slope, gutter, *ends])).starts) == 100
+    assert len(places_on(joined([slope, from_below, *ends])).starts) == 0
+
+
 def test_nothing_is_dropped_where_parts_may_fill_the_back_of_a_surface() -> None:
     board = sheet(
         *np.meshgrid(np.arange(9) * 0.2 + 0.8, np.arange(7) * 0.2 + 0.6, indexing="ij"), np.full((9, 7), 0.19)
@@ -173,7 +202,13 @@ def rolled(
     mesh: TriangleMesh, start: tuple[float, float, float], *, speed: float = 0.0, seconds: float = 4.0
 ) -> np.ndarray:
     tracks = roll(
-        Surface(mesh), np.array([start]), speed=speed, radius=RADIUS, gravity=9.81, seconds=seconds, damping_s=0.2
+        Surface(mesh),
+        np.array([start]),
+        velocity=np.array([0.0, 0.0, -speed]),
+        radius=RADIUS,
+        gravity=9.81,
+        seconds=seconds,
+        damping_s=0.2,
     )
     return tracks[:, 0]
 

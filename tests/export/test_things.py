@@ -25,7 +25,7 @@ from recon.formats.face_evidence import write_face_evidence
 from recon.formats.mesh_obj import read_obj
 from recon.geometry import FaceEvidence
 from recon.geometry.face_graph import open_edges
-from recon.geometry.mesh import TriangleMesh, chosen
+from recon.geometry.mesh import TriangleMesh, chosen, joined
 from recon.geometry.reconstruction import Reconstruction, Scale
 from recon.geometry.surface import Surface
 from recon.workspace import read_metrics
@@ -35,6 +35,7 @@ from tests.default_settings import default_settings
 TOLERANCE, THICKNESS = 0.02, 0.06
 METRIC = Reconstruction(views=(), scale=Scale(1.0, "made so", 0.01), is_up_aligned=True)
 BLOCK_LOW, BLOCK_HIGH, BLOCK_TOP = np.array([-0.6, -0.3]), np.array([-0.1, 0.1]), 0.35
+BLOCK_MIDDLE = np.array([*(BLOCK_LOW + BLOCK_HIGH) / 2, BLOCK_TOP / 2])
 GREY, RED = (120, 120, 120), (200, 30, 30)
 
 
@@ -137,6 +138,32 @@ def test_the_floor_behind_a_thing_is_closed_and_has_the_colour_of_the_floor(text
         assert filled.building.colors is not None
         shown = filled.building.colors[filled.building.faces[hits.faces, 0]]
     assert np.abs(shown.astype(int) - GREY).max() <= 10  # of 80 and more to the block's red
+
+
+@pytest.mark.parametrize("at_y", [0.3, -1.2])
+def test_a_wall_that_ends_elsewhere_leaves_no_hole_under_a_thing_behind_its_plane(at_y: float) -> None:
+    mesh = land(textured=False)
+    x, z = (axis.reshape(-1) for axis in np.meshgrid(np.arange(0.5, 1.51, 0.05), np.arange(0, 1.51, 0.05)))
+    columns, rows = 21, 31
+    corner = np.arange(rows * columns).reshape(rows, columns)
+    a, b, c, d = (
+        corner[i : rows - 1 + i, j : columns - 1 + j].reshape(-1) for i, j in ((0, 0), (0, 1), (1, 1), (1, 0))
+    )
+    facing = -1 if at_y < BLOCK_LOW[1] else 1  # away from the block: behind the plane, beside the wall's end
+    faces = np.concatenate([np.stack([a, c, b], -1), np.stack([a, d, c], -1)])
+    wall = TriangleMesh(np.stack([x, 0 * x + at_y, z], -1), faces[:, ::facing].astype(np.int32))
+    whole = joined([TriangleMesh(mesh.vertices, mesh.faces), wall])
+    slabs = find_building(
+        whole, Surface(whole), tolerances=Tolerances.same(TOLERANCE), thickness=THICKNESS, is_up_known=True
+    )
+    planes = [slab for kind in ("floor", "wall") for slab in slabs if slab.kind == kind]
+    assert [slab.kind for slab in planes] == ["floor", "wall"] and planes[1].view.plane.height(BLOCK_MIDDLE) < -0.2
+    found = find_pieces(whole, planes, tolerance=TOLERANCE)
+    assert len(found.pieces) == 1
+    apart = take_apart(found, found.pieces, np.ones(len(whole.faces), bool))
+    filled = fill_holes(apart, planes, tolerance=TOLERANCE)
+    down = Surface(filled.building).cast(BLOCK_MIDDLE[None], np.array([[0.0, 0.0, -1.0]]))
+    assert down.distance[0] == pytest.approx(BLOCK_MIDDLE[2], abs=0.1 * TOLERANCE)
 
 
 def test_a_texture_that_grew_shows_the_same_on_every_mesh() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from recon.export.building import Slab
 from recon.export.things.patches import Atlas, Patch, continued, packed, patch_over
-from recon.export.things.pieces import Apart
+from recon.export.things.pieces import ASIDE, BEHIND, Apart
 from recon.geometry.mesh import TriangleMesh, chosen, joined, joined_alike
 from recon.geometry.surface import Surface
 
@@ -72,9 +72,17 @@ def _behind(thing: TriangleMesh, planes: Sequence[Slab], number: int, tolerance:
     if planes[number].kind == "top":
         behind &= planes[number].outline()
     places = view.world(view.centres(behind))
-    is_inside = [other.view.plane.height(places) > -tolerance / 4 for k, other in enumerate(planes) if k != number]
-    behind[behind] = np.all(is_inside, axis=0) if is_inside else True
+    for other in (slab for k, slab in enumerate(planes) if k != number):
+        is_left = ~_is_shut_off(other, places, tolerance)
+        behind[behind], places = is_left, places[is_left]
     return behind
+
+
+def _is_shut_off(slab: Slab, places: np.ndarray, tolerance: float) -> np.ndarray:
+    """Which places [n, 3] lie behind a plane where it stands: not beyond its ends, and not in the place on a wall's far side."""
+    height = slab.view.plane.height(places)
+    is_behind = (height <= -tolerance / 4) & ((slab.kind != "wall") | (height > -BEHIND * tolerance))
+    return np.asarray(is_behind & slab.view.holds(places, margin=ASIDE * tolerance))
 
 
 def _foot(thing: TriangleMesh, slab: Slab, tolerance: float) -> np.ndarray:

@@ -25,8 +25,8 @@ _LARGEST = {"floor": 0.5, "top": 1.0}  # of the plane's longer side: more is not
 _LARGE = 250.0  # tolerances across: what is larger is built, not furniture
 _OVERHANG = 0.5  # tolerances below the top it stands on: what reaches further goes on beside it
 _LEAST_FOOT = 4.0  # squared tolerances of floor that it stands on
-_ASIDE = 2.0  # tolerances beside the outline of a plane where it still cuts
-_BEHIND = 10.0  # tolerances behind a wall that are the wall
+ASIDE = 2.0  # tolerances beside the outline of a plane where it still cuts
+BEHIND = 10.0  # tolerances behind a wall that are the wall: farther is another place
 _AROUND = 3.0  # tolerances about a thing in which crumbs are its own
 CRUMB, NO_FOOT = "crumb", "without a foot on the floor"
 
@@ -124,10 +124,8 @@ def _is_over(slab: Slab, mesh: TriangleMesh, tolerance: float) -> np.ndarray:
     if slab.kind == "top":
         rows, columns, is_inside = slab.view.cells(middles)
         return np.asarray(is_inside & slab.outline()[rows, columns] & (slab.view.plane.height(middles) > -tolerance))
-    flat, end = slab.view.flat(middles), slab.view.low + slab.view.cell * np.array(slab.view.shape[::-1])
-    margin = _ASIDE * tolerance
-    is_over = ((flat >= slab.view.low - margin) & (flat <= end + margin)).all(1)
-    return np.asarray(is_over & ((slab.kind == "floor") | (slab.view.plane.height(middles) > -_BEHIND * tolerance)))
+    is_over = slab.view.holds(middles, margin=ASIDE * tolerance)
+    return np.asarray(is_over & ((slab.kind == "floor") | (slab.view.plane.height(middles) > -BEHIND * tolerance)))
 
 
 def closed_at(piece: TriangleMesh, planes: Sequence[Slab], tolerance: float) -> tuple[TriangleMesh, tuple[int, ...]]:

@@ -17,9 +17,9 @@ _REST_M_S, _REST_RECORDS = 0.01, 3  # slower than that over so many records is l
 
 
 def roll(
-    surface: Surface, starts: Array, *, speed: float, radius: float, gravity: float, seconds: float, damping_s: float
+    surface: Surface, starts: Array, *, velocity: Array, radius: float, gravity: float, seconds: float, damping_s: float
 ) -> Array:
-    """Tracks [time, n, 3] of marbles that leave `starts` [n, 3] downwards with a `speed`, lengths in the mesh's units.
+    """Tracks [time, n, 3] of marbles that leave `starts` [n, 3] with a `velocity` [3], lengths in the mesh's units.
 
     `gravity` is along -z, in units per second squared; `damping_s` is the time in which drag takes 63 % of a sideways speed.
     Marbles that lie still, or that have fallen below all of the mesh, are left where they are.
@@ -28,8 +28,7 @@ def roll(
     """
     still = _REST_M_S * gravity / 9.81 * _RECORD_S * _REST_RECORDS  # lengths and gravity go together, as in the engines
     lowest = float(surface.mesh.vertices[:, 2].min()) - 2 * radius
-    positions, velocities = starts.astype(float).copy(), np.zeros(starts.shape)
-    velocities[:, 2] = -speed
+    positions, velocities = starts.astype(float).copy(), np.tile(velocity, (len(starts), 1))
     tracks, is_moving = [positions.copy()], np.ones(len(starts), bool)
     for _ in range(int(np.ceil(seconds / _RECORD_S))):
         if not is_moving.any():
@@ -42,6 +41,11 @@ def roll(
         if len(tracks) > _REST_RECORDS:
             is_moving &= np.linalg.norm(positions - tracks[-1 - _REST_RECORDS], axis=1) > still
     return np.stack(tracks)
+
+
+def speed_over(rise: float, *, gravity: float) -> float:
+    """The sideways speed that takes a rolling marble over a rise, but for drag."""
+    return float(np.sqrt(2 * _ROLLING * gravity * rise))
 
 
 def _go_on(

@@ -1,8 +1,9 @@
 """Where to drop spheres: places to stand on all over a world, and which of them hold.
 
-A place is *held* where a marble on the visual mesh stays on what was seen or filled. Where it rolls off the border, nobody knows
-what lies beyond, and the place is not promised; it is counted. The judgement is made on the visual mesh alone: a sphere that
-falls through contact geometry at a held place is a failure of that geometry.
+A place is *held* where a marble on the visual mesh stays on what was seen or filled. Where it rolls off the border, or over it
+and behind what was seen (into the open back of a bust), nobody knows what lies there, and the place is not promised; it is
+counted. The judgement is made on the visual mesh alone: a sphere that falls through contact geometry at a held place is a
+failure of that geometry.
 """
 
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from recon.export.trials.drop_test import left_the_surface, went_through
-from recon.export.trials.marble import DAMPING_S, roll
+from recon.export.trials.marble import DAMPING_S, roll, speed_over
 from recon.export.zones import Reach
 from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
@@ -25,6 +26,10 @@ _TRIED = 3  # times the spheres asked for: most places that marbles try
 # In tolerances: by how much the marbles of a place start beside it (x, y), and by how much they are too fat. A fat marble on
 # the visual mesh rolls as a true one does on contact geometry that stands before the mesh by that much. All of them must stay.
 _MARBLES = ((0, 0, 0), (1, 0, 1), (-1, 0, 1), (0, 1, 1), (0, -1, 1))
+# Tolerances of rise over which the fat ones are nudged, each the way that it starts beside the place; drag takes half of that. A
+# hollow of the mesh that is no deeper may be none in contact geometry: on the top of a rounded thing it holds nothing.
+_NUDGE = 2.0
+_EVERY = 3  # records of a track: at these a marble is asked what it touches
 _ROLL_S = 12.0  # a slope of a fifth takes a marble 3 m in that time; engines watch their spheres for 4 s at most
 
 
@@ -74,10 +79,11 @@ def plan_places(
         is_held = _is_inland(surface, places, max(_RIM * radius, _RIM * tolerance))
         for x, y, fat in tolerance * np.array(_MARBLES):  # one after another: most places fail at the first
             here, size = np.flatnonzero(is_held), radius + fat
+            nudge = speed_over(_NUDGE * tolerance, gravity=gravity) / tolerance
             tracks = roll(
                 surface,
                 places[here] + [x, y, 0],
-                speed=speed,
+                velocity=np.array([nudge * x, nudge * y, -speed]),
                 radius=size,
                 gravity=gravity,
                 seconds=_ROLL_S,
@@ -153,10 +159,25 @@ def _is_inland(surface: Surface, starts: Array, reach: float) -> np.ndarray:
 
 
 def _stayed(surface: Surface, tracks: Array, *, radius: float, tolerance: float) -> np.ndarray:
-    """Which marbles [n] stayed on the surface. One that passed through it says nothing against a place: engines shall answer."""
+    """Which marbles [n] stayed on the surface's front.
+
+    One that passed through it says nothing against a place: engines shall answer.
+    """
     is_lost = left_the_surface(surface, tracks[-1], radii=radius, tolerance=tolerance)
+    is_lost |= _touched_a_back(surface, tracks, radius=radius)
     is_lost[is_lost] = ~went_through(surface, tracks[:, is_lost], tolerance)
     return ~is_lost
+
+
+def _touched_a_back(surface: Surface, tracks: Array, *, radius: float) -> np.ndarray:
+    """Which marbles [n] came round a border and lay against what was seen from behind."""
+    has_touched = np.zeros(tracks.shape[1], bool)
+    for centres in tracks[::-_EVERY]:
+        left = np.flatnonzero(~has_touched)
+        nearest = surface.nearest(centres[left])
+        towards = ((nearest.positions - centres[left]) * nearest.normals).sum(1)
+        has_touched[left] = (nearest.distance < 1.01 * radius) & (towards > 0.5 * nearest.distance)
+    return has_touched
 
 
 def _spread(places: Array, n: int, random: np.random.Generator) -> Array:
