@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from recon import kernels
 from recon.field.exposure import NO_EXPOSURES, Exposures
-from recon.field.interface import Field
+from recon.field.interface import Field, FieldKernels
 from recon.geometry import Camera, Rays, pixel_directions
 from recon.geometry.transforms import Array
 from recon.kernels import Sampling, StepLattice
@@ -27,7 +28,10 @@ RAYS_PER_BLOCK_FUSED = 1 << 18  # many keep all threads, and a GPU, busy
 
 @dataclass(frozen=True)
 class TrainedField:
-    """A field with the scene it was trained in. Behind it lies "white", "black" or the learned "sky"."""
+    """A field with the scene it was trained in. Behind it lies "white", "black" or the learned "sky".
+
+    It is shown as it is when its first view is rendered: for a field that is trained on, make another.
+    """
 
     field: Field
     scene: Scene
@@ -45,7 +49,7 @@ class TrainedField:
         in_camera = pixel_directions(camera).view(-1, 3).to(device)
         where = None if wanted is None else torch.from_numpy(np.flatnonzero(wanted)).to(device)
         asked = in_camera if where is None else in_camera[where]
-        size = RAYS_PER_BLOCK if self.field.fused() is None else RAYS_PER_BLOCK_FUSED
+        size = RAYS_PER_BLOCK if self._fused is None else RAYS_PER_BLOCK_FUSED
         blocks = [self._render_block(block @ pose[:3, :3].T, pose[:3, 3]) for block in asked.split(size)]
         color, opacity, distance = (_put(torch.cat(part), where, len(in_camera)) for part in zip(*blocks, strict=True))
         depth = torch.where(opacity >= 0.5, distance * in_camera[:, 2] / scene.scale, 0.0)
@@ -57,6 +61,10 @@ class TrainedField:
             normal=normals_of_depth(depth.view(h, w), camera, world_from_camera).cpu().numpy(),
         )
 
+    @cached_property
+    def _fused(self) -> FieldKernels | None:
+        return self.field.fused()
+
     def _render_block(self, directions: Tensor, origin: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         rendered = self._volume(Rays(origin.expand_as(directions), directions))
         rest = 1 - rendered.opacity
@@ -67,9 +75,8 @@ class TrainedField:
     def _volume(self, rays: Rays) -> RenderedRays:
         sampling = Sampling(self.occupied, self.lattice)
         segments = segments_of(rays, sampling, near=self.scene.near)
-        fused = self.field.fused()
-        if fused is not None:
-            return render_rays_fused(segments, sampling, fused)
+        if self._fused is not None:
+            return render_rays_fused(segments, sampling, self._fused)
         samples, kind = kernels.march(segments, sampling), rays.origins.device.type
         with torch.autocast(kind, dtype=torch.bfloat16, enabled=kind == "cuda"):
             return render_rays_fast(rays, samples, density_fn=self.field.density, color_fn=self.field.color)

@@ -68,6 +68,10 @@ class FusedBackend(Backend, Protocol):
         """
         ...
 
+    def prepared(self, field: FieldTensors) -> FieldTensors:
+        """The parameters as `render_field` reads them fastest; a copy, so for a field that does not change meanwhile."""
+        ...
+
     def render_field(
         self, segments: Segments, sampling: Sampling, field: FieldTensors, min_weight: float
     ) -> tuple[Tensor, Tensor, Tensor]:

@@ -200,9 +200,35 @@ def test_networks_of_any_width(n_levels: int, n_features: int, width: int) -> No
         assert float((found - expected).norm()) < 2e-2 * float(expected.norm())
 
 
+@pytest.mark.parametrize("n_features", [2, 4])
+def test_a_table_in_half_precision_renders_as_the_same_numbers_in_single_do(n_features: int) -> None:
+    torch.manual_seed(3)
+    field = RadianceField(FieldShape(4, n_features, 12, 4, 64, 32, is_contracted=True, has_sky=False))
+    with torch.no_grad():
+        field.table.copy_((torch.randn_like(field.table) * 10.0 ** torch.randint(-8, 2, field.table.shape)).half())
+    assert ((field.table != 0) & (field.table.abs() < 6e-5)).any(), "expected numbers below the normal ones"
+    segments = segments_of(rays_through_cube(100), everywhere(0.05), near=0.05)
+    own = field.tensors()
+    halved = native.prepared(own)
+    assert halved.table.dtype == torch.float16
+    for found, expected in zip(
+        *(native.render_field(segments, everywhere(0.05), f, 0.0) for f in (halved, own)), strict=True
+    ):
+        assert torch.equal(found, expected)
+
+
+def test_a_table_that_half_precision_cannot_hold_stays_as_it_is() -> None:
+    field = make_field(is_contracted=True)
+    with torch.no_grad():
+        field.table[7, 0] = -70_000.0
+    assert native.prepared(field.tensors()).table.dtype == torch.float32
+
+
 def test_rendering() -> None:
     """Early termination and the colours that are left out change a pixel by at most one part in a hundred."""
     field = make_field(is_contracted=True)
+    with torch.no_grad():
+        field.table.copy_(field.table.half())  # as field.pt holds it, and as it is rendered
     rays = rays_through_cube(333)
     sampling = Sampling(torch.rand(OccupancyLayout(3, 16).shape) < 0.4, StepLattice(0.02, 1 / 200))
     segments = segments_of(rays, sampling, near=0.05)

@@ -18,7 +18,7 @@ import torch
 
 from recon.kernels import reference
 from recon.kernels.native import library as lib
-from recon.kernels.native.marching import march, march_visible, render_field
+from recon.kernels.native.marching import march, march_visible, prepared, render_field
 from recon.kernels.native.points import (
     adam_step,
     encode_into,
@@ -65,6 +65,7 @@ __all__ = [
     "march_visible",
     "median_distance",
     "occupied_cells",
+    "prepared",
     "render_field",
     "render_weights",
     "runs_on",

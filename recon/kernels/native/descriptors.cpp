@@ -73,23 +73,17 @@ struct Packed {
   }
 };
 
-inline Ints load_ints(const int32_t* p) {
-  Ints v;
-  std::memcpy(&v, p, sizeof v);
-  return v;
-}
-
 // Distances of kRows rows to the columns of one register.
 inline void see_tile(const Packed& rows, int row, const Packed& columns, int column, Ints lanes, Nearest* of_rows, Nearest* of_column) {
   const int32_t* a = rows.pairs.data() + size_t(row) * kPairs;
   const int32_t* b = columns.pairs.data() + size_t(column) * kPairs;
   Ints sums[kRows] = {};
   for (int k = 0; k < kPairs; ++k) {
-    const Ints theirs = load_ints(b + k * kLanes);
+    const Ints theirs = load(b + k * kLanes);
 #pragma GCC unroll 16
     for (int r = 0; r < kRows; ++r) sums[r] = multiply_add(sums[r], same(a[r * kPairs + k]), theirs);
   }
-  const Ints squares = load_ints(columns.squares.data() + column);
+  const Ints squares = load(columns.squares.data() + column);
 #pragma GCC unroll 16  // else the sums live in memory, which doubles the time
   for (int r = 0; r < kRows; ++r) {
     const Ints distance = squares + rows.squares[row + r] - 2 * sums[r];
@@ -129,7 +123,7 @@ int32_t recon_mutual_nearest(int32_t n, const uint8_t* ours, int32_t m, const ui
   std::vector<Nearest> of_columns(columns.padded / kLanes, none);
   int32_t lane[kLanes];
   for (int i = 0; i < kLanes; ++i) lane[i] = i;
-  const Ints lanes = load_ints(lane);
+  const Ints lanes = load(lane);
   for (int begin = 0; begin < rows.padded; begin += kChunk) {
     const int end = std::min(begin + kChunk, rows.padded);
     Nearest of_rows[kChunk];

@@ -16,7 +16,8 @@ constexpr float kLn2 = 0.69314718f;  // optical depth at which half of the light
 
 struct Field {
   HashGrid grid;
-  const float* table;
+  const float* table;              // or null
+  const Half* half_table;          // to look at, where there is one; or null
   const float* density_layers[2];  // [width, n_encoded], [16, width]
   const float* color_layers[3];    // [width, 32], [width, width], [3, width]
   int width;

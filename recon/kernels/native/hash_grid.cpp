@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "vector.h"
-
 namespace recon {
 namespace {
 
@@ -27,8 +25,8 @@ inline void corners(const HashGrid& grid, int level, const float (*position)[kGr
   for (int a = 0; a < 3; ++a) {
     const Floats g = load(position[a] + lane) * static_cast<float>(resolution);
     const Floats inside = minimum(maximum(g, Floats{}), splat(static_cast<float>(resolution - 1)));
-    const Ints low = __builtin_convertvector(inside, Ints);  // rounds down: nothing here is negative
-    weight[a][1] = g - __builtin_convertvector(low, Floats);
+    const Ints low = truncated(inside);  // rounds down: nothing here is negative
+    weight[a][1] = g - floats(low);
     weight[a][0] = 1 - weight[a][1];
     term[a][0] = reinterpret_cast<Unsigned>(low) * stride[a];
     term[a][1] = term[a][0] + stride[a];
@@ -54,8 +52,8 @@ inline void corners(const HashGrid& grid, int level, const float* const position
 
 // Calls visit(first sample, count, corners) group by group. The next group's rows are on their way meanwhile: a level's table lies
 // in a far cache, and waiting for it costs more than asking early for what is near already.
-template <bool kDense, typename Visit>
-inline void each_group(const HashGrid& grid, int level, const float* rows, const float* const position[3], int64_t n,
+template <bool kDense, typename Value, typename Visit>
+inline void each_group(const HashGrid& grid, int level, const Value* rows, const float* const position[3], int64_t n,
                        Visit&& visit) {
   Corners groups[2];
   auto prepare = [&](int64_t at, Corners& c) {
@@ -72,11 +70,11 @@ inline void each_group(const HashGrid& grid, int level, const float* rows, const
   }
 }
 
-template <bool kDense>
-void encode_level(const HashGrid& grid, int level, const float* table, const float* const position[3], int64_t n, float* out,
+template <bool kDense, typename Value>
+void encode_level(const HashGrid& grid, int level, const Value* table, const float* const position[3], int64_t n, float* out,
                   int64_t stride) {
   const int n_features = grid.n_features;
-  const float* rows = table + grid.offsets[level] * n_features;
+  const Value* rows = table + grid.offsets[level] * n_features;
   each_group<kDense>(grid, level, rows, position, n, [&](int64_t at, int count, const Corners& c) {
     if (n_features == 4) {
       for (int i = 0; i < count; ++i) {
@@ -89,7 +87,7 @@ void encode_level(const HashGrid& grid, int level, const float* table, const flo
         for (int f = 0; f < n_features; ++f) {
           float v = 0;
           for (int corner = 0; corner < 8; ++corner)
-            v += c.weight[corner][i] * rows[c.at[corner][i] + f];
+            v += c.weight[corner][i] * single(rows[c.at[corner][i] + f]);
           out[f * stride + at + i] = v;
         }
     }
@@ -123,12 +121,15 @@ void scatter(const HashGrid& grid, int level, const float* const position[3], in
 
 }  // namespace
 
-void encode(const HashGrid& grid, const float* table, const float* const position[3], int64_t n, float* out, int64_t stride) {
+template <typename Value>
+void encode(const HashGrid& grid, const Value* table, const float* const position[3], int64_t n, float* out, int64_t stride) {
   for (int level = 0; level < grid.n_levels; ++level) {
     float* rows = out + static_cast<int64_t>(level) * grid.n_features * stride;
-    (level < grid.n_dense ? encode_level<true> : encode_level<false>)(grid, level, table, position, n, rows, stride);
+    (level < grid.n_dense ? encode_level<true, Value> : encode_level<false, Value>)(grid, level, table, position, n, rows, stride);
   }
 }
+template void encode(const HashGrid&, const float*, const float* const[3], int64_t, float*, int64_t);
+template void encode(const HashGrid&, const Half*, const float* const[3], int64_t, float*, int64_t);
 
 void scatter_level(const HashGrid& grid, int level, const float* const position[3], int64_t n, const float* d_out, int64_t stride,
                    float* grad_table) {

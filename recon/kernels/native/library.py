@@ -25,6 +25,7 @@ class Field(ctypes.Structure):
     _fields_ = (
         ("grid", HashGrid),
         ("table", c_void_p),
+        ("half_table", c_void_p),
         ("density_layers", c_void_p * 2),
         ("color_layers", c_void_p * 3),
         ("width", c_int32),

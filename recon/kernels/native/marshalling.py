@@ -39,9 +39,11 @@ def grid_struct(layout: HashLayout) -> tuple[lib.HashGrid, tuple[Tensor, Tensor]
 def field_struct(field: FieldTensors) -> tuple[lib.Field, tuple]:
     """The struct, and what it points into (keep it until the call returns)."""
     grid, keep = grid_struct(field.layout)
+    is_halved = field.table.dtype == torch.float16
     native = lib.Field(
         grid,
-        at(field.table),
+        None if is_halved else at(field.table),
+        at(field.table) if is_halved else None,
         pointers(field.density_layers),
         pointers(field.color_layers),
         len(field.density_layers[0]),

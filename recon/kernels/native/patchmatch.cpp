@@ -86,9 +86,6 @@ inline Unsigned gather(const uint32_t* table, Ints index) {
 #endif
 }
 
-inline Floats floats(Ints v) { return __builtin_convertvector(v, Floats); }
-inline Floats floats(Unsigned v) { return floats((Ints)v); }
-inline Ints truncated(Floats v) { return __builtin_convertvector(v, Ints); }
 
 inline Floats reciprocal(Floats z) {  // relative error below 1e-7
 #if defined(__AVX512F__)

@@ -1,6 +1,6 @@
 // Looking at the field: densities at points, samples of rays, and whole rays with early termination.
 #include <atomic>
-#include <cstring>
+#include <limits>
 
 #include "api.h"
 #include "field.h"
@@ -19,6 +19,10 @@ struct Sample {
   int ray;
   float t_start, t_end, weight;
   int round, column;  // where its encoding lies
+};
+
+struct Interval {
+  float start, end;
 };
 
 // Neighbouring samples of one ray that share a colour.
@@ -78,17 +82,18 @@ class Batch {
   }
 
   bool collect() {
+    const int n = static_cast<int>(living_.size());
+    chosen_.resize(n), steps_.resize(n), found_.resize(static_cast<size_t>(n) * kRound), n_found_.assign(n, 0);
+    for (int k = 0; k < n; ++k) chosen_[k] = begin_ + living_[k], steps_[k] = next_[living_[k]];
+    march(grid_, {a_.step, a_.growth}, {a_.origins, a_.directions, a_.t_near, a_.t_far, a_.offsets}, chosen_.data(), n, steps_.data(),
+          kRound, [&](int k, float start, float end) { found_[k * kRound + n_found_[k]++] = {start, end}; });
     samples_.clear();
-    for (int r : living_) {
-      const int64_t ray = begin_ + r;
-      const RayLattice lattice({a_.step, a_.growth}, a_.t_near[ray]);
-      int left = kRound;
-      const float offset = a_.offsets ? a_.offsets[ray] : 0.5f;
-      next_[r] = walk(grid_, lattice, a_.origins + 3 * ray, a_.directions + 3 * ray, a_.t_near[ray], a_.t_far[ray], offset,
-                      next_[r], [&](float start, float end) {
-                        samples_.push_back({r, start, end, 0, n_rounds_, static_cast<int>(samples_.size())});
-                        return --left > 0;
-                      });
+    for (int k = 0; k < n; ++k) {
+      next_[living_[k]] = steps_[k];
+      for (int i = 0; i < n_found_[k]; ++i) {
+        const auto [start, end] = found_[k * kRound + i];
+        samples_.push_back({living_[k], start, end, 0, n_rounds_, static_cast<int>(samples_.size())});
+      }
     }
     return !samples_.empty();
   }
@@ -105,7 +110,11 @@ class Batch {
     }
     features_.resize(n * a_.field.n_encoded());
     const float* position[3] = {position_[0].data(), position_[1].data(), position_[2].data()};
-    encode(a_.field.grid, a_.field.table, position, n, features_.data(), n);
+    const Field& field = a_.field;
+    if (field.half_table)
+      encode(field.grid, field.half_table, position, n, features_.data(), n);
+    else
+      encode(field.grid, field.table, position, n, features_.data(), n);
     for (int64_t at = 0; at < n; at += kBlock) block(at, static_cast<int>(std::min<int64_t>(kBlock, n - at)));
     if (keeps_rounds_) rounds_.push_back(std::move(features_));
     ++n_rounds_;
@@ -115,15 +124,22 @@ class Batch {
     density_.resize(a_.field, n);
     density_.copy_features(a_.field, features_.data() + at, samples_.size());
     density_.forward(a_.field);
+    float before[kBlock], after[kBlock], weight[kBlock];  // optical depths on the sample's ray; share of its light
     for (int i = 0; i < n; ++i) {
-      Sample& sample = samples_[at + i];
+      const Sample& sample = samples_[at + i];
       float& optical = optical_[sample.ray];
-      const float before = optical, missing = kLn2 - optical;
-      optical += density_.sigma[i] * (sample.t_end - sample.t_start);
+      const float missing = kLn2 - optical;
+      before[i] = optical;
+      after[i] = optical += density_.sigma[i] * (sample.t_end - sample.t_start);
       if (a_.distances && missing > 0 && optical >= kLn2)  // half of the light is left inside this interval
         a_.distances[begin_ + sample.ray] = std::min(sample.t_start + missing / density_.sigma[i], sample.t_end);
-      sample.weight = std::exp(-before) - std::exp(-optical);
-      if (!(before < a_.opaque)) continue;
+    }
+    std::fill(before + n, before + kBlock, 0.0f), std::fill(after + n, after + kBlock, 0.0f);
+    for (int i = 0; i < n; i += kLanes) store(weight + i, exponential(-load(before + i)) - exponential(-load(after + i)));
+    for (int i = 0; i < n; ++i) {
+      Sample& sample = samples_[at + i];
+      sample.weight = weight[i];
+      if (!(before[i] < a_.opaque)) continue;
       if (keeps_rounds_) kept_.push_back(sample);
       if (a_.colors && sample.weight > a_.min_weight) add_geometry(i, sample);
     }
@@ -172,11 +188,14 @@ class Batch {
   int64_t begin_;
   int n_, n_rounds_ = 0;
   bool keeps_rounds_ = false;
-  std::vector<int64_t> next_;
+  std::vector<int32_t> next_;      // step that each ray goes on with, -1: it has ended
   std::vector<float> optical_, color_sum_, seen_weight_, features_, position_[3];
   std::vector<std::vector<float>> rounds_;  // the encodings of each round
   std::vector<Sample> samples_, kept_;
-  std::vector<int> living_;  // rays that are not over
+  std::vector<int> living_;        // rays that are not over
+  std::vector<int64_t> chosen_;    // [living]
+  std::vector<int32_t> steps_, n_found_;
+  std::vector<Interval> found_;    // [living, kRound]
   std::vector<Group> groups_;
   float geometry_[kBlock * kGeometry];  // [groups, 16], times weights
   DensityBlock density_;
@@ -221,24 +240,28 @@ int64_t recon_march(const recon_march_args* args, int64_t* ray_indices, float* t
   const Occupancy grid{a.clearance, a.n_cascades, a.resolution};
   const int pieces = n_threads() * 8;
   std::vector<std::vector<Sample>> found(pieces);
+  std::vector<int64_t> place(a.n_rays + 1, 0);
   parallel(pieces, [&](int i, int) {
-    for (int64_t r = a.n_rays * i / pieces; r < a.n_rays * (i + 1) / pieces; ++r) {
-      if (!(a.t_far[r] > a.t_near[r])) continue;
-      const RayLattice lattice({a.step, a.growth}, a.t_near[r]);
-      walk(grid, lattice, a.origins + 3 * r, a.directions + 3 * r, a.t_near[r], a.t_far[r], a.offsets[r], 0,
-           [&](float start, float end) {
-             found[i].push_back({static_cast<int>(r), start, end, 0, 0, 0});
-             return true;
-           });
-    }
+    const int64_t begin = a.n_rays * i / pieces, end = a.n_rays * (i + 1) / pieces;
+    std::vector<int64_t> chosen;
+    for (int64_t r = begin; r < end; ++r)
+      if (a.t_far[r] > a.t_near[r]) chosen.push_back(r);
+    const int n = static_cast<int>(chosen.size());
+    std::vector<int32_t> next(n, 0);
+    march(grid, {a.step, a.growth}, {a.origins, a.directions, a.t_near, a.t_far, a.offsets}, chosen.data(), n, next.data(),
+          std::numeric_limits<int>::max(), [&](int k, float start, float end) {
+            found[i].push_back({static_cast<int>(chosen[k]), start, end, 0, 0, 0});
+            ++place[chosen[k] + 1];
+          });
   });
-  int64_t total = 0;
-  for (const auto& piece : found) {
+  for (int64_t r = 0; r < a.n_rays; ++r) place[r + 1] += place[r];
+  const int64_t total = place[a.n_rays];
+  if (total > capacity) return total;
+  for (const auto& piece : found)
     for (const Sample& s : piece) {
-      if (total < capacity) ray_indices[total] = s.ray, t_starts[total] = s.t_start, t_ends[total] = s.t_end;
-      ++total;
+      const int64_t at = place[s.ray]++;
+      ray_indices[at] = s.ray, t_starts[at] = s.t_start, t_ends[at] = s.t_end;
     }
-  }
   return total;
 }
 

@@ -6,6 +6,10 @@
 #include <cstdint>
 #include <cstring>
 
+#if defined(__F16C__)
+#include <immintrin.h>
+#endif
+
 namespace recon {
 
 #if defined(__AVX512F__)
@@ -19,6 +23,7 @@ typedef float Floats __attribute__((vector_size(4 * kLanes)));
 typedef int32_t Ints __attribute__((vector_size(4 * kLanes)));
 typedef uint32_t Unsigned __attribute__((vector_size(4 * kLanes)));
 typedef float Floats4 __attribute__((vector_size(16)));
+typedef uint16_t Half;  // the bits of a finite number in half precision
 
 inline Floats load(const float* p) {
   Floats v;
@@ -27,10 +32,40 @@ inline Floats load(const float* p) {
 }
 inline void store(float* p, Floats v) { std::memcpy(p, &v, sizeof v); }
 inline void store(uint32_t* p, Unsigned v) { std::memcpy(p, &v, sizeof v); }
+inline void store(int32_t* p, Ints v) { std::memcpy(p, &v, sizeof v); }
+inline Ints load(const int32_t* p) {
+  Ints v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
+inline Floats floats(Ints v) { return __builtin_convertvector(v, Floats); }
+inline Floats floats(Unsigned v) { return floats(reinterpret_cast<Ints>(v)); }
+inline Ints truncated(Floats v) { return __builtin_convertvector(v, Ints); }
+inline Ints bits_of(Floats v) { return reinterpret_cast<Ints>(v); }
+inline Floats of_bits(Ints v) { return reinterpret_cast<Floats>(v); }
 inline Floats4 load4(const float* p) {
   Floats4 v;
   std::memcpy(&v, p, sizeof v);
   return v;
+}
+inline Floats4 load4(const Half* p) {
+#if defined(__F16C__)
+  return reinterpret_cast<Floats4>(_mm_cvtph_ps(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+#else
+  typedef uint16_t Halves4 __attribute__((vector_size(8)));
+  typedef int32_t Ints4 __attribute__((vector_size(16)));
+  Halves4 halves;
+  std::memcpy(&halves, p, sizeof halves);
+  const Ints4 bits = __builtin_convertvector(halves, Ints4);
+  // the exponent begins at another place: the product puts it right, of subnormal numbers too
+  const Floats4 size = reinterpret_cast<Floats4>((bits & 0x7fff) << 13) * 0x1p112f;
+  return reinterpret_cast<Floats4>(reinterpret_cast<Ints4>(size) | (bits & 0x8000) << 16);
+#endif
+}
+inline float single(float x) { return x; }
+inline float single(Half x) {
+  const Half four[4] = {x};
+  return load4(four)[0];
 }
 inline void store4(float* p, Floats4 v) { std::memcpy(p, &v, sizeof v); }
 inline Floats splat(float x) { return Floats{} + x; }
@@ -103,6 +138,14 @@ inline Floats exponential(Floats x) {
   Floats scale;
   std::memcpy(&scale, &bits, sizeof scale);
   return p * scale;
+}
+inline float exponential(float x) { return std::exp(x); }
+
+// ln x less at most 1e-3, x > 0: the exponent, and a polynomial for the mantissa.
+inline Floats logarithm_below(Floats x) {
+  const Floats exponent = floats((bits_of(x) >> 23) - 127), m = of_bits((bits_of(x) & 0x007fffff) | 0x3f800000) - 1.0f;
+  const Floats log2 = m * (1.4425449f + m * (-0.7181452f + m * (0.4575485f + m * (-0.2779042f + m * (0.1219754f - m * 0.0260194f)))));
+  return 0.69314718f * (exponent + log2);
 }
 
 }  // namespace recon

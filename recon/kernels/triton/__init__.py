@@ -30,7 +30,7 @@ from recon.kernels.triton.points import (
     occupied_cells,
     spherical_harmonics,
 )
-from recon.kernels.triton.rays import march, march_visible, render_field
+from recon.kernels.triton.rays import march, march_visible, prepared, render_field
 from recon.kernels.triton.step import field_gradients
 
 render_weights = reference.render_weights
@@ -75,6 +75,7 @@ __all__ = [
     "march_visible",
     "median_distance",
     "occupied_cells",
+    "prepared",
     "render_field",
     "render_weights",
     "runs_on",

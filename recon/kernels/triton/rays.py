@@ -32,6 +32,11 @@ def march_visible(segments: Segments, sampling: Sampling, field: FieldTensors, c
     return _samples(where, met, counts, capacity)
 
 
+def prepared(field: FieldTensors) -> FieldTensors:
+    """See `FusedBackend`. As it is: a card does not wait for rows as a processor does."""
+    return field
+
+
 def render_field(
     segments: Segments, sampling: Sampling, field: FieldTensors, min_weight: float
 ) -> tuple[Tensor, Tensor, Tensor]:
