@@ -30,6 +30,16 @@ class RenderedView:
         """As a camera with this gain [3] of each channel shows it."""
         return replace(self, color=(self.color * gain).clip(0, 1).astype(np.float32))
 
+    def shrunk(self, factor: int) -> "RenderedView":
+        """Of every square of `factor` x `factor` pixels one: mean colour and opacity, depth and normal of its middle."""
+        h, w = (n // factor for n in self.opacity.shape)
+        color, opacity = (
+            image.reshape(h, factor, w, factor, -1).mean((1, 3), dtype=np.float32)
+            for image in (self.color, self.opacity)
+        )
+        middle = slice(factor // 2, None, factor)
+        return RenderedView(color, opacity[..., 0], self.depth[middle, middle], self.normal[middle, middle])
+
 
 RenderViewFn = Callable[[Camera, Array], RenderedView]  # of a camera and its world_from_camera [4, 4]
 

@@ -8,6 +8,7 @@ recording   steps recorded once and replayed, for GPUs
 schedule    budget and learning rate
 quality     steps of a named quality, and how long they take here
 monitor     TensorBoard
+previews    held-out views, small, for it
 targets     what the rays of a step should see
 batch       how much one step takes on; sample_counts: how many samples a ray takes
 gradients   loss and gradients: autograd, or the fused kernel

@@ -12,10 +12,10 @@ from recon.field.checkpoint import save_checkpoint, whole
 from recon.field.exposure import NO_EXPOSURES
 from recon.field.field_file import save_field
 from recon.field.trained import TrainedField
-from recon.formats.photos import Photo
 from recon.pixels import PixelSampler
 from recon.score.metrics import psnr
 from recon.train.monitor import Monitor
+from recon.train.previews import Preview
 from recon.train.quality import Forecast
 from recon.train.schedule import Budget
 from recon.train.training import StepReport, Training
@@ -68,14 +68,14 @@ class Run:
         totals: Totals,
         budget: Budget,
         key: str,
-        previews: tuple[list[Photo], int],
+        previews: tuple[list[Preview], int],
     ) -> None:
         """workspace: takes checkpoints and curves. training: what is trained. curve, totals: what was measured before a
-        restart. budget: when to end. key: of the settings and inputs, for checkpoints.
+        restart. budget: when to end. key: of the settings and inputs, for checkpoints. previews: what is shown, and how often.
         """
         self.workspace, self.training, self.curve, self.totals = workspace, training, curve, totals
         self.budget, self.key = budget, key
-        self.preview_photos, self.n_previews = previews
+        self.previews, self.n_previews = previews
         self.shown = int(self.progress * self.n_previews)
         self.running_psnr = torch.tensor(curve.psnr_train[-1]) if curve.psnr_train else None
 
@@ -160,12 +160,12 @@ class Run:
         """Render held-out views small, beside their photos; the time counts as training time."""
         started = time.perf_counter()
         trained, scores = self._trained(), []
-        for photo in self.preview_photos:
-            rendered = trained.render(photo.view.camera, photo.view.world_from_camera)
-            rendered = rendered.exposed(trained.exposures.gain(photo.view))
-            truth = photo.over(1.0)
+        for preview in self.previews:
+            view = preview.photo.view
+            rendered = preview.rendered(trained.render).exposed(trained.exposures.gain(view))
+            truth = preview.photo.over(1.0)
             scores.append(psnr(truth, rendered.color))
-            monitor.held_out(self.training.step, photo.view.name, photo=truth, rendered=rendered)
+            monitor.held_out(self.training.step, view.name, photo=truth, rendered=rendered)
         if scores:
             self.curve.psnr_held_out.append([self.training.step, float(np.mean(scores))])
             monitor.scalars(self.training.step, {"psnr/held_out_preview": float(np.mean(scores))})

@@ -1,6 +1,5 @@
 """The training stage: posed photos -> a radiance field in `field/`, resumable at any time."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +10,11 @@ from recon.field.checkpoint import believed, load_checkpoint, whole
 from recon.field.interface import FieldSettings
 from recon.field.trained import choose_device
 from recon.formats.depth_files import depth_files
-from recon.formats.images import fit_within
-from recon.formats.photos import Photo, read_photo
-from recon.geometry import Reconstruction, View
+from recon.geometry import Reconstruction
 from recon.pixels import PixelPool, PixelSampler
 from recon.train.loop import Curve, Run, Totals
 from recon.train.monitor import Monitor
+from recon.train.previews import previews_of
 from recon.train.quality import budget_of
 from recon.train.schedule import Budget
 from recon.train.settings import TrainSettings
@@ -70,8 +68,8 @@ def train_field(
         n_cascades = training.occupancy.layout.n_cascades
         budget = budget_of(settings, n_pixels=pool.n_pixels, n_cascades=n_cascades)
         _say_start(pool, training, budget, where=f"backend {chosen_backend} on {chosen_device}")
-        previews = _previews(reconstruction.held_out_views, settings.preview_size, settings.preview_count)
-        loop = Run(workspace, training, curve, totals, budget, key, previews)
+        previews = previews_of(reconstruction.held_out_views, settings.preview_size) if settings.preview_count else []
+        loop = Run(workspace, training, curve, totals, budget, key, (previews, settings.preview_count))
         pixels = PixelSampler(pool, training.scene.scene_from_world, chosen_device)
         with Monitor(workspace.field, resume_step=training.step or None) as monitor:
             if training.step == 0:
@@ -160,9 +158,3 @@ def _resume(training: Training, saved: dict[str, Any] | None) -> tuple[Curve, To
     curve, totals = Curve(**saved["curve"]), Totals(**saved["totals"])
     say(f"train: going on from step {training.step} ({training.seconds:.0f} s)")
     return curve, totals
-
-
-def _previews(views: Sequence[View], size: int, count: int) -> tuple[list[Photo], int]:
-    """At most two held-out photos, small, and how often they are shown."""
-    chosen = views[:: max(len(views) // 2, 1)][:2] if count else []
-    return [read_photo(view, fit_within(view.camera.size_hw, size)) for view in chosen], count
