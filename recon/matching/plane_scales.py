@@ -41,12 +41,12 @@ def planes_at_scales(
 def near_scale(hints: Sequence[Confirmed], typical_depth: float) -> float | None:
     """The scale of what is near, None where that is the typical depth's own.
 
-    Between the nearest and the typical depth: planes as thin as the nearest depths allow leave gaps in a road, which is curved and
-    shows little.
+    Half way from the nearest to the typical depth: planes as thin as the nearest depths allow leave gaps in a road, which is curved
+    and shows little (their geometric mean still did).
     """
     depths = [known.depth[::4, ::4] for known in hints]
     found = np.concatenate([depth[depth > 0] for depth in depths])
     if not len(found):
         return None
     near = float(np.percentile(found, NEAR_PERCENTILE))
-    return float(np.sqrt(near * typical_depth)) if typical_depth > WIDE * near else None
+    return 0.5 * (near + typical_depth) if typical_depth > WIDE * near else None

@@ -205,6 +205,6 @@ def test_thin_planes_are_as_thick_as_what_lies_between_the_nearest_and_the_typic
         depth[30:] = near
         return Confirmed(depth, np.zeros((40, 80, 3), np.float16), np.ones((40, 80), np.float32))
 
-    assert near_scale([known(5.0)] * 2, 80.0) == pytest.approx(20)
+    assert near_scale([known(5.0)] * 2, 80.0) == pytest.approx(42.5)
     assert near_scale([known(20.0)], 80.0) is None  # one scale serves both
     assert near_scale([known(0.0).without(np.ones((40, 80), bool))], 80.0) is None  # nothing is known
