@@ -19,7 +19,7 @@ from recon.kernels.stereo import Floats, StereoView, stereo_agreement
 from recon.matching.confirm import Confirmed
 from recon.matching.pictures import Picture
 from recon.matching.shelf import Shelf
-from recon.matching.sources import MIN_SHARED, SparseScene
+from recon.matching.sources import MIN_SHARED, SAME_WAY, SparseScene
 
 SIZE = 160  # pixels of the longest side at which pictures are asked
 MAX_ASKED = 64  # pictures, of each
@@ -27,6 +27,7 @@ N_POINTS, MIN_SHARE = (
     64,
     0.1,
 )  # of the points that a view sees, and the share of them that a picture that is asked may see
+MIN_ROUND = 0.25  # of those that are asked must look another way
 PIXELS, RELATIVE = (
     1.0,
     0.005,
@@ -38,12 +39,19 @@ OF_THROUGH = 4.0  # log odds that a depth is wrong where all look through it (do
 def pictures_all_round(views: Sequence[View], scene: SparseScene) -> list[NDArray[np.int64]]:
     """Of each view at most `MAX_ASKED` others whose frusta hold something of what it sees, from whatever side.
 
+    None of a view that hardly any others look at from another side: on a drive nobody stands all round.
+
     scene: the sparse points; a view that sees too few of them is asked about every other.
     """
+    axes = np.stack([view.world_from_camera[:3, 2] for view in views])
     positions = [scene.positions[seen[:: max(1, len(seen) // N_POINTS)]] for seen in scene.seen]
     looked_at = np.stack([_share_in_frustum(view, positions) for view in views], 1) >= MIN_SHARE
     np.fill_diagonal(looked_at, False)
-    return [_spread(np.flatnonzero(row)) for row in looked_at]
+    chosen = [_spread(np.flatnonzero(row)) for row in looked_at]
+    return [
+        others if (axes[others] @ axis < SAME_WAY).sum() >= MIN_ROUND * len(others) else others[:0]
+        for axis, others in zip(axes, chosen, strict=True)
+    ]
 
 
 def _share_in_frustum(view: View, positions: Sequence[Array]) -> Array:

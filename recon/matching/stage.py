@@ -112,11 +112,8 @@ def _match(
     neighbours = choose_sources(views, scene, settings.neighbours)
     supported = Shelf.of(scratch / "supported", confirm(matches, pictures, neighbours, settings, scratch))
     matches.clear()
-    if (
-        near_scale(supported, typical_depth(views, scene)) is None
-    ):  # on a drive nobody stands all round (docs/surfaces.md)
-        asked = pictures_all_round(views, scene)
-        supported = Shelf.of(scratch / "doubted", _doubted(pictures, supported, asked, settings, scratch))
+    asked = pictures_all_round(views, scene)
+    supported = Shelf.of(scratch / "doubted", _doubted(pictures, supported, asked, settings, scratch))
     confirmed = Shelf.of(scratch / "confirmed", (known.surer_than(1 - settings.max_doubt) for known in supported))
     skies = Shelf.of(scratch / "sky", _skies(pictures, confirmed, neighbours, scratch, settings, reconstruction))
     on_ground = (known.without(sky) for known, sky in zip(confirmed, skies, strict=True))

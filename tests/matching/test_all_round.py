@@ -92,3 +92,18 @@ def test_no_more_than_a_number_are_asked_spread_over_all() -> None:
     asked = pictures_all_round(views, SparseScene(np.zeros((0, 3)), (np.zeros(0, np.int64),) * len(views)))
     assert all(len(others) == MAX_ASKED == len(set(others)) for others in asked)
     assert asked[0][0] <= 3 and asked[0][-1] >= len(views) - 3
+
+
+def test_on_a_drive_nobody_is_asked() -> None:
+    """All look ahead at the same points: none of them stands on another side."""
+    points = np.array([0.0, 40.0, 0.0]) + 3 * np.random.default_rng(0).standard_normal((100, 3))
+    ahead = np.array([0.0, 9.0, 0.0])
+    places = [np.array([0.0, 0.5 * i, 1.6]) for i in range(12)]
+    views = [View(f"{i}", Path(f"{i}.png"), CAMERA, look_at(at, at + ahead, UP)) for i, at in enumerate(places)]
+    assert all(len(others) == 0 for others in pictures_all_round(views, SparseScene(points, (np.arange(100),) * 12)))
+
+
+def test_where_nobody_is_asked_nothing_is_doubted(tmp_path: Path) -> None:
+    discs = [depths(p)[1] for p in RING[:3]]
+    nobody = [np.zeros(0, np.int64)] * 3
+    assert all((share == 0).all() for share in shares_through(RING[:3], discs, discs, nobody, tmp_path))
