@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from recon.formats.images import fit_within
 from recon.geometry import View, invert_rigid
 from recon.geometry.pinhole import intrinsics, pixels_of
 from recon.geometry.transforms import Array, apply_rigid
@@ -23,15 +24,11 @@ from recon.matching.sources import MIN_SHARED, SAME_WAY, SparseScene
 
 SIZE = 160  # pixels of the longest side at which pictures are asked
 MAX_ASKED = 64  # pictures, of each
-N_POINTS, MIN_SHARE = (
-    64,
-    0.1,
-)  # of the points that a view sees, and the share of them that a picture that is asked may see
+N_POINTS = 64  # of those that a view sees
+MIN_SHARE = 0.1  # of them that must lie in the frustum of a picture that is asked
 MIN_ROUND = 0.25  # of those that are asked must look another way
-PIXELS, RELATIVE = (
-    1.0,
-    0.005,
-)  # how near a picture that agrees must be; it looks through what lies four times as far before it
+PIXELS = 1.0  # how near a picture that agrees must come
+RELATIVE = 0.005  # ... in depth; it looks through what lies four times as far before its own
 JUMP = 0.04  # relative step of depth between neighbouring pixels: an edge
 OF_THROUGH = 4.0  # log odds that a depth is wrong where all look through it (docs/surfaces.md)
 
@@ -123,10 +120,6 @@ def doubted(known: Confirmed, share_through: Floats) -> Confirmed:
 
 def _small_view(picture: Picture) -> StereoView:
     """Where a picture stands, at the size at which it is asked."""
-    h, w = picture.camera.size_hw
-    shrink = min(1.0, SIZE / max(h, w))
-    size = (max(2, round(h * shrink)), max(2, round(w * shrink)))
-    camera = picture.camera.resized(size)
-    return StereoView(
-        np.broadcast_to(np.uint8(0), size), intrinsics(camera), invert_rigid(picture.world_from_camera), 1e-6, 1e6
-    )
+    camera = picture.camera.resized(fit_within(picture.camera.size_hw, SIZE))
+    unseen = np.broadcast_to(np.uint8(0), camera.size_hw)
+    return StereoView(unseen, intrinsics(camera), invert_rigid(picture.world_from_camera), 1e-6, 1e6)

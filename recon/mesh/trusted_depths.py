@@ -54,6 +54,10 @@ def trusted_depths(
         if agreed >= _FEW:
             say("mesh: an object that is cut out: the field's depths come first, matched ones beside them")
             return field + [view.weighing(settings.field_weight) for view in maps], far
+        warn(
+            f"mesh: of an object that is cut out the field's depths come first, but only {agreed:.0%} of them agree between "
+            "views: matched ones come first. Train longer (train.max_steps), or loosen mesh.agreement."
+        )
     maps += sensed
     return maps + field_where_silent(maps, far, reconstruction, render_view_fn, settings), far
 

@@ -75,12 +75,14 @@ def test_of_an_object_that_is_cut_out_the_field_comes_first(ball, filmed: Recons
     assert np.median(radii) == pytest.approx(1, abs=0.03)
 
 
-def test_a_field_whose_views_do_not_agree_does_not_come_first(ball, filmed: Reconstruction) -> None:
+def test_a_field_whose_views_do_not_agree_does_not_come_first_and_says_so(ball, filmed: Reconstruction, capsys) -> None:
     cut_out(ball, filmed)
     found = matched(ball, filmed)
     ball.depth_noise = 0.3
     maps, _ = trusted_depths(filmed, found, [], ball.render, settings())
     assert not of_field(maps)
+    said = capsys.readouterr()
+    assert "matched ones come first" in said.out + said.err
 
 
 def test_a_field_of_fog_alone_shows_no_surface(ball, filmed: Reconstruction) -> None:
