@@ -9,6 +9,34 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+_STEPS = 4  # of Newton's method
+_GRAZING = 1e-3  # the least fall of a ray, a unit of depth
+
+
+@dataclass(frozen=True)
+class Relief:
+    """Heights over a plane normal . x = offset, bilinear on a grid: ground that bends. Beyond the grid its border goes on."""
+
+    normal: Array  # [3], unit
+    offset: float
+    across: Array  # [3] unit axes in the plane
+    along: Array
+    low: Array  # [2] corner of the grid, in those axes
+    cell: float
+    heights: Array  # [rows along, columns across]
+
+    def above(self, points: Array) -> tuple[Array, Array]:
+        """The height [n] of the ground over the plane at points [n, 3], and its slopes [n, 2] across and along."""
+        rows, columns = self.heights.shape
+        at = (np.stack([points @ self.across, points @ self.along], -1) - self.low) / self.cell
+        at = np.clip(at, 0, np.array([columns, rows]) - 1.001)
+        first = at.astype(np.int64)
+        (x, y), (u, v) = first.T, (at - first).T
+        a, b, c, d = (self.heights[y + dy, x + dx] for dy, dx in ((0, 0), (0, 1), (1, 0), (1, 1)))
+        height = (1 - v) * ((1 - u) * a + u * b) + v * ((1 - u) * c + u * d)
+        slopes = np.stack([(1 - v) * (b - a) + v * (d - c), (1 - u) * (c - a) + u * (d - b)], -1) / self.cell
+        return height, slopes
+
 
 @dataclass(frozen=True)
 class ScenePlane:
@@ -26,6 +54,7 @@ class ScenePlane:
     reach: float  # world units: the unit of distances
     beyond: float = 1.0  # the distance beyond the map, in reaches
     shows_by_edges: bool = False  # nothing was matched on it, only round it, as of a white ceiling
+    relief: Relief | None = None  # how its matter bends
 
     def depth(self, rays: Array, center: Array) -> Array:
         """Depths [..] at which rays [.., 3] (world, camera z = 1) from `center` [3] meet it; 0 where they do not."""
@@ -33,6 +62,27 @@ class ScenePlane:
         height = self.offset - float(self.normal @ center)
         meets = slope * height > 1e-12
         return np.where(meets, height / np.where(meets, slope, 1), 0)
+
+    def surface(self, rays: Array, center: Array) -> tuple[Array, Array]:
+        """Depths [n] at which rays [n, 3] meet its matter, bent as that is, and unit normals [n, 3]; the plane's where they miss.
+
+        Newton's steps from the plane on, which converge unless a ray grazes a crest; such rays keep the plane's depth.
+        """
+        depth, normal = self.depth(rays, center), np.broadcast_to(self.normal, rays.shape)
+        ground = self.relief
+        if ground is None:
+            return depth, normal
+        bent, over, bent_normal = depth, np.zeros_like(depth), normal
+        for _ in range(_STEPS):
+            points = center + bent[:, None] * rays
+            height, slopes = ground.above(points)
+            bent_normal = ground.normal - slopes[:, :1] * ground.across - slopes[:, 1:] * ground.along
+            over = points @ ground.normal - ground.offset - height
+            falls = -(rays * bent_normal).sum(-1)  # how fast the ray comes down on the ground
+            bent = bent + over / np.where(falls > _GRAZING, falls, np.inf)
+        meets = (depth > 0) & (bent > 0) & (np.abs(over) < self.thickness)
+        bent_normal = bent_normal / np.linalg.norm(bent_normal, axis=-1, keepdims=True)
+        return np.where(meets, bent, depth), np.where(meets[:, None], bent_normal, normal)
 
 
 @dataclass(frozen=True)

@@ -125,8 +125,7 @@ def _depths(
     depth, normal = np.zeros((h, w), np.float32), np.zeros((h, w, 3), np.float32)
     for index in np.unique(label[label >= 0]):
         here = label == index
-        depth[here] = planes[index].depth(rays[here], pose[:3, 3])
-        normal[here] = planes[index].normal
+        depth[here], normal[here] = planes[index].surface(rays[here], pose[:3, 3])
     return depth, normal
 
 

@@ -55,7 +55,7 @@ class BlankRegions:
         off = np.full((len(sizes), len(planes)), UNKNOWN, np.float32)
         says = sizes >= MIN_BORDER
         for k, plane in enumerate(planes):
-            on = np.abs(plane.depth(self.rays, self.center) - self.depths) < ON_PLANE * self.depths
+            on = np.abs(plane.surface(self.rays, self.center)[0] - self.depths) < ON_PLANE * self.depths
             share = np.bincount(owner, on, len(sizes))[says] / sizes[says]
             off[says, k] = 1 - np.minimum(share / ENOUGH, 1)
             off[:, k] *= SHELL_DOUBT if plane.is_shell else 1

@@ -4,12 +4,13 @@ The height h(a, b) over the plane's axes is the smoothest that goes through the 
 
     sum_i w_i (h(a_i, b_i) - h_i)^2 + STIFFNESS * sum (h_aa^2 + 2 h_ab^2 + h_bb^2)
 
-with the second differences of the grid, and weights w_i that take the say from what lies far off. Pixels choose between planes
-(`blank`), so the sheet becomes a plane for each tile, which ends at the tile's border.
+with the second differences of the grid, and weights w_i that take the say from what lies far off. A pixel that takes the plane
+takes the depth of that height (`ScenePlane.surface`). What chooses between planes (`blank`) takes them for flat, so where the
+sheet bends too much for that it becomes a plane for each tile, which ends at the tile's border.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import scipy.sparse
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.sparse.linalg import spsolve
 
 from recon.geometry.transforms import Array
-from recon.kernels.planes import ScenePlane
+from recon.kernels.planes import Relief, ScenePlane
 from recon.matching.scene_planes import REACH, THICKNESS, is_on
 from recon.matching.voxels import Voxels
 
@@ -26,35 +27,27 @@ TILE = 5  # cells a side
 STIFFNESS = 3.0
 BAND = 3.0  # thicknesses from the plane in which its matter is looked for
 ROUNDS = 6
-SHARE = 0.3  # of the thickness: matter this far from the sheet has half a say
-FLAT = 0.2  # of the thickness: a plane from which 95 % of the sheet differs less stays one
+# Matter this far from the sheet has half a say: at first of the thickness, then of what is usual; at least of the thickness
+SHARE, USUAL, LEAST_SHARE = 0.3, 3.0, 0.02
+FLAT = 0.2  # of the thickness: a plane from which 95 % of the sheet differs less is not cut into tiles
 MIN_VOXELS = 300  # of a plane that may bend
 ELSEWHERE = 10.0  # the distance, in reaches, beyond a tile
 
 
-@dataclass(frozen=True)
-class Sheet:
-    """Heights over a plane at the corners of a grid in the plane's axes."""
-
-    plane: ScenePlane
-    low: Array  # [2]
-    cell: float
-    heights: Array  # [rows, columns]
-
-
 def laid_out(plane: ScenePlane, voxels: Voxels) -> list[ScenePlane]:
-    """The plane as tiles where its matter bends, as it is where that is flat or little."""
+    """The plane bent as its matter is: as tiles where that is much, as it is where there is little matter."""
     matter = voxels.where(is_on(voxels, plane, BAND * plane.thickness))
     if len(matter) < MIN_VOXELS:
         return [plane]
-    sheet = fit_sheet(plane, matter)
-    is_near = _distance(plane, _corners(sheet)) < plane.beyond
-    if np.percentile(np.abs(sheet.heights[is_near]), 95, axis=None) < FLAT * plane.thickness:
+    plane = replace(plane, relief=fit_relief(plane, matter))
+    assert plane.relief is not None
+    is_near = _distance(plane, _corners(plane.relief)) < plane.beyond
+    if np.percentile(np.abs(plane.relief.heights[is_near]), 95, axis=None) < FLAT * plane.thickness:
         return [plane]
-    return list(_tiles(sheet))
+    return list(_tiles(plane, plane.relief))
 
 
-def fit_sheet(plane: ScenePlane, matter: Voxels) -> Sheet:
+def fit_relief(plane: ScenePlane, matter: Voxels) -> Relief:
     """The thin plate through the matter of a plane."""
     scale = plane.thickness / THICKNESS
     cell = CELL * scale
@@ -68,8 +61,10 @@ def fit_sheet(plane: ScenePlane, matter: Voxels) -> Sheet:
     for _ in range(ROUNDS):
         weighted = read.T.multiply(weights).tocsr()
         heights = spsolve((weighted @ read + stiff).tocsc(), weighted @ over)
-        weights = matter.weights / (1 + ((over - read @ heights) / (SHARE * plane.thickness)) ** 2)
-    return Sheet(plane, low, cell, heights.reshape(rows, columns))
+        off = np.abs(over - read @ heights)
+        far = np.clip(USUAL * np.median(off), LEAST_SHARE * plane.thickness, SHARE * plane.thickness)
+        weights = matter.weights / (1 + (off / far) ** 2)
+    return Relief(plane.normal, plane.offset, plane.across, plane.along, low, cell, heights.reshape(rows, columns))
 
 
 def _interpolation(at: Array, rows: int, columns: int) -> scipy.sparse.csr_matrix:
@@ -99,22 +94,21 @@ def _bending(rows: int, columns: int) -> scipy.sparse.csr_matrix:
     return (sum(parts[1:], parts[0]) + 1e-6 * identity(rows * columns)).tocsr()
 
 
-def _tiles(sheet: Sheet) -> Iterator[ScenePlane]:
+def _tiles(plane: ScenePlane, relief: Relief) -> Iterator[ScenePlane]:
     """The plane of each tile near known matter."""
-    rows, columns = sheet.heights.shape
+    rows, columns = relief.heights.shape
     for row in range(0, rows - 1, TILE):
         for column in range(0, columns - 1, TILE):
             part = np.s_[row : row + TILE + 1, column : column + TILE + 1]
-            tile = _tile(sheet, part)
-            if tile.distances.min() < sheet.plane.beyond:
+            tile = _tile(plane, relief, part)
+            if tile.distances.min() < plane.beyond:
                 yield tile
 
 
-def _tile(sheet: Sheet, part: tuple[slice, slice]) -> ScenePlane:
-    """Least squares through the sheet's heights at the tile's corners; known where the sheet's plane is."""
-    plane = sheet.plane
-    corners = _corners(sheet)[part].reshape(-1, 2)
-    over = sheet.heights[part].ravel()
+def _tile(plane: ScenePlane, relief: Relief, part: tuple[slice, slice]) -> ScenePlane:
+    """Least squares through the heights at the tile's corners; known where the plane is."""
+    corners = _corners(relief)[part].reshape(-1, 2)
+    over = relief.heights[part].ravel()
     rise_a, rise_b, base = np.linalg.lstsq(np.column_stack([corners, np.ones(len(corners))]), over, rcond=None)[0]
     normal = plane.normal - rise_a * plane.across - rise_b * plane.along
     length = np.linalg.norm(normal)
@@ -147,11 +141,11 @@ def _tile(sheet: Sheet, part: tuple[slice, slice]) -> ScenePlane:
     )
 
 
-def _corners(sheet: Sheet) -> Array:
+def _corners(relief: Relief) -> Array:
     """[rows, columns, 2] places of the heights in the plane's axes."""
-    rows, columns = sheet.heights.shape
+    rows, columns = relief.heights.shape
     y, x = np.mgrid[:rows, :columns]
-    return np.asarray(sheet.low + sheet.cell * np.stack([x, y], -1))
+    return np.asarray(relief.low + relief.cell * np.stack([x, y], -1))
 
 
 def _distance(plane: ScenePlane, at: Array) -> NDArray[np.float32]:

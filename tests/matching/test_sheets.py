@@ -1,4 +1,4 @@
-"""Ground that bends becomes tiles that lie on it; ground that does not stays one plane."""
+"""Ground that bends gets a relief that lies on it, in tiles where it bends much; ground that does not stays one plane."""
 
 import numpy as np
 import pytest
@@ -55,7 +55,33 @@ def test_a_road_over_a_hill_becomes_tiles_that_lie_on_it() -> None:
 def test_flat_ground_stays_one_plane() -> None:
     matter = road(lambda x: 0.03 * x)
     (plane,) = find_local_planes(matter, typical_depth=SCALE, seed=0)
-    assert laid_out(plane, matter) == [plane]
+    (laid,) = laid_out(plane, matter)
+    assert laid.normal is plane.normal and laid.distances is plane.distances
+
+
+@pytest.mark.parametrize("rise", [0.02, 0.2])
+def test_a_driver_sees_the_road_where_it_is(rise: float) -> None:
+    """Rays from 1.5 above the road meet it within a centimetre, though the planes are 12 cm thick."""
+    matter = road(lambda x: rise / 0.2 * hill(x))
+    (tiles,) = (laid_out(plane, matter) for plane in find_local_planes(matter, typical_depth=SCALE, seed=0)[:1])
+    seen = 0
+    for x in np.arange(2.0, 60.0, 3.0):
+        center = np.array([x, 0.0, rise / 0.2 * hill(x) + 1.5])
+        forward = np.array([[1.0, a, -1.5 / ahead] for ahead in (3, 6, 12) for a in (-0.2, 0.0, 0.2)])
+        for tile in tiles:
+            depth, normal = tile.surface(forward, center)
+            places = center + depth[:, None] * forward
+            column, row = (
+                np.floor((places @ np.stack([tile.across, tile.along], 1) - tile.low) / tile.cell).astype(int).T
+            )
+            rows, columns = tile.distances.shape
+            inside = (row >= 0) & (row < rows) & (column >= 0) & (column < columns) & (depth > 0)
+            inside[inside] = tile.distances[row[inside], column[inside]] < 0.1
+            inside &= (np.abs(places[:, 1]) < 3.5) & (places[:, 0] < 78)
+            assert np.abs(places[inside, 2] - rise / 0.2 * hill(places[inside, 0])).max(initial=0) < 0.01
+            assert np.allclose(np.linalg.norm(normal, axis=1), 1)
+            seen += inside.sum()
+    assert seen > 100
 
 
 def test_little_matter_is_not_bent() -> None:

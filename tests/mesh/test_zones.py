@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import open3d as o3d
 import pytest
 
 from recon.geometry import Camera, look_at
@@ -35,6 +36,29 @@ def drive(n: int = 12, wall_at: float = WALL) -> list[DepthMap]:
         center = np.array([float(i), 0, ROAD])
         pose = look_at(center, center + np.array([1.0, 0, 0]), np.array([0, 0, 1.0]))
         maps.append(DepthMap.of_field(Viewpoint(CAMERA, pose), depth, np.zeros(depth.shape, bool), normal))
+    return maps
+
+
+def rise(x: np.ndarray) -> np.ndarray:
+    """The height of a road that no plane explains."""
+    return np.asarray(0.3 * np.sin(x / 6))
+
+
+def hilly_drive(n: int = 20) -> list[DepthMap]:
+    """A picture a metre over a road that rises and falls, trusted up to 40 ahead."""
+    maps = []
+    camera = Camera("PINHOLE", (160, 240), 300.0, 300.0, 120.0, 20.0)
+    v = (np.mgrid[:160, :240][0] + 0.5 - 20.0) / 300.0
+    for i in range(n):
+        height, depth = ROAD + rise(np.array(float(i))), np.zeros(v.shape)
+        for at in np.arange(0.5, 40, 0.02):  # the first place at which the ray is below the road
+            depth = np.where((depth == 0) & (height - at * v < rise(i + at)), at, depth)
+        slope = np.cos((i + depth) / 6) * 0.3 / 6
+        normal = np.stack([-slope, np.zeros_like(slope), np.ones_like(slope)], -1)
+        center = np.array([float(i), 0, height])
+        pose = look_at(center, center + np.array([1.0, 0, 0]), np.array([0, 0, 1.0]))
+        normal = normal / np.linalg.norm(normal, axis=-1, keepdims=True)
+        maps.append(DepthMap.of_field(Viewpoint(camera, pose), depth, np.zeros(depth.shape, bool), normal))
     return maps
 
 
@@ -80,3 +104,18 @@ def test_the_road_is_fine_and_the_far_wall_still_there() -> None:
     assert len(counts) == 1
     (plane, *_) = surface.planes
     assert abs(plane.normal[2]) == pytest.approx(1, abs=1e-3)
+
+
+def test_a_road_that_rises_and_falls_is_whole_and_where_it_is() -> None:
+    """Far pixels see it along its face: taken to look at the camera they would tear it to shreds."""
+    settings = default_settings(MeshSettings, "mesh", voxel_size=0.08)
+    mesh = build_surface(hilly_drive(), far=40.0, distance=10.0, settings=settings).mesh
+    x, y = np.meshgrid(np.arange(6.0, 22.0, 0.25), np.arange(-3.0, 3.01, 0.25))
+    down = np.zeros((*x.shape, 6), np.float32)
+    down[..., 0], down[..., 1], down[..., 2], down[..., 5] = x, y, 3.0, -1.0
+    scene = o3d.t.geometry.RaycastingScene()
+    scene.add_triangles(mesh.vertices.astype(np.float32), mesh.faces.astype(np.uint32))
+    seen = 3.0 - scene.cast_rays(down)["t_hit"].numpy()
+    assert np.isfinite(seen).mean() > 0.98
+    off = np.abs(seen - rise(x))[np.isfinite(seen)]
+    assert np.sqrt((off**2).mean()) < 0.015 and np.percentile(off, 99) < 0.04
