@@ -55,14 +55,15 @@ def _surface_of(zone: Zone, *, far: float, distance: float, settings: MeshSettin
     fill_reach = settings.fill_reach * min(distance, zone.high)
     fillings = find_fillings(planes, maps, reach=fill_reach, tolerance=settings.agreement, voxel=voxel)
     volume = fill(volume, fillings, min_weight=settings.min_weight)
-    volume = sharpen(volume, planes, width=WIDTH * reach, min_weight=settings.min_weight)
+    flat = [plane for plane in planes if not plane.is_bent]
+    volume = sharpen(volume, flat, width=WIDTH * reach, min_weight=settings.min_weight)
     full = cleaning.drop_crumbs(
         extract(volume, min_weight=settings.min_weight), min_area_fraction=settings.min_area_fraction
     )
     mesh = _mended(simplify(full, max_faces=settings.max_faces), maps, voxel, settings)
     # Flattened last: exactly flat faces cost the simplification nothing, and it would spend its budget on them.
-    flat = flatten(mesh, planes, reach=reach)
-    mesh = cleaning.undo_contradicted(flat, mesh, maps, tolerance=settings.agreement, voxel=voxel)
+    flattened = flatten(mesh, flat, reach=reach)
+    mesh = cleaning.undo_contradicted(flattened, mesh, maps, tolerance=settings.agreement, voxel=voxel)
     mesh = cleaning.drop_bad_faces(mesh)
     judged = judge_faces(mesh, maps, fillings, tolerance=settings.agreement, voxel=voxel)
     filled = sum(int(filling.is_filled.sum()) * filling.plane.cell**2 for filling in fillings)
