@@ -124,7 +124,7 @@ def make_collision(
         near.reached,
         near.loosened_share,
         deviation(near.static, zones[0].mesh),
-        fidelity(near.shown, zones[0].mesh, surface, filled, tolerances=near.tolerances),
+        fidelity(near.shown, zones[0].mesh, surface, filled, limits=Limits(near.tolerances, thickness)),
         None if labels is None else labels[surface.nearest(_middles(mesh)).faces],
         tuple(
             {"looser": zone.looser, "tolerance": contact.reached, "n_parts": len(contact.parts)}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import ConvexHull
 
-from recon.export.hulls import is_flat
+from recon.export.hulls import Limits, is_flat, is_straight_behind
 from recon.export.tolerances import LEVEL, Tolerances
 from recon.geometry.mesh import TriangleMesh, joined
 from recon.geometry.surface import Surface, sample_surface
@@ -151,13 +151,14 @@ class Fidelity:
 
 
 def fidelity(
-    parts: list[TriangleMesh], mesh: TriangleMesh, surface: Surface, filled: TriangleMesh, *, tolerances: Tolerances
+    parts: list[TriangleMesh], mesh: TriangleMesh, surface: Surface, filled: TriangleMesh, *, limits: Limits
 ) -> Fidelity:
     """Measure parts against a `mesh`, the `surface` that it is of, and what is `filled`.
 
-    Skin that is shut in by matter or other parts is nobody's business.
+    Skin that is shut in by matter or other parts is nobody's business, nor is what lies straight behind what was seen, as deep
+    as the `limits` let parts reach: filled floor ends a little inside walls, and the back of a wall's foot stands over its rim.
     """
-    tolerance = tolerances.fine
+    tolerance = limits.tolerances.fine
     seen = points_over(mesh, apart=tolerance, at_most=20_000)
     bare = np.full(len(seen), np.inf)
     skins = [points_over(part, apart=2 * tolerance, at_most=500) for part in parts]
@@ -174,8 +175,11 @@ def fidelity(
     skin = skin[~is_covered]
     nearest = Surface(joined([surface.mesh, filled])).nearest(skin)
     is_before = ((skin - nearest.positions) * nearest.normals).sum(1) > 0
+    seen_there = surface.nearest(skin)
+    depth = limits.behind(limits.tolerances.at(skin, seen_there.normals))
+    is_before &= ~(is_straight_behind(skin, seen_there) & (seen_there.distance <= depth))
     is_before[is_before] = ~surface.encloses(skin[is_before])
-    is_fine = tolerances.is_fine(skin, nearest.normals)
+    is_fine = limits.tolerances.is_fine(skin, nearest.normals)
     proud = (nearest.distance[is_before & is_fine], nearest.distance[is_before & ~is_fine])
     quantiles = [np.quantile(v, q) if len(v) else 0.0 for v in (*proud, bare) for q in (0.95, 0.99)]
     return Fidelity(*(float(value) for value in quantiles))

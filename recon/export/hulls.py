@@ -13,7 +13,7 @@ from recon.export.planes import Plane
 from recon.export.tolerances import Tolerances
 from recon.geometry.face_graph import edges_of
 from recon.geometry.mesh import TriangleMesh
-from recon.geometry.surface import Surface
+from recon.geometry.surface import Nearest, Surface
 from recon.geometry.transforms import Array, cross
 
 _FLATTEST = 1e-5  # of its extent, or of its coordinates: engines of single precision find no inside in what is thinner
@@ -33,6 +33,19 @@ class Limits:
     def least_depth(self) -> float:
         """Of a sheet: a thinner one would not stop a moving body."""
         return self.tolerances.fine / 2
+
+    def behind(self, tolerance: Array) -> Array:
+        """How far behind the surface a point of a hull may lie [n], by the tolerance [n] there."""
+        return np.asarray(1.1 * self.thickness + tolerance)
+
+
+def is_straight_behind(points: Array, nearest: Nearest) -> np.ndarray:
+    """Which points [n, 3] lie within 60 degrees of straight behind their `nearest` place on a surface.
+
+    Beside a border is free space, not solid.
+    """
+    towards = ((nearest.positions - points) * nearest.normals).sum(1)
+    return np.asarray(towards > 0.5 * nearest.distance)
 
 
 def hull_of(points: Array) -> TriangleMesh | None:
@@ -141,13 +154,11 @@ class Strays:
             return np.zeros(0)
         points = np.concatenate(groups)
         nearest = self._surface.nearest(points)
-        # Behind means within 60 degrees of straight behind: beside a border is free space, not solid.
-        towards = ((nearest.positions - points) * nearest.normals).sum(1)
-        is_behind = towards > 0.5 * nearest.distance
+        is_behind = is_straight_behind(points, nearest)
         tolerances = self.limits.tolerances
         is_fine = tolerances.is_fine(points, nearest.normals)
         tolerance = np.where(is_fine, tolerances.fine, tolerances.coarse)
-        limit = np.where(is_behind, 1.1 * self.limits.thickness + tolerance, tolerance)
+        limit = np.where(is_behind, self.limits.behind(tolerance), tolerance)
         excess = nearest.distance / limit
         beyond = np.flatnonzero(excess > 1)
         shut_in = beyond[self._surface.encloses(points[beyond])]
