@@ -34,6 +34,13 @@ class Limits:
         """Of a sheet: a thinner one would not stop a moving body."""
         return self.tolerances.fine / 2
 
+    def depth(self, room: Array, leaves_solid: np.ndarray) -> Array:
+        """How far a part may reach behind the surface [n], which is met again after some `room`, from its back or not.
+
+        A face met from its front means free space lies between (a one-sided table top above a floor): keep to half of it.
+        """
+        return np.clip(np.where(leaves_solid, 1.0, 0.5) * room, self.least_depth, self.thickness)
+
     def behind(self, tolerance: Array) -> Array:
         """How far behind the surface a point of a hull may lie [n], by the tolerance [n] there."""
         return np.asarray(1.1 * self.thickness + tolerance)
@@ -99,8 +106,7 @@ def room_behind(mesh: TriangleMesh, surface: Surface, limits: Limits) -> Array:
     room, leaves_solid = _met_behind(middles, normals, surface, np.full(len(normals), step))
     own = np.flatnonzero(~leaves_solid & (room <= 2 * surface.distance(middles)))
     room[own], leaves_solid[own] = _met_behind(middles[own], normals[own], surface, room[own] + step)
-    # A face met from its front means free space lies between (a one-sided table top above a floor): keep to half of it.
-    return np.clip(np.where(leaves_solid, 1.0, 0.5) * room, limits.least_depth, limits.thickness)
+    return limits.depth(room, leaves_solid)
 
 
 def _met_behind(positions: Array, normals: Array, surface: Surface, start: Array) -> tuple[Array, np.ndarray]:
@@ -122,6 +128,11 @@ class Strays:
             good = np.flatnonzero(result <= looser)
             result[good] = np.maximum(result[good], self._rate([self._spread(hulls[i], at_most=at_most) for i in good]))
         return result
+
+    def room_behind(self, points: Array, normals: Array) -> Array:
+        """How far a part may reach behind points [n, 3] of the surface with unit normals [n, 3]."""
+        step = np.full(len(points), 0.02 * self.limits.tolerances.fine)
+        return self.limits.depth(*_met_behind(points, normals, self._surface, step))
 
     def excess_of_chords(self, pairs: list[tuple[Array, Array]], *, n: int = 16) -> Array:
         """The same on chords between two sets of corners: the hull of both holds them, and no hull need be computed."""

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from recon.export.absorbing import absorbed
 from recon.export.building import Slab
 from recon.export.collision_mesh import faired
 from recon.export.convex_parts import decompose
-from recon.export.covering import Skin, loosened_area, needed
+from recon.export.covering import Skin, loosened_area
+from recon.export.fewest import fewest
 from recon.export.hulls import Limits, Strays
 from recon.export.tolerances import Tolerances
 from recon.geometry.mesh import TriangleMesh
@@ -47,5 +47,5 @@ def hulls_of_rest(
     skin = Skin.of(rest, bare=_BARE * float(clean.face_areas.sum()), tolerances=tolerances)
     built = [part.mesh for slab in slabs for part in slab.parts]
     strays = Strays(surface, Limits(tolerances, thickness))
-    fewer = absorbed(found.only(needed(found.parts, built, skin)), built, skin, strays)
+    fewer = fewest(found, built, skin, strays)
     return fewer.parts, fewer.loosest, loosened_area(fewer.parts, fewer.looser <= 1, built, skin)

@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 from scipy.spatial import ConvexHull, QhullError
 
-from recon.export.absorbing import absorbed
 from recon.export.building import Slab
 from recon.export.collision_mesh import faired, welded
 from recon.export.convex_parts import decompose
-from recon.export.covering import Skin, needed
+from recon.export.covering import Skin
+from recon.export.fewest import fewest
 from recon.export.hulls import Limits, Strays, cut_before
 from recon.export.labels import FURNITURE_SIZE
 from recon.export.place import Part, Thing
@@ -109,9 +109,8 @@ def _hulls(
     ]
     hulls, looser, first = list[TriangleMesh](), 1.0, [0] if found.parts else []
     for skin_now in (skin, replace(skin, bare=0.0)):
-        chosen = found.only(needed(found.parts, built, skin_now) or first)
-        fewer = absorbed(chosen, built, skin_now, strays)
-        fewer = fewer if fewer.parts else chosen.only(first)
+        fewer = fewest(found, built, skin_now, strays)
+        fewer = fewer if fewer.parts else found.only(first)
         hulls, looser = _ended(fewer.parts, ends, tops, tolerance), fewer.loosest
         if planes and hulls:
             middle = solid_of([*built, *hulls])[1][:2]
