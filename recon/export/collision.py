@@ -185,7 +185,9 @@ def _contact(
         max_faces=settings.collision_faces,
     )
     built = [part for slab in slabs for part in slab.parts]
-    hulls, loosest, loosened = hulls_of_rest(clean, slabs, surface, tolerances, thickness, settings.max_parts)
+    hulls, loosest, loosened = hulls_of_rest(
+        clean, slabs, surface, tolerances, thickness, settings.max_parts, is_reached=zone.is_within_reach
+    )
     whole = built + [Part(f"rest_{i:04d}", hull) for i, hull in enumerate(hulls)]
     named = whole if zone.is_within_reach else [replace(p, name=f"far{zone.looser:.0f}_{p.name}") for p in whole]
     boxes = [part.mesh for part in built]

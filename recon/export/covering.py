@@ -61,12 +61,14 @@ class Skin:
     bare: float
 
     @staticmethod
-    def of(mesh: TriangleMesh, *, bare: float, tolerances: Tolerances, at_most: int = 200_000) -> "Skin":
-        """The skin of a mesh."""
+    def of(
+        mesh: TriangleMesh, *, bare: float, tolerances: Tolerances, at_most: int = 200_000, is_reached: bool = True
+    ) -> "Skin":
+        """The skin of a mesh; where it is not `is_reached` by anything, nothing comes to rest."""
         area = float(mesh.face_areas.sum())
         points, faces = sample_surface(mesh, int(np.clip(area / tolerances.fine**2, 1, at_most)), seed=0)
         normals = mesh.face_normals[faces]
-        is_level = normals[:, 2] > LEVEL
+        is_level = (normals[:, 2] > LEVEL) & is_reached
         tolerance = np.where(is_level, tolerances.fine, tolerances.at(points, normals))
         reach = np.where(is_level, _NEAR * tolerances.fine, tolerance)
         return Skin(points, normals, tolerance, reach, is_level, area, bare)

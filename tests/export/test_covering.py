@@ -71,6 +71,15 @@ def test_a_board_on_which_something_may_come_to_rest_stays(floor: Plane | None) 
     assert needed([large, board, speck], [], skin) == [0, 1]
 
 
+def test_out_of_reach_no_board_is_kept_for_what_might_come_to_rest_on_it() -> None:
+    large, board = box((2, 2, 0.1), (0, 0, -0.05)), box((0.1, 0.1, 0.01), (2, 0, 0))
+    mesh, tolerances = joined([large, board]), Tolerances.same(0.05)
+    reached, beyond = (Skin.of(mesh, bare=1.0, tolerances=tolerances, is_reached=it_is) for it_is in (True, False))
+    assert needed([large, board], [], reached) == [0, 1]
+    assert needed([large, board], [], beyond) == [0]
+    assert not beyond.is_level.any() and (beyond.reach == beyond.tolerance).all()
+
+
 @pytest.mark.parametrize(("width", "kept"), [(0.035, [0, 1, 2]), (0.015, [0, 2])])
 @pytest.mark.parametrize("floor", [None, Plane(np.array([0.0, 0.0, 1.0]), -3.0)])
 def test_no_crack_of_a_floor_lets_a_sphere_of_the_tolerance_through(
