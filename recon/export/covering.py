@@ -16,7 +16,7 @@ _LEAST_GAIN = 12.0  # squared tolerances of surface that a part must add to thos
 _SPECK = 2.0  # the same of level surface: nothing falls through less
 _SMALL_GAIN = 50.0  # squared tolerances: parts that add less may go as long as enough of the surface stays covered
 _NEAR = 0.5  # of the fine tolerance from a part to what it covers of level surface: a crack between two parts holds every sphere
-_WHOLE = 1 - 1e-9
+WHOLE = 1 - 1e-9
 SUNK = 0.8  # of its reach behind a point of the skin that a part made for it reaches: it covers the point from there
 
 
@@ -81,6 +81,10 @@ class Skin:
         """What each point [n] adds to one whole of `gain` squared tolerances, or of a single point where that is more."""
         return 1 / np.maximum(gain * self.tolerance**2 * self.count(1.0), 1.0)
 
+    def worth(self) -> Array:
+        """What each point [n] adds to one whole of the least that a part is there for: a speck of level surface, more of other."""
+        return np.where(self.is_level, self.shares(_SPECK), self.shares(_LEAST_GAIN))
+
     def covered_by(self, cloud: "Cloud", part: TriangleMesh) -> np.ndarray:
         """Indices of the points that a part covers; `cloud` holds them all."""
         index, depth = cloud.depth_in(part, reach=float(self.reach.max(initial=0.0)))
@@ -93,7 +97,7 @@ def needed(parts: list[TriangleMesh], built: list[TriangleMesh], skin: Skin) -> 
     Greedy set cover: no choice of as few parts covers more than a logarithm's factor better (Chvatal, 1979). Of the last ones,
     those go whose share may stay bare.
     """
-    worth = np.where(skin.is_level, skin.shares(_SPECK), skin.shares(_LEAST_GAIN))
+    worth = skin.worth()
     cloud = Cloud(skin.points)
     covers = [np.zeros(0, int) if is_flat(part) else skin.covered_by(cloud, part) for part in parts]
     is_open = np.ones(len(skin.points), bool)
@@ -106,7 +110,7 @@ def needed(parts: list[TriangleMesh], built: list[TriangleMesh], skin: Skin) -> 
         promised, number = heapq.heappop(queue)
         added = covers[number][is_open[covers[number]]]
         gain = float(worth[added].sum())
-        if gain < _WHOLE:
+        if gain < WHOLE:
             continue
         if gain < -promised:
             heapq.heappush(queue, (-gain, number))
@@ -130,7 +134,7 @@ def _not_spared(chosen: list[tuple[int, np.ndarray]], spare: float, skin: Skin) 
     small, speck = skin.shares(_SMALL_GAIN), np.where(skin.is_level, skin.shares(_SPECK), 0.0)
     kept = []
     for number, added in reversed(chosen):
-        if len(added) <= spare and small[added].sum() <= 1 and speck[added].sum() < _WHOLE:
+        if len(added) <= spare and small[added].sum() <= 1 and speck[added].sum() < WHOLE:
             spare -= len(added)
         else:
             kept.append(number)
