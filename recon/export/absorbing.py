@@ -9,11 +9,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from recon.export.cover import Cover, distance_outside, planes_of
-from recon.export.covering import SUNK
 from recon.export.hulls import Strays, hull_of, is_flat
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.transforms import Array
 
+_SUNK = 0.8  # of its reach behind a point of the skin that a grown part reaches: it covers the point from there
 _HOSTS = 6  # parts beside a scrap that are asked to take it over
 _BESIDE = 25.0  # tolerances from a scrap to the box of a part that is asked
 
@@ -38,7 +38,7 @@ class Absorber:
         if not len(own):
             cover.without(number)
             return
-        feet = skin.points[own] - SUNK * skin.reach[own, None] * skin.normals[own]
+        feet = skin.points[own] - _SUNK * skin.reach[own, None] * skin.normals[own]
         hosts = cover.beside(number, feet, _BESIDE * float(skin.tolerance[own].max()))[:_HOSTS]
         asked = (own.tobytes(), *((host, cover.versions[host]) for host in hosts))
         if self._failed.get(number) == asked:

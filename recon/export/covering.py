@@ -17,7 +17,6 @@ _SPECK = 2.0  # the same of level surface: nothing falls through less
 _SMALL_GAIN = 50.0  # squared tolerances: parts that add less may go as long as enough of the surface stays covered
 _NEAR = 0.5  # of the fine tolerance from a part to what it covers of level surface: a crack between two parts holds every sphere
 WHOLE = 1 - 1e-9
-SUNK = 0.8  # of its reach behind a point of the skin that a part made for it reaches: it covers the point from there
 
 
 def points_over(mesh: TriangleMesh, *, apart: float, at_most: int) -> Array:

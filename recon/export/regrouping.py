@@ -7,12 +7,12 @@ is needed. The hull of what they alone cover is smaller.
 import numpy as np
 
 from recon.export.cover import Cover
-from recon.export.covering import SUNK
 from recon.export.hulls import Strays, hull_of, is_flat
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.transforms import Array
 
-_FRONT = 0.5  # of its depth, at most, that the front of a hull lies behind the skin
+_SUNK = 0.2  # of its reach behind a point of the skin that a hull begins: deeper saves no parts and lets things sink in
+_FRONT = 0.5  # of its depth, at most, the same
 
 
 class Regrouper:
@@ -25,7 +25,7 @@ class Regrouper:
         self._cover, self._strays, self._looser = cover, strays, looser
         skin = cover.skin
         depth = strays.room_behind(skin.points, skin.normals)
-        heights = np.stack([np.minimum(SUNK * skin.reach, _FRONT * depth), depth], 1)
+        heights = np.stack([np.minimum(_SUNK * skin.reach, _FRONT * depth), depth], 1)
         # Of each point of the skin: where a part must begin to cover it, and where it should end behind that [n, 2, 3].
         self._sheet = skin.points[:, None] - heights[..., None] * skin.normals[:, None]
         self._failed: dict[tuple[int, int], tuple[int, int]] = {}  # by pair: as which versions of both
