@@ -6,9 +6,10 @@ planes          flat regions of a mesh              plan_view, rectangles, extru
 building        floors, walls, tops as boxes        floors, outline   which plane is the floor, and where it ends
 tolerances      how close parts keep to what is seen, and where     zones  how far something drives or stands, coarser beyond
 convex_parts    the rest as convex parts            hulls, merging   what a hull may do, and joining hulls
-covering        which parts are needed, and how well they keep to the surface     absorbing   small parts taken over by others
+covering        which parts are needed, and how well they keep to the surface     fewest      and in as few pieces as cover it
+cover           which points each part covers       absorbing, regrouping   small parts taken over by others, pairs made one
 collision_mesh  cleaned, faired, and simplified within a measured bound           hem         its open borders turned back
-rest            convex parts of what no slab of the building explains
+rest            convex parts of what no slab of the building explains         spare_boxes   boxes that nobody misses beside those
 collision       all collision geometry of a place
 things/         what stands on the floor and on tops as bodies of their own, all closed behind them
 walls           which planes are walls, and from where to where

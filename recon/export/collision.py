@@ -14,6 +14,7 @@ from recon.export.labels import LABELS, label_faces
 from recon.export.place import CONVEX, FILLED, STATIC, Part
 from recon.export.rest import hulls_of_rest, left_by
 from recon.export.settings import ExportSettings
+from recon.export.spare_boxes import without_spare
 from recon.export.tolerances import Tolerances
 from recon.export.zones import Reach, Zone, zones_of
 from recon.geometry.mesh import TriangleMesh, joined
@@ -124,7 +125,7 @@ def make_collision(
         near.reached,
         near.loosened_share,
         deviation(near.static, zones[0].mesh),
-        fidelity(near.shown, zones[0].mesh, surface, filled, tolerances=near.tolerances),
+        fidelity(near.shown, zones[0].mesh, surface, filled, limits=Limits(near.tolerances, thickness)),
         None if labels is None else labels[surface.nearest(_middles(mesh)).faces],
         tuple(
             {"looser": zone.looser, "tolerance": contact.reached, "n_parts": len(contact.parts)}
@@ -184,14 +185,17 @@ def _contact(
         deviation=tolerances.fine / 2,
         max_faces=settings.collision_faces,
     )
-    built = [part for slab in slabs for part in slab.parts]
-    hulls, loosest, loosened = hulls_of_rest(clean, slabs, surface, tolerances, thickness, settings.max_parts)
-    whole = built + [Part(f"rest_{i:04d}", hull) for i, hull in enumerate(hulls)]
+    hulls, loosest, loosened = hulls_of_rest(
+        clean, slabs, surface, tolerances, thickness, settings.max_parts, is_reached=zone.is_within_reach
+    )
+    fewer = without_spare(slabs, hulls, clean, tolerances, is_reached=zone.is_within_reach)
+    whole = [part for slab in fewer for part in slab.parts]
+    whole += [Part(f"rest_{i:04d}", hull) for i, hull in enumerate(hulls)]
     named = whole if zone.is_within_reach else [replace(p, name=f"far{zone.looser:.0f}_{p.name}") for p in whole]
-    boxes = [part.mesh for part in built]
+    boxes = [part.mesh for slab in slabs for part in slab.parts]
     static = joined([*boxes, hemmed(rest, Surface(joined([*boxes, rest])), Limits(tolerances, thickness))])
     share = loosened / max(float(clean.face_areas.sum()), 1e-300)
-    return _Contact(slabs, hulls, named, static, tolerances, loosest * tolerances.fine, share)
+    return _Contact(fewer, hulls, named, static, tolerances, loosest * tolerances.fine, share)
 
 
 def _middles(mesh: TriangleMesh) -> np.ndarray:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import ConvexHull
 
-from recon.export.hulls import is_flat
+from recon.export.hulls import Limits, is_flat, is_straight_behind
 from recon.export.tolerances import LEVEL, Tolerances
 from recon.geometry.mesh import TriangleMesh, joined
 from recon.geometry.surface import Surface, sample_surface
@@ -16,7 +16,7 @@ _LEAST_GAIN = 12.0  # squared tolerances of surface that a part must add to thos
 _SPECK = 2.0  # the same of level surface: nothing falls through less
 _SMALL_GAIN = 50.0  # squared tolerances: parts that add less may go as long as enough of the surface stays covered
 _NEAR = 0.5  # of the fine tolerance from a part to what it covers of level surface: a crack between two parts holds every sphere
-_WHOLE = 1 - 1e-9
+WHOLE = 1 - 1e-9
 
 
 def points_over(mesh: TriangleMesh, *, apart: float, at_most: int) -> Array:
@@ -60,12 +60,14 @@ class Skin:
     bare: float
 
     @staticmethod
-    def of(mesh: TriangleMesh, *, bare: float, tolerances: Tolerances, at_most: int = 200_000) -> "Skin":
-        """The skin of a mesh."""
+    def of(
+        mesh: TriangleMesh, *, bare: float, tolerances: Tolerances, at_most: int = 200_000, is_reached: bool = True
+    ) -> "Skin":
+        """The skin of a mesh; where it is not `is_reached` by anything, nothing comes to rest."""
         area = float(mesh.face_areas.sum())
         points, faces = sample_surface(mesh, int(np.clip(area / tolerances.fine**2, 1, at_most)), seed=0)
         normals = mesh.face_normals[faces]
-        is_level = normals[:, 2] > LEVEL
+        is_level = (normals[:, 2] > LEVEL) & is_reached
         tolerance = np.where(is_level, tolerances.fine, tolerances.at(points, normals))
         reach = np.where(is_level, _NEAR * tolerances.fine, tolerance)
         return Skin(points, normals, tolerance, reach, is_level, area, bare)
@@ -77,6 +79,10 @@ class Skin:
     def shares(self, gain: float) -> Array:
         """What each point [n] adds to one whole of `gain` squared tolerances, or of a single point where that is more."""
         return 1 / np.maximum(gain * self.tolerance**2 * self.count(1.0), 1.0)
+
+    def worth(self) -> Array:
+        """What each point [n] adds to one whole of the least that a part is there for: a speck of level surface, more of other."""
+        return np.where(self.is_level, self.shares(_SPECK), self.shares(_LEAST_GAIN))
 
     def covered_by(self, cloud: "Cloud", part: TriangleMesh) -> np.ndarray:
         """Indices of the points that a part covers; `cloud` holds them all."""
@@ -90,7 +96,7 @@ def needed(parts: list[TriangleMesh], built: list[TriangleMesh], skin: Skin) -> 
     Greedy set cover: no choice of as few parts covers more than a logarithm's factor better (Chvatal, 1979). Of the last ones,
     those go whose share may stay bare.
     """
-    worth = np.where(skin.is_level, skin.shares(_SPECK), skin.shares(_LEAST_GAIN))
+    worth = skin.worth()
     cloud = Cloud(skin.points)
     covers = [np.zeros(0, int) if is_flat(part) else skin.covered_by(cloud, part) for part in parts]
     is_open = np.ones(len(skin.points), bool)
@@ -103,7 +109,7 @@ def needed(parts: list[TriangleMesh], built: list[TriangleMesh], skin: Skin) -> 
         promised, number = heapq.heappop(queue)
         added = covers[number][is_open[covers[number]]]
         gain = float(worth[added].sum())
-        if gain < _WHOLE:
+        if gain < WHOLE:
             continue
         if gain < -promised:
             heapq.heappush(queue, (-gain, number))
@@ -127,7 +133,7 @@ def _not_spared(chosen: list[tuple[int, np.ndarray]], spare: float, skin: Skin) 
     small, speck = skin.shares(_SMALL_GAIN), np.where(skin.is_level, skin.shares(_SPECK), 0.0)
     kept = []
     for number, added in reversed(chosen):
-        if len(added) <= spare and small[added].sum() <= 1 and speck[added].sum() < _WHOLE:
+        if len(added) <= spare and small[added].sum() <= 1 and speck[added].sum() < WHOLE:
             spare -= len(added)
         else:
             kept.append(number)
@@ -151,13 +157,14 @@ class Fidelity:
 
 
 def fidelity(
-    parts: list[TriangleMesh], mesh: TriangleMesh, surface: Surface, filled: TriangleMesh, *, tolerances: Tolerances
+    parts: list[TriangleMesh], mesh: TriangleMesh, surface: Surface, filled: TriangleMesh, *, limits: Limits
 ) -> Fidelity:
     """Measure parts against a `mesh`, the `surface` that it is of, and what is `filled`.
 
-    Skin that is shut in by matter or other parts is nobody's business.
+    Skin that is shut in by matter or other parts is nobody's business, nor is what lies straight behind what was seen, as deep
+    as the `limits` let parts reach: filled floor ends a little inside walls, and the back of a wall's foot stands over its rim.
     """
-    tolerance = tolerances.fine
+    tolerance = limits.tolerances.fine
     seen = points_over(mesh, apart=tolerance, at_most=20_000)
     bare = np.full(len(seen), np.inf)
     skins = [points_over(part, apart=2 * tolerance, at_most=500) for part in parts]
@@ -174,8 +181,11 @@ def fidelity(
     skin = skin[~is_covered]
     nearest = Surface(joined([surface.mesh, filled])).nearest(skin)
     is_before = ((skin - nearest.positions) * nearest.normals).sum(1) > 0
+    seen_there = surface.nearest(skin)
+    depth = limits.behind(limits.tolerances.at(skin, seen_there.normals))
+    is_before &= ~(is_straight_behind(skin, seen_there) & (seen_there.distance <= depth))
     is_before[is_before] = ~surface.encloses(skin[is_before])
-    is_fine = tolerances.is_fine(skin, nearest.normals)
+    is_fine = limits.tolerances.is_fine(skin, nearest.normals)
     proud = (nearest.distance[is_before & is_fine], nearest.distance[is_before & ~is_fine])
     quantiles = [np.quantile(v, q) if len(v) else 0.0 for v in (*proud, bare) for q in (0.95, 0.99)]
     return Fidelity(*(float(value) for value in quantiles))

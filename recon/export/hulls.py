@@ -13,7 +13,7 @@ from recon.export.planes import Plane
 from recon.export.tolerances import Tolerances
 from recon.geometry.face_graph import edges_of
 from recon.geometry.mesh import TriangleMesh
-from recon.geometry.surface import Surface
+from recon.geometry.surface import Nearest, Surface
 from recon.geometry.transforms import Array, cross
 
 _FLATTEST = 1e-5  # of its extent, or of its coordinates: engines of single precision find no inside in what is thinner
@@ -33,6 +33,26 @@ class Limits:
     def least_depth(self) -> float:
         """Of a sheet: a thinner one would not stop a moving body."""
         return self.tolerances.fine / 2
+
+    def depth(self, room: Array, leaves_solid: np.ndarray) -> Array:
+        """How far a part may reach behind the surface [n], which is met again after some `room`, from its back or not.
+
+        A face met from its front means free space lies between (a one-sided table top above a floor): keep to half of it.
+        """
+        return np.clip(np.where(leaves_solid, 1.0, 0.5) * room, self.least_depth, self.thickness)
+
+    def behind(self, tolerance: Array) -> Array:
+        """How far behind the surface a point of a hull may lie [n], by the tolerance [n] there."""
+        return np.asarray(1.1 * self.thickness + tolerance)
+
+
+def is_straight_behind(points: Array, nearest: Nearest) -> np.ndarray:
+    """Which points [n, 3] lie within 60 degrees of straight behind their `nearest` place on a surface.
+
+    Beside a border is free space, not solid.
+    """
+    towards = ((nearest.positions - points) * nearest.normals).sum(1)
+    return np.asarray(towards > 0.5 * nearest.distance)
 
 
 def hull_of(points: Array) -> TriangleMesh | None:
@@ -86,8 +106,7 @@ def room_behind(mesh: TriangleMesh, surface: Surface, limits: Limits) -> Array:
     room, leaves_solid = _met_behind(middles, normals, surface, np.full(len(normals), step))
     own = np.flatnonzero(~leaves_solid & (room <= 2 * surface.distance(middles)))
     room[own], leaves_solid[own] = _met_behind(middles[own], normals[own], surface, room[own] + step)
-    # A face met from its front means free space lies between (a one-sided table top above a floor): keep to half of it.
-    return np.clip(np.where(leaves_solid, 1.0, 0.5) * room, limits.least_depth, limits.thickness)
+    return limits.depth(room, leaves_solid)
 
 
 def _met_behind(positions: Array, normals: Array, surface: Surface, start: Array) -> tuple[Array, np.ndarray]:
@@ -109,6 +128,11 @@ class Strays:
             good = np.flatnonzero(result <= looser)
             result[good] = np.maximum(result[good], self._rate([self._spread(hulls[i], at_most=at_most) for i in good]))
         return result
+
+    def room_behind(self, points: Array, normals: Array) -> Array:
+        """How far a part may reach behind points [n, 3] of the surface with unit normals [n, 3]."""
+        step = np.full(len(points), 0.02 * self.limits.tolerances.fine)
+        return self.limits.depth(*_met_behind(points, normals, self._surface, step))
 
     def excess_of_chords(self, pairs: list[tuple[Array, Array]], *, n: int = 16) -> Array:
         """The same on chords between two sets of corners: the hull of both holds them, and no hull need be computed."""
@@ -141,13 +165,11 @@ class Strays:
             return np.zeros(0)
         points = np.concatenate(groups)
         nearest = self._surface.nearest(points)
-        # Behind means within 60 degrees of straight behind: beside a border is free space, not solid.
-        towards = ((nearest.positions - points) * nearest.normals).sum(1)
-        is_behind = towards > 0.5 * nearest.distance
+        is_behind = is_straight_behind(points, nearest)
         tolerances = self.limits.tolerances
         is_fine = tolerances.is_fine(points, nearest.normals)
         tolerance = np.where(is_fine, tolerances.fine, tolerances.coarse)
-        limit = np.where(is_behind, 1.1 * self.limits.thickness + tolerance, tolerance)
+        limit = np.where(is_behind, self.limits.behind(tolerance), tolerance)
         excess = nearest.distance / limit
         beyond = np.flatnonzero(excess > 1)
         shut_in = beyond[self._surface.encloses(points[beyond])]

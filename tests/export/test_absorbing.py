@@ -3,8 +3,8 @@
 import numpy as np
 from rooms import box
 
-from recon.export.absorbing import absorbed
-from recon.export.convex_parts import Decomposition
+from recon.export.absorbing import Absorber
+from recon.export.cover import Cover
 from recon.export.covering import Skin
 from recon.export.hulls import Limits, Strays, hull_of
 from recon.export.tolerances import Tolerances
@@ -34,8 +34,9 @@ def _parts_left(height: float) -> list[TriangleMesh]:
     mesh = _level(1.0, height)
     parts = [_slab((0, -0.5), (1.0, 0.5), 0), _slab((1.0, -0.5), (1.3, 0.5), height)]
     skin = Skin.of(mesh, bare=0.0, tolerances=TOLERANCES)
-    found = Decomposition(parts, np.ones(len(parts)))
-    return absorbed(found, [], skin, Strays(Surface(mesh), Limits(TOLERANCES, 0.06))).parts
+    cover = Cover(parts, [], skin)
+    Absorber(cover, Strays(Surface(mesh), Limits(TOLERANCES, 0.06)), np.ones(len(parts))).once()
+    return list(cover.parts.values())
 
 
 def test_a_scrap_goes_to_its_neighbour_which_grows_to_within_the_tolerance_of_it() -> None:

@@ -7,11 +7,13 @@ import pytest
 import trimesh
 
 from recon.export.covering import Cloud, Skin, fidelity, loosened_area, needed, points_over
+from recon.export.hulls import Limits
 from recon.export.planes import Plane
 from recon.export.tolerances import Tolerances
 from recon.geometry.mesh import TriangleMesh, joined
 from recon.geometry.surface import Surface
 
+LIMITS = Limits(Tolerances.same(0.02), 0.06)
 NOTHING = TriangleMesh(np.zeros((0, 3)), np.zeros((0, 3), np.int32))
 
 
@@ -69,6 +71,15 @@ def test_a_board_on_which_something_may_come_to_rest_stays(floor: Plane | None) 
     assert needed([large, board, speck], [], skin) == [0, 1]
 
 
+def test_out_of_reach_no_board_is_kept_for_what_might_come_to_rest_on_it() -> None:
+    large, board = box((2, 2, 0.1), (0, 0, -0.05)), box((0.1, 0.1, 0.01), (2, 0, 0))
+    mesh, tolerances = joined([large, board]), Tolerances.same(0.05)
+    reached, beyond = (Skin.of(mesh, bare=1.0, tolerances=tolerances, is_reached=it_is) for it_is in (True, False))
+    assert needed([large, board], [], reached) == [0, 1]
+    assert needed([large, board], [], beyond) == [0]
+    assert not beyond.is_level.any() and (beyond.reach == beyond.tolerance).all()
+
+
 @pytest.mark.parametrize(("width", "kept"), [(0.035, [0, 1, 2]), (0.015, [0, 2])])
 @pytest.mark.parametrize("floor", [None, Plane(np.array([0.0, 0.0, 1.0]), -3.0)])
 def test_no_crack_of_a_floor_lets_a_sphere_of_the_tolerance_through(
@@ -91,11 +102,11 @@ def test_no_crack_of_a_floor_lets_a_sphere_of_the_tolerance_through(
 def test_fidelity_tells_proud_from_bare() -> None:
     plate = box((2, 1, 0.2), (0, 0, -0.1))
     surface = Surface(plate)
-    exact = fidelity([plate], plate, surface, NOTHING, tolerances=Tolerances.same(0.02))
+    exact = fidelity([plate], plate, surface, NOTHING, limits=LIMITS)
     assert max(vars(exact).values()) < 1e-6
-    raised = fidelity([box((2, 1, 0.2), (0, 0, -0.07))], plate, surface, NOTHING, tolerances=Tolerances.same(0.02))
+    raised = fidelity([box((2, 1, 0.2), (0, 0, -0.07))], plate, surface, NOTHING, limits=LIMITS)
     assert raised.proud_p95 == pytest.approx(0.03, abs=1e-4) and raised.bare_p99 == pytest.approx(0.03, abs=1e-4)
-    half = fidelity([box((1, 1, 0.2), (-0.5, 0, -0.1))], plate, surface, NOTHING, tolerances=Tolerances.same(0.02))
+    half = fidelity([box((1, 1, 0.2), (-0.5, 0, -0.1))], plate, surface, NOTHING, limits=LIMITS)
     assert half.proud_p99 < 1e-6 and half.bare_p95 == pytest.approx(0.2)
 
 
@@ -104,9 +115,23 @@ def test_a_floor_that_is_continued_stands_before_nothing() -> None:
     surface, both = Surface(plate), [plate, box((2, 1, 0.02), (2, 0, -0.01))]
     top = np.array([[1, -0.5, 0], [3, -0.5, 0], [3, 0.5, 0], [1, 0.5, 0.0]])
     filled = TriangleMesh(top, np.array([[0, 1, 2], [0, 2, 3]], np.int32))
-    unknown = fidelity(both, plate, surface, NOTHING, tolerances=Tolerances.same(0.02))
-    known = fidelity(both, plate, surface, filled, tolerances=Tolerances.same(0.02))
+    unknown = fidelity(both, plate, surface, NOTHING, limits=LIMITS)
+    known = fidelity(both, plate, surface, filled, limits=LIMITS)
     assert unknown.proud_p95 > 0.5 and known.proud_p99 < 0.02
+
+
+def test_the_back_of_a_wall_stands_before_no_floor_that_ends_inside_it() -> None:
+    """Filled floor reached 1 cm under the walls, and their backs, 5 cm from its rim, counted as standing proud of it."""
+    wall = TriangleMesh(
+        np.array([[0, -1, 0], [0, 1, 0], [0, 1, 0.2], [0, -1, 0.2]], float), np.array([[0, 1, 2], [0, 2, 3]], np.int32)
+    )
+    floor = TriangleMesh(
+        np.array([[-0.01, -1, 0], [0.5, -1, 0], [0.5, 1, 0], [-0.01, 1, 0]], float),
+        np.array([[0, 1, 2], [0, 2, 3]], np.int32),
+    )
+    slab, kerb = box((0.06, 2, 0.2), (-0.03, 0, 0.1)), box((0.05, 2, 0.05), (0.04, 0, 0.025))
+    assert fidelity([slab], wall, Surface(wall), floor, limits=LIMITS).proud_p99 < 1e-5
+    assert fidelity([slab, kerb], wall, Surface(wall), floor, limits=LIMITS).proud_p95 > 0.03
 
 
 def test_area_is_loosened_where_only_a_loose_part_covers_it() -> None:

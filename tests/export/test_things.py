@@ -1,6 +1,7 @@
 """Things apart from the building: cut where they stand, closed, weighed; the floor closed behind them; and let go, they rest."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as xml
 
@@ -249,6 +250,34 @@ def test_a_thing_is_cut_back_to_the_wall_that_it_reaches_into_and_stands_on_the_
     around = Box(np.array([1.0, 0.0, 0.15]), np.eye(3), np.array([0.5, 0.5, 0.5]))
     (whole,) = cleared_of_boxes([thing], [Part("wall_0", around.mesh(), around)], tolerance=0.02)
     assert whole.parts[0] is part, "no part is lost: the trial of things tells of it"
+
+
+@pytest.mark.parametrize("by", ["wall", "other"])
+def test_a_thing_that_is_cut_back_has_the_mass_and_inertia_of_what_is_left(by: str) -> None:
+    """They were those of the thing before: a bench that a wall had taken a tenth of was too heavy and tipped the wrong way."""
+    size, low = np.array([0.4, 0.3, 0.25]), np.array([-0.2, -0.15, 0.0])
+    wall = Box(np.array([-0.19, 0.0, 1.0]), np.eye(3), np.array([0.03, 3.0, 1.0]))  # its front 4 cm inside the thing
+    mass, inertia = block_inertia(size, density=200.0)
+    block = Box(low + size / 2, np.eye(3), size / 2).mesh()
+    thing = Thing("object", "object", np.array([5.0, 0, 0]), block, (Part("p", block),), mass, low + size / 2, inertia)
+    there = replace(wall, centre=wall.centre + thing.origin)
+    if by == "wall":
+        (cut,) = cleared_of_boxes([thing], [Part("wall_0", there.mesh(), there)], tolerance=0.02)
+    else:
+        other = Thing("o", "object", thing.origin, wall.mesh(), (Part("p", wall.mesh()),), 1.0, wall.centre, np.eye(3))
+        _, cut = cleared_of_each_other([other, thing], tolerance=0.02)
+    left = np.ptp(cut.parts[0].mesh.vertices, axis=0)
+    assert left == pytest.approx([0.36, 0.3, 0.25], abs=1e-3)
+    mass, inertia = block_inertia(left, density=200.0)
+    assert cut.mass == pytest.approx(mass, rel=0.05)
+    assert cut.centre == pytest.approx([0.02, 0, 0.125], abs=0.005)
+    assert cut.inertia == pytest.approx(inertia, rel=0.1, abs=1e-3 * mass)
+
+
+def block_inertia(size: np.ndarray, *, density: float) -> tuple[float, np.ndarray]:
+    """Mass of a block, and its inertia about its middle."""
+    mass = density * float(np.prod(size))
+    return mass, mass / 12 * np.diag((size**2).sum() - size**2)
 
 
 def settings(**changes: object) -> ExportSettings:

@@ -4,8 +4,8 @@ separate    `separate`: the whole of it                      pieces    which con
 supports    level tops that things stand on                  boxed     what a person marked with a box
 clipping    triangles cut along a plane                      closing   a piece drawn down to its planes, and shut there
 filling     the planes closed where things stood             patches   their texture continued, and packed with the old
-bodies      convex parts, mass, inertia; does it stand       clearance the building's parts kept out of things
-backs       what nobody saw of a thing, drawn
+bodies      convex parts; does it stand                      mass      mass and inertia of what those enclose
+clearance   the building's parts kept out of things          backs     what nobody saw of a thing, drawn
 """
 
 from recon.export.things.clearance import cleared, cleared_of_boxes

@@ -6,15 +6,16 @@ from dataclasses import replace
 import numpy as np
 from scipy.spatial import ConvexHull, QhullError
 
-from recon.export.absorbing import absorbed
 from recon.export.building import Slab
 from recon.export.collision_mesh import faired, welded
 from recon.export.convex_parts import decompose
-from recon.export.covering import Skin, needed
+from recon.export.covering import Skin
+from recon.export.fewest import fewest
 from recon.export.hulls import Limits, Strays, cut_before
 from recon.export.labels import FURNITURE_SIZE
 from recon.export.place import Part, Thing
 from recon.export.planes import Plane
+from recon.export.things.mass import solid_of
 from recon.export.tolerances import Tolerances
 from recon.geometry.mesh import TriangleMesh, joined
 from recon.geometry.surface import Surface
@@ -24,7 +25,6 @@ _MOST_PARTS = 1500  # before those that others replace are dropped
 _TURN = 1.5  # as in `decompose`: a thing has sides all round, which fall apart by their normals
 _BARE = 0.02  # of a thing's surface that may lie outside all of its parts by more than the tolerance, in small spots
 _STEADY = 0.5  # tolerances within its foot that the middle of a thing's mass lies
-_CELLS = 40  # along the longest side, of the grid that volumes are measured on
 
 
 def body_of(
@@ -57,7 +57,7 @@ def body_of(
         Part(f"part_{i:02d}", mesh, box)
         for i, (mesh, box) in enumerate(zip(meshes, [*boxes, *[None] * len(hulls)], strict=True))
     )
-    volume, centre, spread = _solid(meshes)
+    volume, centre, spread = solid_of(meshes)
     mass = density * volume / length_scale**3
     label = "furniture" if np.linalg.norm(high - low) >= FURNITURE_SIZE * tolerances.fine else "object"
     local = replace(piece, vertices=piece.vertices - origin)
@@ -109,12 +109,11 @@ def _hulls(
     ]
     hulls, looser, first = list[TriangleMesh](), 1.0, [0] if found.parts else []
     for skin_now in (skin, replace(skin, bare=0.0)):
-        chosen = found.only(needed(found.parts, built, skin_now) or first)
-        fewer = absorbed(chosen, built, skin_now, strays)
-        fewer = fewer if fewer.parts else chosen.only(first)
+        fewer = fewest(found, built, skin_now, strays)
+        fewer = fewer if fewer.parts else found.only(first)
         hulls, looser = _ended(fewer.parts, ends, tops, tolerance), fewer.loosest
         if planes and hulls:
-            middle = _solid([*built, *hulls])[1][:2]
+            middle = solid_of([*built, *hulls])[1][:2]
             if _is_steady(middle, [*built, *hulls], planes[0].view.plane, tolerance=tolerance):
                 break
     return hulls, looser
@@ -135,26 +134,3 @@ def _ended(
             if is_bump.any() and height.max() < 2 * tolerance:
                 hulls[number] = cut_before(hull, Plane(-plane.normal, -plane.offset)) or hull
     return hulls
-
-
-def _solid(hulls: list[TriangleMesh]) -> tuple[float, Array, Array]:
-    """Volume of the union of convex parts, its centre [3], and its inertia about that for a mass of one [3, 3].
-
-    Counted on a grid of cells: parts overlap.
-    """
-    points = np.concatenate([hull.vertices for hull in hulls])
-    low, size = points.min(0), np.ptp(points, axis=0)
-    cell = float(size.max()) / _CELLS
-    axes = [np.arange(low[i] + cell / 2, low[i] + size[i] + cell / 2, cell) for i in range(3)]
-    cells = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3)
-    is_inside = np.zeros(len(cells), bool)
-    for hull in hulls:
-        near = np.flatnonzero(((cells >= hull.vertices.min(0)) & (cells <= hull.vertices.max(0))).all(1) & ~is_inside)
-        planes = ConvexHull(hull.vertices).equations
-        is_inside[near] = (cells[near] @ planes[:, :3].T + planes[:, 3]).max(1) <= 0
-    inside = cells[is_inside] if is_inside.any() else points
-    volume = max(len(cells[is_inside]), 1) * cell**3
-    centre = inside.mean(0)
-    offset = inside - centre
-    square = np.eye(3) * (offset**2).sum(1).mean() - offset.T @ offset / len(offset)
-    return volume, centre, square + np.eye(3) * cell**2 / 6  # of a cell itself

@@ -12,6 +12,7 @@ from scipy.spatial import ConvexHull
 from recon.export.hulls import cut_before
 from recon.export.place import Part, Thing
 from recon.export.planes import Plane
+from recon.export.things.mass import with_parts
 from recon.geometry.mesh import TriangleMesh
 
 _GAP = 0.02  # tolerances between a part and a thing
@@ -54,8 +55,7 @@ def cleared_of_each_other(things: Sequence[Thing], *, tolerance: float) -> tuple
         there = [replace(part, mesh=thing.in_world(part.mesh)) for part in thing.parts]
         others = [other for other in result if other.origin[2] > thing.origin[2] - tolerance]
         kept = cleared(there, others, tolerance=tolerance) or there  # never without any part
-        parts = [replace(part, mesh=replace(part.mesh, vertices=part.mesh.vertices - thing.origin)) for part in kept]
-        result.append(replace(thing, parts=tuple(parts)))
+        result.append(_made_of(thing, kept, there))
     return tuple(result)
 
 
@@ -67,35 +67,33 @@ def cleared_of_boxes(things: Sequence[Thing], parts: Sequence[Part], *, toleranc
     boxes = [part.box.mesh() for part in parts if part.box is not None]
     result = []
     for thing in things:
-        there = [_out_of(thing.in_world(part.mesh), boxes, tolerance) for part in thing.parts]
-        result.append(
-            replace(
-                thing,
-                parts=tuple(
-                    part
-                    if cut is None
-                    else replace(part, box=None, mesh=replace(cut, vertices=cut.vertices - thing.origin))
-                    for part, cut in zip(thing.parts, there, strict=True)
-                ),
-            )
-        )
+        there = [replace(part, mesh=thing.in_world(part.mesh)) for part in thing.parts]
+        kept = [_out_of(part, boxes, tolerance) for part in there]
+        result.append(_made_of(thing, kept, there))
     return tuple(result)
 
 
-def _out_of(mesh: TriangleMesh, boxes: Sequence[TriangleMesh], tolerance: float) -> TriangleMesh | None:
-    """A convex part without what reaches into boxes; None: it reaches into none."""
-    cut = None
+def _made_of(thing: Thing, kept: Sequence[Part], there: Sequence[Part]) -> Thing:
+    """A thing of the parts that it `kept`, in the world's frame, and of their mass; the thing itself if all `there` are kept."""
+    if len(kept) == len(there) and all(now.mesh is part.mesh for now, part in zip(kept, there, strict=True)):
+        return thing
+    local = [replace(part, mesh=replace(part.mesh, vertices=part.mesh.vertices - thing.origin)) for part in kept]
+    return with_parts(thing, local)
+
+
+def _out_of(part: Part, boxes: Sequence[TriangleMesh], tolerance: float) -> Part:
+    """A convex part without what reaches into boxes; the same part where nothing does."""
     for box in boxes:
-        now = mesh if cut is None else cut
-        if _apart(now.vertices, box.vertices):
+        if _apart(part.mesh.vertices, box.vertices):
             continue
         normals = box.face_normals
         offsets = (normals * box.vertices[box.faces[:, 0]]).sum(1)
-        reach = (now.vertices @ normals.T - offsets).min(0)
+        reach = (part.mesh.vertices @ normals.T - offsets).min(0)
         face = reach.argmax()
         if reach[face] < -_INTO * tolerance:
-            cut = cut_before(now, Plane(normals[face], float(offsets[face]) + _GAP * tolerance)) or cut
-    return cut
+            cut = cut_before(part.mesh, Plane(normals[face], float(offsets[face]) + _GAP * tolerance))
+            part = part if cut is None else replace(part, box=None, mesh=cut)
+    return part
 
 
 def _apart(first: np.ndarray, second: np.ndarray) -> bool:
