@@ -157,6 +157,9 @@ def _judged(verdict: Verdict, reconstruction: Reconstruction) -> dict[str, Any]:
         "contradicted_fraction": verdict.contradicted_fraction,
         "expected_accuracy_units": verdict.expected_error,
         "expected_accuracy_m": scale and verdict.expected_error * scale.metres_per_unit,
+        "expected_accuracy_near_units": verdict.expected_near,
+        "expected_accuracy_near_m": scale and verdict.expected_near * scale.metres_per_unit,
+        "near_units": verdict.near if np.isfinite(verdict.near) else None,
     }
 
 

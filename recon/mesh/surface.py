@@ -34,13 +34,16 @@ class KnownSurface:
     on_plane: NDArray[np.bool_]  # [f]
     voxel: float  # world units
     simplification_error: float  # world units: 95 % of the fused surface lies nearer to the simplified one
+    near: float = np.inf  # world units: what lies nearer to a camera was fused by itself, in fine voxels
 
 
 def build_surface(maps: Sequence[DepthMap], *, far: float, distance: float, settings: MeshSettings) -> KnownSurface:
     """The surface of some maps; `distance` is that from which the scene is typically seen (world units)."""
     zones = zones_of(maps)
     parts = [_surface_of(zone, far=far, distance=distance, settings=settings) for zone in zones]
-    return parts[0] if len(parts) == 1 else _joined([_cut(*pair) for pair in zip(parts, zones, strict=True)])
+    if len(parts) == 1:
+        return parts[0]
+    return replace(_joined([_cut(*pair) for pair in zip(parts, zones, strict=True)]), near=zones[0].high)
 
 
 def _surface_of(zone: Zone, *, far: float, distance: float, settings: MeshSettings) -> KnownSurface:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from recon.geometry import Evidence, FaceEvidence, Reconstruction, TriangleMesh
 from recon.geometry.transforms import Array
@@ -25,8 +26,12 @@ class Verdict:
     words: str
     confirmed_fraction: float  # of the area: measured, matched between pictures, or on a plane that pictures show
     expected_error: float  # world units: area-weighted mean of the faces' expected errors
+    expected_near: (
+        float  # the same of what lies near the cameras (`KnownSurface.near`), where towers stand far behind a road
+    )
     fractions: dict[str, float]  # of the area, by kind of evidence
     contradicted_fraction: float  # of the area: more than a tenth of the views look through it
+    near: float  # world units; infinite where all is near
 
 
 def judge_surface(surface: KnownSurface, reconstruction: Reconstruction, *, distance: float) -> Verdict:
@@ -37,13 +42,15 @@ def judge_surface(surface: KnownSurface, reconstruction: Reconstruction, *, dist
     fractions = {kind.name.lower(): float(shares[faces.evidence == kind].sum()) for kind in Evidence}
     confirmed = float(shares[faces.is_confirmed].sum())
     expected = float((shares * faces.expected_error).sum())
+    is_near = cKDTree(reconstruction.centers).query(mesh.vertices[mesh.faces].mean(1))[0] < surface.near
+    near = float((areas * faces.expected_error)[is_near].sum() / max(areas[is_near].sum(), 1e-30))
     contradicted = float(shares[surface.through > _CONTRADICTED].sum())
     level = _level(confirmed, expected / distance, contradicted)
     sensor = "a depth sensor, by " if fractions["sensor"] else ""
     clauses = [
         _planes_in_words(surface.planes, reconstruction, float(shares[surface.on_plane].sum())),
         f"{confirmed:.0%} of the surface is confirmed by {sensor}matching between pictures or by planes",
-        f"expected accuracy {_length(expected, reconstruction)}",
+        _accuracy_in_words(expected, near, surface.near, reconstruction),
     ]
     if contradicted > _LEVELS[0][3]:
         clauses.append(f"views look through {contradicted:.0%} of it: repeated texture, or poses that are off")
@@ -52,7 +59,9 @@ def judge_surface(surface: KnownSurface, reconstruction: Reconstruction, *, dist
     guess = _largest_guess(mesh, faces, cell=distance / 4)
     if guess is not None and guess[1] > _GUESS_SHARE * areas.sum():
         clauses.append(_advice(guess[0], reconstruction, distance))
-    return Verdict(level, f"{level}: " + "; ".join(clauses), confirmed, expected, fractions, contradicted)
+    return Verdict(
+        level, f"{level}: " + "; ".join(clauses), confirmed, expected, near, fractions, contradicted, surface.near
+    )
 
 
 def _level(confirmed: float, relative_error: float, contradicted: float) -> str:
@@ -83,6 +92,17 @@ def _planes_in_words(planes: Sequence[PlanePatch], reconstruction: Reconstructio
     names += [f"{rest} other planes"] if rest else []
     listed = " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
     return f"{listed} carry {share:.0%} of the surface"
+
+
+def _accuracy_in_words(expected: float, near: float, radius: float, reconstruction: Reconstruction) -> str:
+    if not np.isfinite(radius):
+        return f"expected accuracy {_length(expected, reconstruction)}"
+    scale = reconstruction.scale
+    within = f"{radius * scale.metres_per_unit:.0f} m" if scale else f"{radius:.3g} units"
+    return (
+        f"expected accuracy {_length(near, reconstruction)} within {within} of the cameras, "
+        f"{_length(expected, reconstruction)} with what lies beyond"
+    )
 
 
 def _length(value: float, reconstruction: Reconstruction) -> str:

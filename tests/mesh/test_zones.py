@@ -104,6 +104,7 @@ def test_the_road_is_fine_and_the_far_wall_still_there() -> None:
     assert len(wall) and np.median(np.abs(wall[:, 0] - WALL)) < 1.0
     counts = {len(surface.mesh.faces), len(surface.faces.evidence), len(surface.through), len(surface.on_plane)}
     assert len(counts) == 1
+    assert surface.near == zones_of(maps)[0].high
     (plane, *_) = surface.planes
     assert abs(plane.normal[2]) == pytest.approx(1, abs=1e-3)
 
