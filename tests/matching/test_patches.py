@@ -1,13 +1,17 @@
 """Patches are found to a tenth of a pixel where the pictures show them, whatever the pose of the other picture claims."""
 
 import numpy as np
+import pytest
 
+from recon import kernels
 from recon.bench.synthetic.renderer import render_color, render_depth
 from recon.geometry import Camera, invert_rigid, look_at
 from recon.geometry.pinhole import pixels_of, rays_of_pixels
 from recon.geometry.transforms import apply_rigid
 from recon.matching.patches import RADIUS, PatchPicture, cut_patches, find_patches
 from tests.worlds import UP, textured_room
+
+pytestmark = pytest.mark.skipif(not kernels.is_there("native"), reason="the native kernels are not built")
 
 CAMERA = Camera("PINHOLE", (120, 160), 130.0, 130.0, 80.0, 60.0)
 

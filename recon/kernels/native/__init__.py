@@ -8,7 +8,7 @@ points, marching, training   calls of the kernels            marshalling     ten
 field.h     the field: hash_grid, network, march, clearance    train, render   .cpp, the fused kernels
 patchmatch  for `recon.kernels.stereo`                         plane_labels    for `recon.kernels.planes`
 plane_fits  for `recon.kernels.plane_fits`                     tsdf            for `recon.kernels.tsdf`
-descriptors for `recon.kernels.descriptors`
+descriptors for `recon.kernels.descriptors`                     patches        for `recon.kernels.patches`
 ceilings    for `recon.bench`
 headers     the number that tells whether library and Python fit each other
 parallel    a fixed pool of threads                            vector.h        one register of floats

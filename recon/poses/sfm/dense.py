@@ -45,7 +45,7 @@ def adjust_densely(model: Model, frames: FrameSet, *, images: Path, scratch: Pat
     dense = _dense_model(model, image_ids, tracks, poor)
     before = _mean_error(dense)
     for _ in range(2):
-        adjust(dense, is_lens_exact=frames.is_lens_exact, is_focal_fixed=frames.is_focal_known)
+        adjust(dense, is_lens_exact=frames.is_lens_exact, is_focal_fixed=frames.is_focal_known, is_rough=True)
         after = _mean_error(dense)
         pycolmap.ObservationManager(dense).filter_all_points3D(_OUTLIER * after, 0.0)
     adjust(dense, is_lens_exact=frames.is_lens_exact, is_focal_fixed=frames.is_focal_known)
