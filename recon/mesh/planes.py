@@ -25,7 +25,7 @@ _SCATTER = 5.0  # times the noise of a plane: surface farther from it is somethi
 _LEAST_REACH = 0.25  # of the reach that is asked for
 _CORNER = 2.5  # times the reach of a plane: vertices that near two planes, facing between them, belong to their edge
 # Within squares of so many cells a side, which hold so many points, noise is told from bending: what strays so many times farther
-# is bent. (Floors and walls of rooms stray 1.3 to 2.4 times farther, roads that bend by 4 to 8 cm 10 to 40 times.)
+# is bent. (Roads that bend by 4 to 8 cm stray 10 to 40 times farther, textured floors and walls 1.3 to 4 times.)
 _BEND_CELLS, _BEND_POINTS, _BENT = 8, 6, 6.0
 # Between a vertex's normal and a plane's: at the edge of two planes a vertex looks half way between them, apart from noise
 _NEAR_EDGE = np.cos(np.deg2rad(70))
@@ -42,7 +42,9 @@ class PlanePatch:
     cell: float  # side of a cell, world units
     is_covered: NDArray[np.bool_]  # [rows, columns]
     noise: float  # how far the surface strays from the plane: 1.48 times the median
-    is_bent: bool = False  # it strays smoothly, as a road that rises and falls: nothing is laid onto it
+    is_bent: bool = (
+        False  # it strays smoothly, as a road that rises and falls, or as a plain wall on which views disagree
+    )
 
     def heights(self, positions: Array) -> Array:
         """Signed distance [n] of positions [n, 3]."""

@@ -58,7 +58,8 @@ def _surface_of(zone: Zone, *, far: float, distance: float, settings: MeshSettin
     fill_reach = settings.fill_reach * min(distance, zone.high)
     fillings = find_fillings(planes, maps, reach=fill_reach, tolerance=settings.agreement, voxel=voxel)
     volume = fill(volume, fillings, min_weight=settings.min_weight)
-    flat = [plane for plane in planes if not plane.is_bent]
+    # On a drive what bends is a road, which is not laid flat; in a room it is a plain wall on which the views disagree, which is.
+    flat = planes if zone.is_everything else [plane for plane in planes if not plane.is_bent]
     volume = sharpen(volume, flat, width=WIDTH * reach, min_weight=settings.min_weight)
     full = cleaning.drop_crumbs(
         extract(volume, min_weight=settings.min_weight), min_area_fraction=settings.min_area_fraction

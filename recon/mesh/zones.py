@@ -36,9 +36,14 @@ class Zone:
     face_share: float  # of the budget of faces
     memory_share: float
 
+    @property
+    def is_everything(self) -> bool:
+        """Whether it is the only one."""
+        return self.low == 0 and self.high == np.inf
+
     def holds(self, positions: Array, *, margin: float = 0.0) -> NDArray[np.bool_]:
         """Which positions [n, 3] lie in the zone, or at most `margin` outside."""
-        if self.low == 0 and self.high == np.inf:
+        if self.is_everything:
             return np.ones(len(positions), bool)
         distance = cKDTree(self.centers).query(positions)[0]
         return np.asarray((distance >= self.low - margin) & (distance < self.high + margin), bool)
