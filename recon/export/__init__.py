@@ -10,6 +10,7 @@ covering        which parts are needed, and how well they keep to the surface   
 cover           which points each part covers       absorbing, regrouping   small parts taken over by others, pairs made one
 collision_mesh  cleaned, faired, and simplified within a measured bound           hem         its open borders turned back
 rest            convex parts of what no slab of the building explains         spare_boxes   boxes that nobody misses beside those
+footing         level parts with nothing beneath, as deep as floors
 collision       all collision geometry of a place
 things/         what stands on the floor and on tops as bodies of their own, all closed behind them
 walls           which planes are walls, and from where to where

@@ -25,7 +25,7 @@ from recon.geometry.mesh import TriangleMesh
 from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
 
-_FLOOR_THICKNESS = 5.0  # in wall thicknesses: nothing is beneath that it could hide, and fast bodies stop
+FLOOR_THICKNESS = 5.0  # in wall thicknesses: nothing is beneath that it could hide, and fast bodies stop
 _HOLE = 15.0  # tolerances: smaller holes of a wall or a top are gaps of the scan, larger ones are openings
 _CLOSE = 2.5  # tolerances: bays of an outline narrower than twice this are ragged, not shape
 _LEAST_AREA = 200.0  # squared tolerances: level tops that are worth a slab
@@ -164,7 +164,7 @@ def _floor(
     open_below = openings(view, allowed & ~seen, surface, tolerance=tolerance)
     solid, allowed = solid & ~open_below, allowed & ~open_below
     allowed |= _allowed(view, solid, surface, _margin(view, tolerances), tolerance=tolerance)
-    depth = _FLOOR_THICKNESS * thickness
+    depth = FLOOR_THICKNESS * thickness
     parts, covered = extruded(view, solid, allowed, depth, name, tolerance=tolerance)
     return Slab("floor", view, seen, covered, depth, parts, tolerance)
 

@@ -8,6 +8,7 @@ import numpy as np
 from recon.export.building import Slab, find_building
 from recon.export.collision_mesh import simplified
 from recon.export.covering import Fidelity, fidelity, points_over
+from recon.export.footing import footed
 from recon.export.hem import hemmed
 from recon.export.hulls import Limits
 from recon.export.labels import LABELS, label_faces
@@ -109,6 +110,10 @@ def make_collision(
     if labels is not None:
         parts = _named(parts, surface, labels, tolerance)
     near = contacts[0]
+    if is_up_known and zones[0].is_within_reach:
+        floors = [part.mesh for slab in near.slabs if slab.kind == "floor" for part in slab.parts]
+        of_near = footed(parts[: len(near.parts)], surface, floors, tolerance=tolerance, thickness=thickness)
+        parts = (*of_near, *parts[len(near.parts) :])
     if near.reached > 1.01 * near.tolerances.fine:
         warn(
             f"collision parts keep to {near.reached:.3f} of {near.loosened_share:.2%} of the surface instead of "
