@@ -20,9 +20,10 @@ from recon.mesh.viewpoints import Viewpoint, point_depths
 from recon.render.views import RenderPartFn
 from recon.workspace.console import progress
 
-# Between a normal and the direction to the camera; nearer to the ray, a pixel's plane runs along it. A driver sees the road at .07
-# from 20 m on: taken to look at the camera, such pixels write a wall of .3 m into each place of the road.
-MIN_COSINE = 0.02
+# Between a normal and the direction to the camera; nearer to the ray, a pixel's plane runs along it, and a pixel that takes the
+# plane of a crate's side by mistake would draw it far into the air. On a drive the road itself is seen at .07 from 20 m on: there
+# pixels that are taken to look at the camera would tear it to shreds.
+MIN_COSINE, MIN_COSINE_OF_ROADS = 0.08, 0.02
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,22 @@ class DepthMap:
 
     @staticmethod
     def of_field(
-        viewpoint: Viewpoint, depth: NDArray, is_free: NDArray, normal: NDArray | None = None, *, weight: float = 1.0
+        viewpoint: Viewpoint,
+        depth: NDArray,
+        is_free: NDArray,
+        normal: NDArray | None = None,
+        *,
+        weight: float = 1.0,
+        min_cosine: float = MIN_COSINE,
     ) -> "DepthMap":
-        """A map of rendered depths [h, w] with their normals [h, w, 3] (world; 0: unknown)."""
+        """A map of depths [h, w] that were rendered from a viewpoint.
+
+        depth: [h, w], 0 where there is none. is_free: [h, w] nothing along this ray. normal: [h, w, 3] world; 0, None: unknown.
+        weight: of every pixel. min_cosine: as `camera_normals` takes it.
+        """
         depth = depth.astype(np.float32)
         evidence = np.full(depth.shape, Evidence.SEEN, np.uint8)
-        normals = camera_normals(viewpoint, np.zeros((*depth.shape, 3)) if normal is None else normal)
+        normals = camera_normals(viewpoint, np.zeros((*depth.shape, 3)) if normal is None else normal, min_cosine)
         return DepthMap(viewpoint, depth, is_free, np.full_like(depth, weight), normals, evidence)
 
     @property
@@ -81,16 +92,16 @@ def _rays(camera: Camera) -> NDArray[np.float64]:
     return rays
 
 
-def camera_normals(viewpoint: Viewpoint, normal: NDArray) -> NDArray[np.int8]:
+def camera_normals(viewpoint: Viewpoint, normal: NDArray, min_cosine: float) -> NDArray[np.int8]:
     """Normals [h, w, 3] of the world as a map keeps them.
 
-    Where a normal is 0 or leans away from the ray by more than `MIN_COSINE` allows, it is taken to look at the camera: the
+    Where a normal is 0 or leans away from the ray by more than `min_cosine` allows, it is taken to look at the camera: the
     surface is there, how it is turned is not known.
     """
     local = normal @ viewpoint.world_from_camera[:3, :3]
     rays = _rays(viewpoint.camera)
     cosine = -(local * rays).sum(-1) / np.linalg.norm(rays, axis=-1)
-    local = np.where((cosine > MIN_COSINE)[..., None], local, np.array([0.0, 0.0, -1.0]))
+    local = np.where((cosine > min_cosine)[..., None], local, np.array([0.0, 0.0, -1.0]))
     return np.rint(127 * local).astype(np.int8)
 
 

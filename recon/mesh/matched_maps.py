@@ -14,11 +14,11 @@ _EVIDENCE_OF_KIND[Kind.PLANE] = Evidence.PLANE
 _SKY_CONFIDENCE = 0.5  # sky less sure than this carves nothing
 
 
-def matched_map(view: MatchedView, *, far: float, max_jump: float, max_side: int) -> DepthMap:
+def matched_map(view: MatchedView, *, far: float, max_jump: float, max_side: int, min_cosine: float) -> DepthMap:
     """One matched view as a depth map; its confidence is the weight. Depths beyond `far` are left out.
 
-    Of views larger than `max_side` every second (third, ...) pixel is taken. At a jump of depth the matcher's window
-    straddles two surfaces: such pixels count a quarter.
+    `min_cosine`: as `camera_normals` takes it. Of views larger than `max_side` every second (third, ...) pixel is taken. At
+    a jump of depth the matcher's window straddles two surfaces: such pixels count a quarter.
     """
     step = -(-max(view.camera.size_hw) // max_side)
     start = step // 2
@@ -41,6 +41,6 @@ def matched_map(view: MatchedView, *, far: float, max_jump: float, max_side: int
         depth,
         (kind == Kind.SKY) & (confidence >= _SKY_CONFIDENCE),
         weight.astype(np.float32),
-        camera_normals(viewpoint, normal),
+        camera_normals(viewpoint, normal, min_cosine),
         _EVIDENCE_OF_KIND[kind],
     )

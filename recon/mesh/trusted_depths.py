@@ -8,7 +8,7 @@ import numpy as np
 
 from recon.geometry import MatchedView, Reconstruction
 from recon.mesh.agreement import drop_outvoted
-from recon.mesh.depth_maps import DepthMap, far_end
+from recon.mesh.depth_maps import MIN_COSINE, MIN_COSINE_OF_ROADS, DepthMap, far_end
 from recon.mesh.extraction import no_surface
 from recon.mesh.field_maps import field_all_over, field_where_silent
 from recon.mesh.matched_maps import matched_map
@@ -16,6 +16,7 @@ from recon.mesh.photos import is_cut_out
 from recon.mesh.sensor_maps import sensor_map
 from recon.mesh.settings import MeshSettings
 from recon.mesh.viewpoints import farthest_poses, training_views, typical_distance
+from recon.mesh.zones import WIDE, spread_of_depths
 from recon.pixels import SensorView
 from recon.render.views import RenderPartFn
 from recon.workspace.console import say, warn
@@ -41,7 +42,11 @@ def trusted_depths(
     if not matched and not sensors:
         return _field_alone(reconstruction, render_view_fn, settings)
     far = settings.max_depth or far_end(reconstruction, [v.depth for v in matched] + [v.depth for v in sensors])
-    maps = [matched_map(v, far=far, max_jump=settings.max_jump, max_side=settings.matched_max_side) for v in matched]
+    least = _least_cosine(matched)
+    maps = [
+        matched_map(v, far=far, max_jump=settings.max_jump, max_side=settings.matched_max_side, min_cosine=least)
+        for v in matched
+    ]
     sensed = [sensor_map(view, far=far, settings=settings) for view in sensors]
     if maps:
         say(f"mesh: {_known_share(maps):.0%} of the pixels of {len(maps)} pictures are matched or sky")
@@ -60,6 +65,12 @@ def trusted_depths(
         )
     maps += sensed
     return maps + field_where_silent(maps, far, reconstruction, render_view_fn, settings), far
+
+
+def _least_cosine(matched: Sequence[MatchedView]) -> float:
+    """How obliquely a pixel may see its plane: on a drive, where depths spread wide, as obliquely as a driver sees the road."""
+    near, far = spread_of_depths(matched) if matched else (0.0, 0.0)
+    return MIN_COSINE_OF_ROADS if far >= WIDE * near > 0 else MIN_COSINE
 
 
 def _known_share(maps: Sequence[DepthMap]) -> float:

@@ -6,6 +6,7 @@ that are small enough to be fine, and the rest in coarser voxels; each surface i
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,12 @@ TRUSTED = 2.0  # radii: depths that are fused in the near zone
 LEAST = 0.02  # of the known pixels that a zone of its own holds
 NEAR_FACES = 0.7  # of the budget of faces
 MEMORY = 0.3  # of the budget of memory, each: a road is long, and finer voxels than these show only noise
+
+
+class _WithDepth(Protocol):
+    @property
+    def depth(self) -> NDArray[np.float32]:
+        """[h, w], 0 where there is none."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +64,8 @@ def zones_of(maps: Sequence[DepthMap]) -> list[Zone]:
     centers = np.stack([view.viewpoint.world_from_camera[:3, 3] for view in maps])
     everything = Zone(centers, 0.0, np.inf, maps, maps, 1.0, 1.0)
     measured = _measured(maps)
-    depths = np.concatenate([view.depth[::4, ::4][view.depth[::4, ::4] > 0] for view in measured])
-    if not len(depths):
-        return [everything]
-    near, far = np.percentile(depths, [NEAR_PERCENTILE, FAR_PERCENTILE])
-    if far < WIDE * near:
+    near, far = spread_of_depths(measured)
+    if far < WIDE * near or far == 0:
         return [everything]
     radius = float(RADIUS * near)
     fine = [_nearer(view, TRUSTED * radius) for view in measured]
@@ -70,6 +74,15 @@ def zones_of(maps: Sequence[DepthMap]) -> list[Zone]:
     if not LEAST <= share <= 1 - LEAST:
         return [everything]
     return [near_zone, Zone(centers, radius, np.inf, maps, maps, 1 - NEAR_FACES, MEMORY)]
+
+
+def spread_of_depths(maps: Sequence[_WithDepth]) -> tuple[float, float]:
+    """What is near and what is far in maps (or matched views); 0 and 0 where nothing has a depth."""
+    depths = np.concatenate([view.depth[::4, ::4][view.depth[::4, ::4] > 0] for view in maps])
+    if not len(depths):
+        return 0.0, 0.0
+    near, far = np.percentile(depths, [NEAR_PERCENTILE, FAR_PERCENTILE])
+    return float(near), float(far)
 
 
 def _measured(maps: Sequence[DepthMap]) -> Sequence[DepthMap]:

@@ -172,7 +172,9 @@ def test_weight_falls_with_distance_and_confidence_and_is_nothing_where_nothing_
 
 
 def test_what_the_sensor_looks_through_or_hides_is_no_match(room, filmed: Reconstruction) -> None:
-    matched = [matched_map(m, far=FAR, max_jump=0.05, max_side=120) for m in mistaken_matches(room, filmed)]
+    matched = [
+        matched_map(m, far=FAR, max_jump=0.05, max_side=120, min_cosine=0.08) for m in mistaken_matches(room, filmed)
+    ]
     sensors = sensors_of(filmed)
     sensed = [sensor_map(sensor, far=FAR, settings=settings()) for sensor in sensors]
     kept = drop_outvoted(matched, sensed, n_neighbours=8, tolerance=0.03)

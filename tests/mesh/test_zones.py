@@ -7,7 +7,7 @@ import open3d as o3d
 import pytest
 
 from recon.geometry import Camera, TriangleMesh, look_at
-from recon.mesh.depth_maps import DepthMap
+from recon.mesh.depth_maps import MIN_COSINE_OF_ROADS, DepthMap
 from recon.mesh.extraction import extract
 from recon.mesh.fusion import fuse
 from recon.mesh.settings import MeshSettings
@@ -37,7 +37,8 @@ def drive(n: int = 12, wall_at: float = WALL) -> list[DepthMap]:
         normal = np.where(is_road[..., None], [0.0, 0.0, 1.0], [-1.0, 0.0, 0.0])
         center = np.array([float(i), 0, ROAD])
         pose = look_at(center, center + np.array([1.0, 0, 0]), np.array([0, 0, 1.0]))
-        maps.append(DepthMap.of_field(Viewpoint(CAMERA, pose), depth, np.zeros(depth.shape, bool), normal))
+        nowhere = np.zeros(depth.shape, bool)
+        maps.append(DepthMap.of_field(Viewpoint(CAMERA, pose), depth, nowhere, normal, min_cosine=MIN_COSINE_OF_ROADS))
     return maps
 
 
@@ -63,7 +64,8 @@ def hilly_drive(n: int = 20, wall_at: float = 0.0) -> list[DepthMap]:
         center = np.array([float(i), 0, height])
         pose = look_at(center, center + np.array([1.0, 0, 0]), np.array([0, 0, 1.0]))
         normal = normal / np.linalg.norm(normal, axis=-1, keepdims=True)
-        maps.append(DepthMap.of_field(Viewpoint(camera, pose), depth, np.zeros(depth.shape, bool), normal))
+        nowhere = np.zeros(depth.shape, bool)
+        maps.append(DepthMap.of_field(Viewpoint(camera, pose), depth, nowhere, normal, min_cosine=MIN_COSINE_OF_ROADS))
     return maps
 
 
