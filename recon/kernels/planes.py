@@ -14,8 +14,8 @@ _GRAZING = 1e-3  # the least fall of a ray, a unit of depth
 
 
 @dataclass(frozen=True)
-class Relief:
-    """Heights over a plane normal . x = offset, bilinear on a grid: ground that bends. Beyond the grid its border goes on."""
+class PlaneGrid:
+    """A plane normal . x = offset in the world, and a grid of square cells in it."""
 
     normal: Array  # [3], unit
     offset: float
@@ -23,6 +23,12 @@ class Relief:
     along: Array
     low: Array  # [2] corner of the grid, in those axes
     cell: float
+
+
+@dataclass(frozen=True)
+class Relief(PlaneGrid):
+    """Heights over a plane, bilinear on its grid: ground that bends. Beyond the grid its border goes on."""
+
     heights: Array  # [rows along, columns across]
 
     def above(self, points: Array) -> tuple[Array, Array]:
@@ -39,15 +45,9 @@ class Relief:
 
 
 @dataclass(frozen=True)
-class ScenePlane:
-    """A plane normal . x = offset in the world, seen from the side its normal looks to, and where its matter is known."""
+class ScenePlane(PlaneGrid):
+    """A plane that is seen from the side its normal looks to, and where its matter is known."""
 
-    normal: Array  # [3], unit
-    offset: float
-    across: Array  # [3] unit axes in the plane
-    along: Array
-    low: Array  # [2] corner of the map, in those axes
-    cell: float
     is_shell: bool  # nothing lies behind it, as behind a floor, a ceiling, an outer wall
     distances: NDArray[np.float32]  # [rows along, columns across] to known matter, in reaches; below 0: sure
     thickness: float  # world units: matter this near belongs to it

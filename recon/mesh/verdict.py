@@ -26,9 +26,7 @@ class Verdict:
     words: str
     confirmed_fraction: float  # of the area: measured, matched between pictures, or on a plane that pictures show
     expected_error: float  # world units: area-weighted mean of the faces' expected errors
-    expected_near: (
-        float  # the same of what lies near the cameras (`KnownSurface.near`), where towers stand far behind a road
-    )
+    expected_near: float  # the same of what lies within `near` of a camera
     fractions: dict[str, float]  # of the area, by kind of evidence
     contradicted_fraction: float  # of the area: more than a tenth of the views look through it
     near: float  # world units; infinite where all is near
