@@ -39,12 +39,12 @@ def laid_out(plane: ScenePlane, voxels: Voxels) -> list[ScenePlane]:
     matter = voxels.where(is_on(voxels, plane, BAND * plane.thickness))
     if len(matter) < MIN_VOXELS:
         return [plane]
-    plane = replace(plane, relief=fit_relief(plane, matter))
-    assert plane.relief is not None
-    is_near = _distance(plane, _corners(plane.relief)) < plane.beyond
-    if np.percentile(np.abs(plane.relief.heights[is_near]), 95, axis=None) < FLAT * plane.thickness:
+    relief = fit_relief(plane, matter)
+    plane = replace(plane, relief=relief)
+    is_near = _distance(plane, _corners(relief)) < plane.beyond
+    if np.percentile(np.abs(relief.heights[is_near]), 95, axis=None) < FLAT * plane.thickness:
         return [plane]
-    return list(_tiles(plane, plane.relief))
+    return list(_tiles(plane, relief))
 
 
 def fit_relief(plane: ScenePlane, matter: Voxels) -> Relief:

@@ -42,9 +42,7 @@ class PlanePatch:
     cell: float  # side of a cell, world units
     is_covered: NDArray[np.bool_]  # [rows, columns]
     noise: float  # how far the surface strays from the plane: 1.48 times the median
-    is_bent: bool = (
-        False  # it strays smoothly, as a road that rises and falls, or as a plain wall on which views disagree
-    )
+    is_bent: bool = False  # it strays smoothly: a road that rises, or a plain wall on which views disagree
 
     def heights(self, positions: Array) -> Array:
         """Signed distance [n] of positions [n, 3]."""

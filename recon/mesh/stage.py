@@ -76,7 +76,7 @@ def build_mesh(
         run.metrics = {
             **_measured(surface, painter, reconstruction, settings),
             **_likeness(scene, painter.photos, reconstruction, settings),
-            **_judged(verdict, reconstruction),
+            **_judged(verdict, surface, reconstruction),
             "max_depth_units": far,
             "fusion_views": len(maps),
             "seconds": round(run.seconds, 2),
@@ -145,7 +145,7 @@ def _measured(
     }
 
 
-def _judged(verdict: Verdict, reconstruction: Reconstruction) -> dict[str, Any]:
+def _judged(verdict: Verdict, surface: KnownSurface, reconstruction: Reconstruction) -> dict[str, Any]:
     """Metrics of the verdict; a surface that is poor or bad is said aloud."""
     (warn if verdict.level in ("poor", "bad") else say)(f"mesh: {verdict.words}")
     scale = reconstruction.scale
@@ -159,7 +159,7 @@ def _judged(verdict: Verdict, reconstruction: Reconstruction) -> dict[str, Any]:
         "expected_accuracy_m": scale and verdict.expected_error * scale.metres_per_unit,
         "expected_accuracy_near_units": verdict.expected_near,
         "expected_accuracy_near_m": scale and verdict.expected_near * scale.metres_per_unit,
-        "near_units": verdict.near if np.isfinite(verdict.near) else None,
+        "near_units": surface.near if np.isfinite(surface.near) else None,
     }
 
 

@@ -16,7 +16,7 @@ from recon.mesh.photos import is_cut_out
 from recon.mesh.sensor_maps import sensor_map
 from recon.mesh.settings import MeshSettings
 from recon.mesh.viewpoints import farthest_poses, training_views, typical_distance
-from recon.mesh.zones import WIDE, spread_of_depths
+from recon.mesh.zones import near_where_wide
 from recon.pixels import SensorView
 from recon.render.views import RenderPartFn
 from recon.workspace.console import say, warn
@@ -42,7 +42,8 @@ def trusted_depths(
     if not matched and not sensors:
         return _field_alone(reconstruction, render_view_fn, settings)
     far = settings.max_depth or far_end(reconstruction, [v.depth for v in matched] + [v.depth for v in sensors])
-    least = _least_cosine(matched)
+    # On a drive a pixel may see its plane as obliquely as a driver sees the road.
+    least = MIN_COSINE if near_where_wide(matched) is None else MIN_COSINE_OF_ROADS
     maps = [
         matched_map(v, far=far, max_jump=settings.max_jump, max_side=settings.matched_max_side, min_cosine=least)
         for v in matched
@@ -65,12 +66,6 @@ def trusted_depths(
         )
     maps += sensed
     return maps + field_where_silent(maps, far, reconstruction, render_view_fn, settings), far
-
-
-def _least_cosine(matched: Sequence[MatchedView]) -> float:
-    """How obliquely a pixel may see its plane: on a drive, where depths spread wide, as obliquely as a driver sees the road."""
-    near, far = spread_of_depths(matched) if matched else (0.0, 0.0)
-    return MIN_COSINE_OF_ROADS if far >= WIDE * near > 0 else MIN_COSINE
 
 
 def _known_share(maps: Sequence[DepthMap]) -> float:

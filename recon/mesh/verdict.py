@@ -26,10 +26,9 @@ class Verdict:
     words: str
     confirmed_fraction: float  # of the area: measured, matched between pictures, or on a plane that pictures show
     expected_error: float  # world units: area-weighted mean of the faces' expected errors
-    expected_near: float  # the same of what lies within `near` of a camera
+    expected_near: float  # the same of what lies within `KnownSurface.near` of a camera
     fractions: dict[str, float]  # of the area, by kind of evidence
     contradicted_fraction: float  # of the area: more than a tenth of the views look through it
-    near: float  # world units; infinite where all is near
 
 
 def judge_surface(surface: KnownSurface, reconstruction: Reconstruction, *, distance: float) -> Verdict:
@@ -57,9 +56,7 @@ def judge_surface(surface: KnownSurface, reconstruction: Reconstruction, *, dist
     guess = _largest_guess(mesh, faces, cell=distance / 4)
     if guess is not None and guess[1] > _GUESS_SHARE * areas.sum():
         clauses.append(_advice(guess[0], reconstruction, distance))
-    return Verdict(
-        level, f"{level}: " + "; ".join(clauses), confirmed, expected, near, fractions, contradicted, surface.near
-    )
+    return Verdict(level, f"{level}: " + "; ".join(clauses), confirmed, expected, near, fractions, contradicted)
 
 
 def _level(confirmed: float, relative_error: float, contradicted: float) -> str:

@@ -64,10 +64,10 @@ def zones_of(maps: Sequence[DepthMap]) -> list[Zone]:
     centers = np.stack([view.viewpoint.world_from_camera[:3, 3] for view in maps])
     everything = Zone(centers, 0.0, np.inf, maps, maps, 1.0, 1.0)
     measured = _measured(maps)
-    near, far = spread_of_depths(measured)
-    if far < WIDE * near or far == 0:
+    near = near_where_wide(measured)
+    if near is None:
         return [everything]
-    radius = float(RADIUS * near)
+    radius = RADIUS * near
     fine = [_nearer(view, TRUSTED * radius) for view in measured]
     near_zone = Zone(centers, 0.0, radius, fine, measured, NEAR_FACES, MEMORY)
     share = near_zone.holds(np.concatenate([view.points(step=4) for view in measured])).mean()
@@ -76,13 +76,13 @@ def zones_of(maps: Sequence[DepthMap]) -> list[Zone]:
     return [near_zone, Zone(centers, radius, np.inf, maps, maps, 1 - NEAR_FACES, MEMORY)]
 
 
-def spread_of_depths(maps: Sequence[_WithDepth]) -> tuple[float, float]:
-    """What is near and what is far in maps (or matched views); 0 and 0 where nothing has a depth."""
-    depths = np.concatenate([view.depth[::4, ::4][view.depth[::4, ::4] > 0] for view in maps])
-    if not len(depths):
-        return 0.0, 0.0
-    near, far = np.percentile(depths, [NEAR_PERCENTILE, FAR_PERCENTILE])
-    return float(near), float(far)
+def near_where_wide(maps: Sequence[_WithDepth]) -> float | None:
+    """What is near in maps or matched views whose depths spread wide, as on a drive; None where they do not."""
+    depths = [view.depth[::4, ::4][view.depth[::4, ::4] > 0] for view in maps]
+    if not sum(map(len, depths)):
+        return None
+    near, far = np.percentile(np.concatenate(depths), [NEAR_PERCENTILE, FAR_PERCENTILE])
+    return float(near) if far >= WIDE * near else None
 
 
 def _measured(maps: Sequence[DepthMap]) -> Sequence[DepthMap]:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from scipy.spatial import ConvexHull
 
+from recon.export.cover import distance_outside, planes_of
 from recon.export.place import Part, Thing
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.transforms import Array
@@ -26,8 +26,7 @@ def solid_of(hulls: Sequence[TriangleMesh]) -> tuple[float, Array, Array]:
     is_inside = np.zeros(len(cells), bool)
     for hull in hulls:
         near = np.flatnonzero(((cells >= hull.vertices.min(0)) & (cells <= hull.vertices.max(0))).all(1) & ~is_inside)
-        planes = ConvexHull(hull.vertices).equations
-        is_inside[near] = (cells[near] @ planes[:, :3].T + planes[:, 3]).max(1) <= 0
+        is_inside[near] = distance_outside(planes_of(hull), cells[near]) == 0
     inside = cells[is_inside] if is_inside.any() else points
     volume = max(len(cells[is_inside]), 1) * cell**3
     centre = inside.mean(0)
