@@ -3,7 +3,8 @@
 stage           the stage: `export_world`           settings  conf/export
 units           metres and origin of the package    place     what every scene file describes, and names of files
 planes          flat regions of a mesh              plan_view, rectangles, extrusion, strips  its cells, as boxes, as a surface
-building        floors, walls, tops as boxes        floors, outline   which plane is the floor, and where it ends
+building, slab  floors, walls, tops as boxes        floors, outline   which plane is the floor, and where it ends
+bent, relief    floors that bend: which, and how; no step between their pieces
 tolerances      how close parts keep to what is seen, and where     zones  how far something drives or stands, coarser beyond
 convex_parts    the rest as convex parts            hulls, merging   what a hull may do, and joining hulls
 covering        which parts are needed, and how well they keep to the surface     fewest      and in as few pieces as cover it

@@ -3,23 +3,22 @@
 Each flat region becomes a slab: the outline of its surface with small holes closed and large ones (doors, windows) kept,
 extruded away from free space. Floors are continued under furniture and to the walls about them, but not where a lower level
 is seen through an opening: what nobody saw of a floor is there, and is marked as filled. All pieces of a slab share
-one plane, so there are no steps between them.
+one plane, or one relief where the ground bends (`bent`), so there are no steps between them.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from scipy import ndimage
 
+from recon.export.bent import bent_regions
 from recon.export.extrusion import extruded
 from recon.export.floors import UP, along_walls, lowest_floor, openings
 from recon.export.outline import BORDER_M, Wall, floor_about, walls_about
-from recon.export.place import Part
 from recon.export.plan_view import PlanView
 from recon.export.planes import FlatRegion, find_planes
-from recon.export.strips import strips
+from recon.export.slab import Slab
 from recon.export.tolerances import Tolerances
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.surface import Surface
@@ -30,68 +29,8 @@ _HOLE = 15.0  # tolerances: smaller holes of a wall or a top are gaps of the sca
 _CLOSE = 2.5  # tolerances: bays of an outline narrower than twice this are ragged, not shape
 _LEAST_AREA = 200.0  # squared tolerances: level tops that are worth a slab
 _LEAST_WALL = 1500.0  # squared tolerances: other flat regions that are; smaller ones are the sides of things
-_UNDER = 1.5  # tolerances that what is filled reaches under what was seen
-_LOWER = 0.05  # tolerances that it lies lower
+_DEEPEST = 250.0  # tolerances that ground which bends and is no floor may reach down
 _ASKED = 30_000  # cells of a plane, at most, that are asked whether something hides them
-
-
-@dataclass(frozen=True)
-class Slab:
-    """A flat piece of the building. `seen` and `solid`: cells [rows, columns] of `view`; solid but not seen is filled.
-
-    `tolerance`: within which the surface lies on it.
-    """
-
-    kind: str  # floor, top, wall, ceiling
-    view: PlanView
-    seen: np.ndarray
-    solid: np.ndarray
-    thickness: float
-    parts: tuple[Part, ...]
-    tolerance: float
-
-    def explains(self, mesh: TriangleMesh, *, tolerance: Array) -> np.ndarray:
-        """Which faces [f] lie wholly in the slab, or before it or beside it by no more than the `tolerance` [f] there."""
-        corners = mesh.vertices[mesh.faces]
-        points = np.concatenate([corners, corners.mean(1, keepdims=True)], 1)
-        height = self.view.plane.height(points)
-        rows, columns, is_on = self.view.cells(points)
-        reach = tolerance[:, None]
-        within = (height <= reach) & (height >= -self.thickness - reach)
-        beside = ndimage.distance_transform_edt(~self.solid) * self.view.cell
-        return np.asarray((within & is_on & (beside[rows, columns] <= reach)).all(1))
-
-    def shown(self, *, tolerance: float) -> list[TriangleMesh]:
-        """Its parts as far as anybody sees them: what a floor has below its surface is nobody's business."""
-        if self.kind != "floor":
-            return [part.mesh for part in self.parts]
-        heights = [self.view.plane.height(part.mesh.vertices) for part in self.parts]
-        lift = [np.maximum(height, -tolerance) - height for height in heights]
-        return [
-            TriangleMesh(part.mesh.vertices + up[:, None] * self.view.plane.normal, part.mesh.faces)
-            for part, up in zip(self.parts, lift, strict=True)
-        ]
-
-    def outline(self) -> np.ndarray:
-        """Cells [rows, columns] of the slab and of its bays and holes: its convex hull."""
-        rows, columns = np.nonzero(self.solid)
-        hull = cv2.convexHull(np.stack([columns, rows], -1).astype(np.int32))
-        return cv2.fillConvexPoly(np.zeros(self.view.shape, np.uint8), hull, 1).astype(bool)
-
-    @property
-    def filled(self) -> np.ndarray:
-        """Cells [rows, columns] that nobody saw."""
-        return self.solid & ~self.seen
-
-    def filled_surface(self) -> TriangleMesh:
-        """The part of the slab's surface that nobody saw, in strips of cells; empty where all was seen.
-
-        It reaches a little under what was seen, and lies a hair lower, so that no gap opens between the two.
-        """
-        cells = round(_UNDER * self.view.in_cells(self.tolerance))
-        square = np.ones((2 * cells + 1, 2 * cells + 1), np.uint8)
-        under = cv2.dilate(self.filled.astype(np.uint8), square).astype(bool) & self.solid
-        return strips(self.view, under, height=-_LOWER * self.tolerance)
 
 
 def find_building(
@@ -109,11 +48,11 @@ def find_building(
     surface: of all that may hide a slab, this mesh or more. is_up_known: whether +z is up; all slabs are just flat where not.
     """
     tolerance = tolerances.fine
-    regions = find_planes(mesh, tolerance=tolerance, min_area=_LEAST_AREA * tolerance**2)
+    regions = _regions(mesh, tolerance, may_bend=is_up_known and has_floor)
     floors = lowest_floor(mesh, regions) if is_up_known and has_floor else set()
     along = along_walls(regions, least=_LEAST_WALL * tolerance**2) if is_up_known else None
     if has_floor:
-        tolerances = tolerances.over(next((regions[number].plane for number in floors), None))
+        tolerances = tolerances.over(next((regions[number] for number in floors), None))
     slabs: list[Slab] = []
     for number, region in enumerate(regions):
         kind = "floor" if number in floors else _kind(region, is_up_known)
@@ -127,6 +66,18 @@ def find_building(
         if slab.parts:
             slabs.append(slab)
     return slabs
+
+
+def _regions(mesh: TriangleMesh, tolerance: float, *, may_bend: bool) -> list[FlatRegion]:
+    """The flat regions of a mesh, largest first, and those that bend, as one each where it is known what is level."""
+    least = _LEAST_AREA * tolerance**2
+    flat = find_planes(mesh, tolerance=tolerance, min_area=least)
+    bent = bent_regions(mesh, flat, tolerance=tolerance) if may_bend else []
+    if not bent:
+        return flat
+    is_bent = np.isin(np.arange(len(mesh.faces)), np.concatenate([region.faces for region in bent]))
+    flat = find_planes(mesh, tolerance=tolerance, min_area=least, without=is_bent)
+    return sorted([*bent, *flat], key=lambda region: -region.area)
 
 
 def _kind(region: FlatRegion, is_up_known: bool) -> str:
@@ -158,6 +109,7 @@ def _floor(
         cell=tolerance / 2,
         margin=2 * _CLOSE * tolerance + BORDER_M * tolerances.scale,
         along=along,
+        relief=region.relief,
     )
     seen = view.drawn(triangles)
     solid, allowed = floor_about(view, seen, walls, metre=tolerances.scale)
@@ -185,13 +137,16 @@ def _slab(
     """
     tolerance = tolerances.fine
     triangles = mesh.vertices[mesh.faces[region.faces]]
-    view = PlanView.around(region.plane, triangles.reshape(-1, 3), cell=tolerance / 2, margin=2 * _CLOSE * tolerance)
+    points, margin = triangles.reshape(-1, 3), 2 * _CLOSE * tolerance
+    view = PlanView.around(region.plane, points, cell=tolerance / 2, margin=margin, relief=region.relief)
     seen = view.drawn(triangles)
     solid = _mended(view, seen, tolerance=tolerance)
-    depth = _depth(surface, triangles, region.plane.normal, tolerance=tolerance, thickness=thickness)
-    margin = _margin(view, tolerances)
-    allowed = _allowed(view, solid, surface, margin, tolerance=tolerance)
-    parts, covered = extruded(view, solid, allowed, depth, name, tolerance=float(margin.max()))
+    deepest = thickness if region.relief is None else _DEEPEST * tolerance
+    room = _depth(surface, triangles, region.plane.normal, tolerance=tolerance, thickness=deepest)
+    depth = min(room, thickness if region.relief is None else FLOOR_THICKNESS * thickness)
+    aside = _margin(view, tolerances)
+    allowed = _allowed(view, solid, surface, aside, tolerance=tolerance)
+    parts, covered = extruded(view, solid, allowed, depth, name, tolerance=float(aside.max()), deepest=room)
     return Slab(kind, view, seen, covered, depth, parts, tolerance)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from recon.export.building import Slab, find_building
+from recon.export.building import find_building
 from recon.export.collision_mesh import simplified
 from recon.export.covering import Fidelity, fidelity, points_over
 from recon.export.footing import footed
@@ -15,6 +15,7 @@ from recon.export.labels import LABELS, label_faces
 from recon.export.place import CONVEX, FILLED, STATIC, Part
 from recon.export.rest import hulls_of_rest, left_by
 from recon.export.settings import ExportSettings
+from recon.export.slab import Slab
 from recon.export.spare_boxes import without_spare
 from recon.export.tolerances import Tolerances
 from recon.export.zones import Reach, Zone, zones_of
@@ -184,7 +185,7 @@ def _contact(
         is_up_known=is_up_known,
         has_floor=zone.is_within_reach,
     )
-    tolerances = tolerances.over(next((slab.view.plane for slab in slabs if slab.kind == "floor"), None))
+    tolerances = tolerances.over(next((slab.view for slab in slabs if slab.kind == "floor"), None))
     rest = simplified(
         TriangleMesh(clean.vertices, clean.faces[left_by(slabs, clean, Tolerances.same(tolerances.fine))]),
         deviation=tolerances.fine / 2,

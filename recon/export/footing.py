@@ -30,14 +30,15 @@ def footed(
     """The parts, each hull of level ground drawn straight down to `FLOOR_THICKNESS` thicknesses; its top stays as it is.
 
     It is ground where neither the `surface` is met below it nor, from above, one of the `floors` (their convex parts): a table's
-    top stands over a floor. Boxes stay; +z is up. tolerance: that parts keep to. thickness: of hulls, behind the surface.
+    top stands over a floor. Boxes and ground that bends stay; +z is up. tolerance: that parts keep to. thickness: of hulls, behind
+    the surface.
     """
     floor = Surface(joined(list(floors))) if floors else None
     deeper = (FLOOR_THICKNESS - 1) * thickness * _DOWN
     result = []
     for part in parts:
         hull = None
-        if part.box is None and _is_ground(part.mesh, surface, floor, below=thickness + tolerance):
+        if not part.stays and _is_ground(part.mesh, surface, floor, below=thickness + tolerance):
             hull = hull_of(np.concatenate([part.mesh.vertices, part.mesh.vertices + deeper]))
         result.append(part if hull is None else replace(part, mesh=hull))
     return result

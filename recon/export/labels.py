@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from recon.export.building import Slab
+from recon.export.slab import Slab
 from recon.export.walls import RELIEF, building_of
 from recon.geometry.face_graph import pieces_by_pairs, shared_edges
 from recon.geometry.mesh import TriangleMesh, chosen
@@ -38,7 +38,7 @@ def label_faces(mesh: TriangleMesh, slabs: Sequence[Slab], *, tolerance: float) 
     relief = np.full(len(mesh.faces), -1)
     for slabs_of_kind, kind in ((ceilings, _CEILING), (walls, _WALL), (floors, floor)):
         for slab in slabs_of_kind:
-            height = slab.view.plane.height(centres)
+            height = slab.view.height(centres)
             faces_it = normals @ slab.view.plane.normal > 0.5
             label[_is_on(slab, height, centres, _NEAR * slab.tolerance) & faces_it] = kind
             relief[_is_on(slab, height, centres, RELIEF * slab.tolerance)] = kind
@@ -95,7 +95,7 @@ def _standing(
     centres = mesh.vertices[mesh.faces[piece]].mean(1)
     standing = []
     for top in tops:
-        height = top.view.plane.height(centres)
+        height = top.view.height(centres)
         is_its = _is_on(top, height, centres, _NEAR * tolerance) & (
             mesh.face_normals[piece] @ top.view.plane.normal > 0.7
         )
@@ -103,7 +103,7 @@ def _standing(
             continue
         for part in pieces_of(welded, piece[~is_its]):
             corners = mesh.vertices[mesh.faces[part]].reshape(-1, 3)
-            lowest = float(top.view.plane.height(corners).min())
+            lowest = float(top.view.height(corners).min())
             is_over = _is_on(top, np.zeros(len(corners)), corners, tolerance).all()
             if lowest > -tolerance and is_over:
                 standing.append(part)

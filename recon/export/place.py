@@ -42,11 +42,20 @@ class Box:
 
 @dataclass(frozen=True)
 class Part:
-    """A convex piece of collision geometry. `box` is set where it is one, for formats that know boxes."""
+    """A convex piece of collision geometry. `box` is set where it is one, for formats that know boxes.
+
+    `is_ground`: a piece of a floor that bends; it stays as it is, as boxes do, and others make room.
+    """
 
     name: str
     mesh: TriangleMesh
     box: Box | None = None
+    is_ground: bool = False
+
+    @property
+    def stays(self) -> bool:
+        """Whether it is a piece of a floor, a wall or a top."""
+        return self.box is not None or self.is_ground
 
     @property
     def file(self) -> str:

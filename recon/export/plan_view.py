@@ -5,29 +5,44 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from recon.export.planes import Plane
+from recon.export.planes import Plane, fit_plane
+from recon.export.relief import Relief
 from recon.geometry.transforms import Array, plane_axes
 
 _MAX_CELLS = 1_000_000
 _SUBPIXEL = 4  # bits of OpenCV's fixed-point corners
+_STEPS = 5  # places along each side of what stands on a surface that bends
 
 
 @dataclass(frozen=True)
 class PlanView:
-    """Cells of side `cell`, [row, column] along axes v and u; `low` [2] is the (u, v) of the centre of cell (0, 0)."""
+    """Cells of side `cell`, [row, column] along axes v and u; `low` [2] is the (u, v) of the centre of cell (0, 0).
+
+    Heights are over the plane, or over the `relief` of what bends; that has the view's axes.
+    """
 
     plane: Plane
     axes: Array  # [2, 3]: unit u, v with u x v = normal
     low: Array
     cell: float
     shape: tuple[int, int]
+    relief: Relief | None = None
 
     @staticmethod
-    def around(plane: Plane, points: Array, *, cell: float, margin: float, along: Array | None = None) -> "PlanView":
+    def around(
+        plane: Plane,
+        points: Array,
+        *,
+        cell: float,
+        margin: float,
+        along: Array | None = None,
+        relief: Relief | None = None,
+    ) -> "PlanView":
         """A view that holds `points` [n, 3] with a margin, turned so that their smallest rectangle lies straight.
 
-        Or with its u `along` a direction [3].
+        Or with its u `along` a direction [3], or that of its `relief`.
         """
+        along = along if relief is None else relief.axes[0]
         axes = plane_axes(plane.normal)
         if along is None:
             angle = float(np.deg2rad(cv2.minAreaRect((points @ axes.T).astype(np.float32))[2]))
@@ -39,7 +54,7 @@ class PlanView:
         low, high = flat.min(0) - margin, flat.max(0) + margin
         cell = max(cell, float(np.sqrt(np.prod(high - low) / _MAX_CELLS)))
         width, height = np.ceil((high - low) / cell).astype(int) + 1
-        return PlanView(plane, axes, low, cell, (int(height), int(width)))
+        return PlanView(plane, axes, low, cell, (int(height), int(width)), relief)
 
     def in_cells(self, tolerance: float) -> float:
         """A tolerance in cells: two on most planes, and no less where a very large one has coarser cells."""
@@ -49,10 +64,34 @@ class PlanView:
         """(u, v) of points [.., 3]."""
         return points @ self.axes.T
 
+    @property
+    def normal(self) -> Array:
+        """The plane's."""
+        return self.plane.normal
+
+    def height(self, points: Array) -> Array:
+        """Signed distance of points [.., 3] from the surface, along the plane's normal."""
+        height = self.plane.height(points)
+        return height if self.relief is None else height - self.relief.at(points)
+
     def world(self, flat: Array, height: float | Array = 0.0) -> Array:
-        """Points [.., 3] of (u, v) at a height above the plane."""
+        """Points [.., 3] of (u, v) at a height above the surface."""
+        points = flat @ self.axes
         raised = self.plane.offset + np.asarray(height)
-        return flat @ self.axes + raised[..., None] * self.plane.normal
+        if self.relief is not None:
+            raised = raised + self.relief.at(points)
+        return points + raised[..., None] * self.plane.normal
+
+    def plane_under(self, points: Array) -> Plane:
+        """The plane that lies on the surface under points [n, 3], where it is highest."""
+        if self.relief is None:
+            return self.plane
+        flat = self.flat(points)
+        low, high = flat.min(0), flat.max(0)
+        steps = np.stack(np.meshgrid(*np.linspace(low, high, _STEPS).T), -1).reshape(-1, 2)
+        places = self.world(steps)
+        tilted = fit_plane(places, np.ones(len(places)), towards=self.plane.normal)
+        return Plane(tilted.normal, tilted.offset + float(tilted.height(places).max()))
 
     def cells(self, points: Array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Row and column of points [.., 3], clipped to the grid, and whether they were inside."""

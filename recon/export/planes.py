@@ -5,9 +5,11 @@ regions that agree, and taken away, largest first, until none holds the least ar
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
+from recon.export.relief import Relief
 from recon.geometry.face_graph import pieces_by_pairs, shared_edges
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.transforms import Array
@@ -30,13 +32,38 @@ class Plane:
         return points @ self.normal - self.offset
 
 
+class Level(Protocol):
+    """What heights are told over, along a unit `normal` [3]: a plane, or a floor that bends."""
+
+    @property
+    def normal(self) -> Array: ...
+
+    def height(self, points: Array) -> Array:
+        """Signed distance of points [.., 3]."""
+        ...
+
+
 @dataclass(frozen=True)
 class FlatRegion:
-    """Faces (indices [k] into the mesh) that lie within the tolerance of a plane, in connected pieces of some size."""
+    """Faces (indices [k] into the mesh) that lie within the tolerance of a plane, in connected pieces of some size.
+
+    Or of its `relief`, where the surface bends.
+    """
 
     plane: Plane
     faces: np.ndarray
     area: float
+    relief: Relief | None = None
+
+    @property
+    def normal(self) -> Array:
+        """The plane's."""
+        return self.plane.normal
+
+    def height(self, points: Array) -> Array:
+        """Signed distance of points [.., 3] from it, along the plane's normal."""
+        height = self.plane.height(points)
+        return height if self.relief is None else height - self.relief.at(points)
 
 
 @dataclass(frozen=True)
@@ -48,11 +75,18 @@ class _Faces:
     pairs: np.ndarray  # [e, 2] faces that share an edge
 
 
-def find_planes(mesh: TriangleMesh, *, tolerance: float, min_area: float, seed: int = 0) -> list[FlatRegion]:
-    """Flat regions of at least `min_area`, largest first; no face is in two of them. Deterministic for a `seed`."""
+def find_planes(
+    mesh: TriangleMesh, *, tolerance: float, min_area: float, without: np.ndarray | None = None, seed: int = 0
+) -> list[FlatRegion]:
+    """Flat regions of at least `min_area`, largest first; no face is in two of them, nor one of those `without` [f].
+
+    Deterministic for a `seed`.
+    """
     faces = _faces_of(mesh)
     random = np.random.default_rng(seed)
     is_free = faces.areas > 0
+    if without is not None:
+        is_free &= ~without
     regions: list[FlatRegion] = []
     failures = 0
     while failures < _GIVE_UP and faces.areas[is_free].sum() >= min_area:
@@ -109,7 +143,7 @@ def _refined(faces: _Faces, is_free: np.ndarray, plane: Plane, tolerance: float,
         inside = _region_of(faces, is_free, plane, tolerance, min_area)
         if not len(inside):
             return None
-        plane = _fit(faces, inside, plane)
+        plane = fit_plane(faces.centres[inside], faces.areas[inside], towards=plane.normal)
     inside = _region_of(faces, is_free, plane, tolerance, min_area)
     return FlatRegion(plane, inside, float(faces.areas[inside].sum())) if len(inside) else None
 
@@ -118,21 +152,26 @@ def _region_of(faces: _Faces, is_free: np.ndarray, plane: Plane, tolerance: floa
     """Free faces on the plane, in connected pieces of at least `min_area`."""
     is_near = is_free & (np.abs(plane.height(faces.centres)) < tolerance) & (faces.normals @ plane.normal > _COSINE)
     is_near[is_near] = (np.abs(plane.height(faces.corners[is_near])) < 1.5 * tolerance).all(1)
-    inside = np.flatnonzero(is_near)
-    number = np.full(len(is_near), -1)
+    return pieces_of_area(is_near, faces.pairs, faces.areas, least=min_area)
+
+
+def pieces_of_area(is_in: np.ndarray, pairs: np.ndarray, areas: Array, *, least: float) -> np.ndarray:
+    """Indices of those faces of a set [f] that lie in connected pieces of some area; `pairs` [e, 2] of faces share an edge."""
+    inside = np.flatnonzero(is_in)
+    number = np.full(len(is_in), -1)
     number[inside] = np.arange(len(inside))
-    pairs = number[faces.pairs]
+    pairs = number[pairs]
     pairs = pairs[(pairs >= 0).all(1)]
     piece = pieces_by_pairs(pairs, len(inside))
-    areas = np.bincount(piece, faces.areas[inside]) if len(inside) else np.zeros(0)
-    return inside[areas[piece] >= min_area]
+    sizes = np.bincount(piece, areas[inside]) if len(inside) else np.zeros(0)
+    return inside[sizes[piece] >= least]
 
 
-def _fit(faces: _Faces, inside: np.ndarray, plane: Plane) -> Plane:
-    """Least squares over the area of faces, on the side of the old normal."""
-    weights = faces.areas[inside] / faces.areas[inside].sum()
-    centre = weights @ faces.centres[inside]
-    spread = faces.centres[inside] - centre
+def fit_plane(points: Array, weights: Array, *, towards: Array) -> Plane:
+    """The plane of least squares through weighted points [n, 3], its normal on the side of a direction [3]."""
+    weights = weights / weights.sum()
+    centre = weights @ points
+    spread = points - centre
     normal = np.linalg.eigh((spread * weights[:, None]).T @ spread)[1][:, 0]
-    normal = normal if normal @ plane.normal > 0 else -normal
+    normal = normal if normal @ towards > 0 else -normal
     return Plane(normal, float(centre @ normal))

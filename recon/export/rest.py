@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from recon.export.building import Slab
 from recon.export.collision_mesh import faired
 from recon.export.convex_parts import decompose
 from recon.export.covering import Skin, loosened_area
 from recon.export.fewest import fewest
 from recon.export.hulls import Limits, Strays
+from recon.export.slab import Slab
 from recon.export.tolerances import Tolerances
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.surface import Surface

@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from recon.export.building import Slab
 from recon.export.cover import Cover
 from recon.export.covering import WHOLE, Skin
+from recon.export.slab import Slab
 from recon.export.tolerances import Tolerances
 from recon.geometry.mesh import TriangleMesh
 

@@ -1,4 +1,9 @@
-"""Cells of a plane as a surface: a strip for each run of a row, in few triangles; neighbouring rows share their corners."""
+"""Cells of a plane as a surface: a strip for each run of a row, in few triangles; neighbouring rows share their corners.
+
+Where the surface bends, the triangles are short enough to follow it.
+"""
+
+import itertools
 
 import numpy as np
 
@@ -7,11 +12,14 @@ from recon.geometry.mesh import TriangleMesh
 from recon.geometry.transforms import Array
 
 Corner = tuple[int, int]  # row line and column line between cells
+_LONGEST = 25  # cells of a triangle along a row, where the surface bends
 
 
 def strips(view: PlanView, mask: np.ndarray, *, height: float | Array = 0.0) -> TriangleMesh:
     """The set cells of a mask [rows, columns] as a surface at a height over the plane, without a gap between rows."""
     runs = _runs(mask)
+    if view.relief is not None:
+        runs = [piece for run in runs for piece in _cut(run)]
     columns_at: dict[int, set[int]] = {}
     for row, start, end in runs:
         for line in (row, row + 1):
@@ -43,6 +51,13 @@ def _strip(
             faces.append((below[i], above[j + 1], above[j]))
             j += 1
     return faces
+
+
+def _cut(run: tuple[int, int, int]) -> list[tuple[int, int, int]]:
+    """A run in pieces of so many columns, at the same ones in every row."""
+    row, start, end = run
+    ends = [start, *range(start - start % _LONGEST + _LONGEST, end, _LONGEST), end]
+    return [(row, first, last) for first, last in itertools.pairwise(ends)]
 
 
 def _runs(mask: np.ndarray) -> list[tuple[int, int, int]]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from recon.export.planes import Plane
+from recon.export.planes import Level
 from recon.export.settings import ExportSettings
 from recon.geometry.transforms import Array
 
@@ -23,7 +23,7 @@ class Tolerances:
 
     fine: float
     coarse: float
-    floor: Plane | None
+    floor: Level | None
     scale: float
 
     @staticmethod
@@ -40,7 +40,7 @@ class Tolerances:
         """Out of reach, where nothing stands and nothing drives: so many times the coarse one."""
         return replace(self, fine=looser * self.coarse, coarse=looser * self.coarse)
 
-    def over(self, floor: Plane | None) -> "Tolerances":
+    def over(self, floor: Level | None) -> "Tolerances":
         """The same above a floor."""
         return replace(self, floor=floor)
 

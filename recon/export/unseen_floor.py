@@ -7,8 +7,8 @@ it; its picture goes on from the seen floor about it.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from recon.export.building import Slab
 from recon.export.place import Thing
+from recon.export.slab import Slab
 from recon.export.things import Separated
 from recon.export.things.filling import painted
 from recon.export.things.patches import continued, packed, patch_over

@@ -6,7 +6,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from recon.export.building import Slab
+from recon.export.slab import Slab
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.transforms import Array
 
@@ -90,5 +90,5 @@ def _share_behind(wall: Slab, mesh: TriangleMesh) -> float:
     sideways = _sideways(wall)
     along = wall.view.world(wall.view.centres(wall.seen)) @ sideways
     is_beside = (centres @ sideways < along.min()) | (centres @ sideways > along.max())
-    is_behind = wall.view.plane.height(centres) < -RELIEF * wall.tolerance
+    is_behind = wall.view.height(centres) < -RELIEF * wall.tolerance
     return float(areas[is_behind & ~is_beside].sum() / areas.sum())

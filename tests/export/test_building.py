@@ -6,10 +6,11 @@ import trimesh
 from rooms import TABLE_TOP, room
 from scipy import ndimage
 
-from recon.export.building import Slab, find_building
+from recon.export.building import find_building
 from recon.export.collision_mesh import clean_mesh
 from recon.export.planes import find_planes
 from recon.export.rectangles import Rectangle, rectangles_over
+from recon.export.slab import Slab
 from recon.export.tolerances import Tolerances
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.surface import Surface

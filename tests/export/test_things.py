@@ -188,14 +188,14 @@ def test_mass_and_inertia_are_those_of_the_block() -> None:
     expected = thing.mass / 12 * ((size**2).sum() - size**2)
     assert np.allclose(np.diag(thing.inertia), expected, rtol=0.15)
     assert np.allclose(thing.inertia, thing.inertia.T) and thing.centre[2] == pytest.approx(BLOCK_TOP / 2, abs=0.02)
-    assert stands_by_itself(thing, found_in(land())[1][0].view.plane, tolerance=TOLERANCE)
+    assert stands_by_itself(thing, found_in(land())[1][0].view, tolerance=TOLERANCE)
     bottoms = [part.mesh.vertices[:, 2].min() for part in thing.parts]
     assert min(bottoms) == pytest.approx(0, abs=1e-9)
 
 
 def test_what_would_fall_over_does_not_stand_by_itself() -> None:
     thing = body(land(leaning=True))
-    assert not stands_by_itself(thing, found_in(land(leaning=True))[1][0].view.plane, tolerance=TOLERANCE)
+    assert not stands_by_itself(thing, found_in(land(leaning=True))[1][0].view, tolerance=TOLERANCE)
 
 
 def test_a_ripple_of_the_floor_is_no_thing() -> None:

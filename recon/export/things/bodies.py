@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 from scipy.spatial import ConvexHull, QhullError
 
-from recon.export.building import Slab
 from recon.export.collision_mesh import faired, welded
 from recon.export.convex_parts import decompose
 from recon.export.covering import Skin
@@ -14,7 +13,9 @@ from recon.export.fewest import fewest
 from recon.export.hulls import Limits, Strays, cut_before
 from recon.export.labels import FURNITURE_SIZE
 from recon.export.place import Part, Thing
+from recon.export.plan_view import PlanView
 from recon.export.planes import Plane
+from recon.export.slab import Slab
 from recon.export.things.mass import solid_of
 from recon.export.tolerances import Tolerances
 from recon.geometry.mesh import TriangleMesh, joined
@@ -24,6 +25,7 @@ from recon.geometry.transforms import Array
 _MOST_PARTS = 1500  # before those that others replace are dropped
 _TURN = 1.5  # as in `decompose`: a thing has sides all round, which fall apart by their normals
 _BARE = 0.02  # of a thing's surface that may lie outside all of its parts by more than the tolerance, in small spots
+_FOOT = 1e-2  # tolerances over a floor that touch it
 _STEADY = 0.5  # tolerances within its foot that the middle of a thing's mass lies
 
 
@@ -64,16 +66,23 @@ def body_of(
     return Thing(label, label, origin, local, parts, mass, centre, mass * spread, looser)
 
 
-def stands_by_itself(thing: Thing, floor: Plane, *, tolerance: float) -> bool:
+def stands_by_itself(thing: Thing, floor: PlanView, *, tolerance: float) -> bool:
     """Whether its mass lies over its foot, by a little: what does not would fall over once it is free."""
+    under = _plane_under(floor, thing.in_world(thing.visual), tolerance)
     parts = [thing.in_world(part.mesh) for part in thing.parts]
-    return _is_steady((thing.origin + thing.centre)[:2], parts, floor, tolerance=tolerance)
+    return _is_steady((thing.origin + thing.centre)[:2], parts, under, tolerance=tolerance)
+
+
+def _plane_under(floor: PlanView, piece: TriangleMesh, tolerance: float) -> Plane:
+    """The plane that a closed piece stands on, which may stand where the floor bends."""
+    foot = piece.vertices[floor.height(piece.vertices) < _FOOT * tolerance]
+    return floor.plane_under(foot if len(foot) else piece.vertices)
 
 
 def _is_steady(middle: Array, parts: Sequence[TriangleMesh], floor: Plane, *, tolerance: float) -> bool:
     """Whether a place (x, y) lies inside the outline of where parts touch the floor, by a little."""
     vertices = np.concatenate([np.zeros((0, 3)), *(part.vertices for part in parts)])
-    foot = vertices[floor.height(vertices) < 1e-2 * tolerance]
+    foot = vertices[floor.height(vertices) < _FOOT * tolerance]
     try:
         outline = ConvexHull(foot[:, :2]).equations
     except (QhullError, ValueError):
@@ -103,10 +112,8 @@ def _hulls(
     skin = Skin.of(seamless, bare=_BARE * float(seamless.face_areas.sum()), tolerances=tolerances, at_most=50_000)
     built = [part.mesh for slab in tops for part in slab.parts]
     strays = Strays(surface, Limits(tolerances, thickness))
-    ends = [
-        Plane(slab.view.plane.normal, slab.view.plane.offset + (tolerance if number else 0.0))
-        for number, slab in enumerate(planes)
-    ]
+    ends = [_plane_under(slab.view, piece, tolerance) for slab in planes[:1]]
+    ends += [Plane(slab.view.normal, slab.view.plane.offset + tolerance) for slab in planes[1:]]
     hulls, looser, first = list[TriangleMesh](), 1.0, [0] if found.parts else []
     for skin_now in (skin, replace(skin, bare=0.0)):
         fewer = fewest(found, built, skin_now, strays)
@@ -114,7 +121,7 @@ def _hulls(
         hulls, looser = _ended(fewer.parts, ends, tops, tolerance), fewer.loosest
         if planes and hulls:
             middle = solid_of([*built, *hulls])[1][:2]
-            if _is_steady(middle, [*built, *hulls], planes[0].view.plane, tolerance=tolerance):
+            if _is_steady(middle, [*built, *hulls], ends[0], tolerance=tolerance):
                 break
     return hulls, looser
 

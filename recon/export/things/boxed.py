@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from recon.export.building import Slab
 from recon.export.labels import welded_faces
 from recon.export.planes import Plane
+from recon.export.slab import Slab
 from recon.export.things.clipping import CutMesh, cut_along
 from recon.export.things.closing import closed_by
 from recon.export.things.pieces import Apart, Candidates, Piece, closed_at, cut_at
@@ -20,7 +20,7 @@ _LOWEST = 0.25  # of a box's height: a plane above its lowest quarter belongs to
 def support_of(level: Sequence[Slab], low: Array, high: Array) -> Slab:
     """The plane under a box: of the level ones that reach below it the highest, or the lowest of all (the floor)."""
     middle = (low + high) / 2
-    heights = [float(slab.view.plane.offset - slab.view.plane.normal[:2] @ middle[:2]) for slab in level]
+    heights = [-float(slab.view.height(np.array([*middle[:2], 0.0]))) for slab in level]
     limit = low[2] + _LOWEST * (high[2] - low[2])
     below = [
         (height, number)
@@ -73,5 +73,5 @@ def _sides(low: Array, high: Array) -> list[Plane]:
 
 
 def _is_under(slab: Slab, middle: Array) -> bool:
-    row, column, is_on = slab.view.cells(middle - slab.view.plane.height(middle) * slab.view.plane.normal)
+    row, column, is_on = slab.view.cells(middle - slab.view.height(middle) * slab.view.normal)
     return bool(is_on and slab.outline()[row, column])

@@ -22,13 +22,13 @@ _INTO = 0.25  # tolerances that a thing may reach into a box: feet stand on floo
 def cleared(parts: Sequence[Part], things: Sequence[Thing], *, tolerance: float) -> tuple[Part, ...]:
     """The parts of a building without what reaches into things, which would be thrown off once they are free.
 
-    A part is cut along that face of a thing's part behind which it reaches least. Boxes, which are floors and walls, stay.
+    A part is cut along that face of a thing's part behind which it reaches least. Boxes and ground that bends stay.
     """
     bodies = [thing.in_world(part.mesh).vertices for thing in things for part in thing.parts]
     faces = [np.unique(ConvexHull(vertices).equations.round(9), axis=0) for vertices in bodies]
     kept = []
     for part in parts:
-        mesh = None if part.box is not None else part.mesh
+        mesh = None if part.stays else part.mesh
         for vertices, planes in zip(bodies, faces, strict=True):
             if mesh is None or _apart(mesh.vertices, vertices):
                 continue
@@ -38,7 +38,7 @@ def cleared(parts: Sequence[Part], things: Sequence[Thing], *, tolerance: float)
                 mesh = cut_before(mesh, Plane(normal, float(offset) + _GAP * tolerance))
                 if mesh is None:
                     break
-        if part.box is not None:
+        if part.stays:
             kept.append(part)
         elif mesh is not None:
             kept.append(replace(part, mesh=mesh))
@@ -64,7 +64,7 @@ def cleared_of_boxes(things: Sequence[Thing], parts: Sequence[Part], *, toleranc
 
     A part is cut along that face of a box behind which it reaches least; one of which nothing would be left stays whole.
     """
-    boxes = [part.box.mesh() for part in parts if part.box is not None]
+    boxes = [part.mesh for part in parts if part.stays]
     result = []
     for thing in things:
         there = [replace(part, mesh=thing.in_world(part.mesh)) for part in thing.parts]

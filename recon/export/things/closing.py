@@ -4,23 +4,23 @@ import cv2
 import numpy as np
 from scipy.spatial import Delaunay, QhullError
 
-from recon.export.planes import Plane
+from recon.export.planes import Level
 from recon.export.things.clipping import with_points
 from recon.geometry.face_graph import open_edges
 from recon.geometry.mesh import TriangleMesh, chosen
 from recon.geometry.transforms import plane_axes
 
 
-def closed_by(piece: TriangleMesh, welded: np.ndarray, plane: Plane, *, cut: float, slack: float) -> TriangleMesh:
-    """The piece with its open edges at height `cut` over the plane drawn down to it, and what they enclose there shut.
+def closed_by(piece: TriangleMesh, welded: np.ndarray, level: Level, *, cut: float, slack: float) -> TriangleMesh:
+    """The piece with its open edges at height `cut` over a plane, or what bends, drawn down to it and shut there.
 
-    With a `cut` of zero the edges lie in the plane already, and only the lid is added.
+    With a `cut` of zero the edges lie in it already, and only the lid is added.
 
     `welded` [f, 3]: its faces with one number for all vertices at one place; `slack`: how exact "at height" is.
     """
     face, corner = open_edges(welded)
     a, b = piece.faces[face, corner], piece.faces[face, (corner + 1) % 3]
-    at_cut = np.abs(plane.height(piece.vertices) - cut) < slack
+    at_cut = np.abs(level.height(piece.vertices) - cut) < slack
     is_contact = at_cut[a] & at_cut[b]
     a, b, face, corner = a[is_contact], b[is_contact], face[is_contact], corner[is_contact]
     if not len(a):
@@ -28,7 +28,7 @@ def closed_by(piece: TriangleMesh, welded: np.ndarray, plane: Plane, *, cut: flo
     ends = np.unique(np.concatenate([a, b]))
     drawn = with_points(piece, np.stack([ends, ends], 1), np.zeros(len(ends)), faces=piece.faces)
     first = len(piece.vertices)
-    drawn.vertices[first:] -= plane.height(drawn.vertices[first:])[:, None] * plane.normal
+    drawn.vertices[first:] -= level.height(drawn.vertices[first:])[:, None] * level.normal
     below = np.empty(first, np.int64)
     below[ends] = first + np.arange(len(ends))
     skirt = np.concatenate([np.stack([b, a, below[a]], 1), np.stack([b, below[a], below[b]], 1)])
@@ -41,7 +41,7 @@ def closed_by(piece: TriangleMesh, welded: np.ndarray, plane: Plane, *, cut: flo
         drawn.texture,
     )
     for loop in _loops(welded[face, corner], welded[face, (corner + 1) % 3], below[a], below[b]):
-        closed = _with_lid(closed, loop, plane)
+        closed = _with_lid(closed, loop, level)
     return chosen(closed, np.arange(len(closed.faces)))
 
 
@@ -69,9 +69,9 @@ def _loops(starts: np.ndarray, ends: np.ndarray, first: np.ndarray, last: np.nda
     return loops
 
 
-def _with_lid(mesh: TriangleMesh, loop: np.ndarray, plane: Plane) -> TriangleMesh:
+def _with_lid(mesh: TriangleMesh, loop: np.ndarray, level: Level) -> TriangleMesh:
     """The mesh with a loop of its vertices on a plane shut, seen from below; all of the lid has the colour of one vertex."""
-    triangles = _inside(mesh.vertices[loop] @ plane_axes(plane.normal).T)
+    triangles = _inside(mesh.vertices[loop] @ plane_axes(level.normal).T)
     lid = with_points(mesh, np.stack([loop, loop], 1), np.zeros(len(loop)), faces=mesh.faces)
     first = len(mesh.vertices)
     for values in (lid.colors, lid.uvs):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from recon.export.building import Slab
+from recon.export.slab import Slab
 from recon.export.things.patches import Atlas, Patch, continued, packed, patch_over
 from recon.export.things.pieces import ASIDE, BEHIND, Apart
 from recon.geometry.mesh import TriangleMesh, chosen, joined, joined_alike
@@ -80,7 +80,7 @@ def _behind(thing: TriangleMesh, planes: Sequence[Slab], number: int, tolerance:
 
 def _is_shut_off(slab: Slab, places: np.ndarray, tolerance: float) -> np.ndarray:
     """Which places [n, 3] lie behind a plane where it stands: not beyond its ends, and not in the place on a wall's far side."""
-    height = slab.view.plane.height(places)
+    height = slab.view.height(places)
     is_behind = (height <= -tolerance / 4) & ((slab.kind != "wall") | (height > -BEHIND * tolerance))
     return np.asarray(is_behind & slab.view.holds(places, margin=ASIDE * tolerance))
 
@@ -88,7 +88,7 @@ def _is_shut_off(slab: Slab, places: np.ndarray, tolerance: float) -> np.ndarray
 def _foot(thing: TriangleMesh, slab: Slab, tolerance: float) -> np.ndarray:
     """Cells of a plane where a thing stands on it, and a little about: of each foot all that lies inside its outline."""
     corners = thing.vertices[thing.faces]
-    touches = np.abs(slab.view.plane.height(corners)) < 1e-3 * tolerance
+    touches = np.abs(slab.view.height(corners)) < 1e-3 * tolerance
     under = slab.view.drawn(corners[touches.sum(1) >= 2])  # the lid, and the skirts seen edgewise
     count, pieces = cv2.connectedComponents(_widened(under, _TOUCHED * tolerance / slab.view.cell).astype(np.uint8))
     foot = np.zeros(slab.view.shape, np.uint8)
@@ -109,14 +109,14 @@ def _lie_in(mesh: TriangleMesh, slab: Slab, cells: np.ndarray, tolerance: float)
     """Which faces lie near a plane, wholly within some of its cells."""
     corners = mesh.vertices[mesh.faces]
     rows, columns, is_on = slab.view.cells(corners)
-    is_near = np.abs(slab.view.plane.height(corners)) < 2 * _NEAR * tolerance
+    is_near = np.abs(slab.view.height(corners)) < 2 * _NEAR * tolerance
     return np.asarray((is_on & cells[rows, columns] & is_near).all(1))
 
 
 def _closed(building: TriangleMesh, slab: Slab, tolerance: float) -> np.ndarray:
     """Cells of a plane that the building's own faces close."""
     corners = building.vertices[building.faces]
-    is_near = (np.abs(slab.view.plane.height(corners)) < _NEAR * tolerance).all(1)
+    is_near = (np.abs(slab.view.height(corners)) < _NEAR * tolerance).all(1)
     return slab.view.drawn(corners[is_near & (building.face_normals @ slab.view.plane.normal > 0.5)])
 
 

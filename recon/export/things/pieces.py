@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from scipy.spatial import ConvexHull, QhullError
 
-from recon.export.building import Slab
 from recon.export.labels import pieces_of, welded_faces
+from recon.export.slab import Slab
 from recon.export.things.clipping import CutMesh, cut_along
 from recon.export.things.closing import closed_by
 from recon.geometry.mesh import TriangleMesh, chosen, joined_alike
@@ -106,11 +106,11 @@ def _without(found: Candidates, pieces: Sequence[Piece]) -> tuple[np.ndarray, np
 def cut_at(cut: CutMesh, planes: Sequence[Slab], tolerance: float) -> tuple[CutMesh, np.ndarray]:
     """A mesh cut before every plane, and which of its faces lie before all of them."""
     for slab in planes:
-        side = slab.view.plane.height(cut.mesh.vertices) - _CUT * tolerance
+        side = slab.view.height(cut.mesh.vertices) - _CUT * tolerance
         cut = cut_along(cut, side, _is_over(slab, cut.mesh, tolerance))
     is_free = np.ones(len(cut.mesh.faces), bool)
     for slab in planes:
-        height = slab.view.plane.height(cut.mesh.vertices[cut.mesh.faces].mean(1))
+        height = slab.view.height(cut.mesh.vertices[cut.mesh.faces].mean(1))
         is_free &= ~(_is_over(slab, cut.mesh, tolerance) & (height < _CUT * tolerance))
     return cut, is_free
 
@@ -123,9 +123,9 @@ def _is_over(slab: Slab, mesh: TriangleMesh, tolerance: float) -> np.ndarray:
     middles = mesh.vertices[mesh.faces].mean(1)
     if slab.kind == "top":
         rows, columns, is_inside = slab.view.cells(middles)
-        return np.asarray(is_inside & slab.outline()[rows, columns] & (slab.view.plane.height(middles) > -tolerance))
+        return np.asarray(is_inside & slab.outline()[rows, columns] & (slab.view.height(middles) > -tolerance))
     is_over = slab.view.holds(middles, margin=ASIDE * tolerance)
-    return np.asarray(is_over & ((slab.kind == "floor") | (slab.view.plane.height(middles) > -BEHIND * tolerance)))
+    return np.asarray(is_over & ((slab.kind == "floor") | (slab.view.height(middles) > -BEHIND * tolerance)))
 
 
 def closed_at(piece: TriangleMesh, planes: Sequence[Slab], tolerance: float) -> tuple[TriangleMesh, tuple[int, ...]]:
@@ -136,7 +136,7 @@ def closed_at(piece: TriangleMesh, planes: Sequence[Slab], tolerance: float) -> 
         piece = closed_by(
             piece,
             welded_faces(piece, tolerance),
-            slab.view.plane,
+            slab.view,
             cut=_CUT * tolerance,
             slack=1e-3 * tolerance,
         )
@@ -155,7 +155,7 @@ def _fault(piece: TriangleMesh, touches: tuple[int, ...], base: Slab, tolerance:
         return NO_FOOT
     if max(length, size[2]) > largest:
         return "too large"
-    heights = base.view.plane.height(piece.vertices)
+    heights = base.view.height(piece.vertices)
     if base.kind == "top" and heights.min() < -_OVERHANG * tolerance:
         return "over the edge of a top"
     foot = piece.vertices[np.abs(heights) < 1e-3 * tolerance]

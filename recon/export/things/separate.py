@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from recon.export.building import Slab, find_building
+from recon.export.building import find_building
 from recon.export.collision_mesh import clean_mesh
 from recon.export.place import Thing
 from recon.export.settings import ExportSettings
+from recon.export.slab import Slab
 from recon.export.things.backs import with_back
 from recon.export.things.bodies import body_of, stands_by_itself
 from recon.export.things.boxed import closed_around, find_boxed, support_of
@@ -97,7 +98,7 @@ def separate(
     if not floors:
         return _nothing(mesh, is_seen, settings)
     tops = level_tops(slabs, floors[0], tolerance=tolerance)
-    tolerances = tolerances.over(floors[0].view.plane)
+    tolerances = tolerances.over(floors[0].view)
     rest = _Rest(mesh, is_seen, clean, tuple(tops), tolerances, settings, length_scale)
     for number, corners in enumerate(settings.things_boxes):
         low, high = length_scale * np.array(corners, float)
@@ -142,7 +143,7 @@ class _Rest:
         """Without what stands on the first of the planes by itself."""
         found = find_pieces(self.mesh, planes, tolerance=self.tolerance)
         bodies = [self._body(piece, planes) for piece in found.pieces]
-        stands = [stands_by_itself(body, planes[0].view.plane, tolerance=self.tolerance) for body in bodies]
+        stands = [stands_by_itself(body, planes[0].view, tolerance=self.tolerance) for body in bodies]
         taken = [
             pair for pair, it_stands in zip(zip(found.pieces, bodies, strict=True), stands, strict=True) if it_stands
         ]
@@ -161,7 +162,7 @@ class _Rest:
             )
         (piece,) = found.pieces
         body = self._body(piece, planes)
-        if not stands_by_itself(body, planes[0].view.plane, tolerance=self.tolerance):
+        if not stands_by_itself(body, planes[0].view, tolerance=self.tolerance):
             warn(f"export.things_boxes[{number}]: what is in it does not stand by itself; left free it would fall.")
         return self._without(found, [(piece, body)], planes, box=(low, high))
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from recon.export.building import Slab
+from recon.export.slab import Slab
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.surface import Surface
 
@@ -17,7 +17,7 @@ _SAMPLE = 500  # places of a top that are asked
 def level_tops(slabs: Sequence[Slab], floor: Slab, *, tolerance: float) -> list[Slab]:
     """Level tops among slabs, the highest first: what stands on a crate goes before the crate that it stands on."""
     tops = [slab for slab in slabs if slab.kind == "top" and slab.view.plane.normal[2] > _LEVEL]
-    heights = [float(floor.view.plane.height(_places(slab)).mean()) for slab in tops]
+    heights = [float(floor.view.height(_places(slab)).mean()) for slab in tops]
     order = np.argsort(heights)[::-1]
     return [tops[i] for i in order if heights[i] > _ABOVE_FLOOR * tolerance]
 
