@@ -63,9 +63,9 @@ def _smooth_picture(
     fine = scene.render(camera.resized((SAMPLES * h, SAMPLES * w)), world_from_camera)
     is_hit = fine.is_hit[..., None].astype(np.float32)
     # the mean over blocks of pixels, far faster than numpy's over two short axes
-    color, hit = (cv2.resize(a, (w, h), interpolation=cv2.INTER_AREA) for a in (is_hit * fine.color, is_hit))
-    covered = hit.astype(np.float32)[..., None]
-    return color.astype(np.float32) / np.maximum(covered, 1e-6), covered
+    blocks = (cv2.resize(a, (w, h), interpolation=cv2.INTER_AREA) for a in (is_hit * fine.color, is_hit))
+    color, covered = (np.asarray(block, np.float32).reshape(h, w, -1) for block in blocks)
+    return (color / np.maximum(covered, np.float32(1e-6))).astype(np.float32), covered
 
 
 def color_behind(photos: Sequence[PhotoWithDepth]) -> NDArray[np.float32]:
