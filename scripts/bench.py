@@ -3,7 +3,7 @@
 usage:
 python scripts/bench.py                                      prints tables, writes bench.json (about half a minute)
 python scripts/bench.py out=numbers.json
-python scripts/bench.py growth frames=100,200,400 width=320 stage=poses folder=/tmp/growth
+python scripts/bench.py growth frames=100,200,400 width=320 stage=export folder=/tmp/growth train.max_steps=1000
 python scripts/bench.py peers data=capture/transforms.json nerfstudio=/path/to/its/venv seconds=300
 """
 
@@ -43,13 +43,16 @@ def main() -> None:
 
 
 def parse(arguments: list[str]) -> dict[str, Any]:
-    settings: dict[str, Any] = {**DEFAULTS, "part": next((a for a in arguments if a in PARTS), None)}
+    settings: dict[str, Any] = {**DEFAULTS, "part": next((a for a in arguments if a in PARTS), None), "stages": []}
     for argument in arguments:
         key, _, value = argument.partition("=")
         if argument in ("-h", "--help"):
             print(__doc__)
             sys.exit(0)
         if argument in PARTS:
+            continue
+        if "." in key and value and settings["part"] == "growth":
+            settings["stages"].append(argument)
             continue
         if key not in DEFAULTS or not value:
             raise UserError(
@@ -98,7 +101,9 @@ def growth(settings: dict[str, Any]) -> dict[str, Any]:
 
     counts = [int(positive_number("frames", text)) for text in settings["frames"].split(",")]
     width = int(positive_number("width", settings["width"]))
-    costs = measure_frames_growth(Path(settings["folder"]), counts, width=width, stage=settings["stage"])
+    costs = measure_frames_growth(
+        Path(settings["folder"]), counts, width=width, stage=settings["stage"], settings=settings["stages"]
+    )
     for cost in sorted(costs, key=lambda cost: (cost.stage, cost.n_photos)):
         power = "" if cost.growth is None else f"  photos^{cost.growth:.2f}"
         print(

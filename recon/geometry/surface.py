@@ -113,7 +113,8 @@ class Surface:
 
     def _rays(self, origins: NDArray, directions: NDArray):  # type: ignore[no-untyped-def]
         rays = np.empty((len(origins), 6), np.float32)
-        rays[:, :3], rays[:, 3:] = origins - self._origin, directions
+        np.subtract(origins, self._origin, out=rays[:, :3], casting="same_kind")
+        rays[:, 3:] = directions
         return self._o3d.core.Tensor(rays)
 
 

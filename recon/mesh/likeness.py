@@ -61,10 +61,11 @@ def _smooth_picture(
     """Mean colour [h, w, 3] of a pixel's rays that hit the mesh, and the share [h, w, 1] of them that do."""
     h, w = camera.size_hw
     fine = scene.render(camera.resized((SAMPLES * h, SAMPLES * w)), world_from_camera)
-    is_hit = fine.is_hit[..., None]
-    blocks = (a.reshape(h, SAMPLES, w, SAMPLES, -1).mean((1, 3)) for a in (is_hit * fine.color, is_hit))
-    color, hit = (block.astype(np.float32) for block in blocks)
-    return color / np.maximum(hit, 1e-6), hit
+    is_hit = fine.is_hit[..., None].astype(np.float32)
+    # the mean over blocks of pixels, far faster than numpy's over two short axes
+    blocks = (cv2.resize(a, (w, h), interpolation=cv2.INTER_AREA) for a in (is_hit * fine.color, is_hit))
+    color, covered = (np.asarray(block, np.float32).reshape(h, w, -1) for block in blocks)
+    return (color / np.maximum(covered, np.float32(1e-6))).astype(np.float32), covered
 
 
 def color_behind(photos: Sequence[PhotoWithDepth]) -> NDArray[np.float32]:

@@ -34,6 +34,7 @@ class MeshScene:
     def __init__(self, mesh: TriangleMesh) -> None:
         self.mesh = mesh
         self._normals = mesh.face_normals
+        self._face_uvs = None if mesh.uvs is None else _corner_and_edges(mesh.uvs[mesh.faces])
         self.surface = Surface(mesh)
 
     def depth(self, camera: Camera, world_from_camera: Array) -> NDArray[np.float32]:
@@ -49,7 +50,8 @@ class MeshScene:
         origins, directions = _rays(camera, world_from_camera)
         towards = directions[pixels]
         hits = self.surface.cast(origins[pixels], towards)
-        return hits, -(hits.normals * towards).sum(1) / np.linalg.norm(towards, axis=1)
+        lengths = np.sqrt(_dot(towards, towards))
+        return hits, -_dot(hits.normals, towards) / lengths
 
     def render(
         self, camera: Camera, world_from_camera: Array, *, background: float = 1.0, cull_back: bool = False
@@ -60,7 +62,7 @@ class MeshScene:
         hits = self.surface.cast(origins, directions)
         t, face, barycentric = hits.distance, hits.faces, hits.barycentric
         for _ in range(_MAX_LAYERS if cull_back else 0):
-            behind = np.flatnonzero(np.isfinite(t) & ((self._normals[face] * directions).sum(-1) > 0))
+            behind = np.flatnonzero(np.isfinite(t) & (_dot(self._normals[face], directions) > 0))
             if not len(behind):
                 break
             start = t[behind] * (1 + 1e-5) + 1e-6
@@ -70,18 +72,19 @@ class MeshScene:
         hit = np.isfinite(t)
         color = np.full((len(t), 3), background, np.float32)
         color[hit] = self._colors(face[hit], barycentric[hit], directions[hit])
-        normal = np.where(hit[:, None], self._normals[face], 0).astype(np.float32)
+        normal = np.where(hit[:, None], self._normals.astype(np.float32)[face], np.float32(0))
         h, w = camera.size_hw
         depth = np.where(hit, t, 0).astype(np.float32)
         return MeshPicture(color.reshape(h, w, 3), depth.reshape(h, w), normal.reshape(h, w, 3))
 
     def _colors(self, face: NDArray, barycentric: NDArray, directions: NDArray) -> NDArray[np.float32]:
-        corners = self.mesh.faces[face]
-        u, v = barycentric[:, :1], barycentric[:, 1:]
-        weights = np.concatenate([1 - u - v, u, v], 1)[..., None]
-        if self.mesh.uvs is not None and self.mesh.texture is not None:
-            return sample_texture(self.mesh.texture, (weights * self.mesh.uvs[corners]).sum(1))
+        if self._face_uvs is not None and self.mesh.texture is not None:
+            corner, *edges = (values[face] for values in self._face_uvs)
+            uvs = corner + sum(barycentric[:, k : k + 1] * edge for k, edge in enumerate(edges))
+            return sample_texture(self.mesh.texture, uvs)
         if self.mesh.colors is not None:
+            corners, (u, v) = self.mesh.faces[face], (barycentric[:, :1], barycentric[:, 1:])
+            weights = np.concatenate([1 - u - v, u, v], 1)[..., None]
             return ((weights * self.mesh.colors[corners]).sum(1) / 255).astype(np.float32)
         unit = directions / np.linalg.norm(directions, axis=1, keepdims=True)
         shade = np.abs((self._normals[face] * unit).sum(1, keepdims=True))
@@ -98,6 +101,17 @@ def sample_texture(texture: NDArray[np.uint8], uvs: NDArray) -> NDArray[np.float
     h, w = texture.shape[:2]
     pixels = np.stack([uvs[:, 0] * w, (1 - uvs[:, 1]) * h], -1)
     return sample_image(torch.from_numpy(texture), torch.from_numpy(pixels)).numpy()
+
+
+def _dot(a: Array, b: Array) -> Array:
+    """Products [n] of vectors [n, 3]; summing an axis of three is slow in numpy."""
+    return np.einsum("ij,ij->i", a, b)
+
+
+def _corner_and_edges(corners: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+    """Of faces' corners [f, 3, k]: the first, and the ways from it to the second and the third, [f, k] each."""
+    first = corners[:, 0]
+    return first, corners[:, 1] - first, corners[:, 2] - first
 
 
 def texture_taps(uvs: NDArray, size_hw: tuple[int, int]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:

@@ -11,15 +11,15 @@ so much that something else stands there. Many rounds fit what single photos sho
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from recon.geometry import TriangleMesh
+from recon.kernels.texels import SeenTexels, add_corrections
 from recon.mesh.photos import PhotoWithDepth
 from recon.mesh.picture import MeshScene, texture_taps
 from recon.workspace.console import progress
@@ -27,32 +27,7 @@ from recon.workspace.console import progress
 _N_PIXELS = 12_000_000  # compared in all photos together; of more, so many are drawn
 _MIN_COSINE = 0.1  # pixels that see the surface at a more grazing angle say nothing
 _EDGE = 0.02  # second difference of 1 / depth, in parts of it, that no smooth surface has
-_OUTLIER = 0.15  # difference of colour at which a pixel's weight has fallen to 1 / e
 _STIFFNESS = 0.5  # s: texels that few pixels touch move less
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """The pixels of one photo that see the texture, on one device."""
-
-    row: int  # texels of a row of the texture
-    texels: Tensor  # [n] int32, flat: the first of four that each lies between
-    shares: Tensor  # [n, 4] float32, sum 1: what a row of A holds
-    color: Tensor  # [n, 3] uint8
-    gain: Tensor  # [3] float32 multiplies the colours
-    weight: Tensor  # [n] float32
-
-    def add_to(self, back: Tensor, total: Tensor, texture: Tensor) -> None:
-        """Add A^T W (g P - A T) to `back` [t, 3] and A^T W 1 to `total` [t], for a texture T [t, 3]."""
-        corners = [self.texels.long() + step for step in (0, 1, self.row, self.row + 1)]
-        missing = self.color * (self.gain / 255)
-        for corner, share in zip(corners, self.shares.unbind(1), strict=True):
-            missing -= texture.index_select(0, corner) * share[:, None]  # half the time of texture[corner]
-        weight = self.weight * torch.exp(-((missing.abs().amax(1) / _OUTLIER) ** 2))
-        for corner, share in zip(corners, self.shares.unbind(1), strict=True):
-            part = weight * share
-            back.index_add_(0, corner, missing * part[:, None])
-            total.index_add_(0, corner, part)
 
 
 def sharpen(
@@ -73,7 +48,8 @@ def sharpen(
         return mesh
     assert mesh.texture is not None
     scene, shape = MeshScene(mesh), mesh.texture.shape
-    texture = torch.from_numpy(mesh.texture.reshape(-1, 3)).to(device).float() / 255
+    texture = torch.zeros(shape[0] * shape[1], 4, device=device)  # a fourth number makes rows of one register
+    texture[:, :3] = torch.from_numpy(mesh.texture.reshape(-1, 3)).to(device) / 255
     rng = np.random.default_rng(0)
     comparisons = []
     with progress("mesh: sharpening", len(photos) * (n_rounds + 1)) as bar:
@@ -81,12 +57,12 @@ def sharpen(
             comparisons.append(_compare(scene, photo, gain, _N_PIXELS // len(photos), rng, device))
             bar.advance()
         for _ in range(n_rounds):
-            back, total = torch.zeros_like(texture), torch.zeros(len(texture), device=device)
+            sums = torch.zeros_like(texture)
             for comparison in comparisons:
-                comparison.add_to(back, total, texture)
+                add_corrections(comparison, texture, sums)
                 bar.advance()
-            texture = (texture + back / (total + _STIFFNESS)[:, None]).clamp(0, 1)
-    painted = (texture * 255).round().to(torch.uint8).cpu().numpy().reshape(shape)
+            texture = (texture + sums / (sums[:, 3:] + _STIFFNESS)).clamp(0, 1)
+    painted = (texture[:, :3] * 255).round().to(torch.uint8).cpu().numpy().reshape(shape)
     return replace(mesh, texture=painted)
 
 
@@ -97,7 +73,7 @@ def _compare(
     n_most: int,
     rng: np.random.Generator,
     device: torch.device,
-) -> Comparison:
+) -> SeenTexels:
     """At most `n_most` pixels of a photo that see the surface well, drawn evenly.
 
     scene: of the textured mesh. gain [3]: multiplies the photo's colours. rng: what draws. device: where the answer lies.
@@ -117,7 +93,7 @@ def _compare(
     )
     color, weight = photo.color.reshape(-1, 3)[chosen[seen]], np.sqrt(cosine[seen]).astype(np.float32)
     tensors = [torch.from_numpy(array).to(device) for array in (texels, shares, color, gain, weight)]
-    return Comparison(mesh.texture.shape[1], *tensors)
+    return SeenTexels(mesh.texture.shape[1], *tensors)
 
 
 def _is_clear(depth: NDArray[np.float32]) -> NDArray[np.bool_]:

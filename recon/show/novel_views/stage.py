@@ -8,7 +8,6 @@ views/NAME/depth.json, cameras.json            unit of a depth step, colour rang
 
 import math
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recon.formats import cameras_json
-from recon.formats.images import read_image, write_image
-from recon.formats.video_writing import write_video
+from recon.formats.images import write_image
+from recon.formats.video_writing import AddFrame, new_video, write_video
 from recon.geometry import Reconstruction, View
 from recon.render.beside import beside
 from recon.render.path_file import read_path_file
@@ -57,12 +56,12 @@ def render_path(
     h, w = stops[0][0].size_hw
     say(f"render {name}: {len(stops)} views of {w}x{h}")
     with run as temporary:
-        raw = _render(temporary, stops, render_view_fn)
+        with new_video(videos[0], (h, w), fps=fps) as color, new_video(videos[2], (h, w), fps=fps) as normal:
+            raw = _render(temporary, stops, render_view_fn, (color, normal), keeps_pictures=settings.png)
         depth_info = _write_depth(temporary, raw, reconstruction)
         write_json(temporary / "cameras.json", _cameras(workspace, folder, stops, fps, reconstruction))
-        _write_videos(temporary, videos, raw, depth_info, fps)
-        unwanted = ("*.npy",) if settings.png else ("*.npy", "color_*.png", "normal_*.png")
-        for file in [file for pattern in unwanted for file in temporary.glob(pattern)]:
+        _write_depth_video(videos[1], raw, depth_info, fps)
+        for file in raw:
             file.unlink()
         measured = {"frames": len(stops), "fps": fps, "size_hw": [h, w], "seconds": round(run.seconds, 2)}
         run.metrics = {**read_metrics(workspace).get("views", {}), name: measured}
@@ -107,15 +106,25 @@ def _cameras(
 # ---- pictures ------------------------------------------------------------------------------------------------------
 
 
-def _render(folder: Path, stops: Path3D, render_view_fn: RenderViewFn) -> list[Path]:
-    """Render every stop into pictures; float depth goes to .npy files until its range is known. Their paths."""
+def _render(
+    folder: Path,
+    stops: Path3D,
+    render_view_fn: RenderViewFn,
+    add_to_videos: tuple[AddFrame, AddFrame],  # of colour and of normals
+    *,
+    keeps_pictures: bool,
+) -> list[Path]:
+    """Render every stop into videos, and into pictures where these are kept; the paths of float depth (its range comes last)."""
     raw = [folder / f"depth_{i:05d}.npy" for i in range(len(stops))]
 
     def write(shown: tuple[int, RenderedView]) -> None:
         i, rendered = shown
-        write_image(folder / f"color_{i:05d}.png", picture(rendered.color))
-        write_image(folder / f"normal_{i:05d}.png", normal_picture(rendered.normal))
         np.save(raw[i], rendered.depth)
+        images = {"color": picture(rendered.color), "normal": normal_picture(rendered.normal)}
+        for (name, image), add in zip(images.items(), add_to_videos, strict=True):
+            add(image)
+            if keeps_pictures:
+                write_image(folder / f"{name}_{i:05d}.png", image)
 
     with progress("rendering", len(stops)) as bar:
         for _ in beside(write, ((i, render_view_fn(*stop)) for i, stop in enumerate(stops))):
@@ -132,7 +141,9 @@ def _write_depth(folder: Path, raw: list[Path], reconstruction: Reconstruction) 
     step = nice_step(reach * (metres or 1.0))
     for file in raw:
         steps = np.clip(np.load(file, allow_pickle=False) * (metres or 1.0) / step + 0.5, 0, 65535).astype(np.uint16)
-        file.with_suffix(".png").write_bytes(iio.imwrite("<bytes>", steps, plugin="pillow", extension=".png"))
+        file.with_suffix(".png").write_bytes(
+            iio.imwrite("<bytes>", steps, plugin="pillow", extension=".png", compress_level=4)
+        )
     info = {
         "depth": "along camera z, at half of the transmittance; 0: nothing was hit; 65535: that far or farther",
         "unit": "metre" if metres else "scene unit (scale unknown)",
@@ -162,12 +173,7 @@ def _sample(file: Path) -> NDArray[np.float32]:
     return depth[depth > 0][:: max(1, depth.size // 10_000)]
 
 
-def _write_videos(folder: Path, videos: list[Path], raw: list[Path], info: dict[str, Any], fps: float) -> None:
-    def kept(kind: str) -> Iterator[NDArray[np.uint8]]:
-        for file in sorted(folder.glob(f"{kind}_*.png")):
-            yield read_image(file)
-
+def _write_depth_video(video: Path, raw: list[Path], info: dict[str, Any], fps: float) -> None:
     near, far = info["video_near_scene_units"], info["video_far_scene_units"]
     depths = (depth_picture(np.load(file, allow_pickle=False), near=near, far=far) for file in raw)
-    for video, frames in zip(videos, (kept("color"), depths, kept("normal")), strict=True):
-        write_video(video, frames, fps=fps)
+    write_video(video, depths, fps=fps)
