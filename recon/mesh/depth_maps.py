@@ -113,6 +113,7 @@ def render_depth_maps(
     reconstruction: Reconstruction,
     max_depth: float | None,  # world units; None: from the sparse points, else from the depths
     min_opacity: float,
+    max_free: float,
     max_jump: float,  # relative change of depth between neighbouring pixels
     min_cosine: float,  # between the normal and the direction to the camera
 ) -> tuple[list[DepthMap], float]:
@@ -122,7 +123,7 @@ def render_depth_maps(
         viewpoints: cameras and poses; render_view_fn: what they see of the field.
         wanted: of each viewpoint the pixels [h, w] that are asked for, where not all are; the others stay empty.
         reconstruction: whose sparse points tell how far the scene reaches.
-        min_opacity: below it a pixel has no depth.
+        min_opacity: below it a pixel has no depth; max_free: below it nothing is there.
     """
     rendered = []
     with progress("mesh: depth maps", len(viewpoints)) as bar:
@@ -136,7 +137,7 @@ def render_depth_maps(
     for viewpoint, (depth, opacity, normal) in zip(viewpoints, rendered, strict=True):
         keep = (depth > 0) & (depth <= far) & ~at_jump(depth, max_jump) & ~is_grazing(viewpoint, normal, min_cosine)
         # Empty to the far end: nearly transparent, or opaque only behind it (sky, the far background).
-        is_free = (opacity < 0.1) | (depth > 1.5 * far)
+        is_free = (opacity < max_free) | (depth > 1.5 * far)
         maps.append(DepthMap.of_field(viewpoint, np.where(keep, depth, 0), is_free, normal))
     return maps, far
 

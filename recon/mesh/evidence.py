@@ -10,7 +10,9 @@ Its expected error is
 
 the spread of the views' depths about it and the pixel footprint there, as world lengths; more where views look through the
 face, and where few agree with it: views that agree on a wrong repeat of a texture agree well, but others contradict them and
-they are few. The factor is one for each kind of evidence. All are calibrated on scenes with exact truth (docs/surfaces.md
+they are few. The factor is one for each kind of evidence; that of planes grows where little else is known: all views take a
+white wall from one plane, agree about it perfectly, and are wrong by as much as the few things that the plane was found by. (On
+a drive planes bend with what was matched on them, and do not.) All are calibrated on scenes with exact truth (docs/surfaces.md
 tells how), so that its mean over a surface is the mean distance from the truth.
 """
 
@@ -28,11 +30,15 @@ from recon.mesh.plane_filling import Filling
 FACTORS = {
     Evidence.SENSOR: 0.35,
     Evidence.MATCHED: 0.36,
-    Evidence.PLANE: 0.75,
+    Evidence.PLANE: 0.75,  # on a drive; elsewhere `_plane_factor`
     Evidence.SEEN: 1.0,
-    Evidence.FILLED: 1.5,
+    Evidence.FILLED: 1.5,  # two of a plane's
     Evidence.INVENTED: 3.0,
 }
+_PLANE_LEAST, _PLANE_ALONE = (
+    0.3,
+    1.0,
+)  # the factor of planes beside a surface that is all matched, and what it grows by without
 _MIN_VIEWS = 2
 _FEW, _THROUGH = 3.0, 3.0
 
@@ -50,10 +56,17 @@ def judge_faces(
     maps: Sequence[DepthMap],
     fillings: Sequence[Filling],
     *,
-    tolerance: float,  # relative difference of depth that is the same place
+    tolerance: float,
     voxel: float,
+    planes_bend: bool = False,
 ) -> Judged:
-    """Evidence, expected error and contradiction of every face, asked at its middle."""
+    """Evidence, expected error and contradiction of every face, asked at its middle.
+
+    Args:
+        mesh: the surface, world units. maps: what the views know. fillings: planes that were continued.
+        tolerance, voxel: a face and a depth are one place within tolerance * depth + voxel.
+        planes_bend: whether planes follow what was matched on them, as on a drive.
+    """
     middles = mesh.vertices[mesh.faces].mean(1)
     n = len(middles)
     counts = np.zeros((max(Evidence) + 1, n), np.int32)
@@ -81,8 +94,18 @@ def judge_faces(
     through /= np.maximum(agreeing + through, 1)
     doubt = (1 + _THROUGH * through) * (1 + _FEW / (1 + agreeing))
     factors = np.array([FACTORS[kind] for kind in Evidence])
+    if not planes_bend:
+        factors[Evidence.PLANE] = _plane_factor(evidence, mesh.face_areas)
+        factors[Evidence.FILLED] = 2 * factors[Evidence.PLANE]
     error = factors[evidence] * np.sqrt(spread**2 + footprint**2) * doubt
     return Judged(FaceEvidence(evidence, error.astype(np.float32)), through)
+
+
+def _plane_factor(evidence: NDArray[np.uint8], areas: NDArray[np.float64]) -> float:
+    """The factor of planes among faces [f] of such evidence and areas."""
+    matched = areas[(evidence == Evidence.MATCHED) | (evidence == Evidence.SENSOR)].sum()
+    planes = areas[evidence == Evidence.PLANE].sum()
+    return _PLANE_LEAST + _PLANE_ALONE * float(planes / max(planes + matched, 1e-30))
 
 
 def _kinds(

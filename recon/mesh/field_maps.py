@@ -1,4 +1,4 @@
-"""What the field says of depths: all over, or only where pictures and sensor are silent."""
+"""What the field says of depths: all over, of an object that is cut out, or only where pictures and sensor are silent."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,6 +16,8 @@ from recon.render.views import RenderPartFn
 from recon.workspace.console import say
 
 _SILENT = 0.02  # share of a picture that matching and sensor must leave open for the field to be asked
+_MAX_FREE = 0.1  # opacity of a ray that meets nothing; between it and `min_opacity` a pixel says nothing
+_HALF = 0.5  # of the light: a depth is where it is left along a ray, an outline where it is across a picture
 _AROUND = 3  # pixels round a silent one that decide whether its depth is trusted: medians, jumps, normals
 
 
@@ -23,13 +25,21 @@ def field_all_over(
     reconstruction: Reconstruction, render_view_fn: RenderPartFn, settings: MeshSettings
 ) -> tuple[list[DepthMap], float]:
     """The field's depths from places that cover the capture, where views agree; and the share of them that do."""
-    viewpoints = choose_viewpoints(reconstruction, n_views=settings.fusion_views, max_side=settings.fusion_max_side)
-    rendered = _rendered(reconstruction, viewpoints, render_view_fn, settings, settings.max_depth)
-    agreed = _agreed(rendered, len(rendered), settings)
-    n_before, n_after = (sum(int((view.depth > 0).sum()) for view in maps) for maps in (rendered, agreed))
-    share = n_after / max(n_before, 1)
-    say(f"mesh: {share:.0%} of the field's depths agree between {len(agreed)} views")
-    return agreed, share
+    rendered = _rendered_all_over(reconstruction, render_view_fn, settings, max_free=_MAX_FREE)
+    return _agreeing(rendered, settings)
+
+
+def field_of_object(
+    reconstruction: Reconstruction, render_view_fn: RenderPartFn, settings: MeshSettings
+) -> tuple[list[DepthMap], float]:
+    """All that the field shows of an object cut out of its pictures, and the share of its depths that views agree on.
+
+    It has neither fog nor floaters: every picture says where nothing stands. What few views see, at a grazing angle or between
+    other parts, would be lost by asking for agreement; and each pixel is either the object's or free.
+    """
+    settings = replace(settings, min_opacity=_HALF, min_cosine=0)
+    rendered = _rendered_all_over(reconstruction, render_view_fn, settings, max_free=_HALF)
+    return rendered, _agreeing(rendered, settings)[1]
 
 
 def field_where_silent(
@@ -79,6 +89,23 @@ def _is_silent(view: DepthMap, max_side: int) -> NDArray[np.bool_]:
     return cv2.resize(speaks, (w, h), interpolation=cv2.INTER_AREA) < 0.5
 
 
+def _rendered_all_over(
+    reconstruction: Reconstruction, render_view_fn: RenderPartFn, settings: MeshSettings, *, max_free: float
+) -> list[DepthMap]:
+    """Rendered depth maps from places that cover the capture; `max_free`: `_rendered`."""
+    viewpoints = choose_viewpoints(reconstruction, n_views=settings.fusion_views, max_side=settings.fusion_max_side)
+    return _rendered(reconstruction, viewpoints, render_view_fn, settings, settings.max_depth, max_free=max_free)
+
+
+def _agreeing(rendered: list[DepthMap], settings: MeshSettings) -> tuple[list[DepthMap], float]:
+    """The maps where views agree, and the share of their depths that is; said aloud."""
+    agreed = _agreed(rendered, len(rendered), settings)
+    n_before, n_after = (sum(int((view.depth > 0).sum()) for view in maps) for maps in (rendered, agreed))
+    share = n_after / max(n_before, 1)
+    say(f"mesh: {share:.0%} of the field's depths agree between {len(agreed)} views")
+    return agreed, share
+
+
 def _agreed(maps: Sequence[DepthMap], n_judged: int, settings: MeshSettings) -> list[DepthMap]:
     """The first maps, only where enough of all agree with them."""
     return keep_agreed(
@@ -97,10 +124,11 @@ def _rendered(
     settings: MeshSettings,
     max_depth: float | None,
     wanted: Sequence[NDArray[np.bool_]] | None = None,
+    max_free: float = _MAX_FREE,
 ) -> list[DepthMap]:
     """Rendered depth maps of viewpoints, each whole or in its pixels `wanted` [h, w], judged as the settings (conf/mesh) say.
 
-    reconstruction, max_depth: `render_depth_maps`; render_view_fn: what the viewpoints see of the field.
+    reconstruction, max_depth, max_free: `render_depth_maps`; render_view_fn: what the viewpoints see of the field.
     """
     return render_depth_maps(
         viewpoints,
@@ -109,6 +137,7 @@ def _rendered(
         reconstruction=reconstruction,
         max_depth=max_depth,
         min_opacity=settings.min_opacity,
+        max_free=max_free,
         max_jump=settings.max_jump,
         min_cosine=settings.min_cosine,
     )[0]

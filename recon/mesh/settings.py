@@ -1,6 +1,6 @@
 """The settings of conf/mesh and conf/compare; what each means is told there."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 from recon.workspace.errors import UserError
@@ -31,8 +31,8 @@ class MeshSettings:
 
     # fusing
     voxel_size: Annotated[float, above(0)] | None
-    voxel_footprints: Annotated[float, above(0, up_to=1000)]
-    truncation_voxels: Annotated[float, between(1, 8)]
+    voxel_footprints: Annotated[float, above(0, up_to=1000)] | None
+    truncation_voxels: Annotated[float, between(1, 8)] | None
     min_weight: Annotated[float, above(0, up_to=10_000)]
     memory_mb: Annotated[float, between(8, 1_000_000)]
 
@@ -44,7 +44,7 @@ class MeshSettings:
     # cleaning
     min_area_fraction: Annotated[float, between(0, 1)]
     max_hole_voxels: Annotated[float, between(0, 1_000_000)]
-    max_faces: Annotated[int, between(4, 100_000_000)]
+    max_faces: Annotated[int, between(4, 100_000_000)] | None
 
     # painting
     texture_from: Literal["photos", "field"]
@@ -58,6 +58,26 @@ class MeshSettings:
     # saying what was seen
     seen_min_views: Annotated[int, between(1, 100_000)]
     seen_min_cosine: Annotated[float, between(0, 1)]
+
+    def detail(self, *, of_object: bool) -> "Detail":
+        """How finely a place, or an object that is cut out, is fused: what is set, else what suits it."""
+        found = _OF_OBJECT if of_object else _OF_PLACE
+        asked = {name: getattr(self, name) for name in ("voxel_footprints", "truncation_voxels", "max_faces")}
+        return replace(found, **{name: value for name, value in asked.items() if value is not None})
+
+
+@dataclass(frozen=True)
+class Detail:
+    """How finely a surface is fused."""
+
+    voxel_footprints: float
+    truncation_voxels: float
+    max_faces: int
+
+
+_OF_PLACE = Detail(2.0, 2.0, 40_000)
+# The field is one solid, seen from anywhere alike: its depths carry no noise that coarser voxels would have to average.
+_OF_OBJECT = Detail(1.0, 1.5, 100_000)
 
 
 @dataclass(frozen=True)

@@ -65,8 +65,8 @@ def build_mesh(
         views, distance = training_views(reconstruction), typical_distance(reconstruction)
         matched = read_matched_views(workspace, views)
         sensors = _sensor_views(reconstruction) if settings.sensor_depth else []
-        maps, far = trusted_depths(reconstruction, matched, sensors, render_view_fn, settings)
-        surface = build_surface(maps, far=far, distance=distance, settings=settings)
+        depths = trusted_depths(reconstruction, matched, sensors, render_view_fn, settings)
+        surface = build_surface(depths, distance=distance, settings=settings)
         painter = _painter(surface, views, color_fn, distance, settings, device)
         textured, colored = _painted(surface.mesh, painter, settings)
         scene = MeshScene(textured)
@@ -77,8 +77,8 @@ def build_mesh(
             **_measured(surface, painter, reconstruction, settings),
             **_likeness(scene, painter.photos, reconstruction, settings),
             **_judged(verdict, surface, reconstruction),
-            "max_depth_units": far,
-            "fusion_views": len(maps),
+            "max_depth_units": depths.far,
+            "fusion_views": len(depths.maps),
             "seconds": round(run.seconds, 2),
         }
     return workspace.mesh

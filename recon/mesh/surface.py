@@ -17,8 +17,9 @@ from recon.mesh.fusion import choose_voxel_size, fuse, surface_blocks
 from recon.mesh.junctions import WIDTH, sharpen
 from recon.mesh.plane_filling import fill, find_fillings
 from recon.mesh.planes import PlanePatch, find_planes, flatten
-from recon.mesh.settings import MeshSettings
+from recon.mesh.settings import Detail, MeshSettings
 from recon.mesh.simplification import simplification_error, simplify
+from recon.mesh.trusted_depths import TrustedDepths
 from recon.mesh.zones import Zone, zones_of
 from recon.workspace.console import say
 
@@ -37,24 +38,26 @@ class KnownSurface:
     near: float = np.inf  # world units: what lies nearer to a camera was fused by itself, in fine voxels
 
 
-def build_surface(maps: Sequence[DepthMap], *, far: float, distance: float, settings: MeshSettings) -> KnownSurface:
-    """The surface of some maps; `distance` is that from which the scene is typically seen (world units)."""
-    zones = zones_of(maps)
-    parts = [_surface_of(zone, far=far, distance=distance, settings=settings) for zone in zones]
+def build_surface(depths: TrustedDepths, *, distance: float, settings: MeshSettings) -> KnownSurface:
+    """The surface of some depths; `distance` is that from which the scene is typically seen (world units)."""
+    zones = zones_of(depths.maps)
+    parts = [_surface_of(zone, depths, distance=distance, settings=settings) for zone in zones]
     if len(parts) == 1:
         return parts[0]
     return replace(_joined([_cut(*pair) for pair in zip(parts, zones, strict=True)]), near=zones[0].high)
 
 
-def _surface_of(zone: Zone, *, far: float, distance: float, settings: MeshSettings) -> KnownSurface:
-    """The surface of one zone, and a little beyond it."""
-    maps = zone.judges
-    settings = replace(settings, max_faces=round(zone.face_share * settings.max_faces))
-    volume = _fused(zone, far, settings)
+def _surface_of(zone: Zone, depths: TrustedDepths, *, distance: float, settings: MeshSettings) -> KnownSurface:
+    """The surface of one zone of the depths, and a little beyond it."""
+    maps, detail = zone.judges, settings.detail(of_object=depths.is_object)
+    max_faces = round(zone.face_share * detail.max_faces)
+    volume = _fused(zone, depths.far, detail, settings)
     voxel = volume.voxel
     reach = settings.plane_tolerance_voxels * voxel
     rough = extract(volume, min_weight=settings.min_weight)
-    planes = find_planes(rough, tolerance=reach, cell=2 * voxel, min_area=(settings.min_plane_voxels * voxel) ** 2)
+    min_area = (settings.min_plane_voxels * voxel) ** 2
+    # A thing's faces carry studs and grooves that are smaller than the ripples of a wall.
+    planes = [] if depths.is_object else find_planes(rough, tolerance=reach, cell=2 * voxel, min_area=min_area)
     fill_reach = settings.fill_reach * min(distance, zone.high)
     fillings = find_fillings(planes, maps, reach=fill_reach, tolerance=settings.agreement, voxel=voxel)
     volume = fill(volume, fillings, min_weight=settings.min_weight)
@@ -64,12 +67,13 @@ def _surface_of(zone: Zone, *, far: float, distance: float, settings: MeshSettin
     full = cleaning.drop_crumbs(
         extract(volume, min_weight=settings.min_weight), min_area_fraction=settings.min_area_fraction
     )
-    mesh = _mended(simplify(full, max_faces=settings.max_faces), maps, voxel, settings)
+    mesh = _mended(simplify(full, max_faces=max_faces), maps, voxel, max_faces, settings)
     # Flattened last: exactly flat faces cost the simplification nothing, and it would spend its budget on them.
     flattened = flatten(mesh, flat, reach=reach)
     mesh = cleaning.undo_contradicted(flattened, mesh, maps, tolerance=settings.agreement, voxel=voxel)
     mesh = cleaning.drop_bad_faces(mesh)
-    judged = judge_faces(mesh, maps, fillings, tolerance=settings.agreement, voxel=voxel)
+    bend = not zone.is_everything
+    judged = judge_faces(mesh, maps, fillings, tolerance=settings.agreement, voxel=voxel, planes_bend=bend)
     filled = sum(int(filling.is_filled.sum()) * filling.plane.cell**2 for filling in fillings)
     say(f"mesh: {len(planes)} planes; holes of {filled:.3g} square units in all closed along them")
     on_plane = _on_plane(mesh, planes)
@@ -102,15 +106,15 @@ def _joined(parts: Sequence[KnownSurface]) -> KnownSurface:
     )
 
 
-def _fused(zone: Zone, far: float, settings: MeshSettings) -> TsdfVolume:
+def _fused(zone: Zone, far: float, detail: Detail, settings: MeshSettings) -> TsdfVolume:
     """The zone's signed distance, in voxels of the size that is set, else of one that suits it."""
-    truncation = settings.truncation_voxels
+    truncation = detail.truncation_voxels
     if settings.voxel_size:
         voxel, blocks = settings.voxel_size, surface_blocks(zone.maps, settings.voxel_size, truncation, zone=zone)
     else:
         voxel, blocks = choose_voxel_size(
             zone.maps,
-            footprints=settings.voxel_footprints,
+            footprints=detail.voxel_footprints,
             truncation_voxels=truncation,
             memory_mb=zone.memory_share * settings.memory_mb,
             zone=zone,
@@ -118,7 +122,9 @@ def _fused(zone: Zone, far: float, settings: MeshSettings) -> TsdfVolume:
     return fuse(zone.maps, voxel=voxel, truncation_voxels=truncation, far=far, blocks=blocks)
 
 
-def _mended(mesh: TriangleMesh, maps: Sequence[DepthMap], voxel: float, settings: MeshSettings) -> TriangleMesh:
+def _mended(
+    mesh: TriangleMesh, maps: Sequence[DepthMap], voxel: float, max_faces: int, settings: MeshSettings
+) -> TriangleMesh:
     """Without what views look through, without crumbs, small holes closed, within the budget of faces."""
     mesh = cleaning.drop_contradicted(mesh, maps, tolerance=settings.agreement, voxel=voxel)
     if not len(mesh.faces):
@@ -126,7 +132,7 @@ def _mended(mesh: TriangleMesh, maps: Sequence[DepthMap], voxel: float, settings
     mesh = cleaning.drop_crumbs(mesh, min_area_fraction=settings.min_area_fraction)
     perimeter = settings.max_hole_voxels * voxel
     mesh, _ = cleaning.fill_holes(mesh, maps, max_perimeter=perimeter, tolerance=settings.agreement, voxel=voxel)
-    return simplify(mesh, max_faces=settings.max_faces)  # closed holes bring faces of their own
+    return simplify(mesh, max_faces=max_faces)  # closed holes bring faces of their own
 
 
 def _on_plane(mesh: TriangleMesh, planes: Sequence[PlanePatch]) -> NDArray[np.bool_]:

@@ -1,7 +1,7 @@
 """The depth maps that are fused: matched depths, a sensor's, and the field's."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -10,7 +10,7 @@ from recon.geometry import MatchedView, Reconstruction
 from recon.mesh.agreement import drop_outvoted
 from recon.mesh.depth_maps import MIN_COSINE, MIN_COSINE_OF_ROADS, DepthMap, far_end
 from recon.mesh.extraction import no_surface
-from recon.mesh.field_maps import field_all_over, field_where_silent
+from recon.mesh.field_maps import field_all_over, field_of_object, field_where_silent
 from recon.mesh.matched_maps import matched_map
 from recon.mesh.photos import is_cut_out
 from recon.mesh.sensor_maps import sensor_map
@@ -25,22 +25,32 @@ _FEW = 0.3  # of the field's depths that views agree on: below it something is w
 _Posed = TypeVar("_Posed", MatchedView, SensorView)
 
 
+@dataclass(frozen=True)
+class TrustedDepths:
+    """What a surface is made of."""
+
+    maps: Sequence[DepthMap]
+    far: float  # world units: nothing deeper is meshed
+    is_object: bool  # cut out of its pictures; the field alone is fused, and maps without weight only confirm it
+
+
 def trusted_depths(
     reconstruction: Reconstruction,
     matched_views: Iterable[MatchedView],
     sensor_views: Sequence[SensorView],
     render_view_fn: RenderPartFn,
     settings: MeshSettings,
-) -> tuple[list[DepthMap], float]:
+) -> TrustedDepths:
     """All maps to fuse, and the far end of the scene.
 
-    Matched depths come first, and the field speaks where they are silent. Of an object that is cut out it is the other way
-    round: outlines teach the field where nothing stands, and a matcher's windows straddle what is thin.
+    Matched depths come first, and the field speaks where they are silent. Of an object that is cut out the field alone does:
+    outlines teach it where nothing stands, and a matcher's windows straddle what is thin.
     """
     matched = _spread(list(matched_views), reconstruction, settings)
     sensors = _spread(sensor_views, reconstruction, settings)
+    is_object = not sensors and is_cut_out(training_views(reconstruction))
     if not matched and not sensors:
-        return _field_alone(reconstruction, render_view_fn, settings)
+        return _field_alone(reconstruction, render_view_fn, settings, is_object=is_object)
     far = settings.max_depth or far_end(reconstruction, [v.depth for v in matched] + [v.depth for v in sensors])
     # On a drive a pixel may see its plane as obliquely as a driver sees the road.
     least = MIN_COSINE if near_where_wide(matched) is None else MIN_COSINE_OF_ROADS
@@ -55,17 +65,18 @@ def trusted_depths(
         say(f"mesh: {_known_share(sensed):.0%} of the pixels of {len(sensed)} pictures are measured by a sensor")
         tolerance = max(settings.agreement, 3 * sensors[0].error)
         maps = drop_outvoted(maps, sensed, n_neighbours=settings.neighbours, tolerance=tolerance)
-    if maps and not sensed and is_cut_out(training_views(reconstruction)):
-        field, agreed = field_all_over(reconstruction, render_view_fn, replace(settings, max_depth=far))
+    if is_object:
+        field, agreed = field_of_object(reconstruction, render_view_fn, replace(settings, max_depth=far))
         if agreed >= _FEW:
-            say("mesh: an object that is cut out: the field's depths come first, matched ones beside them")
-            return field + [view.weighing(settings.field_weight) for view in maps], far
+            say("mesh: an object that is cut out: the field's depths are fused, matched ones confirm them")
+            return TrustedDepths([*field, *(view.weighing(0) for view in maps)], far, is_object=True)
         warn(
-            f"mesh: of an object that is cut out the field's depths come first, but only {agreed:.0%} of them agree between "
+            f"mesh: of an object that is cut out the field's depths are fused, but only {agreed:.0%} of them agree between "
             "views: matched ones come first. Train longer (train.max_steps), or loosen mesh.agreement."
         )
     maps += sensed
-    return maps + field_where_silent(maps, far, reconstruction, render_view_fn, settings), far
+    maps += field_where_silent(maps, far, reconstruction, render_view_fn, settings)
+    return TrustedDepths(maps, far, is_object=False)
 
 
 def _known_share(maps: Sequence[DepthMap]) -> float:
@@ -83,10 +94,11 @@ def _spread(views: Sequence[_Posed], reconstruction: Reconstruction, settings: M
 
 
 def _field_alone(
-    reconstruction: Reconstruction, render_view_fn: RenderPartFn, settings: MeshSettings
-) -> tuple[list[DepthMap], float]:
-    """Nothing was matched: what the field's views agree on, and its far end."""
-    maps, agreed = field_all_over(reconstruction, render_view_fn, settings)
+    reconstruction: Reconstruction, render_view_fn: RenderPartFn, settings: MeshSettings, *, is_object: bool
+) -> TrustedDepths:
+    """Nothing was matched: what the field's views agree on, or all that they show of an object; and its far end."""
+    see = field_of_object if is_object else field_all_over
+    maps, agreed = see(reconstruction, render_view_fn, settings)
     n_known = sum(int((view.depth > 0).sum()) for view in maps)
     if n_known < 100:
         raise no_surface(f"{n_known} pixels in {len(maps)} views, {agreed:.0%} of those with a depth")
@@ -96,4 +108,5 @@ def _field_alone(
             f"mesh: only {agreed:.0%} of the depths agree between views, so parts will be missing. "
             "Train longer (train.max_seconds), or loosen mesh.agreement."
         )
-    return [view.weighing(settings.field_weight) for view in maps], far
+    weight = 1 if is_object else settings.field_weight
+    return TrustedDepths([view.weighing(weight) for view in maps], far, is_object)

@@ -140,6 +140,25 @@ def test_faces_are_known_by_the_best_that_two_views_say() -> None:
     )
 
 
+def test_planes_are_believed_less_where_little_else_is_known() -> None:
+    """Views that take a white wall from one plane agree perfectly: that says nothing of where the plane lies."""
+    mesh = grid((0.3, 0.3, 0), (1.4, 0, 0), (0, 1.4, 0), 12)
+    seen = looking_down(2.0)
+
+    def errors_of_planes(n_columns: int, **options: bool) -> float:
+        """Expected error, where so many columns of the picture are known by a plane and the others matched."""
+        evidence = np.full_like(seen.evidence, Evidence.MATCHED)
+        evidence[:, :n_columns] = Evidence.PLANE
+        view = replace(seen, evidence=evidence)
+        faces = judge_faces(mesh, [view, view], [], tolerance=0.03, voxel=VOXEL, **options).faces
+        return float(faces.expected_error[faces.evidence == Evidence.PLANE].mean())
+
+    w = seen.evidence.shape[1]
+    alone, beside = errors_of_planes(w), errors_of_planes(2 * w // 5)
+    assert alone > 1.5 * beside
+    assert errors_of_planes(w, planes_bend=True) == pytest.approx(0.75 / 1.3 * alone, rel=0.01)
+
+
 def test_a_face_that_views_look_through_is_doubted_more() -> None:
     mesh = grid((0.3, 0.3, 0), (1.4, 0, 0), (0, 1.4, 0), 12)
     agreeing, beyond = (

@@ -123,8 +123,8 @@ def true_depth(room, view: DepthMap) -> np.ndarray:
 
 
 def surface_of(reconstruction: Reconstruction, matched: list[MatchedView], sensors: list[SensorView]) -> KnownSurface:
-    maps, far = trusted_depths(reconstruction, matched, sensors, blind, settings(max_depth=FAR))
-    return build_surface(maps, far=far, distance=typical_distance(reconstruction), settings=settings())
+    depths = trusted_depths(reconstruction, matched, sensors, blind, settings(max_depth=FAR))
+    return build_surface(depths, distance=typical_distance(reconstruction), settings=settings())
 
 
 def share_off_the_walls(surface: KnownSurface, worlds) -> float:

@@ -17,8 +17,8 @@ TOO_FAR = 1.06  # depths that matching gets wrong alike in all views, as of a pl
 SMALL = {"voxel_size": 0.06, "max_faces": 2000, "field_max_side": 48, "fusion_max_side": 64, "fusion_views": 24}
 
 
-def settings() -> MeshSettings:
-    return default_settings(MeshSettings, "mesh", **SMALL)
+def settings(**changes: object) -> MeshSettings:
+    return default_settings(MeshSettings, "mesh", **{**SMALL, **changes})
 
 
 @pytest.fixture
@@ -58,29 +58,51 @@ def of_field(maps: list[DepthMap]) -> list[DepthMap]:
 
 
 def test_matched_depths_come_first_where_nothing_is_cut_out(ball, filmed: Reconstruction) -> None:
-    maps, _ = trusted_depths(filmed, matched(ball, filmed), [], ball.render, settings())
-    assert not of_field(maps) and len(maps) == len(filmed.training_views)
+    depths = trusted_depths(filmed, matched(ball, filmed), [], ball.render, settings())
+    assert not of_field(depths.maps) and len(depths.maps) == len(filmed.training_views) and not depths.is_object
 
 
-def test_of_an_object_that_is_cut_out_the_field_comes_first(ball, filmed: Reconstruction) -> None:
+def test_of_an_object_that_is_cut_out_the_field_alone_is_fused(ball, filmed: Reconstruction) -> None:
     cut_out(ball, filmed)
-    maps, far = trusted_depths(filmed, matched(ball, filmed), [], ball.render, settings())
+    depths = trusted_depths(filmed, matched(ball, filmed), [], ball.render, settings())
     weights = [
-        np.median(np.concatenate([m.weight[m.depth > 0] for m in some]))
-        for some in (of_field(maps), [m for m in maps if (m.evidence == Evidence.MATCHED).any()])
+        np.unique(np.concatenate([m.weight[m.depth > 0] for m in some]))
+        for some in (of_field(depths.maps), [m for m in depths.maps if (m.evidence == Evidence.MATCHED).any()])
     ]
-    assert weights == [pytest.approx(1), pytest.approx(0.25 * 0.9)]
-    surface = build_surface(maps, far=far, distance=typical_distance(filmed), settings=settings())
+    assert depths.is_object and weights == [1, 0]
+    surface = build_surface(depths, distance=typical_distance(filmed), settings=settings())
     radii = np.linalg.norm(surface.mesh.vertices, axis=1)
     assert np.median(radii) == pytest.approx(1, abs=0.03)
+
+
+def test_of_an_object_every_pixel_speaks_what_few_views_see_too(ball, filmed: Reconstruction) -> None:
+    """Depths that too few others confirm are kept; of a place they go."""
+    cut_out(ball, filmed)
+    depths = trusted_depths(filmed, [], [], ball.render, settings(min_agreeing=8))
+    assert depths.is_object
+    for view in depths.maps:
+        seen = ball.render(view.viewpoint.camera, view.viewpoint.world_from_camera)
+        assert (view.is_free == (seen.opacity < 0.5)).all()
+        assert (view.depth > 0).sum() > 0.9 * (seen.depth > 0).sum()
+    for view in filmed.views:
+        Image.open(view.image).convert("RGB").save(view.image)
+    with pytest.raises(UserError, match="depths that agree"):
+        trusted_depths(filmed, [], [], ball.render, settings(min_agreeing=8))
+
+
+def test_an_object_is_fused_finely_and_not_laid_onto_planes() -> None:
+    given = settings(max_faces=None)
+    place, thing = given.detail(of_object=False), given.detail(of_object=True)
+    assert thing.voxel_footprints < place.voxel_footprints and thing.max_faces > place.max_faces
+    assert settings(max_faces=500, voxel_footprints=3).detail(of_object=True).max_faces == 500
 
 
 def test_a_field_whose_views_do_not_agree_does_not_come_first_and_says_so(ball, filmed: Reconstruction, capsys) -> None:
     cut_out(ball, filmed)
     found = matched(ball, filmed)
     ball.depth_noise = 0.3
-    maps, _ = trusted_depths(filmed, found, [], ball.render, settings())
-    assert not of_field(maps)
+    depths = trusted_depths(filmed, found, [], ball.render, settings())
+    assert not of_field(depths.maps) and not depths.is_object
     said = capsys.readouterr()
     assert "matched ones come first" in said.out + said.err
 

@@ -12,6 +12,7 @@ from recon.mesh.extraction import extract
 from recon.mesh.fusion import fuse
 from recon.mesh.settings import MeshSettings
 from recon.mesh.surface import build_surface
+from recon.mesh.trusted_depths import TrustedDepths
 from recon.mesh.viewpoints import Viewpoint
 from recon.mesh.zones import zones_of
 from tests.default_settings import default_settings
@@ -100,7 +101,7 @@ def test_a_drive_all_of_which_comes_near_is_one_zone() -> None:
 def test_the_road_is_fine_and_the_far_wall_still_there() -> None:
     maps = drive()
     settings = default_settings(MeshSettings, "mesh", memory_mb=500.0)
-    surface = build_surface(maps, far=200.0, distance=20.0, settings=settings)
+    surface = build_surface(TrustedDepths(maps, far=200.0, is_object=False), distance=20.0, settings=settings)
     vertices = surface.mesh.vertices
     used = vertices[np.unique(surface.mesh.faces)]
     road, wall = used[used[:, 0] < 30], used[used[:, 0] > 100]
@@ -135,7 +136,8 @@ def test_a_road_is_fused_where_it_is() -> None:
 
 def test_a_road_that_rises_and_falls_is_not_laid_onto_a_plane() -> None:
     settings = default_settings(MeshSettings, "mesh", voxel_size=0.04)
-    off = off_the_road(build_surface(hilly_drive(wall_at=WALL), far=200.0, distance=20.0, settings=settings).mesh)
+    depths = TrustedDepths(hilly_drive(wall_at=WALL), far=200.0, is_object=False)
+    off = off_the_road(build_surface(depths, distance=20.0, settings=settings).mesh)
     is_there = np.isfinite(off)
     assert is_there.mean() > 0.97
     assert np.sqrt((off[is_there] ** 2).mean()) < 0.003
