@@ -1,5 +1,6 @@
 """The table of commands, and the program that runs one of them."""
 
+import gc
 import sys
 from collections.abc import Callable, Sequence
 
@@ -19,6 +20,7 @@ STAGES = {  # name of the command: the function of recon.pipeline.stages, and wh
     "report": ("report", "everything measured and drawn so far -> report.html"),
     "view": ("view", "fly through field/ in the browser"),
 }
+_RARELY = 20_000  # new objects between two searches for garbage
 _READING = ("view",)  # commands beside which another may write to the run folder
 
 
@@ -57,6 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run(name: str) -> None:
     """Run a command of the tables with the arguments in `sys.argv`."""
     be_quiet_when_interrupted()
+    gc.set_threshold(_RARELY)  # importing makes many objects, none of them garbage
     if name in OTHERS:
         from recon.command.errors import one_line_errors
 

@@ -12,6 +12,7 @@ from recon.geometry.transforms import Array
 UP = 0.94  # cosine of 20 degrees: steeper floors are ramps, and nobody stands on them by default
 _FLOOR_SHARE = 0.25  # a floor is the lowest level that has this share of the largest one's area
 _OPENING_AREA = 600.0  # squared tolerances: a lower level seen through less is clutter below the floor
+_OPENING_CELLS = 40
 _AGREEING = 0.5  # of the walls' area, by how they are turned: less and the place has no direction
 
 
@@ -46,6 +47,8 @@ def openings(view: PlanView, unseen: np.ndarray, surface: Surface, *, tolerance:
     is_lower = np.zeros(view.shape, bool)
     is_lower[unseen] = (hits.normals @ view.plane.normal > 0.5) & np.isfinite(hits.distance)
     pieces, n = ndimage.label(is_lower)
-    large = np.bincount(pieces.ravel(), minlength=n + 1) >= _OPENING_AREA * view.in_cells(tolerance) ** 2
+    # In cells of a large floor, which are coarse, that is few; fewer than these are the rim of what was seen.
+    least = max(_OPENING_AREA * (tolerance / view.cell) ** 2, _OPENING_CELLS)
+    large = np.bincount(pieces.ravel(), minlength=n + 1) >= least
     large[0] = False
     return np.asarray(large[pieces])

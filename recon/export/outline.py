@@ -17,6 +17,7 @@ from recon.geometry.mesh import TriangleMesh
 from recon.geometry.transforms import Array
 
 BORDER_M = 1.0  # beyond what was seen, where no wall stands
+_DIAGONAL = 1.5  # borders from a corner of a room, over a gap, to what was seen of its floor on both sides
 _STEEPEST = 0.3  # z of a wall's normal
 _LEAST_HEIGHT_M = 1.5  # over the floor that a wall reaches: lower ones are fronts of furniture
 _FACING = 0.7  # cosine between a wall's normal and the way that it ends
@@ -48,15 +49,26 @@ def floor_about(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Cells [rows, columns] where a floor is, and those where it may be.
 
-    It is where it was `seen`, and where what was seen and walls leave no way out; it may go on a little beyond where they do.
+    It is where it was `seen`, and where what was seen and walls leave no way out, but for gaps that it may go on over: a little
+    beyond where they do it may.
     view: of the floor, with room for that. metre: in its units.
     """
     behind = _outside(view, seen, walls, metre=metre)
     # Walls are seen to within a little of their corners: drawn on, they meet.
     shut_out = behind | _outside(view, seen, walls, metre=metre, further=BORDER_M * metre)
     floor = seen | (_enclosed(seen, shut_out) & ~behind)
-    near = ndimage.distance_transform_edt(~floor) * view.cell <= BORDER_M * metre
-    return floor, floor | (near & ~shut_out)
+    border = BORDER_M * metre
+    allowed = floor | (_near(view, floor, border) & ~shut_out)
+    corners = _enclosed(allowed, shut_out) & ~behind
+    if not corners.any():
+        return floor, allowed
+    floor |= corners | (allowed & ~behind & _near(view, corners, _DIAGONAL * border))
+    return floor, floor | (_near(view, floor, border) & ~shut_out)
+
+
+def _near(view: PlanView, cells: np.ndarray, reach: float) -> np.ndarray:
+    """What lies within `reach` of some cells [rows, columns]."""
+    return np.asarray(ndimage.distance_transform_edt(~cells) * view.cell <= reach)
 
 
 def _outside(

@@ -28,17 +28,17 @@ class Relief:
         knots, weights = _held_by(self, points.reshape(-1, 3))
         return np.asarray((weights * self.heights.ravel()[knots]).sum(1).reshape(points.shape[:-1]))
 
-    def corners(self, low: Array, high: Array) -> Array:
-        """(u, v) [k, 2] of the corners of the floor over a rectangle within one cell: its own, and where the ridge leaves it."""
-        own = np.array([[u, v] for u in (low[0], high[0]) for v in (low[1], high[1])])
-        (i, j), flat = self._cell((low + high) / 2), self.heights
+    def corners(self, outline: Array) -> Array:
+        """(u, v) of the corners of the floor over a convex outline [k, 2] in one cell: its own, and where the ridge leaves it."""
+        i, j = self._cell(outline.mean(0))
         start, side = np.array([self.us[i], self.vs[j]]), np.array([np.diff(self.us)[i], np.diff(self.vs)[j]])
-        rises = flat[j, i] + flat[j + 1, i + 1] >= flat[j, i + 1] + flat[j + 1, i]
-        s, t = ((np.stack([low, high]) - start) / side).T
-        # The ridge is t = s, or t = 1 - s.
-        crossings = [(x, x if rises else 1 - x) for x in s] + [(y if rises else 1 - y, y) for y in t]
-        kept = [place for place in crossings if s[0] <= place[0] <= s[1] and t[0] <= place[1] <= t[1]]
-        return np.concatenate([own, start + side * np.array(kept).reshape(-1, 2)])
+        s, t = ((outline - start) / side).T
+        h = self.heights[j : j + 2, i : i + 2]
+        beside = t - s if h[0, 0] + h[1, 1] >= h[0, 1] + h[1, 0] else s + t - 1
+        following, after = np.roll(outline, -1, axis=0), np.roll(beside, -1)
+        crosses = beside * after < 0
+        share = (beside[crosses] / (beside[crosses] - after[crosses]))[:, None]
+        return np.concatenate([outline, (1 - share) * outline[crosses] + share * following[crosses]])
 
     def _cell(self, flat: Array) -> tuple[int, int]:
         """The column and the row of the cell that holds (u, v)."""

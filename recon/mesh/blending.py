@@ -7,16 +7,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import sparse
-from torch import Tensor
 
+from recon.kernels.painting import OnFaces, Photo, add_photo
 from recon.mesh.atlas import SurfaceSamples
-from recon.mesh.photos import PhotoWithDepth, seen_in
-from recon.mesh.picture import sample_image
+from recon.mesh.photos import PhotoWithDepth, projected
 from recon.workspace.console import progress
 
 Weights = NDArray[np.float32]
-
-_EDGE = 0.05  # of a picture's shorter side, over which it fades out: lenses shade there
 
 
 @dataclass(frozen=True)
@@ -65,26 +62,14 @@ def blend(
         torch.from_numpy(array).to(device)
         for array in (samples.positions, samples.faces, samples.corners, samples.shares)
     )
-    corners, faces = corners.long(), faces.long()
-    total, weight_sum = torch.zeros(len(samples), 3, device=device), torch.zeros(len(samples), device=device)
+    faces, on_faces = faces.long(), OnFaces(corners.int(), shares)
+    sums = torch.zeros(len(samples), 4, device=device)
     with progress("mesh: painting", len(photos)) as bar:
         for photo, at_vertices, is_shown, gain in zip(photos, shown.weights, shown.is_shown, gains, strict=True):
-            of_vertices, of_faces = (torch.from_numpy(array).to(device) for array in (at_vertices, is_shown))
-            chosen = of_faces.index_select(0, faces).nonzero()[:, 0]
-            seen = seen_in(photo, positions.index_select(0, chosen), tolerance=tolerance)
-            chosen, pixels = chosen[seen.is_visible], seen.pixels[seen.is_visible]
-            of_corners = of_vertices[corners.index_select(0, chosen)] * shares.index_select(0, chosen)
-            weight = of_corners.sum(1) * _border(pixels, photo)
-            colors = sample_image(torch.from_numpy(photo.color).to(device), pixels)
-            total[chosen] += colors * torch.from_numpy(gain).to(device) * weight[:, None]
-            weight_sum[chosen] += weight
+            arrays = (photo.color, photo.is_valid, photo.depth, gain, at_vertices)
+            own = Photo(*(torch.from_numpy(array).to(device) for array in arrays))
+            chosen = torch.from_numpy(is_shown).to(device).index_select(0, faces).nonzero()[:, 0]
+            pixels, depth = projected(photo, positions.index_select(0, chosen))
+            add_photo(own, on_faces, chosen, pixels, depth, sums, tolerance=tolerance)
             bar.advance()
-    return total.cpu().numpy(), weight_sum.cpu().numpy()
-
-
-def _border(pixels: Tensor, photo: PhotoWithDepth) -> Tensor:
-    """[n] from 0 at the picture's edge to 1 at a twentieth of its shorter side."""
-    h, w = photo.camera.size_hw
-    x, y = pixels.unbind(1)
-    inside = torch.minimum(torch.minimum(x, w - x), torch.minimum(y, h - y))
-    return (inside / (_EDGE * min(h, w))).clamp(1e-3, 1)
+    return sums[:, :3].cpu().numpy(), sums[:, 3].cpu().numpy()

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from recon.geometry import FaceEvidence, TriangleMesh
 from recon.mesh.atlas import SurfaceSamples, samples_on_faces
-from recon.mesh.photos import PhotoWithDepth, Projection, project
+from recon.mesh.photos import PhotoWithDepth, project
+from recon.mesh.picture import dot
 
 # Of each `Evidence`: invented, filled, seen, plane, matched, sensor.
 _COLORS = np.array([[178, 24, 43], [244, 130, 60], [253, 219, 120], [70, 130, 200], [26, 140, 80], [0, 90, 50]])
@@ -37,12 +38,7 @@ def view_scores(
     samples: SurfaceSamples, photos: Sequence[PhotoWithDepth], *, min_cosine: float, tolerance: float
 ) -> NDArray[np.float32]:
     """[photos, n]: pixels per squared world unit that a photo has of the surface there; 0 where it does not see it."""
-    return np.stack(
-        [
-            sample_scores(samples, photo, project(samples.positions, photo, tolerance=tolerance), min_cosine=min_cosine)
-            for photo in photos
-        ]
-    )
+    return np.stack([sample_scores(samples, photo, min_cosine=min_cosine, tolerance=tolerance) for photo in photos])
 
 
 def count_views(
@@ -53,14 +49,17 @@ def count_views(
 
 
 def sample_scores(
-    samples: SurfaceSamples, photo: PhotoWithDepth, projection: Projection, *, min_cosine: float
+    samples: SurfaceSamples, photo: PhotoWithDepth, *, min_cosine: float, tolerance: float
 ) -> NDArray[np.float32]:
     """[n] cosine * (focal / depth)^2 where the photo sees the front of the surface at an angle it can use, else 0."""
     towards = photo.center - samples.positions
-    cosine = (towards * samples.normals).sum(1) / np.maximum(np.linalg.norm(towards, axis=1), 1e-12)
-    usable = projection.is_visible & (cosine >= min_cosine)
-    depth = np.where(usable, projection.depth, 1)
-    return np.where(usable, cosine * (photo.camera.fx / depth) ** 2, 0).astype(np.float32)
+    cosine = dot(towards, samples.normals) / np.maximum(np.sqrt(dot(towards, towards)), 1e-12)
+    facing = np.flatnonzero(cosine >= min_cosine)  # only these need be looked for in the picture
+    projection = project(samples.positions[facing], photo, tolerance=tolerance)
+    seen, depth = facing[projection.is_visible], projection.depth[projection.is_visible]
+    scores = np.zeros(len(samples), np.float32)
+    scores[seen] = cosine[seen] * (photo.camera.fx / depth) ** 2
+    return scores
 
 
 def _one_per_face(mesh: TriangleMesh, barycentric: tuple[float, float]) -> SurfaceSamples:

@@ -13,6 +13,7 @@ from recon.formats.images import fit_within
 from recon.formats.photos import read_photo
 from recon.geometry import Camera, View, invert_rigid
 from recon.geometry.transforms import Array
+from recon.kernels.painting import is_visible
 from recon.mesh.picture import MeshScene
 from recon.workspace.console import progress
 
@@ -44,15 +45,6 @@ class PhotoWithDepth:
         kernel = np.ones((2 * margin_px + 1, 2 * margin_px + 1), np.uint8)
         grown = cv2.erode(np.where(self.depth > 0, self.depth, np.inf).astype(np.float32), kernel)
         return replace(self, depth=np.where(self.depth > 0, grown, 0).astype(np.float32))
-
-
-@dataclass(frozen=True)
-class Seen:
-    """Where n positions fall in a photo, on the device of the positions."""
-
-    pixels: Tensor  # [n, 2] float32
-    depth: Tensor  # [n] float32, along camera z
-    is_visible: Tensor  # [n] bool: inside, valid, and nothing of the mesh in front
 
 
 @dataclass(frozen=True)
@@ -92,14 +84,16 @@ def is_cut_out(views: Sequence[View]) -> bool:
 
 
 def project(positions: NDArray, photo: PhotoWithDepth, *, tolerance: float) -> Projection:
-    """`seen_in` in numpy."""
-    seen = seen_in(photo, torch.from_numpy(positions), tolerance=tolerance)
-    return Projection(seen.pixels.numpy(), seen.depth.numpy(), seen.is_visible.numpy())
+    """Where positions [n, 3] of the world fall in a photo; `tolerance` (world units, plus 1 % of the depth) is how far behind
+    the mesh's own depth a position may lie and still be visible."""
+    pixels, depth = projected(photo, torch.from_numpy(positions))
+    surface, is_valid = torch.from_numpy(photo.depth), torch.from_numpy(photo.is_valid)
+    seen = is_visible(is_valid, surface, pixels, depth, tolerance=tolerance)
+    return Projection(pixels.numpy(), depth.numpy(), seen.numpy())
 
 
-def seen_in(photo: PhotoWithDepth, positions: Tensor, *, tolerance: float) -> Seen:
-    """Project positions [n, 3] of the world; `tolerance` (world units, plus 1 % of the depth) is how far behind the mesh's own
-    depth a position may lie and still be visible."""
+def projected(photo: PhotoWithDepth, positions: Tensor) -> tuple[Tensor, Tensor]:
+    """Pixels [n, 2] (far outside: -1) and depths along camera z [n] of positions [n, 3] of the world, float32, on their device."""
     device, camera, (h, w) = positions.device, photo.camera, photo.camera.size_hw
     pose = torch.from_numpy(invert_rigid(photo.world_from_camera)).to(device)
     local = positions.double() @ pose[:3, :3].T + pose[:3, 3]
@@ -110,12 +104,4 @@ def seen_in(photo: PhotoWithDepth, positions: Tensor, *, tolerance: float) -> Se
     near = ((z > 1e-9) & ((x - w / 2).abs() < w) & ((y - h / 2).abs() < h)).nonzero()[:, 0]
     pixels = torch.full((len(positions), 2), -1.0, device=device)
     pixels[near] = camera.project(local[near]).float()
-    x, y = pixels.unbind(1)
-    index = ((x >= 0.5) & (y >= 0.5) & (x <= w - 0.5) & (y <= h - 0.5)).nonzero()[:, 0]
-    column, row = pixels[index].long().unbind(1)
-    depth, is_valid = (torch.from_numpy(array).to(device) for array in (photo.depth, photo.is_valid))
-    surface = depth[row * depth.shape[0] // h, column * depth.shape[1] // w]
-    behind = z[index] - surface
-    is_visible = torch.zeros(len(positions), dtype=torch.bool, device=device)
-    is_visible[index] = is_valid[row, column] & (surface > 0) & (behind <= tolerance + 0.01 * z[index])
-    return Seen(pixels, z.float(), is_visible)
+    return pixels, z.float()

@@ -6,11 +6,11 @@ from functools import lru_cache
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from recon.geometry import Camera, TriangleMesh, pixel_centers
 from recon.geometry.surface import Hits, Surface
 from recon.geometry.transforms import Array
+from recon.kernels.painting import sample_image
 
 _MAX_LAYERS = 8  # back faces looked through, at most
 
@@ -50,8 +50,8 @@ class MeshScene:
         origins, directions = _rays(camera, world_from_camera)
         towards = directions[pixels]
         hits = self.surface.cast(origins[pixels], towards)
-        lengths = np.sqrt(_dot(towards, towards))
-        return hits, -_dot(hits.normals, towards) / lengths
+        lengths = np.sqrt(dot(towards, towards))
+        return hits, -dot(hits.normals, towards) / lengths
 
     def render(
         self, camera: Camera, world_from_camera: Array, *, background: float = 1.0, cull_back: bool = False
@@ -62,7 +62,7 @@ class MeshScene:
         hits = self.surface.cast(origins, directions)
         t, face, barycentric = hits.distance, hits.faces, hits.barycentric
         for _ in range(_MAX_LAYERS if cull_back else 0):
-            behind = np.flatnonzero(np.isfinite(t) & (_dot(self._normals[face], directions) > 0))
+            behind = np.flatnonzero(np.isfinite(t) & (dot(self._normals[face], directions) > 0))
             if not len(behind):
                 break
             start = t[behind] * (1 + 1e-5) + 1e-6
@@ -103,7 +103,7 @@ def sample_texture(texture: NDArray[np.uint8], uvs: NDArray) -> NDArray[np.float
     return sample_image(torch.from_numpy(texture), torch.from_numpy(pixels)).numpy()
 
 
-def _dot(a: Array, b: Array) -> Array:
+def dot(a: NDArray, b: NDArray) -> NDArray:
     """Products [n] of vectors [n, 3]; summing an axis of three is slow in numpy."""
     return np.einsum("ij,ij->i", a, b)
 
@@ -124,19 +124,6 @@ def texture_taps(uvs: NDArray, size_hw: tuple[int, int]) -> tuple[NDArray[np.int
     ax, ay = x - left, y - top
     shares = np.stack([(1 - ax) * (1 - ay), ax * (1 - ay), (1 - ax) * ay, ax * ay], -1)
     return (top * w + left).astype(np.int32), shares.astype(np.float32)
-
-
-def sample_image(image: Tensor, pixels: Tensor) -> Tensor:
-    """Bilinear colours [n, 3] in [0, 1] of an image [h, w, 3] uint8 at pixels [n, 2] (x, y; half-pixel), edges clamped."""
-    h, w = image.shape[:2]
-    x, y = (pixels[:, 0] - 0.5).clamp(0, w - 1).float(), (pixels[:, 1] - 0.5).clamp(0, h - 1).float()
-    x0, y0 = x.floor().long(), y.floor().long()
-    x1, y1 = (x0 + 1).clamp_max(w - 1), (y0 + 1).clamp_max(h - 1)
-    ax, ay = (x - x0)[:, None], (y - y0)[:, None]
-    flat = image.reshape(-1, 3)  # index_select takes half the time of flat[..]
-    a, b, c, d = (flat.index_select(0, y * w + x) for y in (y0, y1) for x in (x0, x1))
-    top, bottom = a * (1 - ax) + b * ax, c * (1 - ax) + d * ax
-    return (top * (1 - ay) + bottom * ay) / 255
 
 
 def _rays(camera: Camera, world_from_camera: Array) -> tuple[Array, Array]:

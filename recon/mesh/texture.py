@@ -15,11 +15,11 @@ import torch
 from numpy.typing import NDArray
 
 from recon.geometry import TriangleMesh
+from recon.kernels.painting import sample_image
 from recon.mesh.atlas import Atlas, SurfaceSamples, texel_samples
 from recon.mesh.blending import ShownBy, at_corners, blend
 from recon.mesh.coverage import face_centers, face_scores
 from recon.mesh.photos import PhotoWithDepth, project
-from recon.mesh.picture import sample_image
 from recon.workspace.console import progress
 
 SurfaceColorFn = Callable[[NDArray, NDArray], NDArray]  # (positions [n, 3], unit directions [n, 3]) -> [n, 3] in [0, 1]

@@ -96,7 +96,7 @@ def test_a_relief_between_its_knots_is_that_of_the_prisms_below() -> None:
     for column in (0, 1):
         low = random.uniform([relief.us[column], 0], [relief.us[column] + 0.3, 0.7])
         high = random.uniform([relief.us[column] + 0.6, 1.0], [relief.us[column + 1], 2.0])
-        corners = relief.corners(low, high)
+        corners = relief.corners(np.array([low, [high[0], low[1]], high, [low[0], high[1]]]))
         points = np.concatenate([corners, np.zeros((len(corners), 1))], 1)
         tops = points + relief.at(points)[:, None] * np.eye(3)[2]
         hull = hull_of(np.concatenate([tops, points - [0, 0, 1.0]]))

@@ -165,3 +165,24 @@ def test_a_floor_is_continued_along_its_walls() -> None:
     along = floor.view.axes @ turn[:3, 0]
     assert max(abs(along)) > np.cos(np.radians(0.5))  # one of its sides
     assert len(floor.parts) == 1
+
+
+def test_an_opening_in_a_floor_so_large_that_its_cells_are_coarse_is_not_covered() -> None:
+    xs, ys = np.arange(-30, 31, 1.5), np.arange(-15, 16, 1.5)
+    flat = np.stack(np.meshgrid(xs, ys), -1)
+    number = np.arange(flat[..., 0].size).reshape(flat.shape[:2])
+    a, b, c, d = number[:-1, :-1], number[:-1, 1:], number[1:, :-1], number[1:, 1:]
+    faces = np.stack([np.stack([a, b, d], -1), np.stack([a, d, c], -1)], 2)
+    whole = np.ones(a.shape, bool)
+    whole[10, 20] = False  # [0, 1.5] x [0, 1.5]
+    points = np.concatenate([flat, np.zeros((*flat.shape[:2], 1))], -1).reshape(-1, 3)
+    lower = points - np.array([0, 0, 0.5])
+    mesh = TriangleMesh(
+        np.concatenate([points, lower]),
+        np.concatenate([faces[whole].reshape(-1, 3), faces[~whole].reshape(-1, 3) + len(points)]).astype(np.int32),
+    )
+    _, slabs = building_of(mesh)
+    (floor,) = [slab for slab in slabs if slab.kind in ("floor", "top") and abs(slab.view.plane.offset) < 0.01]
+    assert floor.view.cell > TOLERANCE
+    rows, columns, _ = floor.view.cells(np.array([[0.75, 0.75, 0.0], [3.0, 3.0, 0.0]]))
+    assert floor.solid[rows, columns].tolist() == [False, True]

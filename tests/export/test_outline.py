@@ -78,3 +78,17 @@ def test_floor_that_was_seen_behind_a_wall_stays_and_the_wall_ends_nothing_there
     assert floor[seen].all()
     row, column, _ = view.cells(np.array([5.9, 1.5, 0.0]))
     assert allowed[row, column]
+
+
+def test_a_corner_behind_what_was_seen_is_floor_though_a_gap_leads_out_of_it_along_a_wall() -> None:
+    view = view_of(CORNERS)
+    # The room's right and lower wall; the floor was seen over an angle about the corner that they make, 0.6 m off the right one.
+    seen = seen_in(view, (0.0, 2.5), (5.4, 3.4)) | seen_in(view, (0.0, 0.0), (2.0, 3.4))
+    lower, right = walls_of(CORNERS, missing=0.0)[:2]
+    floor, _ = floor_about(view, seen, [lower, right], metre=1.0)
+    corner = seen_in(view, (2.0, 0.0), (6.0, 2.5))
+    assert floor[seen_in(view, (2.0, 0.05), (5.3, 2.5))].all() and floor[seen_in(view, (5.3, 0.05), (5.95, 1.8))].all()
+    assert (floor & ~seen & ~corner).sum() * view.cell**2 < 0.7
+    # With a gap that is wider than a floor goes on over, nobody knows.
+    floor, _ = floor_about(view, seen & ~seen_in(view, (4.0, 2.5), (5.4, 3.4)), [lower, right], metre=1.0)
+    assert (floor & corner).sum() * view.cell**2 < 0.1

@@ -8,7 +8,7 @@ from rooms import TABLE_TOP, TABLE_XY, room
 from recon.export.trials.drop_test import DropResult
 from recon.export.trials.engine_drop import NOTHING_LEVEL, Spheres, TriedWorld, _verdict, plan_spheres
 from recon.export.trials.marble import roll
-from recon.export.trials.places import Places, plan_places
+from recon.export.trials.places import Places, _meets_solid, plan_places
 from recon.export.zones import Reach
 from recon.geometry.mesh import TriangleMesh, joined
 from recon.geometry.surface import Surface
@@ -141,6 +141,19 @@ def test_nothing_is_dropped_where_parts_may_fill_the_back_of_a_surface() -> None
     starts = places_on(under_board, n=300).starts
     inside = ((starts[:, :2] > (0.85, 0.65)) & (starts[:, :2] < (2.35, 1.75))).all(1)
     assert inside.sum() > 20 and (starts[inside, 2] > 0.19).all()  # on the board, and none below its back
+
+
+def test_a_sphere_that_what_lies_behind_a_shard_meets_from_askew_does_not_start() -> None:
+    """Newton threw one out that began in the hem of a shard beside it."""
+    normal = np.array([-1.0, -1, 1]) / np.sqrt(3)
+    across = np.linalg.svd(normal[None])[2][1:]
+    corners = 0.02 * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) @ across
+    shard = TriangleMesh(corners, np.array([[0, 1, 2], [0, 2, 3]], np.int32))
+    shard = shard if shard.face_normals[0] @ normal > 0 else TriangleMesh(corners, shard.faces[:, ::-1].copy())
+    behind = 1.1 * THICKNESS + TOLERANCE
+    for gap, meets in ((-0.005, True), (0.01, False)):
+        start = -(behind + RADIUS + TOLERANCE + gap) * normal[None]
+        assert _meets_solid(Surface(shard), start, RADIUS + TOLERANCE, behind).tolist() == [meets]
 
 
 def test_steep_ledges_of_a_wall_are_nothing_level() -> None:

@@ -9,10 +9,11 @@ from PIL import Image
 from recon.geometry import Camera, TriangleMesh, View, look_at
 from recon.geometry.mesh import joined
 from recon.geometry.surface import Surface
+from recon.kernels.painting import sample_image
 from recon.mesh.atlas import texel_samples, unwrap
 from recon.mesh.likeness import color_behind, likeness_of_views
 from recon.mesh.photos import load_photos
-from recon.mesh.picture import MeshScene, render_mesh, sample_image, sample_texture
+from recon.mesh.picture import MeshScene, render_mesh, sample_texture
 from recon.mesh.portraits import portraits
 
 UP = np.array([0.0, 0.0, 1.0])

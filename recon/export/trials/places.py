@@ -6,6 +6,7 @@ counted. The judgement is made on the visual mesh alone: a sphere that falls thr
 failure of that geometry.
 """
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +31,8 @@ _MARBLES = ((0, 0, 0), (1, 0, 1), (-1, 0, 1), (0, 1, 1), (0, -1, 1))
 # hollow of the mesh that is no deeper may be none in contact geometry: on the top of a rounded thing it holds nothing.
 _NUDGE = 2.0
 _EVERY = 3  # records of a track: at these a marble is asked what it touches
+# Of a sphere's skin, and its centre: the edge of a shard's hem may come in from any side.
+_ALL_ROUND = np.array(list(itertools.product((0.0, -1.0, 1.0), repeat=3)))
 _ROLL_S = 12.0  # a slope of a fifth takes a marble 3 m in that time; engines watch their spheres for 4 s at most
 
 
@@ -124,12 +127,12 @@ def _places(
 def _meets_solid(surface: Surface, starts: Array, radius: float, thickness: float) -> np.ndarray:
     """Which spheres [n] reach into what convex parts may fill: `thickness` behind a surface, and matter's inside (a hollow sofa).
 
-    Asked at the centre and at six points of the skin.
+    Asked at the centre and at points all over the skin.
     """
     meets = np.zeros(len(starts), bool)
-    for offset in radius * np.concatenate([np.zeros((1, 3)), np.eye(3), -np.eye(3)]):
+    for way in _ALL_ROUND:
         left = np.flatnonzero(~meets)
-        points = starts[left] + offset
+        points = starts[left] + radius * way / max(float(np.linalg.norm(way)), 1.0)
         nearest = surface.nearest(points)
         towards = ((nearest.positions - points) * nearest.normals).sum(1)
         is_behind = (towards > 0.5 * nearest.distance) & (nearest.distance < thickness)

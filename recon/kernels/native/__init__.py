@@ -9,6 +9,7 @@ field.h     the field: hash_grid, network, march, clearance    train, render   .
 patchmatch  for `recon.kernels.stereo`                         plane_labels    for `recon.kernels.planes`
 plane_fits  for `recon.kernels.plane_fits`                     tsdf            for `recon.kernels.tsdf`
 descriptors for `recon.kernels.descriptors`                     patches        for `recon.kernels.patches`
+painting    for `recon.kernels.painting`                       texels         for `recon.kernels.texels`
 ceilings    for `recon.bench`
 headers     the number that tells whether library and Python fit each other
 parallel    a fixed pool of threads                            vector.h        one register of floats
