@@ -73,11 +73,12 @@ class Detail:
     voxel_footprints: float
     truncation_voxels: float
     max_faces: int
+    growth: float  # truncations by which the surface is put outward (`fusion.grown`)
 
 
-_OF_PLACE = Detail(2.0, 2.0, 40_000)
+_OF_PLACE = Detail(2.0, 2.0, 40_000, 0.0)
 # The field is one solid, seen from anywhere alike: its depths carry no noise that coarser voxels would have to average.
-_OF_OBJECT = Detail(1.0, 1.5, 100_000)
+_OF_OBJECT = Detail(1.0, 1.5, 100_000, 0.2)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from recon.mesh import cleaning
 from recon.mesh.depth_maps import DepthMap
 from recon.mesh.evidence import judge_faces
 from recon.mesh.extraction import extract, no_surface
-from recon.mesh.fusion import choose_voxel_size, fuse, surface_blocks
+from recon.mesh.fusion import choose_voxel_size, fuse, grown, surface_blocks
 from recon.mesh.junctions import WIDTH, sharpen
 from recon.mesh.plane_filling import fill, find_fillings
 from recon.mesh.planes import PlanePatch, find_planes, flatten
@@ -119,7 +119,8 @@ def _fused(zone: Zone, far: float, detail: Detail, settings: MeshSettings) -> Ts
             memory_mb=zone.memory_share * settings.memory_mb,
             zone=zone,
         )
-    return fuse(zone.maps, voxel=voxel, truncation_voxels=truncation, far=far, blocks=blocks)
+    volume = fuse(zone.maps, voxel=voxel, truncation_voxels=truncation, far=far, blocks=blocks)
+    return grown(volume, by=detail.growth)
 
 
 def _mended(

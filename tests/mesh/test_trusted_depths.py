@@ -1,5 +1,7 @@
 """Which depths come first: matched ones, but of an object that is cut out the field's."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -111,3 +113,16 @@ def test_a_field_of_fog_alone_shows_no_surface(ball, filmed: Reconstruction) -> 
     ball.depth_noise = 0.5
     with pytest.raises(UserError, match="depths that agree"):
         trusted_depths(filmed, [], [], ball.render, settings())
+
+
+def test_an_object_keeps_its_size_though_free_rays_eat_its_outline(ball, filmed: Reconstruction) -> None:
+    """A ball of a few voxels: without growth the rays that pass it make it smaller."""
+    cut_out(ball, filmed)
+    depths = trusted_depths(filmed, [], [], ball.render, settings(voxel_size=0.15))
+    radii = [
+        np.median(
+            np.linalg.norm(build_surface(some, distance=3.0, settings=settings(voxel_size=0.15)).mesh.vertices, axis=1)
+        )
+        for some in (depths, replace(depths, is_object=False))
+    ]
+    assert radii[1] < radii[0] < 1.05
