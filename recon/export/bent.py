@@ -4,16 +4,15 @@ A large level region is followed over the faces that go on from it, within the t
 holds so far and goes straight on beyond; then it gets as few knots as tell how it bends. One that keeps to its plane stays flat.
 """
 
-import cv2
 import numpy as np
 
 from recon.export.floors import UP
-from recon.export.planes import FlatRegion, Plane, fit_plane, pieces_of_area
+from recon.export.planes import FlatRegion, Plane, axes_along, fit_plane, pieces_of_area
 from recon.export.relief import Relief, fitted
 from recon.geometry.face_graph import shared_edges
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.surface import sample_surface
-from recon.geometry.transforms import Array, plane_axes
+from recon.geometry.transforms import Array
 
 _LEAST_AREA = 25_000.0  # squared tolerances of a region that may bend: tops of furniture do not
 _BENT = 0.25  # tolerances that a quarter of it leaves its plane by
@@ -76,10 +75,7 @@ def _seen_of(mesh: TriangleMesh, inside: np.ndarray) -> tuple[Plane, Array, Arra
     part = TriangleMesh(mesh.vertices, mesh.faces[inside])
     plane = fit_plane(part.vertices[part.faces].mean(1), part.face_areas, towards=np.array([0.0, 0.0, 1.0]))
     points = sample_surface(part, _POINTS, seed=0)[0]
-    axes = plane_axes(plane.normal)
-    angle = float(np.deg2rad(cv2.minAreaRect((points @ axes.T).astype(np.float32))[2]))
-    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-    return plane, turn @ axes, points
+    return plane, axes_along(plane, points), points
 
 
 def _lines(axes: Array, points: Array, *, margin: float, apart: float) -> tuple[Array, Array]:

@@ -15,14 +15,10 @@ from recon.geometry.transforms import Array
 
 _LEAST_BOX = 100.0  # squared tolerances that a box of a slab adds to those before it
 _LEAST_SHARE = 0.001  # of the slab, the same
-_RING = [
-    [0, 0],
-    [1, 0],
-    [1, 1],
-    [0, 1],
-]  # which of two opposite corners each corner of a rectangle has its (column, row) from
+# Which of two opposite corners each corner of a rectangle has its (column, row) from.
+_RING = np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
 _BEYOND = (
-    0.002  # of what is wanted between knots that its outline may reach over where it must not: corners of ragged cells
+    0.002  # of what is wanted between knots: so far its outline may reach where it must not, at corners of ragged cells
 )
 # Of its longer side that a prism is deep at least: engines that find a contact's direction along a ray from the middle of a part
 # (`footing`) find it sideways near the part's sides, the farther from them the thinner it is.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from recon.export.planes import Plane, fit_plane
+from recon.export.planes import OverRelief, Plane, axes_along, fit_plane, turned
 from recon.export.relief import Relief
 from recon.geometry.transforms import Array, plane_axes
 
@@ -15,7 +15,7 @@ _STEPS = 5  # places along each side of what stands on a surface that bends
 
 
 @dataclass(frozen=True)
-class PlanView:
+class PlanView(OverRelief):
     """Cells of side `cell`, [row, column] along axes v and u; `low` [2] is the (u, v) of the centre of cell (0, 0).
 
     Heights are over the plane, or over the `relief` of what bends; that has the view's axes.
@@ -43,13 +43,11 @@ class PlanView:
         Or with its u `along` a direction [3], or that of its `relief`.
         """
         along = along if relief is None else relief.axes[0]
-        axes = plane_axes(plane.normal)
         if along is None:
-            angle = float(np.deg2rad(cv2.minAreaRect((points @ axes.T).astype(np.float32))[2]))
+            axes = axes_along(plane, points)
         else:
-            angle = float(np.arctan2(axes[1] @ along, axes[0] @ along))
-        turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-        axes = turn @ axes
+            axes = plane_axes(plane.normal)
+            axes = turned(axes, float(np.arctan2(axes[1] @ along, axes[0] @ along)))
         flat = points @ axes.T
         low, high = flat.min(0) - margin, flat.max(0) + margin
         cell = max(cell, float(np.sqrt(np.prod(high - low) / _MAX_CELLS)))
@@ -63,16 +61,6 @@ class PlanView:
     def flat(self, points: Array) -> Array:
         """(u, v) of points [.., 3]."""
         return points @ self.axes.T
-
-    @property
-    def normal(self) -> Array:
-        """The plane's."""
-        return self.plane.normal
-
-    def height(self, points: Array) -> Array:
-        """Signed distance of points [.., 3] from the surface, along the plane's normal."""
-        height = self.plane.height(points)
-        return height if self.relief is None else height - self.relief.at(points)
 
     def world(self, flat: Array, height: float | Array = 0.0) -> Array:
         """Points [.., 3] of (u, v) at a height above the surface."""

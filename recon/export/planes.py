@@ -7,12 +7,13 @@ regions that agree, and taken away, largest first, until none holds the least ar
 from dataclasses import dataclass
 from typing import Protocol
 
+import cv2
 import numpy as np
 
 from recon.export.relief import Relief
 from recon.geometry.face_graph import pieces_by_pairs, shared_edges
 from recon.geometry.mesh import TriangleMesh
-from recon.geometry.transforms import Array
+from recon.geometry.transforms import Array, plane_axes
 
 _GUESSES, _SAMPLE, _FINALISTS = 192, 4000, 2
 _MORE_FINALISTS = 24  # looked at where the first hold no region: many votes may come from scattered faces
@@ -32,6 +33,17 @@ class Plane:
         return points @ self.normal - self.offset
 
 
+def axes_along(plane: Plane, points: Array) -> Array:
+    """Unit u, v [2, 3] of a plane, u x v its normal, along the smallest rectangle about points [n, 3]."""
+    axes = plane_axes(plane.normal)
+    return turned(axes, float(np.deg2rad(cv2.minAreaRect((points @ axes.T).astype(np.float32))[2])))
+
+
+def turned(axes: Array, angle: float) -> Array:
+    """Axes [2, 3] of a plane, turned in it."""
+    return np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]) @ axes
+
+
 class Level(Protocol):
     """What heights are told over, along a unit `normal` [3]: a plane, or a floor that bends."""
 
@@ -43,8 +55,25 @@ class Level(Protocol):
         ...
 
 
+class OverRelief:
+    """What lies on a plane, or on the relief over it where the surface bends."""
+
+    plane: Plane
+    relief: Relief | None
+
+    @property
+    def normal(self) -> Array:
+        """The plane's."""
+        return self.plane.normal
+
+    def height(self, points: Array) -> Array:
+        """Signed distance of points [.., 3] from the surface, along the plane's normal."""
+        height = self.plane.height(points)
+        return height if self.relief is None else height - self.relief.at(points)
+
+
 @dataclass(frozen=True)
-class FlatRegion:
+class FlatRegion(OverRelief):
     """Faces (indices [k] into the mesh) that lie within the tolerance of a plane, in connected pieces of some size.
 
     Or of its `relief`, where the surface bends.
@@ -54,16 +83,6 @@ class FlatRegion:
     faces: np.ndarray
     area: float
     relief: Relief | None = None
-
-    @property
-    def normal(self) -> Array:
-        """The plane's."""
-        return self.plane.normal
-
-    def height(self, points: Array) -> Array:
-        """Signed distance of points [.., 3] from it, along the plane's normal."""
-        height = self.plane.height(points)
-        return height if self.relief is None else height - self.relief.at(points)
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,6 @@ def fuse_plainly(
         reconstruction=reconstruction,
         max_depth=None,
         min_opacity=0.5,
-        max_free=0.1,
         max_jump=10.0,
         min_cosine=0.0,
     )

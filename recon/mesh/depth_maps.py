@@ -24,6 +24,7 @@ from recon.workspace.console import progress
 # plane of a crate's side by mistake would draw it far into the air. On a drive the road itself is seen at .07 from 20 m on: there
 # pixels that are taken to look at the camera would tear it to shreds.
 MIN_COSINE, MIN_COSINE_OF_ROADS = 0.08, 0.02
+MAX_FREE = 0.1  # opacity of a ray that meets nothing; between it and the least of a surface a pixel says nothing
 
 
 @dataclass(frozen=True)
@@ -113,9 +114,9 @@ def render_depth_maps(
     reconstruction: Reconstruction,
     max_depth: float | None,  # world units; None: from the sparse points, else from the depths
     min_opacity: float,
-    max_free: float,
     max_jump: float,  # relative change of depth between neighbouring pixels
     min_cosine: float,  # between the normal and the direction to the camera
+    max_free: float = MAX_FREE,
 ) -> tuple[list[DepthMap], float]:
     """Render every viewpoint and judge each pixel by its own view. Returns the maps and the far end of the scene.
 

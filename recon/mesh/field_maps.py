@@ -9,14 +9,13 @@ from numpy.typing import NDArray
 
 from recon.geometry import Reconstruction
 from recon.mesh.agreement import keep_agreed
-from recon.mesh.depth_maps import DepthMap, render_depth_maps
+from recon.mesh.depth_maps import MAX_FREE, DepthMap, render_depth_maps
 from recon.mesh.settings import MeshSettings
 from recon.mesh.viewpoints import Viewpoint, choose_viewpoints, small_pinhole
 from recon.render.views import RenderPartFn
 from recon.workspace.console import say
 
 _SILENT = 0.02  # share of a picture that matching and sensor must leave open for the field to be asked
-_MAX_FREE = 0.1  # opacity of a ray that meets nothing; between it and `min_opacity` a pixel says nothing
 _HALF = 0.5  # of the light: a depth is where it is left along a ray, an outline where it is across a picture
 _AROUND = 3  # pixels round a silent one that decide whether its depth is trusted: medians, jumps, normals
 
@@ -25,7 +24,7 @@ def field_all_over(
     reconstruction: Reconstruction, render_view_fn: RenderPartFn, settings: MeshSettings
 ) -> tuple[list[DepthMap], float]:
     """The field's depths from places that cover the capture, where views agree; and the share of them that do."""
-    rendered = _rendered_all_over(reconstruction, render_view_fn, settings, max_free=_MAX_FREE)
+    rendered = _rendered_all_over(reconstruction, render_view_fn, settings, max_free=MAX_FREE)
     return _agreeing(rendered, settings)
 
 
@@ -124,7 +123,7 @@ def _rendered(
     settings: MeshSettings,
     max_depth: float | None,
     wanted: Sequence[NDArray[np.bool_]] | None = None,
-    max_free: float = _MAX_FREE,
+    max_free: float = MAX_FREE,
 ) -> list[DepthMap]:
     """Rendered depth maps of viewpoints, each whole or in its pixels `wanted` [h, w], judged as the settings (conf/mesh) say.
 

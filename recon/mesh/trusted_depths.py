@@ -104,8 +104,9 @@ def _field_alone(
         raise no_surface(f"{n_known} pixels in {len(maps)} views, {agreed:.0%} of those with a depth")
     far = settings.max_depth or far_end(reconstruction, [view.depth for view in maps])
     if agreed < _FEW:
+        harm = "the surface will be ragged" if is_object else "parts will be missing"
         warn(
-            f"mesh: only {agreed:.0%} of the depths agree between views, so parts will be missing. "
+            f"mesh: only {agreed:.0%} of the depths agree between views, so {harm}. "
             "Train longer (train.max_seconds), or loosen mesh.agreement."
         )
     weight = 1 if is_object else settings.field_weight

@@ -27,7 +27,6 @@ def depth_maps(world, poses, reconstruction):
         reconstruction=reconstruction,
         max_depth=None,
         min_opacity=0.5,
-        max_free=0.1,
         max_jump=0.08,
         min_cosine=0.1,
     )
@@ -104,8 +103,8 @@ def test_an_oblique_floor_has_no_stripes(worlds, capture):
     poses = [look_at(np.array([x, 0.1 * x, 0.5]), np.array([x, 4.0, 0.0]), worlds.UP) for x in (-0.4, -0.1, 0.2, 0.5)]
     viewpoints = [Viewpoint(CAMERA, pose) for pose in poses]
     maps, far = render_depth_maps(
-        viewpoints, world.render, reconstruction=capture(world, poses), max_depth=5, min_opacity=0.5, max_free=0.1,
-        max_jump=0.1, min_cosine=0.02,
+        viewpoints, world.render, reconstruction=capture(world, poses), max_depth=5, min_opacity=0.5, max_jump=0.1,
+        min_cosine=0.02,
     )  # fmt: skip
     mesh = extract(fuse(maps, voxel=0.02, truncation_voxels=4, far=far), min_weight=1)
     # On a grid where all four look, the floor is there: depth steps of 0.2 from row to row, truncation 0.08.
