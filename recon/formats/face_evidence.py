@@ -1,6 +1,6 @@
 """`mesh/faces.npz`: how each face of mesh.ply, mesh.obj and mesh.glb is known (the order of faces is the same in all).
 
-evidence         [f] uint8     0 invented, 1 filled, 2 seen, 3 plane, 4 matched, 5 sensor (`recon.geometry.Evidence`)
+evidence         [f] uint8     0 invented, 1 filled, 2 seen, 3 plane, 4 matched, 5 sensor, 6 cut out (`recon.geometry.Evidence`)
 expected_error   [f] float32   world units: expected distance from the true surface
 """
 

@@ -3,6 +3,7 @@
 Training, evaluation and the texture all read through here, so that a mask or a wrong size means the same to each.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -13,6 +14,8 @@ from recon.formats.images import read_image, resize_image
 from recon.formats.masks import read_mask_for
 from recon.geometry import View
 from recon.workspace.errors import UserError
+
+_N_ASKED = 4  # pictures, whether anything is cut out of them
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,11 @@ def read_photo(view: View, size_hw: tuple[int, int] | None = None) -> Photo:
         mask = None if mask is None else _shrunk(mask, wanted)
         view = replace(view, camera=view.camera.resized(wanted))
     return Photo(view, pixels, mask)
+
+
+def is_cut_out(views: Sequence[View]) -> bool:
+    """Whether something is cut out of the pictures, by their transparency; a few of them are asked."""
+    return any(read_photo(view).alpha is not None for view in views[:: max(1, len(views) // _N_ASKED)])
 
 
 def _shrunk(mask: NDArray[np.bool_], size_hw: tuple[int, int]) -> NDArray[np.bool_]:

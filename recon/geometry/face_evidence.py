@@ -17,6 +17,9 @@ class Evidence(IntEnum):
     PLANE = 3  # the pictures are blank here; a plane of the scene passes through
     MATCHED = 4  # matched between pictures
     SENSOR = 5  # measured by a depth sensor
+    CUT_OUT = (
+        6  # of an object that is cut out of its pictures, the field that their outlines and colours taught shows it
+    )
 
 
 @dataclass(frozen=True)
@@ -43,5 +46,5 @@ class FaceEvidence:
 
     @property
     def is_confirmed(self) -> NDArray[np.bool_]:
-        """[f] measured, matched between pictures, or on a plane that pictures show."""
+        """[f] measured, matched between pictures, on a plane that pictures show, or of an object that is cut out of them."""
         return self.evidence >= Evidence.PLANE

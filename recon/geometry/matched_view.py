@@ -16,7 +16,7 @@ class Kind(IntEnum):
     UNKNOWN = 0  # not at all: depth is 0
     MATCHED = 1  # matched between pictures, and other views agree
     PLANE = 2  # the picture is blank here; a plane of the scene passes through
-    SKY = 3  # sky, or transparent round an object: depth is 0, the whole ray is free
+    SKY = 3  # sky: depth is 0, the whole ray is free
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,6 @@ class Picture:
     camera: Camera  # PINHOLE, of `color`
     color: NDArray[np.uint8]  # [h, w, 3]
     is_valid: NDArray[np.bool_]  # [h, w]: inside the photo, not masked out, not transparent
-    is_empty: NDArray[np.bool_] | None = None  # [h, w]: transparent, so nothing stands there; None: the photo is opaque
 
     @property
     def world_from_camera(self) -> Array:
@@ -37,13 +36,13 @@ class Picture:
         return np.asarray(cv2.cvtColor(self.color, cv2.COLOR_RGB2GRAY))
 
     def resized(self, size_hw: tuple[int, int]) -> "Picture":
-        """The same, smaller: each pixel the mean of its area, valid where all of it is; what is empty is not kept."""
+        """The same, smaller: each pixel the mean of its area, valid where all of it is."""
         if size_hw == self.camera.size_hw:
             return self
         h, w = size_hw
         color = np.asarray(cv2.resize(self.color, (w, h), interpolation=cv2.INTER_AREA), np.uint8)
         valid = cv2.resize(self.is_valid.astype(np.float32), (w, h), interpolation=cv2.INTER_AREA) > 0.99
-        return replace(self, camera=self.camera.resized(size_hw), color=color, is_valid=valid, is_empty=None)
+        return replace(self, camera=self.camera.resized(size_hw), color=color, is_valid=valid)
 
     def nearest(self, size_hw: tuple[int, int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Rows [h, 1] and columns [1, w] (to index with) of the pixels under the centres of a smaller picture's."""
@@ -67,23 +66,15 @@ def read_picture(view: View, max_size: int | None) -> Picture:
     photo = read_photo(view, fit_within(view.camera.size_hw, max_size))
     camera = photo.view.camera
     valid = np.ones(camera.size_hw, bool) if photo.mask is None else photo.mask
-    empty = None
     if photo.alpha is not None:
-        empty = _inner(valid & (photo.alpha == 0))
         valid = valid & (photo.alpha > 127)
     color = np.rint(255 * photo.over(0.0)).astype(np.uint8) if photo.alpha is not None else photo.pixels[..., :3]
     if camera.model == "PINHOLE":
-        return Picture(photo.view, camera, np.ascontiguousarray(color), valid, empty)
+        return Picture(photo.view, camera, np.ascontiguousarray(color), valid)
     x, y = _straightening(camera)
     straight = cv2.remap(np.ascontiguousarray(color), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     inside = _straightened(valid, x, y)
-    outside = None if empty is None else _straightened(empty, x, y)
-    return Picture(photo.view, camera.pinhole(), np.asarray(straight, np.uint8), inside, outside)
-
-
-def _inner(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Without the pixels beside others: the rim of an outline is mixed."""
-    return np.asarray(cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8)), bool)
+    return Picture(photo.view, camera.pinhole(), np.asarray(straight, np.uint8), inside)
 
 
 def _straightened(mask: NDArray[np.bool_], x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.bool_]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from recon import kernels
 from recon.formats.images import write_image
 from recon.formats.matched_views import write_matched_view
+from recon.formats.photos import is_cut_out
 from recon.geometry import Kind, MatchedView, Reconstruction, View
 from recon.kernels.stereo import StereoView
 from recon.matching.all_round import doubted, pictures_all_round, shares_through
@@ -91,6 +92,8 @@ def _why_not(views: Sequence[View], settings: MatchingSettings) -> str | None:
         return "matching.enabled=false"
     if len(views) < MIN_VIEWS:
         return f"{len(views)} training pictures; {MIN_VIEWS} are needed to confirm each other"
+    if is_cut_out(views):
+        return "an object is cut out of the pictures: outlines and colours alone teach the field better"
     if not kernels.is_there("native"):
         return "the native kernels are not built (install a C++ compiler, then `pip install -e .` again)"
     return None
@@ -186,13 +189,11 @@ def _skies(
     settings: MatchingSettings,
     reconstruction: Reconstruction,
 ) -> Iterator[NDArray[np.bool_]]:
-    """The sky [h, w] of each picture; of an object that is cut out, what is transparent round it.
+    """The sky [h, w] of each picture.
 
     pictures, confirmed: themselves, and what is confirmed of them. neighbours: [n, k] pictures that each is compared with. scratch:
     folder for what does not fit into memory. settings: conf/matching. reconstruction: which way is up.
     """
-    if any(picture.is_empty is not None for picture in pictures):
-        return (_nowhere(picture) if picture.is_empty is None else picture.is_empty for picture in pictures)
     if settings.sky:
         return find_sky(pictures, confirmed, neighbours, scratch, is_up_aligned=reconstruction.is_up_aligned)
     return map(_nowhere, pictures)

@@ -10,8 +10,10 @@ from recon.mesh.atlas import SurfaceSamples, samples_on_faces
 from recon.mesh.photos import PhotoWithDepth, project
 from recon.mesh.picture import dot
 
-# Of each `Evidence`: invented, filled, seen, plane, matched, sensor.
-_COLORS = np.array([[178, 24, 43], [244, 130, 60], [253, 219, 120], [70, 130, 200], [26, 140, 80], [0, 90, 50]])
+# Of each `Evidence`: invented, filled, seen, plane, matched, sensor, cut out.
+_COLORS = np.array(
+    [[178, 24, 43], [244, 130, 60], [253, 219, 120], [70, 130, 200], [26, 140, 80], [0, 90, 50], [120, 180, 60]]
+)
 
 # Where a face is asked for: its middle, then near its corners (a large face may be hidden in its middle only).
 _MIDDLE = (1 / 3, 1 / 3)

@@ -36,7 +36,7 @@ class DepthMap:
     is_free: NDArray[np.bool_]  # [h, w] nothing along this ray up to the scene's far end
     weight: NDArray[np.float32]  # [h, w] how much the pixel counts: 1 = sure
     normal: NDArray[np.int8]  # [h, w, 3] 127 times the unit normal, camera frame, towards the camera
-    evidence: NDArray[np.uint8]  # [h, w] of `Evidence`: SEEN, PLANE, MATCHED or SENSOR where there is a depth
+    evidence: NDArray[np.uint8]  # [h, w] of `Evidence`: SEEN, CUT_OUT, PLANE, MATCHED or SENSOR where there is a depth
 
     def __post_init__(self) -> None:
         size = self.viewpoint.camera.size_hw

@@ -2,7 +2,8 @@
 
 A face is of a *sensor* where two views measured it, *matched* where two views matched it between
 pictures, *by plane* where two views know it at all and a plane is among them, *seen* where the field shows it from two views,
-*filled* where a plane went on, else *invented*.
+*cut out* where the field of an object that is cut out of its pictures shows it from two views, *filled* where a plane went on, else
+*invented*.
 
 Its expected error is
 
@@ -34,6 +35,7 @@ FACTORS = {
     Evidence.SEEN: 1.0,
     Evidence.FILLED: 1.5,  # two of a plane's
     Evidence.INVENTED: 3.0,
+    Evidence.CUT_OUT: 0.15,
 }
 _PLANE_LEAST, _PLANE_ALONE = (
     0.3,
@@ -112,8 +114,8 @@ def _kinds(
     counts: NDArray[np.int32], middles: NDArray, fillings: Sequence[Filling], *, reach: float
 ) -> NDArray[np.uint8]:
     """The best evidence of each face [n] from how many views of each kind [kinds, n] agree with it."""
-    matched, planes, seen, sensed = (
-        counts[kind] for kind in (Evidence.MATCHED, Evidence.PLANE, Evidence.SEEN, Evidence.SENSOR)
+    matched, planes, seen, sensed, cut_out = (
+        counts[kind] for kind in (Evidence.MATCHED, Evidence.PLANE, Evidence.SEEN, Evidence.SENSOR, Evidence.CUT_OUT)
     )
     kinds = np.full(len(middles), Evidence.INVENTED, np.uint8)
     for filling in fillings:
@@ -125,4 +127,5 @@ def _kinds(
     kinds[planes + sure >= _MIN_VIEWS] = Evidence.PLANE
     kinds[(sure >= _MIN_VIEWS) & (sure >= planes)] = Evidence.MATCHED
     kinds[sensed >= _MIN_VIEWS] = Evidence.SENSOR
+    kinds[cut_out >= _MIN_VIEWS] = Evidence.CUT_OUT
     return kinds

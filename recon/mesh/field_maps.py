@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.geometry import Reconstruction
+from recon.geometry import Evidence, Reconstruction
 from recon.mesh.agreement import keep_agreed
 from recon.mesh.depth_maps import MAX_FREE, DepthMap, render_depth_maps
 from recon.mesh.settings import MeshSettings
@@ -38,7 +38,8 @@ def field_of_object(
     """
     settings = replace(settings, min_opacity=_HALF, min_cosine=0)
     rendered = _rendered_all_over(reconstruction, render_view_fn, settings, max_free=_HALF)
-    return rendered, _agreeing(rendered, settings)[1]
+    of_object = [replace(view, evidence=np.full_like(view.evidence, Evidence.CUT_OUT)) for view in rendered]
+    return of_object, _agreeing(of_object, settings)[1]
 
 
 def field_where_silent(

@@ -18,7 +18,6 @@ from recon.mesh.picture import MeshScene
 from recon.workspace.console import progress
 
 _OPAQUE = 250  # alpha from which a pixel's colour is the surface's own
-_N_ASKED = 4  # pictures, whether anything is cut out of them
 _DEPTH_SIDE = 640  # pixels of the longer side of the depth maps that tell what hides what
 
 
@@ -76,11 +75,6 @@ def color_and_validity(view: View, *, max_side: int) -> tuple[NDArray[np.uint8],
         is_valid &= photo.alpha >= _OPAQUE
     color = np.require(photo.pixels[..., :3], requirements=["C", "W"])  # torch warns of arrays that may not be written
     return color, is_valid, photo.view.camera
-
-
-def is_cut_out(views: Sequence[View]) -> bool:
-    """Whether something is cut out of the pictures, by their transparency; a few of them are asked."""
-    return any(read_photo(view).alpha is not None for view in views[:: max(1, len(views) // _N_ASKED)])
 
 
 def project(positions: NDArray, photo: PhotoWithDepth, *, tolerance: float) -> Projection:

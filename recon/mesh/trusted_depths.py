@@ -1,18 +1,18 @@
 """The depth maps that are fused: matched depths, a sensor's, and the field's."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 
+from recon.formats.photos import is_cut_out
 from recon.geometry import MatchedView, Reconstruction
 from recon.mesh.agreement import drop_outvoted
 from recon.mesh.depth_maps import MIN_COSINE, MIN_COSINE_OF_ROADS, DepthMap, far_end
 from recon.mesh.extraction import no_surface
 from recon.mesh.field_maps import field_all_over, field_of_object, field_where_silent
 from recon.mesh.matched_maps import matched_map
-from recon.mesh.photos import is_cut_out
 from recon.mesh.sensor_maps import sensor_map
 from recon.mesh.settings import MeshSettings
 from recon.mesh.viewpoints import farthest_poses, training_views, typical_distance
@@ -31,7 +31,7 @@ class TrustedDepths:
 
     maps: Sequence[DepthMap]
     far: float  # world units: nothing deeper is meshed
-    is_object: bool  # cut out of its pictures; the field alone is fused, and maps without weight only confirm it
+    is_object: bool  # cut out of its pictures: the field alone is fused
 
 
 def trusted_depths(
@@ -44,12 +44,12 @@ def trusted_depths(
     """All maps to fuse, and the far end of the scene.
 
     Matched depths come first, and the field speaks where they are silent. Of an object that is cut out the field alone does:
-    outlines teach it where nothing stands, and a matcher's windows straddle what is thin.
+    outlines teach it where nothing stands, and a matcher's windows straddle what is thin and slide on what is plain.
     """
     matched = _spread(list(matched_views), reconstruction, settings)
     sensors = _spread(sensor_views, reconstruction, settings)
     is_object = not sensors and is_cut_out(training_views(reconstruction))
-    if not matched and not sensors:
+    if is_object or not (matched or sensors):
         return _field_alone(reconstruction, render_view_fn, settings, is_object=is_object)
     far = settings.max_depth or far_end(reconstruction, [v.depth for v in matched] + [v.depth for v in sensors])
     # On a drive a pixel may see its plane as obliquely as a driver sees the road.
@@ -65,15 +65,6 @@ def trusted_depths(
         say(f"mesh: {_known_share(sensed):.0%} of the pixels of {len(sensed)} pictures are measured by a sensor")
         tolerance = max(settings.agreement, 3 * sensors[0].error)
         maps = drop_outvoted(maps, sensed, n_neighbours=settings.neighbours, tolerance=tolerance)
-    if is_object:
-        field, agreed = field_of_object(reconstruction, render_view_fn, replace(settings, max_depth=far))
-        if agreed >= _FEW:
-            say("mesh: an object that is cut out: the field's depths are fused, matched ones confirm them")
-            return TrustedDepths([*field, *(view.weighing(0) for view in maps)], far, is_object=True)
-        warn(
-            f"mesh: of an object that is cut out the field's depths are fused, but only {agreed:.0%} of them agree between "
-            "views: matched ones come first. Train longer (train.max_steps), or loosen mesh.agreement."
-        )
     maps += sensed
     maps += field_where_silent(maps, far, reconstruction, render_view_fn, settings)
     return TrustedDepths(maps, far, is_object=False)

@@ -1,6 +1,6 @@
 """What a person should think of the surface, in one sentence, from the evidence of its faces."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from recon.geometry.transforms import Array
 from recon.mesh.planes import PlanePatch
 from recon.mesh.surface import KnownSurface
 
-# From these shares of the area confirmed by a sensor, by matching or by planes, down to these expected errors as shares of the
+# From these shares of the area that is confirmed (`FaceEvidence.is_confirmed`), down to these expected errors as shares of the
 # typical distance, and down to these shares of the area that views contradict, a surface is called so.
 _LEVELS = (("good", 0.8, 0.008, 0.06), ("usable", 0.6, 0.02, 0.15), ("poor", 0.35, 0.05, 0.3))
 _CONTRADICTED = 0.1  # of the views of a face that look through it
@@ -24,7 +24,7 @@ class Verdict:
 
     level: str  # good, usable, poor or bad
     words: str
-    confirmed_fraction: float  # of the area: measured, matched between pictures, or on a plane that pictures show
+    confirmed_fraction: float  # of the area: `FaceEvidence.is_confirmed`
     expected_error: float  # world units: area-weighted mean of the faces' expected errors
     expected_near: float  # the same of what lies within `KnownSurface.near` of a camera
     fractions: dict[str, float]  # of the area, by kind of evidence
@@ -43,15 +43,14 @@ def judge_surface(surface: KnownSurface, reconstruction: Reconstruction, *, dist
     near = float((areas * faces.expected_error)[is_near].sum() / max(areas[is_near].sum(), 1e-30))
     contradicted = float(shares[surface.through > _CONTRADICTED].sum())
     level = _level(confirmed, expected / distance, contradicted)
-    sensor = "a depth sensor, by " if fractions["sensor"] else ""
     clauses = [
         _planes_in_words(surface.planes, reconstruction, float(shares[surface.on_plane].sum())),
-        f"{confirmed:.0%} of the surface is confirmed by {sensor}matching between pictures or by planes",
+        _confirmed_in_words(confirmed, fractions),
         _accuracy_in_words(expected, near, surface.near, reconstruction),
     ]
     if contradicted > _LEVELS[0][3]:
         clauses.append(f"views look through {contradicted:.0%} of it: repeated texture, or poses that are off")
-    if level == "bad" and not fractions["matched"] and not fractions["sensor"]:
+    if level == "bad" and not any(fractions[kind] for kind in ("matched", "sensor", "cut_out")):
         clauses.append("no picture was matched with another here, so every face is the radiance field's guess")
     guess = _largest_guess(mesh, faces, cell=distance / 4)
     if guess is not None and guess[1] > _GUESS_SHARE * areas.sum():
@@ -87,6 +86,13 @@ def _planes_in_words(planes: Sequence[PlanePatch], reconstruction: Reconstructio
     names += [f"{rest} other planes"] if rest else []
     listed = " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
     return f"{listed} carry {share:.0%} of the surface"
+
+
+def _confirmed_in_words(confirmed: float, fractions: Mapping[str, float]) -> str:
+    if fractions["cut_out"]:
+        return f"outlines and colours of several pictures show {confirmed:.0%} of the surface; none were matched with each other"
+    sensor = "a depth sensor, by " if fractions["sensor"] else ""
+    return f"{confirmed:.0%} of the surface is confirmed by {sensor}matching between pictures or by planes"
 
 
 def _accuracy_in_words(expected: float, near: float, radius: float, reconstruction: Reconstruction) -> str:

@@ -62,16 +62,13 @@ def sparse_lines(sights: LinesOfSight, scene: Scene) -> DepthLines:
 
 
 def matched_lines(workspace: Workspace, views: Sequence[View], scene: Scene, *, seed: int) -> list[DepthLines]:
-    """The lines of those of these pictures that the matching stage knows.
-
-    Where a photo is transparent its own colours say so already: no lines go there.
-    """
+    """The lines of those of these pictures that the matching stage knows."""
     by_name = {view.name: view for view in views}
     rng = np.random.default_rng(seed)
     found = []
     for matched in read_matched_views(workspace, views):
         photo = read_photo(by_name[matched.name])
-        depth = np.where(matched.is_sky, np.inf if photo.alpha is None else 0, matched.depth)
+        depth = np.where(matched.is_sky, np.inf, matched.depth)
         pixels = _Pixels(matched.camera, depth, matched.confidence, 0.0)
         found.append(_lines(pixels, photo, scene, most=MAX_LINES // len(views), rng=rng))
     return [lines for lines in found if len(lines)]

@@ -85,6 +85,16 @@ def test_where_it_is_off_or_hopeless_one_line_says_so_and_nothing_stale_stays(tm
     assert "matching.enabled=false" in said and "3 training pictures" in said
 
 
+def test_what_is_cut_out_is_not_matched(tmp_path, capsys) -> None:  # type: ignore[no-untyped-def]
+    reconstruction = room_reconstruction(tmp_path / "photos", 5, size_hw=(24, 32))
+    for view in reconstruction.views:
+        picture = np.array(Image.open(view.image).convert("RGBA"))
+        picture[:6, :, 3] = 0
+        Image.fromarray(picture).save(view.image)
+    assert match_views(Workspace(tmp_path), reconstruction=reconstruction, settings=settings(), seed=0) is None
+    assert "cut out" in capsys.readouterr().out
+
+
 @pytest.mark.slow
 def test_memory_of_matching_does_not_grow_with_the_number_of_pictures(tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setattr(shelf, "CACHE_BYTES", 300_000)
@@ -102,19 +112,3 @@ def test_memory_of_matching_does_not_grow_with_the_number_of_pictures(tmp_path, 
     assert bytes_a_pixel < 4, (
         "of each further picture, its name and camera included; with everything in memory it was 130"
     )
-
-
-def test_what_is_transparent_is_known_to_be_free_but_for_its_rim(tmp_path) -> None:  # type: ignore[no-untyped-def]
-    reconstruction = room_reconstruction(tmp_path / "photos", 9, size_hw=(48, 64))
-    for view in reconstruction.views:
-        picture = np.array(Image.open(view.image).convert("RGBA"))
-        picture[:20, 30:, 3] = 0
-        Image.fromarray(picture).save(view.image)
-    workspace = Workspace(tmp_path / "run")
-    match_views(workspace, reconstruction=reconstruction, settings=settings(), seed=0)
-    for view in read_matched_views(workspace, reconstruction.views):
-        expected = np.zeros((48, 64), bool)
-        expected[:19, 31:] = True
-        np.testing.assert_array_equal(view.kind == Kind.SKY, expected)
-        assert not view.has_depth[:20, 30:].any()
-    assert read_metrics(workspace)["matching"]["sky_fraction"] == 0, "of the object's own pixels none"

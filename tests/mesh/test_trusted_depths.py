@@ -11,6 +11,7 @@ from recon.mesh.depth_maps import DepthMap
 from recon.mesh.settings import MeshSettings
 from recon.mesh.surface import build_surface
 from recon.mesh.trusted_depths import trusted_depths
+from recon.mesh.verdict import judge_surface
 from recon.mesh.viewpoints import small_pinhole, typical_distance
 from recon.workspace.errors import UserError
 from tests.default_settings import default_settings
@@ -56,7 +57,7 @@ def cut_out(ball, reconstruction: Reconstruction) -> None:
 
 
 def of_field(maps: list[DepthMap]) -> list[DepthMap]:
-    return [view for view in maps if (view.evidence == Evidence.SEEN).any()]
+    return [view for view in maps if np.isin(view.evidence, (Evidence.SEEN, Evidence.CUT_OUT)).any()]
 
 
 def test_matched_depths_come_first_where_nothing_is_cut_out(ball, filmed: Reconstruction) -> None:
@@ -67,14 +68,15 @@ def test_matched_depths_come_first_where_nothing_is_cut_out(ball, filmed: Recons
 def test_of_an_object_that_is_cut_out_the_field_alone_is_fused(ball, filmed: Reconstruction) -> None:
     cut_out(ball, filmed)
     depths = trusted_depths(filmed, matched(ball, filmed), [], ball.render, settings())
-    weights = [
-        np.unique(np.concatenate([m.weight[m.depth > 0] for m in some]))
-        for some in (of_field(depths.maps), [m for m in depths.maps if (m.evidence == Evidence.MATCHED).any()])
-    ]
-    assert depths.is_object and weights == [1, 0]
+    assert depths.is_object and len(of_field(depths.maps)) == len(depths.maps)
+    assert all((view.weight == 1).all() for view in depths.maps)
     surface = build_surface(depths, distance=typical_distance(filmed), settings=settings())
     radii = np.linalg.norm(surface.mesh.vertices, axis=1)
     assert np.median(radii) == pytest.approx(1, abs=0.03)
+    known = surface.faces.evidence == Evidence.CUT_OUT
+    assert known.mean() > 0.6 and (surface.faces.evidence[~known] == Evidence.INVENTED).all()
+    verdict = judge_surface(surface, filmed, distance=typical_distance(filmed))
+    assert "outlines and colours" in verdict.words and verdict.confirmed_fraction > 0.6
 
 
 def test_of_an_object_every_pixel_speaks_what_few_views_see_too(ball, filmed: Reconstruction) -> None:
@@ -99,14 +101,12 @@ def test_an_object_is_fused_finely_and_not_laid_onto_planes() -> None:
     assert settings(max_faces=500, voxel_footprints=3).detail(of_object=True).max_faces == 500
 
 
-def test_a_field_whose_views_do_not_agree_does_not_come_first_and_says_so(ball, filmed: Reconstruction, capsys) -> None:
+def test_an_object_whose_views_do_not_agree_is_said_to_be_ragged(ball, filmed: Reconstruction, capsys) -> None:
     cut_out(ball, filmed)
-    found = matched(ball, filmed)
     ball.depth_noise = 0.3
-    depths = trusted_depths(filmed, found, [], ball.render, settings())
-    assert not of_field(depths.maps) and not depths.is_object
+    assert trusted_depths(filmed, [], [], ball.render, settings()).is_object
     said = capsys.readouterr()
-    assert "matched ones come first" in said.out + said.err
+    assert "ragged" in said.out + said.err
 
 
 def test_a_field_of_fog_alone_shows_no_surface(ball, filmed: Reconstruction) -> None:

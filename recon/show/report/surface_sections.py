@@ -14,6 +14,7 @@ _EVIDENCE = {
     "sensor": "measured by a depth sensor",
     "matched": "matched between pictures",
     "plane": "on a plane of the scene where the pictures are blank",
+    "cut_out": "shown by outlines and colours of several pictures",
     "seen": "shown by the radiance field alone",
     "filled": "closed along a plane, seen by no picture",
     "invented": "guessed between known parts, seen by no picture",
