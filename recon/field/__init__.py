@@ -3,7 +3,6 @@
 interface          what a field is: density, colour, background, and kernels of its own where it has them
 kinds              the kinds by name                       settings  conf/field
 hash_grid          a hash grid and two small networks      hash_grid_kernels  its fused kernels
-exposure           how bright and how tinted each picture is beside the field
 trained            a trained field: pictures from any camera, colours at any point, in world units
 field_file         field/field.pt, which every later stage reads
 checkpoint         everything that training goes on from; complete, atomic, safe to load

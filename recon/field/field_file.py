@@ -15,12 +15,12 @@ from torch import Tensor
 
 from recon import kernels
 from recon.field.checkpoint import believed, load_checkpoint, save_checkpoint
-from recon.field.exposure import Exposures
 from recon.field.kinds import empty_field
 from recon.field.trained import TrainedField, choose_device
 from recon.geometry import Similarity
 from recon.kernels import StepLattice
 from recon.pixels import Scene
+from recon.pixels.exposures import Exposures
 from recon.workspace import Workspace, check_poses
 
 _FINEST_STEP = 1e-5  # scene units: half of what the finest settings give

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recon import kernels
-from recon.field.exposure import NO_EXPOSURES, Exposures
 from recon.field.interface import Field, FieldKernels
 from recon.geometry import Camera, Rays, pixel_directions
 from recon.geometry.transforms import Array
 from recon.kernels import Sampling, StepLattice
 from recon.pixels import Scene
+from recon.pixels.exposures import NO_EXPOSURES, Exposures
 from recon.render.normals import normals_of_depth
 from recon.render.views import RenderedView
 from recon.render.volume import RenderedRays, render_rays_fast, render_rays_fused, segments_of

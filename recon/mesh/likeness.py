@@ -1,6 +1,6 @@
 """How much the textured mesh looks like the place: held-out photos against pictures of the mesh."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -28,12 +28,18 @@ class Likeness:
 
 
 def likeness_of_views(
-    scene: MeshScene, views: Sequence[View], *, behind: NDArray[np.float32], max_side: int
+    scene: MeshScene,
+    views: Sequence[View],
+    *,
+    behind: NDArray[np.float32],
+    gain_fn: Callable[[View], NDArray[np.float32]],
+    max_side: int,
 ) -> Likeness:
     """How like the held-out photos the mesh looks; `behind` [3] in [0, 1] is the colour of what it leaves open.
 
-    An object that is cut out is judged before white, its outline with it. A photo's pixel is the mean of what it covers, and so
-    is a pixel of the picture: `SAMPLES` x `SAMPLES` rays.
+    `gain_fn` gives the exposure [3] of a photo without a look at it: that of its neighbours in time. An object that is cut out is
+    judged before white, its outline with it. A photo's pixel is the mean of what it covers, and so is a pixel of the picture:
+    `SAMPLES` x `SAMPLES` rays.
 
     The three belong together: a mesh of one well-seen wall has a fine PSNR where it covers, and covers little.
     """
@@ -43,7 +49,9 @@ def likeness_of_views(
         for view in views:
             photo = read_photo(view, fit_within(view.camera.size_hw, max_side))
             color, hit = _smooth_picture(scene, photo.view.camera, view.world_from_camera)
-            wanted, background = photo.over(1.0), behind if photo.alpha is None else np.ones(3, np.float32)
+            gain = gain_fn(view)
+            color = np.minimum(gain * color, 1)
+            wanted, background = photo.over(1.0), gain * behind if photo.alpha is None else np.ones(3, np.float32)
             off_covered, off = (((c - wanted) ** 2).mean(-1) for c in (color, hit * color + (1 - hit) * background))
             is_valid = np.ones(off.shape, bool) if photo.mask is None else photo.mask
             both = is_valid & (hit[..., 0] == 1)

@@ -18,7 +18,7 @@ from recon.geometry.face_graph import pieces_by_vertices
 from recon.mesh import cleaning, coverage
 from recon.mesh.atlas import SurfaceSamples, unwrap
 from recon.mesh.likeness import color_behind, likeness_of_views
-from recon.mesh.photos import PhotoWithDepth, load_photos
+from recon.mesh.photos import load_photos
 from recon.mesh.picture import MeshScene
 from recon.mesh.portraits import portraits
 from recon.mesh.settings import MeshSettings
@@ -29,6 +29,7 @@ from recon.mesh.trusted_depths import trusted_depths
 from recon.mesh.verdict import Verdict, judge_surface
 from recon.mesh.viewpoints import farthest_poses, training_views, typical_distance
 from recon.pixels import SensorView, lines_of_sight, sensor_views
+from recon.pixels.exposures import Exposures
 from recon.render.views import RenderPartFn
 from recon.workspace import StageRun, Workspace
 from recon.workspace.console import say, warn
@@ -67,7 +68,8 @@ def build_mesh(
         sensors = _sensor_views(reconstruction) if settings.sensor_depth else []
         depths = trusted_depths(reconstruction, matched, sensors, render_view_fn, settings)
         surface = build_surface(depths, distance=distance, settings=settings)
-        painter = _painter(surface, views, color_fn, distance, settings, device)
+        shown = _painting(views, settings, distance=distance)
+        painter = _painter(surface, shown, color_fn, settings, device)
         textured, colored = _painted(surface.mesh, painter, settings)
         scene = MeshScene(textured)
         _write(folder, surface, textured, colored)
@@ -75,7 +77,7 @@ def build_mesh(
         verdict = judge_surface(surface, reconstruction, distance=distance)
         run.metrics = {
             **_measured(surface, painter, reconstruction, settings),
-            **_likeness(scene, painter.photos, reconstruction, settings),
+            **_likeness(scene, painter, shown, reconstruction, settings),
             **_judged(verdict, surface, reconstruction),
             "max_depth_units": depths.far,
             "fusion_views": len(depths.maps),
@@ -164,11 +166,13 @@ def _judged(verdict: Verdict, surface: KnownSurface, reconstruction: Reconstruct
 
 
 def _likeness(
-    scene: MeshScene, photos: Sequence[PhotoWithDepth], reconstruction: Reconstruction, settings: MeshSettings
+    scene: MeshScene, painter: Painter, shown: Sequence[View], reconstruction: Reconstruction, settings: MeshSettings
 ) -> dict[str, Any]:
-    """How like the held-out pictures the mesh looks."""
+    """How like the held-out pictures the mesh looks, in the exposure of their neighbours among those `shown` to the painter."""
     tests = reconstruction.held_out_views
-    found = likeness_of_views(scene, tests, behind=color_behind(photos), max_side=settings.photo_max_side)
+    exposures = Exposures.of_views(shown, -np.log(painter.gains))
+    behind = color_behind(painter.photos)
+    found = likeness_of_views(scene, tests, behind=behind, gain_fn=exposures.gain, max_side=settings.photo_max_side)
     if found.psnr is not None:
         say(
             f"mesh: held-out PSNR {found.psnr:.2f} dB over the {found.covered:.0%} of pixels that it covers, "
@@ -178,28 +182,30 @@ def _likeness(
         "psnr": found.psnr,
         "psnr_covered_fraction": found.covered,
         "psnr_all_pixels": found.psnr_all_pixels,
+        "exposure": "neighbours in time" if any((exposures.gain(view) != 1).any() for view in tests) else "none",
     }
+
+
+def _painting(views: Sequence[View], settings: MeshSettings, *, distance: float) -> list[View]:
+    """Those of the views whose photos paint the surface; `distance`: typical from a camera to what it sees, world units."""
+    poses = np.stack([view.world_from_camera for view in views])
+    return [views[i] for i in farthest_poses(poses, settings.texture_photos, distance=distance)]
 
 
 def _painter(
     surface: KnownSurface,
-    views: Sequence[View],
+    shown: Sequence[View],
     color_fn: SurfaceColorFn,
-    distance: float,
     settings: MeshSettings,
     device: torch.device,
 ) -> Painter:
-    """Chosen photos of `views`, ready to paint the surface; the field's color_fn where none shows a place.
+    """The photos of some views, ready to paint the surface; the field's color_fn where none shows a place.
 
-    distance: typical from a camera to what it sees, world units. settings: conf/mesh; device: what blends.
+    settings: conf/mesh; device: what blends.
     """
-    chosen = farthest_poses(
-        np.stack([view.world_from_camera for view in views]), settings.texture_photos, distance=distance
-    )
-    photos = load_photos([views[i] for i in chosen], MeshScene(surface.mesh), max_side=settings.photo_max_side)
     return make_painter(
         surface.mesh,
-        photos,
+        load_photos(shown, MeshScene(surface.mesh), max_side=settings.photo_max_side),
         color_fn,
         views_per_texel=settings.views_per_texel,
         occlusion_margin_px=settings.occlusion_margin_px,

@@ -5,6 +5,7 @@ outlines       what a view tells without its colours: its pyramid, its silhouett
 free_space     cells that lines of sight cross      sensor_depth  depth of a sensor in the units of the poses
 pixel_pool     pixels of all pictures within a budget      pixel_picks    some pixels of one picture
 pixel_sampler  random pixels as rays                       lens_tables    directions of pixels by look-up
+exposures      how bright and how tinted each picture is beside what all of them show
 """
 
 from recon.pixels.free_space import LinesOfSight, free_cells, lines_of_sight

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from recon.field.checkpoint import like
-from recon.field.exposure import Exposures, lens_of
 from recon.geometry import View
+from recon.pixels.exposures import Exposures
 from recon.train.optimizer import SparseAdam
 
 RATE = 0.05  # of the field's learning rate: a gain may move by a fifth in 400 steps
@@ -55,10 +55,7 @@ class ExposureLearner:
 
     def exposures(self) -> Exposures:
         """What was learned, in the order of names."""
-        order = sorted(range(len(self._views)), key=lambda i: self._views[i].name)
-        views = [self._views[i] for i in order]
-        gains = self._log_gains.detach().cpu().numpy()[order].astype(np.float32)
-        return Exposures(tuple(v.name for v in views), tuple(lens_of(v.camera) for v in views), gains)
+        return Exposures.of_views(self._views, self._log_gains.detach().cpu().numpy().astype(np.float32))
 
     def state(self) -> dict[str, Any]:
         """What the next step depends on, for checkpoints."""

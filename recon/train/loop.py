@@ -9,10 +9,10 @@ import numpy as np
 import torch
 
 from recon.field.checkpoint import save_checkpoint, whole
-from recon.field.exposure import NO_EXPOSURES
 from recon.field.field_file import save_field
 from recon.field.trained import TrainedField
 from recon.pixels import PixelSampler
+from recon.pixels.exposures import NO_EXPOSURES
 from recon.score.metrics import psnr
 from recon.train.monitor import Monitor
 from recon.train.previews import Preview

@@ -15,6 +15,7 @@ from recon.mesh.likeness import color_behind, likeness_of_views
 from recon.mesh.photos import load_photos
 from recon.mesh.picture import MeshScene, render_mesh, sample_texture
 from recon.mesh.portraits import portraits
+from recon.pixels.exposures import NO_EXPOSURES, Exposures
 
 UP = np.array([0.0, 0.0, 1.0])
 
@@ -130,10 +131,32 @@ def test_likeness_counts_what_the_mesh_leaves_open(capture, worlds):
     behind = color_behind(load_photos(posed.views, scene, max_side=60))
     assert behind == pytest.approx(np.ones(3), abs=0.01)
     right, wrong = (
-        likeness_of_views(scene, posed.views, behind=color, max_side=60) for color in (behind, np.zeros(3, np.float32))
+        likeness_of_views(scene, posed.views, behind=color, max_side=60, gain_fn=NO_EXPOSURES.gain)
+        for color in (behind, np.zeros(3, np.float32))
     )
     assert right.psnr == wrong.psnr > 25 and right.psnr_all_pixels > 20 > wrong.psnr_all_pixels
     assert 0.1 < right.covered < 0.9
+
+
+def test_a_held_out_photo_is_judged_in_the_exposure_of_its_neighbours(capture, worlds):
+    """Automatic exposure darkens a film to the end; the picture between two others is dark too."""
+    world = worlds.World(worlds.cast_sphere)
+    posed = capture(world, worlds.sphere_poses(3), size_hw=(45, 60), write_photos=True)
+    first, middle, last = posed.views
+    dark = np.round(0.8 * np.array(Image.open(middle.image).convert("RGB"))).astype(np.uint8)
+    Image.fromarray(dark).save(middle.image)
+    sphere = trimesh.creation.icosphere(subdivisions=4)
+    colors = np.round(255 * world.colors(sphere.vertices)).astype(np.uint8)
+    scene = MeshScene(TriangleMesh(sphere.vertices, sphere.faces.astype(np.int32), colors))
+    exposures = Exposures.of_views(
+        [last, first], np.log(np.array([[0.64], [1.0]], np.float32) * np.ones(3, np.float32))
+    )
+    known, unknown = (
+        likeness_of_views(scene, [middle], behind=np.ones(3, np.float32), gain_fn=gain_fn, max_side=60)
+        for gain_fn in (exposures.gain, NO_EXPOSURES.gain)
+    )
+    assert known.psnr > 25 > unknown.psnr + 3
+    assert known.psnr_all_pixels > 20 > unknown.psnr_all_pixels + 3, "what is open is as dark"
 
 
 def test_an_object_that_is_cut_out_is_judged_before_white_with_its_outline(capture, worlds):
@@ -150,7 +173,10 @@ def test_an_object_that_is_cut_out_is_judged_before_white_with_its_outline(captu
         picture[right.render(view.camera, view.world_from_camera).is_hit == 0] = (0, 90, 0, 0)
         Image.fromarray(picture).save(view.image)
     behind = np.zeros(3, np.float32)
-    exact, spilt = (likeness_of_views(scene, posed.views, behind=behind, max_side=60) for scene in (right, fat))
+    exact, spilt = (
+        likeness_of_views(scene, posed.views, behind=behind, max_side=60, gain_fn=NO_EXPOSURES.gain)
+        for scene in (right, fat)
+    )
     assert exact.psnr_all_pixels > 25 > 20 > spilt.psnr_all_pixels
 
 
@@ -165,5 +191,7 @@ def test_a_pixel_of_an_outline_is_judged_by_the_share_of_it_that_is_covered(capt
     photo[:, :4], photo[:, 4] = 255, 128
     Image.fromarray(photo).save(tmp_path / "edge.png")
     view = View("edge", tmp_path / "edge.png", camera, pose)
-    found = likeness_of_views(MeshScene(square), [view], behind=np.zeros(3, np.float32), max_side=60)
+    found = likeness_of_views(
+        MeshScene(square), [view], behind=np.zeros(3, np.float32), max_side=60, gain_fn=NO_EXPOSURES.gain
+    )
     assert found.psnr_all_pixels > 40

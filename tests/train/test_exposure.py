@@ -1,13 +1,14 @@
 """Exposures of pictures: learned beside colours, and those of pictures that taught nothing."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from recon.field.exposure import NO_EXPOSURES, Exposures, lens_of
 from recon.geometry import Camera, View
+from recon.pixels.exposures import NO_EXPOSURES, Exposures, lens_of
 from recon.train.exposure import ExposureLearner
 
 CPU = torch.device("cpu")
@@ -53,6 +54,14 @@ def test_a_picture_between_two_takes_their_mean_and_one_beyond_the_end_its_neigh
     np.testing.assert_allclose(exposures.gain(view("f0")), [0.5, 1, 1], rtol=1e-6)
     np.testing.assert_allclose(exposures.gain(view("f9")), [2, 1, 4], rtol=1e-6)
     np.testing.assert_array_equal(NO_EXPOSURES.gain(view("f2")), np.ones(3))
+
+
+def test_a_picture_of_a_test_split_of_its_own_has_no_neighbours() -> None:
+    exposures = Exposures.of_views(
+        [view("train_1"), view("train_0")], np.log([[0.5, 1, 1], [2, 1, 4]]).astype(np.float32)
+    )
+    np.testing.assert_allclose(exposures.gain(view("train_0")), [2, 1, 4], rtol=1e-6)
+    np.testing.assert_array_equal(exposures.gain(replace(view("test_0"), split="test")), np.ones(3))
 
 
 def test_of_two_phones_that_take_turns_each_has_its_own_neighbours() -> None:

@@ -1,6 +1,7 @@
-"""How bright, and how tinted, each picture is beside the field that all of them taught: automatic exposure and white balance."""
+"""How bright, and how tinted, each picture is beside what all of them show together: automatic exposure and white balance."""
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,8 +25,8 @@ def lens_of(camera: Camera) -> Lens:
 class Exposures:
     """One gain for each colour channel of each training picture; their logarithms are zero in the mean over the pictures.
 
-    A picture shows gain * colour of the field. A picture that taught nothing takes its neighbours' in capture order, which is
-    the order of names, among those of its own camera: nothing of a held-out picture is looked at.
+    A picture shows gain * colour of the field, or of the texture. A picture that taught nothing takes its neighbours' in capture
+    order, which is the order of names, among those of its own camera: nothing of a held-out picture is looked at.
     """
 
     names: tuple[str, ...]  # in order
@@ -38,11 +39,25 @@ class Exposures:
         assert len(self.lenses) == len(self.names) and all(len(lens) == 3 for lens in self.lenses)
         assert (np.abs(self.log_gains) <= _MOST).all(), "a gain that no picture has"
 
+    @staticmethod
+    def of_views(views: Sequence[View], log_gains: NDArray[np.float32]) -> "Exposures":
+        """Of training pictures in any order and the logarithms [n, 3] of their gains."""
+        order = sorted(range(len(views)), key=lambda i: views[i].name)
+        in_order = [views[i] for i in order]
+        return Exposures(
+            tuple(view.name for view in in_order), tuple(lens_of(view.camera) for view in in_order), log_gains[order]
+        )
+
     def gain(self, view: View) -> NDArray[np.float32]:
-        """The gain [3] of a picture; of one between two training pictures of its camera the mean of theirs (of logarithms)."""
+        """The gain [3] of a picture; of one between two training pictures of its camera the mean of theirs (of logarithms).
+
+        Of a data set's own test split it is 1: those pictures stand in no order with the others.
+        """
         at = bisect_left(self.names, view.name)
         if at < len(self.names) and self.names[at] == view.name:
             return np.exp(self.log_gains[at])
+        if view.split is not None:
+            return np.ones(3, np.float32)
         own = [i for i, lens in enumerate(self.lenses) if lens == lens_of(view.camera)]
         among = own or list(range(len(self.names)))  # with a camera for each picture, all are neighbours
         after = bisect_left(among, at)
