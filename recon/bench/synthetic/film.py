@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recon.bench.synthetic.courtyard import courtyard
+from recon.bench.synthetic.facade import facade
 from recon.bench.synthetic.furnished_room import furnished_room
 from recon.bench.synthetic.renderer import TexturedWorld, render_color
 from recon.bench.synthetic.tabletop import tabletop
-from recon.bench.synthetic.walk import Walk, exposures, sensor_image, walk_poses
+from recon.bench.synthetic.walk import Along, Round, Walk, exposures, sensor_image, walk_poses
 from recon.formats.images import resize_image, write_image
 from recon.formats.meshes import write_ply
 from recon.formats.video_writing import write_video
@@ -48,14 +49,15 @@ class Place:
 
 
 PLACES = {
-    "courtyard": Place(courtyard, Walk()),
+    "courtyard": Place(courtyard, Round()),
+    "facade": Place(facade, Along()),
     "furnished_room": Place(
         furnished_room,
-        Walk(radii=(1.85, 1.4), height=(1.3, 1.62), target_height=(0.55, 1.3), sway_deg=24.0),
+        Round(radii=(1.85, 1.4), height=(1.3, 1.62), target_height=(0.55, 1.3), sway_deg=24.0),
     ),
     "tabletop": Place(
         tabletop,
-        Walk(radii=(1.15, 0.95), height=(1.05, 1.5), target_height=(0.74, 0.84), across=0.0, sway_deg=6.0),
+        Round(radii=(1.15, 0.95), height=(1.05, 1.5), target_height=(0.74, 0.84), across=0.0, sway_deg=6.0),
     ),
 }
 
