@@ -5,6 +5,7 @@ import runpy
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -14,6 +15,7 @@ from recon.bench.synthetic.facade import HEIGHT_M, facade
 from recon.bench.synthetic.facade import WIDTH_M as FRONT_M
 from recon.bench.synthetic.film import PLACES, make_capture
 from recon.bench.synthetic.furnished_room import furnished_room
+from recon.bench.synthetic.kitchen import kitchen
 from recon.bench.synthetic.light import Daylight, lit_world
 from recon.bench.synthetic.noise import courses, fractal
 from recon.bench.synthetic.renderer import MipMaps, render, render_color, render_depth
@@ -29,6 +31,7 @@ from recon.bench.synthetic.surfaces import (
     wedge,
 )
 from recon.bench.synthetic.walk import Along, Round, exposures, walk_poses
+from recon.formats.images import read_image
 from recon.formats.meshes import read_ply
 from recon.formats.video import read_frames, read_video_info
 from recon.geometry import Camera, look_at, pixel_centers
@@ -205,6 +208,24 @@ def test_the_facade_is_passed_once_and_stands_against_the_sky() -> None:
     for corner in (np.array([s * FRONT_M / 2, 0, z]) for s in (-1, 1) for z in (0, HEIGHT_M)):
         seen = camera.project(torch.from_numpy(((corner - eyes)[:, None] @ poses[:, :3, :3])[:, 0]))
         assert ((seen > 0) & (seen < torch.tensor([80, 60]))).all(-1).sum() > 1
+
+
+def test_photos_with_depth_agree_with_the_film_and_its_truth(tmp_path: Path) -> None:
+    folder = make_capture(
+        tmp_path / "k", place="kitchen", seed=3, n_frames=9, size_hw=(96, 128), texel_m=0.1, crf=12, with_depth=True
+    )
+    truth = json.loads((folder / "truth.json").read_text())
+    world, half = kitchen(seed=3, texel_m=0.1), Camera("PINHOLE", (96, 128), **truth["intrinsics"]).resized((48, 64))
+    film = list(read_frames(folder / "video.mp4"))
+    names = sorted(file.stem for file in (folder / "rgbd").glob("*.jpg"))
+    assert names == ["00000", "00002", "00004", "00006", "00008"]
+    for name in names:
+        photo = read_image(folder / "rgbd" / f"{name}.jpg")
+        assert np.abs(photo / 255 - film[int(name)].image / 255).mean() < 0.03
+        measured = cv2.imread(str(folder / "rgbd" / "depth" / f"{name}.png"), cv2.IMREAD_UNCHANGED)
+        assert measured.shape == (48, 64) and measured.dtype == np.uint16 and (measured > 0).mean() > 0.5
+        exact = render_depth(world, half, np.array(truth["frames"][int(name)]["world_from_camera"]))
+        assert np.median(measured[measured > 0] / 1000 / exact[measured > 0]) == pytest.approx(1.02, abs=0.01)
 
 
 def test_a_tiny_capture_is_whole_repeatable_and_agrees_with_its_truth(tmp_path: Path) -> None:
