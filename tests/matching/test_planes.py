@@ -108,6 +108,23 @@ def test_the_frame_mends_the_normal_of_a_small_plane() -> None:
     assert mended[-1][0] @ pieces[1][0] > np.cos(np.deg2rad(0.1))
 
 
+def test_what_is_well_known_is_not_turned_by_what_lies_about() -> None:
+    """A house front of bricks, 7 mm rough, and before it a pavement and a street 12 cm lower in one thick plane."""
+    rng, thickness = np.random.default_rng(3), 0.07
+    front = np.stack([rng.uniform(-6, 6, 3000), 0.007 * rng.standard_normal(3000), rng.uniform(0, 3.5, 3000)], -1)
+    ground = np.stack([rng.uniform(-6, 6, 2000), rng.uniform(-6, 0, 2000), np.zeros(2000)], -1)
+    ground[:, 2] = np.where(ground[:, 1] < -2.2, -0.12, 0) + 0.007 * rng.standard_normal(2000)
+    tilted = np.array([0.0, -0.02, 1]) / np.hypot(0.02, 1)
+    heights = ground @ tilted
+    lying = ground[np.abs(heights - np.median(heights)) < thickness]
+    pieces = [
+        (normal, Voxels(positions, np.broadcast_to(normal, positions.shape), np.ones(len(positions))))
+        for normal, positions in ((np.array([0.0, -1, 0]), front), (tilted, lying))
+    ]
+    (turned, _), _ = upright(pieces, thickness)
+    assert np.rad2deg(np.arccos(min(1.0, -turned[1]))) < 0.05
+
+
 def views_of_the_corner() -> tuple[list[LabelView], list[np.ndarray]]:
     """Evenly painted floor and walls; depth is known on a few stripes only. And which plane every pixel sees."""
     views, exact = [], []
