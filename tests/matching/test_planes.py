@@ -125,6 +125,22 @@ def test_what_is_well_known_is_not_turned_by_what_lies_about() -> None:
     assert np.rad2deg(np.arccos(min(1.0, -turned[1]))) < 0.05
 
 
+def test_what_stands_out_of_a_wall_does_not_draw_it() -> None:
+    """Bricks below; above them even plaster that nothing matches on, and shutters 5 cm before it."""
+    rng = np.random.default_rng(4)
+    bricks = np.stack([rng.uniform(-6, 6, 3000), np.zeros(3000), rng.uniform(0, 3.5, 3000)], -1)
+    shutters = np.stack([rng.uniform(-5, 5, 1300), np.full(1300, -0.05), rng.uniform(4.3, 6.2, 1300)], -1)
+    positions = np.concatenate([bricks, shutters])
+    positions[:, 1] += 0.005 * rng.standard_normal(4300)
+    normal = np.array([0.0, -1.0, 0.0])
+    wall = Voxels(positions, np.broadcast_to(normal, positions.shape), np.ones(4300))
+    (plane,) = [
+        p for p in find_planes(wall, CAMERAS - [0, 8, 0], typical_depth=6.0, seed=0) if p.normal @ normal > 0.99
+    ]
+    eaves = np.array([0.0, 0.0, 8.0])
+    assert abs(plane.normal @ eaves - plane.offset) < 0.015
+
+
 def views_of_the_corner() -> tuple[list[LabelView], list[np.ndarray]]:
     """Evenly painted floor and walls; depth is known on a few stripes only. And which plane every pixel sees."""
     views, exact = [], []
