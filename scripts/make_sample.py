@@ -23,10 +23,11 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("data/sample"), help="folder to write")
     parser.add_argument("--place", choices=sorted(PLACES), default="courtyard", help="what is filmed")
     parser.add_argument("--seed", type=int, default=7, help="of the world, the walk and the noise")
-    parser.add_argument("--frames", type=int, default=150, help="length at 15 frames per second, always one round")
+    parser.add_argument("--frames", type=int, default=150, help="length at 15 frames per second, always the whole walk")
     parser.add_argument("--size", type=int, nargs=2, default=(480, 640), metavar=("H", "W"), help="pixels, even")
     parser.add_argument("--texel", type=float, default=0.003, help="texture resolution in metres")
     parser.add_argument("--crf", type=int, default=24, help="H.264 quality, smaller is better and larger")
+    parser.add_argument("--depth", action="store_true", help="photos with a sensor's depth beside them too, in rgbd/")
     arguments = parser.parse_args()
     folder = make_capture(
         arguments.output,
@@ -36,8 +37,10 @@ def main() -> None:
         size_hw=tuple(arguments.size),
         texel_m=arguments.texel,
         crf=arguments.crf,
+        with_depth=arguments.depth,
     )
-    say(f"wrote {folder}: video.mp4, truth.json, truth_mesh.ply, preview.png")
+    depth = ", rgbd/" if arguments.depth else ""
+    say(f"wrote {folder}: video.mp4, truth.json, truth_mesh.ply, preview.png{depth}")
 
 
 if __name__ == "__main__":

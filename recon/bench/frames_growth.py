@@ -14,7 +14,7 @@ import numpy as np
 from recon.bench.synthetic.courtyard import courtyard
 from recon.bench.synthetic.film import FOCAL_OF_WIDTH, NOISE_SIGMA_255
 from recon.bench.synthetic.renderer import render_color
-from recon.bench.synthetic.walk import Walk, sensor_image, walk_poses
+from recon.bench.synthetic.walk import Round, sensor_image, walk_poses
 from recon.formats.images import write_image
 from recon.geometry import Camera
 from recon.workspace import Workspace, read_metrics
@@ -75,7 +75,7 @@ def photograph(folder: Path, count: int, *, width: int) -> None:
     with progress("photographing", count) as bar:
         for i in range(count):
             if i % ROUND == 0:
-                poses = walk_poses(Walk(), times_s, duration_s=10.0, rng=np.random.default_rng(i))
+                poses = walk_poses(Round(), times_s, duration_s=10.0, rng=np.random.default_rng(i))
             bar.advance()
             if (folder / f"{i:05d}.jpg").exists():
                 continue

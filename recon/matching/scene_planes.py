@@ -14,7 +14,7 @@ from scipy.ndimage import maximum_filter1d, minimum_filter1d, uniform_filter1d
 
 from recon.geometry.transforms import Array, plane_axes
 from recon.kernels.planes import ScenePlane
-from recon.matching.frame import Piece, main_frame, upright
+from recon.matching.frame import THINNEST, Piece, core, main_frame, tightest, upright
 from recon.matching.voxels import Voxels
 
 MAX_PLANES = 96
@@ -44,7 +44,8 @@ def find_planes(
     """
     thickness = THICKNESS * typical_depth
     found = _greedy_planes(voxels if explained is None else voxels.where(~explained), thickness, seed)
-    pieces = upright(found, thickness)
+    rng = np.random.default_rng((seed, 1))
+    pieces = upright([tightest(piece, thickness, rng) for piece in found], thickness)
     if not pieces:  # next to nothing was matched, or nothing of it is flat
         return []
     n_matched = len(pieces)
@@ -166,11 +167,11 @@ def _scene_plane(
     normal: [3] unit; matter: the voxels on the plane. is_shell: nothing lies behind it. typical_depth: world units.
     """
     cell, reach = 2 * VOXEL * typical_depth, reach * typical_depth
-    offset = float(np.median(matter.positions @ normal))
+    thickness = THICKNESS * typical_depth
+    offset, _ = core(matter.positions @ normal, matter.weights, least=THINNEST * thickness)
     across, along = plane_axes(normal)
     at = np.stack([matter.positions @ across, matter.positions @ along], -1)
     low, distances = _distances(at, cell, reach, beyond)
-    thickness = THICKNESS * typical_depth
     return ScenePlane(normal, offset, across, along, low, cell, is_shell, distances, thickness, reach, beyond)
 
 

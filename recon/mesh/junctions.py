@@ -4,7 +4,9 @@ A matcher's window straddles the corner between a wall and the floor, so that de
 patches reach their common line, the surface is known: with heights h_a and h_b over the planes it is min(h_a, h_b) in the
 hollow corner of a room and max(h_a, h_b) on the edge of a box. Which of the two is seen from the patches: in a hollow corner
 each lies in front of the other. Where one runs on to both sides of the other (a board standing on a floor) nothing is written,
-nor where the fused surface knows better: rounding changes a corner a little, and what would change it much is something else.
+nor where the fused surface knows better: rounding changes a corner a little, and what would change it much is something else. Nor
+does an edge say anything of what lies a truncation before the one plane and a truncation behind the other: there a window's pane
+stands in its niche.
 """
 
 from collections.abc import Sequence
@@ -43,10 +45,11 @@ class _Junction:
 
     def voxels(
         self, volume: TsdfVolume, blocks: NDArray[np.int64], width: float
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint8], Array]:
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint8], Array, NDArray[np.bool_]]:
         """The voxels of some blocks that something is formed at, none farther than `width` from either plane.
 
-        Returns of each: its number among those of the blocks, stretch, form, and the height over what is formed.
+        Returns of each: its number among those of the blocks, stretch, form, the height over what is formed, and whether it lies
+        aside of an edge: clearly before the one plane and clearly behind the other.
         """
         corners, inside = volume.blocks[blocks].astype(np.float64) * (BLOCK * volume.voxel), _INSIDE * volume.voxel
         a, b = (plane.heights(corners)[:, None] + inside @ plane.normal for plane in (self.a, self.b))
@@ -57,8 +60,10 @@ class _Junction:
         is_there = (stretch >= 0) & (stretch < len(self.forms))
         forms = np.where(is_there, self.forms[np.where(is_there, stretch, 0)], 0).astype(np.uint8)
         height = np.where(forms == _EDGE, np.maximum(a, b), np.minimum(a, b))
+        clear = volume.truncation
+        is_aside = (forms == _EDGE) & (height >= clear) & (np.minimum(a, b) <= -clear)
         formed = forms > 0
-        return near[formed], stretch[formed], forms[formed], height[formed]
+        return near[formed], stretch[formed], forms[formed], height[formed], is_aside[formed]
 
 
 def sharpen(volume: TsdfVolume, planes: Sequence[PlanePatch], *, width: float, min_weight: float) -> TsdfVolume:
@@ -78,11 +83,12 @@ def sharpen(volume: TsdfVolume, planes: Sequence[PlanePatch], *, width: float, m
         edge = np.full_like(hollow, -np.inf)
         for junction, touched in zip(found, touches, strict=True):
             here = np.flatnonzero(touched[part])
-            at, _, forms, height = junction.voxels(volume, part[here], width)
+            at, _, forms, height, is_aside = junction.voxels(volume, part[here], width)
             for form, heights, nearer in ((_HOLLOW, hollow, np.minimum), (_EDGE, edge, np.maximum)):
-                ours = at[forms == form]
+                formed = (forms == form) & ~is_aside
+                ours = at[formed]
                 voxels = here[ours // distance.shape[1]], ours % distance.shape[1]
-                heights[voxels] = nearer(heights[voxels], height[forms == form])
+                heights[voxels] = nearer(heights[voxels], height[formed])
         is_hollow, is_edge = np.isfinite(hollow), np.isfinite(edge)
         says = np.where(is_hollow, hollow, edge) / volume.truncation
         is_free = (distance[part] > _SURE) & (weight[part] >= min_weight)  # views looked through here
@@ -99,7 +105,7 @@ def _confirmed(
     n = len(junction.forms)
     changed, every = np.zeros(n), np.zeros(n)
     for part in _parts(touched):
-        at, stretch, _, height = junction.voxels(volume, part, width)
+        at, stretch, _, height, _ = junction.voxels(volume, part, width)
         says, fused = height / volume.truncation, volume.distance[part].reshape(-1)[at]
         counts = (np.abs(says) > _SURE) & (says >= -1) & (volume.weight[part].reshape(-1)[at] >= min_weight)
         every += np.bincount(stretch[counts], minlength=n)

@@ -2,7 +2,7 @@
 
 `truth.json` names the intrinsics and, for each frame of the video, its time and `world_from_camera` (OpenCV axes, metres,
 +z up), and a triangle mesh beside it. A reconstruction is free in position, orientation and scale until somebody fixes
-them, so it is first aligned to the truth by one similarity, `truth_from_world`, fitted to the camera centres.
+them, so it is first aligned to the truth by one similarity, `truth_from_world`, fitted to the cameras (`alignment.py`).
 """
 
 import re
@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from recon.formats import cameras_json
 from recon.formats.meshes import read_ply
-from recon.geometry import Reconstruction, Similarity, TriangleMesh, View, align_points
-from recon.geometry.transforms import Array
+from recon.geometry import Reconstruction, Similarity, TriangleMesh, View
+from recon.score.alignment import align_cameras, rotation_angles_deg
 from recon.score.seen_points import seen_points
 from recon.score.truth_file import Truth, read_truth
 from recon.score.truth_surface import score_surface
@@ -25,9 +25,6 @@ from recon.workspace import Workspace, check_poses, read_json, write_metrics
 from recon.workspace.console import say, warn
 from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file
-
-# Second over first deviation of the camera centres under which their roll is left to the rotations
-STRAIGHT_PATH = 0.01
 
 
 @dataclass(frozen=True)
@@ -145,29 +142,6 @@ def match_frames(views: Sequence[View], truth: Truth) -> tuple[list[View], NDArr
     return matched, np.array(frames, dtype=np.int64)
 
 
-def align_cameras(views: Sequence[View], truth_from_camera: Array) -> Similarity:
-    """`truth_from_world` with the least squared error of the camera centres.
-
-    Centres on a line leave the roll about it open (a straight drive): then the rotation is the mean of the cameras'.
-    """
-    world_from_camera = np.stack([view.world_from_camera for view in views])
-    centers, exact = world_from_camera[:, :3, 3], truth_from_camera[:, :3, 3]
-    deviations = np.linalg.svd(exact - exact.mean(0), compute_uv=False)
-    if deviations[0] <= 0 or np.ptp(centers, axis=0).max() <= 0:
-        raise UserError("truth: the cameras do not move, so nothing fixes the scale. Film while walking.")
-    if deviations[1] > STRAIGHT_PATH * deviations[0]:
-        return align_points(centers, exact)
-    warn("truth: the cameras move on a straight line; orientation is aligned by their rotations instead")
-    products = truth_from_camera[:, :3, :3] @ np.swapaxes(world_from_camera[:, :3, :3], 1, 2)
-    u, _, vt = np.linalg.svd(products.sum(0))
-    rotation = u @ np.diag([1, 1, np.linalg.det(u @ vt)]) @ vt
-    turned, moved = (centers - centers.mean(0)) @ rotation.T, exact - exact.mean(0)
-    scale = float((turned * moved).sum() / (turned**2).sum())
-    if scale <= 0:
-        raise UserError("truth: the camera path runs against the truth. Is this the truth of the captured video?")
-    return Similarity(scale, rotation, exact.mean(0) - scale * rotation @ centers.mean(0))
-
-
 def _camera_scores(
     reconstruction: Reconstruction,
     views: Sequence[View],
@@ -195,11 +169,6 @@ def _camera_scores(
         "focal_relative_error": float(np.median(focals)) / truth.camera.fx - 1,
         "path_length_m": float(np.linalg.norm(np.diff(in_time, axis=0), axis=-1).sum()),
     }
-
-
-def rotation_angles_deg(a: Array, b: Array) -> NDArray[np.float64]:
-    """Angles [n] between rotations [n, 3, 3], exact near zero: 2 asin(|a - b| / sqrt 8)."""
-    return np.rad2deg(2 * np.arcsin(np.clip(np.linalg.norm(a - b, axis=(1, 2)) / np.sqrt(8), 0, 1)))
 
 
 def _report(metrics: Mapping[str, Any]) -> None:

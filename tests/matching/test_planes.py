@@ -108,6 +108,39 @@ def test_the_frame_mends_the_normal_of_a_small_plane() -> None:
     assert mended[-1][0] @ pieces[1][0] > np.cos(np.deg2rad(0.1))
 
 
+def test_what_is_well_known_is_not_turned_by_what_lies_about() -> None:
+    """A house front of bricks, 7 mm rough, and before it a pavement and a street 12 cm lower in one thick plane."""
+    rng, thickness = np.random.default_rng(3), 0.07
+    front = np.stack([rng.uniform(-6, 6, 3000), 0.007 * rng.standard_normal(3000), rng.uniform(0, 3.5, 3000)], -1)
+    ground = np.stack([rng.uniform(-6, 6, 2000), rng.uniform(-6, 0, 2000), np.zeros(2000)], -1)
+    ground[:, 2] = np.where(ground[:, 1] < -2.2, -0.12, 0) + 0.007 * rng.standard_normal(2000)
+    tilted = np.array([0.0, -0.02, 1]) / np.hypot(0.02, 1)
+    heights = ground @ tilted
+    lying = ground[np.abs(heights - np.median(heights)) < thickness]
+    pieces = [
+        (normal, Voxels(positions, np.broadcast_to(normal, positions.shape), np.ones(len(positions))))
+        for normal, positions in ((np.array([0.0, -1, 0]), front), (tilted, lying))
+    ]
+    (turned, _), _ = upright(pieces, thickness)
+    assert np.rad2deg(np.arccos(min(1.0, -turned[1]))) < 0.05
+
+
+def test_what_stands_out_of_a_wall_does_not_draw_it() -> None:
+    """Bricks below; above them even plaster that nothing matches on, and shutters 5 cm before it."""
+    rng = np.random.default_rng(4)
+    bricks = np.stack([rng.uniform(-6, 6, 3000), np.zeros(3000), rng.uniform(0, 3.5, 3000)], -1)
+    shutters = np.stack([rng.uniform(-5, 5, 1300), np.full(1300, -0.05), rng.uniform(4.3, 6.2, 1300)], -1)
+    positions = np.concatenate([bricks, shutters])
+    positions[:, 1] += 0.005 * rng.standard_normal(4300)
+    normal = np.array([0.0, -1.0, 0.0])
+    wall = Voxels(positions, np.broadcast_to(normal, positions.shape), np.ones(4300))
+    (plane,) = [
+        p for p in find_planes(wall, CAMERAS - [0, 8, 0], typical_depth=6.0, seed=0) if p.normal @ normal > 0.99
+    ]
+    eaves = np.array([0.0, 0.0, 8.0])
+    assert abs(plane.normal @ eaves - plane.offset) < 0.015
+
+
 def views_of_the_corner() -> tuple[list[LabelView], list[np.ndarray]]:
     """Evenly painted floor and walls; depth is known on a few stripes only. And which plane every pixel sees."""
     views, exact = [], []

@@ -96,3 +96,13 @@ def test_an_edge_is_not_built_out_into_space_that_views_look_through() -> None:
     is_free = cut_off.distance > 0.5
     sharp = sharpen(cut_off, [top, side], width=WIDTH, min_weight=0.5)
     assert is_free.any() and (sharp.distance[is_free] > 0).all()
+
+
+def test_a_pane_in_its_niche_is_not_taken_for_the_free_room_before_its_reveal() -> None:
+    """Wall and reveal form an edge; the pane, which lies behind the wall's plane and before the reveal's, stays."""
+    wall, reveal = patch((0, 0, 1), (-14, 0), (-14, 14)), patch((1, 0, 0), (-14, 0), (-14, 14))
+    niche = volume_of(lambda p: np.minimum(np.maximum(p[..., 0], p[..., 2]), p[..., 2] + 0.07))
+    sharp = sharpen(niche, [wall, reveal], width=WIDTH, min_weight=0.5)
+    vertices = extract(sharp, min_weight=0.5).vertices
+    before = vertices[(vertices[:, 0] > 2 * VOXEL) & (vertices[:, 0] < WIDTH) & (np.abs(vertices[:, 1]) < 0.4)]
+    assert len(before) > 100 and np.abs(before[:, 2] + 0.07).max() < 0.5 * VOXEL

@@ -4,6 +4,7 @@ video.mp4        what the capture stage reads
 truth.json       intrinsics, and time, exposure and world_from_camera of every frame of the video
 truth_mesh.ply   the geometry, metres, z up
 preview.png      eight frames
+rgbd/            where it is asked for: photos with a sensor's depth beside them, which a capture can be made of too
 """
 
 from collections.abc import Callable, Iterator
@@ -15,10 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recon.bench.synthetic.courtyard import courtyard
+from recon.bench.synthetic.facade import facade
 from recon.bench.synthetic.furnished_room import furnished_room
+from recon.bench.synthetic.kitchen import kitchen
 from recon.bench.synthetic.renderer import TexturedWorld, render_color
+from recon.bench.synthetic.rgbd import write_rgbd
 from recon.bench.synthetic.tabletop import tabletop
-from recon.bench.synthetic.walk import Walk, exposures, sensor_image, walk_poses
+from recon.bench.synthetic.walk import Along, Round, Walk, exposures, sensor_image, walk_poses
 from recon.formats.images import resize_image, write_image
 from recon.formats.meshes import write_ply
 from recon.formats.video_writing import write_video
@@ -32,7 +36,7 @@ FPS = 15
 FOCAL_OF_WIDTH = 0.735  # 68 degrees across, the main camera of a phone
 NOISE_SIGMA_255 = 2.0
 EXPOSURE_SPREAD = 0.04
-FILES = {"video.mp4", "truth.json", "truth_mesh.ply", "preview.png"}
+FILES = {"video.mp4", "truth.json", "truth_mesh.ply", "preview.png", "rgbd"}
 CONVENTIONS = (
     "world z up, metres; world_from_camera in OpenCV axes (x right, y down, z forward); pixel centre of the top-left "
     "pixel at (0.5, 0.5); no lens distortion; global shutter"
@@ -48,14 +52,19 @@ class Place:
 
 
 PLACES = {
-    "courtyard": Place(courtyard, Walk()),
+    "courtyard": Place(courtyard, Round()),
+    "facade": Place(facade, Along()),
     "furnished_room": Place(
         furnished_room,
-        Walk(radii=(1.85, 1.4), height=(1.3, 1.62), target_height=(0.55, 1.3), sway_deg=24.0),
+        Round(radii=(1.85, 1.4), height=(1.3, 1.62), target_height=(0.55, 1.3), sway_deg=24.0),
+    ),
+    "kitchen": Place(
+        kitchen,
+        Round(radii=(0.95, 0.7), height=(1.42, 1.66), target_height=(0.6, 1.25), across=0.9, sway_deg=22.0),
     ),
     "tabletop": Place(
         tabletop,
-        Walk(radii=(1.15, 0.95), height=(1.05, 1.5), target_height=(0.74, 0.84), across=0.0, sway_deg=6.0),
+        Round(radii=(1.15, 0.95), height=(1.05, 1.5), target_height=(0.74, 0.84), across=0.0, sway_deg=6.0),
     ),
 }
 
@@ -69,12 +78,14 @@ def make_capture(
     size_hw: tuple[int, int],
     texel_m: float,
     crf: int,
+    with_depth: bool = False,
 ) -> Path:
     """Write the capture of one seed of one of the `PLACES` to `folder`, which it replaces.
 
     Args:
         n_frames, size_hw: of the film; crf: its quality, 0 lossless to 51 worst.
         texel_m: metres per texel of the place's textures.
+        with_depth: write `rgbd/` too.
 
     Raises:
         UserError: a place that does not exist, a size that H.264 cannot store, fewer than 8 frames, a texel that is not
@@ -107,6 +118,8 @@ def make_capture(
         write_json(temporary / "truth.json", _truth(camera, times_s, poses, gains))
         write_ply(temporary / "truth_mesh.ply", _merged(world.mesh))
         write_image(temporary / "preview.png", _contact_sheet(previews))
+        if with_depth:
+            write_rgbd(temporary / "rgbd", world, camera, poses, gains, noise_sigma=NOISE_SIGMA_255 / 255, seed=seed)
     return folder
 
 

@@ -92,10 +92,16 @@ def render_color(world: TexturedWorld, camera: Camera, world_from_camera: Array,
 
 def render_depth(world: TexturedWorld, camera: Camera, world_from_camera: Array) -> Image:
     """Exact depth [h, w] along camera z at the pixel centres; 0 where nothing is hit."""
+    return render_depth_and_cosine(world, camera, world_from_camera)[0]
+
+
+def render_depth_and_cosine(world: TexturedWorld, camera: Camera, world_from_camera: Array) -> tuple[Image, Image]:
+    """`render_depth`, and the cosine [h, w] between the ray and the surface's normal, 0 where nothing is hit."""
     directions = _directions(camera, world_from_camera)
-    distance = _cast(world, world_from_camera[:3, 3], directions).distance.astype(np.float32)
-    depth = distance * (directions @ world_from_camera[:3, 2].astype(np.float32))
-    return np.where(np.isfinite(distance), depth, 0).astype(np.float32).reshape(camera.size_hw)
+    hits = _cast(world, world_from_camera[:3, 3], directions)
+    depth = hits.distance.astype(np.float32) * (directions @ world_from_camera[:3, 2].astype(np.float32))
+    cosine = np.abs((hits.normals * directions).sum(-1))
+    return tuple(np.where(hits.is_hit, x, 0).astype(np.float32).reshape(camera.size_hw) for x in (depth, cosine))  # type: ignore[return-value]
 
 
 def _directions(camera: Camera, world_from_camera: Array) -> Image:

@@ -5,6 +5,7 @@ A `Surface` is a map from texture coordinates (u to the right, v up, seen from t
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,6 +144,43 @@ def disc(center: tuple[float, float, float], radius: float, n_sides: int) -> Sur
     ring = np.arange(n_sides)
     faces = np.stack([np.zeros(n_sides), 1 + ring, 1 + (ring + 1) % n_sides], -1).astype(np.int32)
     return Surface(points(uvs)[0], faces, uvs, (2 * radius, 2 * radius), points)
+
+
+@dataclass(frozen=True)
+class Opening:
+    """A window or door in a wall along x in the plane y = 0 that is seen from -y. Metres."""
+
+    left: float
+    right: float
+    low: float
+    high: float
+
+    def reveals(self, depth: float) -> list[Surface]:
+        """The four sides that lead `depth` into the wall: left, right, sill, lintel."""
+        width, height = self.right - self.left, self.high - self.low
+        return [
+            rectangle((self.left, 0, self.low), (0, depth, 0), (0, 0, height)),
+            rectangle((self.right, depth, self.low), (0, -depth, 0), (0, 0, height)),
+            rectangle((self.left, 0, self.low), (width, 0, 0), (0, depth, 0)),
+            rectangle((self.left, depth, self.high), (width, 0, 0), (0, -depth, 0)),
+        ]
+
+    def back(self, depth: float) -> Surface:
+        """What closes it, `depth` behind the wall."""
+        return rectangle((self.left, depth, self.low), (self.right - self.left, 0, 0), (0, 0, self.high - self.low))
+
+
+def upright_wall(x: tuple[float, float], z: tuple[float, float], openings: Sequence[Opening]) -> list[Surface]:
+    """A wall from x[0] to x[1] and z[0] to z[1] in the plane y = 0, seen from -y, in columns round its openings."""
+    cuts = sorted({*x, *(edge for opening in openings for edge in (opening.left, opening.right))})
+    pieces = []
+    for left, right in pairwise(cuts):
+        over = sorted((o for o in openings if o.left < right and o.right > left), key=lambda o: o.low)
+        edges = [z[0], *(edge for opening in over for edge in (opening.low, opening.high)), z[1]]
+        for low, high in zip(edges[::2], edges[1::2], strict=True):
+            if high > low:
+                pieces.append(rectangle((left, 0, low), (right - left, 0, 0), (0, 0, high - low)))
+    return pieces
 
 
 def assemble(surfaces: Sequence[Surface], textures: Sequence[NDArray[np.uint8]], texel_m: float) -> TexturedWorld:

@@ -1,7 +1,9 @@
 """The lens of a mapped model: adjusted with the whole model, and no richer than the pictures support."""
 
 import copy
+from pathlib import Path
 
+import numpy as np
 import pycolmap
 
 from recon.poses.sfm.adjustment import Free, adjust_bundle
@@ -65,9 +67,23 @@ def adjust(model: Model, *, is_lens_exact: bool = False, is_focal_fixed: bool = 
     model.update_point_3d_errors()
 
 
+def with_lenses_of(database: Path, model: Model) -> Model:
+    """A copy of a model whose cameras have the lens models that the database maps with: a mapper goes on from no others."""
+    with pycolmap.Database.open(database) as opened:
+        lenses = {camera.camera_id: camera.model_name for camera in opened.read_all_cameras()}
+    changed = copy.deepcopy(model)
+    for camera_id, camera in changed.cameras.items():
+        _change_lens(camera, lenses[camera_id])
+    return changed
+
+
 def _change_lens(camera: pycolmap.Camera, target: str) -> None:
-    """Re-express a camera of a family's mapping model in another model of the family, new parameters zero."""
-    f, cx, cy, k = camera.params
+    """Re-express a camera in another model of its family: a richer one's new parameters are zero, a poorer one loses them."""
+    if camera.model_name == target:
+        return
+    f = float(np.mean([camera.params[i] for i in camera.focal_length_idxs()]))
+    cx, cy = (camera.params[i] for i in camera.principal_point_idxs())
+    k = next((camera.params[i] for i in camera.extra_params_idxs()), 0.0)
     params = {
         "SIMPLE_PINHOLE": [f, cx, cy],
         "PINHOLE": [f, f, cx, cy],

@@ -8,6 +8,7 @@ import pycolmap
 
 from recon.formats.frame_set import FrameSet
 from recon.poses.sfm.colmap_model import Model
+from recon.poses.sfm.lens import with_lenses_of
 from recon.workspace.console import progress
 
 Models = list[Model]
@@ -72,7 +73,7 @@ def map_incrementally(given: Mapping, *, is_relaxed: bool = False, start: Model 
     begin = ""
     if start is not None:
         begin = str(_new_folder(given.scratch, "start"))
-        start.write(begin)
+        with_lenses_of(given.database, start).write(begin)
     with progress("incremental mapping", len(given.frames.frames)) as bar:
         models = pycolmap.incremental_mapping(
             given.database,

@@ -5,18 +5,33 @@ import runpy
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
 from recon.bench.synthetic.courtyard import LENGTH_M, WALL_M, WIDTH_M, courtyard
+from recon.bench.synthetic.facade import HEIGHT_M, facade
+from recon.bench.synthetic.facade import WIDTH_M as FRONT_M
 from recon.bench.synthetic.film import PLACES, make_capture
 from recon.bench.synthetic.furnished_room import furnished_room
+from recon.bench.synthetic.kitchen import kitchen
 from recon.bench.synthetic.light import Daylight, lit_world
 from recon.bench.synthetic.noise import courses, fractal
 from recon.bench.synthetic.renderer import MipMaps, render, render_color, render_depth
-from recon.bench.synthetic.surfaces import assemble, box, cylinder, disc, rectangle, sphere, wedge
-from recon.bench.synthetic.walk import Walk, exposures, walk_poses
+from recon.bench.synthetic.surfaces import (
+    Opening,
+    assemble,
+    box,
+    cylinder,
+    disc,
+    rectangle,
+    sphere,
+    upright_wall,
+    wedge,
+)
+from recon.bench.synthetic.walk import Along, Round, exposures, walk_poses
+from recon.formats.images import read_image
 from recon.formats.meshes import read_ply
 from recon.formats.video import read_frames, read_video_info
 from recon.geometry import Camera, look_at, pixel_centers
@@ -131,7 +146,7 @@ def test_noise_is_standardised_and_stones_tile_the_wall() -> None:
 
 def test_the_walk_closes_its_loop_inside_the_walls_and_moves_smoothly() -> None:
     times = np.arange(150) / 15
-    poses = walk_poses(Walk(), times, duration_s=10.0, rng=np.random.default_rng(7))
+    poses = walk_poses(Round(), times, duration_s=10.0, rng=np.random.default_rng(7))
     eyes = poses[:, :3, 3]
     assert np.abs(eyes[:, 0]).max() < LENGTH_M / 2 - 0.3 and np.abs(eyes[:, 1]).max() < WIDTH_M / 2 - 0.3
     assert eyes[:, 2].min() > 1.1 and eyes[:, 2].max() < 1.8 < WALL_M
@@ -162,6 +177,55 @@ def test_the_furnished_room_is_mostly_blank_closed_and_open_at_its_window() -> N
     assert (steps < 0.02).mean() > 0.6
     is_sky = np.stack([render_depth(world, camera, pose) == 0 for pose in poses])
     assert 0.01 < is_sky.mean() < 0.1
+
+
+def test_a_wall_is_whole_but_for_its_openings_and_their_reveals_close_it() -> None:
+    """Two windows above each other, one beside them: area, and what a ray through each finds behind the wall."""
+    openings = (Opening(1.0, 2.0, 0.5, 1.5), Opening(1.2, 1.8, 2.0, 2.6), Opening(2.5, 3.0, 0.0, 2.0))
+    wall = upright_wall((0, 4), (0, 3), openings)
+    mesh = assemble(wall, [np.zeros((2, 2, 3), np.uint8)] * len(wall), 0.01).mesh
+    assert mesh.face_areas.sum() == pytest.approx(12 - 1 - 0.36 - 1)
+    closed = [*wall, *(s for o in openings for s in (*o.reveals(0.2), o.back(0.2)))]
+    whole = Surface(assemble(closed, [np.zeros((2, 2, 3), np.uint8)] * len(closed), 0.01).mesh)
+    x, z = (axis.ravel() for axis in np.meshgrid(np.linspace(0.03, 3.97, 50), np.linspace(0.03, 2.97, 40)))
+    hits = whole.cast(np.stack([x, 0 * x - 1, z], -1), np.broadcast_to([0.0, 1, 0], (len(x), 3)))
+    is_open = np.any([(o.left < x) & (x < o.right) & (o.low < z) & (z < o.high) for o in openings], 0)
+    assert hits.distance == pytest.approx(np.where(is_open, 1.2, 1.0), abs=1e-5)
+    assert (hits.normals[:, 1] < 0).all()
+
+
+def test_the_facade_is_passed_once_and_stands_against_the_sky() -> None:
+    world = facade(seed=7, texel_m=0.03)
+    poses = walk_poses(Along(), np.arange(150) / 15, duration_s=10.0, rng=np.random.default_rng(7))
+    eyes = poses[:, :3, 3]
+    assert (np.diff(eyes[:, 0]) > 0).all() and 0.8 < np.ptp(eyes[:, 0]) / FRONT_M < 1
+    assert np.abs(np.diff(eyes[:, 2])).max() < 0.02 and (eyes[:, 1] < -5.5).all()
+    assert (poses[:, 1, 2] > 0.8).all()  # always looks at the house
+    camera = Camera("PINHOLE", (60, 80), 58.0, 58.0, 40.0, 30.0)
+    pictures = [render(world, camera, pose, supersampling=2) for pose in poses[::10]]
+    is_sky = np.stack([depth == 0 for _, depth in pictures])
+    assert 0.04 < is_sky.mean() < 0.3 and is_sky[:, 45:].mean() < 0.05
+    for corner in (np.array([s * FRONT_M / 2, 0, z]) for s in (-1, 1) for z in (0, HEIGHT_M)):
+        seen = camera.project(torch.from_numpy(((corner - eyes)[:, None] @ poses[:, :3, :3])[:, 0]))
+        assert ((seen > 0) & (seen < torch.tensor([80, 60]))).all(-1).sum() > 1
+
+
+def test_photos_with_depth_agree_with_the_film_and_its_truth(tmp_path: Path) -> None:
+    folder = make_capture(
+        tmp_path / "k", place="kitchen", seed=3, n_frames=9, size_hw=(96, 128), texel_m=0.1, crf=12, with_depth=True
+    )
+    truth = json.loads((folder / "truth.json").read_text())
+    world, half = kitchen(seed=3, texel_m=0.1), Camera("PINHOLE", (96, 128), **truth["intrinsics"]).resized((48, 64))
+    film = list(read_frames(folder / "video.mp4"))
+    names = sorted(file.stem for file in (folder / "rgbd").glob("*.jpg"))
+    assert names == ["00000", "00002", "00004", "00006", "00008"]
+    for name in names:
+        photo = read_image(folder / "rgbd" / f"{name}.jpg")
+        assert np.abs(photo / 255 - film[int(name)].image / 255).mean() < 0.03
+        measured = cv2.imread(str(folder / "rgbd" / "depth" / f"{name}.png"), cv2.IMREAD_UNCHANGED)
+        assert measured.shape == (48, 64) and measured.dtype == np.uint16 and (measured > 0).mean() > 0.5
+        exact = render_depth(world, half, np.array(truth["frames"][int(name)]["world_from_camera"]))
+        assert np.median(measured[measured > 0] / 1000 / exact[measured > 0]) == pytest.approx(1.02, abs=0.01)
 
 
 def test_a_tiny_capture_is_whole_repeatable_and_agrees_with_its_truth(tmp_path: Path) -> None:
@@ -202,7 +266,7 @@ def test_the_checked_in_sample_is_what_the_command_makes() -> None:
     """Truth only: the video also depends on the encoder."""
     folder = Path(__file__).parents[3] / "data" / "sample"
     truth = json.loads((folder / "truth.json").read_text())
-    poses = walk_poses(Walk(), np.arange(150) / 15, duration_s=10.0, rng=np.random.default_rng(7))
+    poses = walk_poses(Round(), np.arange(150) / 15, duration_s=10.0, rng=np.random.default_rng(7))
     stored = np.array([frame["world_from_camera"] for frame in truth["frames"]])
     assert stored == pytest.approx(poses, abs=1e-6)
     info = read_video_info(folder / "video.mp4")

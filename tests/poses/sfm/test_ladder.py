@@ -89,6 +89,20 @@ def test_a_plain_walk_needs_the_first_pairs_only(tmp_path: Path) -> None:
     assert len(ladder.matching.matched) == 9 + 8 + 7 + 6
 
 
+@pytest.mark.parametrize(("lens", "is_exact"), [("OPENCV", False), ("PINHOLE", False), ("auto", True)])
+def test_a_frame_that_was_left_out_gets_its_second_chance_whatever_the_lens_has_become(
+    tmp_path: Path, lens: str, is_exact: bool
+) -> None:
+    """Mapping goes on from a model whose lens was changed since: COLMAP takes only that of its database."""
+    given = synthetic.scene(room.walk(10), points=1500, noise_px=0.3, blank=[4])
+    given = replace(given, frames=replace(given.frames, is_lens_exact=is_exact))
+    _, mapped = climb(tmp_path, given, camera_model=lens)
+    assert synthetic.posed(mapped.model) == [0, 1, 2, 3, 5, 6, 7, 8, 9]
+    assert mapped.lens == ("SIMPLE_PINHOLE" if is_exact else lens)
+    # the database guesses a focal length, and an exact lens keeps it
+    assert is_exact or synthetic.center_errors(mapped.model, given).max() < 0.01
+
+
 @pytest.mark.parametrize(("share", "asked"), [(0.95, []), (0.8, ["quick global mapping"]), (0.5, ["global mapping"])])
 def test_the_less_matches_agree_the_more_a_second_opinion_costs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, share: float, asked: list[str]
