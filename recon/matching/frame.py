@@ -1,8 +1,8 @@
 """The few directions of a scene: planes that are nearly parallel or at right angles are drawn to it, all of them deciding together.
 
 A small plane's own normal is too uncertain to carry it across a wall; the frame of a room is not. But what people build stands
-square to a fraction of a degree only, and a plane that is well known keeps what it knows: a pavement that lies with its street in
-one thick plane turned a house front, whose bricks were matched to 7 mm, by half a degree, and its eaves 35 mm out.
+square to a fraction of a degree only, and a plane that is well known keeps what it knows: shutters, sills and a ledge leaned a
+house front, whose bricks were matched to 7 mm, by .22 degrees, and its eaves 29 mm out (docs/surfaces.md).
 """
 
 from collections.abc import Sequence
