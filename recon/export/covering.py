@@ -4,13 +4,14 @@ import heapq
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial import ConvexHull
 
 from recon.export.hulls import Limits, is_flat, is_straight_behind
 from recon.export.tolerances import LEVEL, Tolerances
 from recon.geometry.mesh import TriangleMesh, joined
 from recon.geometry.surface import Surface, sample_surface
 from recon.geometry.transforms import Array
+from recon.kernels.hulls import heights_over, planes_of
+from recon.kernels.surfaces import AskedSurface
 
 _LEAST_GAIN = 12.0  # squared tolerances of surface that a part must add to those before it
 _SPECK = 2.0  # the same of level surface: nothing falls through less
@@ -37,8 +38,7 @@ class Cloud:
         first, last = np.searchsorted(self._sorted[:, 0], [low[0], high[0]])
         slab = self._sorted[first:last]
         index = np.flatnonzero(((slab[:, 1:] >= low[1:]) & (slab[:, 1:] <= high[1:])).all(1))
-        planes = ConvexHull(part.vertices).equations
-        depth = -(slab[index] @ planes[:, :3].T + planes[:, 3]).max(1)
+        depth = -heights_over(planes_of(part.vertices, part.faces), slab[index])
         is_near = depth >= -reach
         return self._order[first:last][index[is_near]], depth[is_near]
 
@@ -179,7 +179,7 @@ def fidelity(
         is_covered[index[owner[index] != number]] = True
     bare[~np.isfinite(bare)] = 10 * tolerance
     skin = skin[~is_covered]
-    nearest = Surface(joined([surface.mesh, filled])).nearest(skin)
+    nearest = AskedSurface(joined([surface.mesh, filled])).nearest(skin)
     is_before = ((skin - nearest.positions) * nearest.normals).sum(1) > 0
     seen_there = surface.nearest(skin)
     depth = limits.behind(limits.tolerances.at(skin, seen_there.normals))
