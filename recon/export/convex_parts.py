@@ -28,7 +28,7 @@ _STEPS = 12  # tolerance is raised at most this often (1.5 ** 12 = 130 times) to
 _BEFORE_JOINING = (
     6  # times the most parts: joining, and leaving out what is not needed, bring halves down by more than that
 )
-TURN = 0.7  # how much a difference of normals counts beside a distance, in extents of the cluster
+_TURN = 0.7  # how much a difference of normals counts beside a distance, in extents of the cluster
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,6 @@ def decompose(
     tolerances: Tolerances,
     thickness: float,
     max_parts: int,
-    turn: float = TURN,
     seed: int = 0,
     strays: Strays | None = None,
 ) -> Decomposition:
@@ -64,7 +63,7 @@ def decompose(
     `surface` is what they are held against, `mesh` itself or the finer one that it simplifies. Lengths are in scene units.
     Deterministic for a given `seed`.
 
-    thickness: how far a part may reach behind a surface. turn: what a difference of normals counts where clusters are halved.
+    thickness: how far a part may reach behind a surface.
     strays: of the surface and these limits, where there is one: it knows places that it was asked about.
     """
     limits = Limits(tolerances, thickness)
@@ -73,7 +72,7 @@ def decompose(
         return Decomposition([], np.zeros(0))
     pairs = shared_edges(mesh.faces)
     sheet = _Sheet(
-        mesh.vertices[mesh.faces], mesh.face_normals, mesh.face_areas, room_behind(mesh, surface, limits), pairs, turn
+        mesh.vertices[mesh.faces], mesh.face_normals, mesh.face_areas, room_behind(mesh, surface, limits), pairs
     )
     with progress("convex parts", None) as bar:
         first, clusters, hulls = _fewest_steps(sheet, strays, at_most=_BEFORE_JOINING * max_parts)
@@ -95,17 +94,13 @@ def decompose(
 
 @dataclass(frozen=True)
 class _Sheet:
-    """What clusters of faces are cut from: corners [f, 3, 3], unit normals [f, 3], areas [f], room behind [f], shared edges.
-
-    `turn`: what a difference of normals counts beside a distance, in extents of a cluster.
-    """
+    """What clusters of faces are cut from: corners [f, 3, 3], unit normals [f, 3], areas [f], room behind [f], shared edges."""
 
     corners: Array
     normals: Array
     areas: Array
     depths: Array
     pairs: np.ndarray
-    turn: float
 
     def is_level(self, faces: np.ndarray) -> bool:
         """Whether things may come to rest on a cluster."""
@@ -124,7 +119,7 @@ class _Sheet:
         """A cluster cut in two by 2-means over where its faces lie and how they are turned."""
         centres, weights = self.corners[faces].mean(1), self.areas[faces] + 1e-300
         extent = max(float(np.linalg.norm(np.ptp(centres, axis=0))), 1e-12)
-        features = np.concatenate([centres / extent, self.turn * self.normals[faces]], 1)
+        features = np.concatenate([centres / extent, _TURN * self.normals[faces]], 1)
         spread = features - weights @ features / weights.sum()
         along = np.linalg.eigh((spread * weights[:, None]).T @ spread)[1][:, -1]
         is_second = spread @ along > 0

@@ -24,7 +24,6 @@ from recon.geometry.transforms import Array
 from recon.kernels.surfaces import AskedSurface
 
 _MOST_PARTS = 1500  # before those that others replace are dropped
-_TURN = 1.5  # as in `decompose`: a thing has sides all round, which fall apart by their normals
 _BARE = 0.02  # of a thing's surface that may lie outside all of its parts by more than the tolerance, in small spots
 _FOOT = 1e-2  # tolerances over a floor that touch it
 _STEADY = 0.5  # tolerances within its foot that the middle of a thing's mass lies
@@ -110,9 +109,7 @@ def _hulls(
     seamless = welded(piece, tolerance)
     fair = TriangleMesh(faired(seamless, bound=tolerance / 2).vertices, seamless.faces)
     strays = Strays(surface, Limits(tolerances, thickness))
-    found = decompose(
-        fair, surface, tolerances=tolerances, thickness=thickness, max_parts=_MOST_PARTS, turn=_TURN, strays=strays
-    )
+    found = decompose(fair, surface, tolerances=tolerances, thickness=thickness, max_parts=_MOST_PARTS, strays=strays)
     skin = Skin.of(seamless, bare=_BARE * float(seamless.face_areas.sum()), tolerances=tolerances, at_most=50_000)
     built = [part.mesh for slab in tops for part in slab.parts]
     ends = [_plane_under(slab.view, piece, tolerance) for slab in planes[:1]]
