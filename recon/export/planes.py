@@ -170,8 +170,8 @@ def _refined(faces: _Faces, is_free: np.ndarray, plane: Plane, tolerance: float,
 def _region_of(faces: _Faces, is_free: np.ndarray, plane: Plane, tolerance: float, min_area: float) -> np.ndarray:
     """Free faces on the plane, in connected pieces of at least `min_area`."""
     is_near = is_free & (np.abs(plane.height(faces.centres)) < tolerance) & (faces.normals @ plane.normal > _COSINE)
-    a, b, c = np.abs(plane.height(faces.corners[is_near])).T < 1.5 * tolerance
-    is_near[is_near] = a & b & c  # .all(1) takes ten times as long
+    a, b, c = np.abs(plane.height(faces.corners[is_near])).T  # .all(1) of rows takes ten times as long
+    is_near[is_near] = np.maximum(np.maximum(a, b), c) < 1.5 * tolerance
     return pieces_of_area(is_near, faces.pairs, faces.areas, least=min_area)
 
 

@@ -44,7 +44,8 @@ class Regrouper:
         sheets = [self._sheet[cover.own(*pair)].reshape(-1, 3) for pair in pairs]
         tried = dict(zip(pairs, hulls_of(sheets), strict=True))
         hulls = {pair: hull for pair, hull in tried.items() if hull is not None and not is_flat(hull)}
-        excess = dict(zip(hulls, self._strays.excess(list(hulls.values())).tolist(), strict=True))
+        loosest = float(self._looser.max(initial=1.0))  # of what is looser still only that it is so is told
+        excess = dict(zip(hulls, self._strays.excess(list(hulls.values()), looser=loosest).tolist(), strict=True))
         joined = set[int]()
         for pair in pairs:
             if joined & set(pair):

@@ -81,3 +81,12 @@ def test_the_fewest_parts_cover_what_those_found_did() -> None:
     fewer = fewest(found, [], skin, strays)
     assert len(fewer.parts) == 3 == len(fewer.looser)
     assert fewest(Decomposition([], np.zeros(0)), parts, skin, strays).parts == []
+
+
+def test_two_loosened_parts_stay_two_where_the_hull_of_both_strays_more_than_either() -> None:
+    for deep in np.linspace(0.1, 0.2, 6):
+        halves = [sheet((-1, -0.5, deep), (1, 0, -deep), (0, 1, 0)), sheet((0, -0.5, 0), (1, 0, deep), (0, 1, 0))]
+        mesh = joined(halves)
+        cover = Cover([behind(half) for half in halves], [], Skin.of(mesh, bare=0.0, tolerances=TOLERANCES))
+        Regrouper(cover, Strays(AskedSurface(mesh), Limits(TOLERANCES, THICKNESS)), np.full(2, 2.25)).all_pairs()
+        assert len(cover.parts) == 2
