@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from recon.export.hulls import Limits, is_flat, is_straight_behind
-from recon.export.tolerances import LEVEL, Tolerances
+from recon.export.tolerances import Tolerances
 from recon.geometry.mesh import TriangleMesh, joined
 from recon.geometry.surface import Surface, sample_surface
 from recon.geometry.transforms import Array
@@ -17,6 +17,7 @@ _LEAST_GAIN = 12.0  # squared tolerances of surface that a part must add to thos
 _SPECK = 2.0  # the same of level surface: nothing falls through less
 _SMALL_GAIN = 50.0  # squared tolerances: parts that add less may go as long as enough of the surface stays covered
 _NEAR = 0.5  # of the fine tolerance from a part to what it covers of level surface: a crack between two parts holds every sphere
+_HELD = 0.75  # z of a normal: steeper than 41 degrees friction holds nothing, and things roll on
 WHOLE = 1 - 1e-9
 
 
@@ -67,7 +68,7 @@ class Skin:
         area = float(mesh.face_areas.sum())
         points, faces = sample_surface(mesh, int(np.clip(area / tolerances.fine**2, 1, at_most)), seed=0)
         normals = mesh.face_normals[faces]
-        is_level = (normals[:, 2] > LEVEL) & is_reached
+        is_level = (normals[:, 2] > _HELD) & is_reached
         tolerance = np.where(is_level, tolerances.fine, tolerances.at(points, normals))
         reach = np.where(is_level, _NEAR * tolerances.fine, tolerance)
         return Skin(points, normals, tolerance, reach, is_level, area, bare)

@@ -8,7 +8,7 @@ from recon.export.planes import OverRelief, Plane
 from recon.export.settings import ExportSettings
 from recon.geometry.transforms import Array
 
-LEVEL = 0.75  # z of a normal: steeper than 41 degrees nothing comes to rest, with the friction that is declared
+LEVEL = 0.5  # z of a normal: steeper than 60 degrees nothing comes to rest
 DRIVEN_M = 0.3  # over the floor: what wheels and small robots run into
 STOOD_M = 2.0  # over the floor: higher up nothing is set down but on flat tops, which are boxes of their own
 
