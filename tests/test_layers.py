@@ -22,7 +22,7 @@ BELOW = {
     "score": {"geometry", "formats", "render"},
     "train": {"geometry", "formats", "kernels", "pixels", "field", "render", "score"},
     "mesh": {"geometry", "formats", "kernels", "pixels", "render", "score"},
-    "export": {"geometry", "formats"},
+    "export": {"geometry", "formats", "kernels"},
     "show": {"geometry", "formats", "render"},
     "bench": {"geometry", "formats", "kernels", "pixels", "field", "render", "score", "train", "mesh"},
     "command": {"pipeline", "poses"},

@@ -6,7 +6,7 @@ planes          flat regions of a mesh              plan_view, rectangles, extru
 building, slab  floors, walls, tops as boxes        floors, outline   which plane is the floor, and where it ends
 bent, relief    floors that bend: which, and how; no step between their pieces
 tolerances      how close parts keep to what is seen, and where     zones  how far something drives or stands, coarser beyond
-convex_parts    the rest as convex parts            hulls, merging   what a hull may do, and joining hulls
+convex_parts    the rest as convex parts            hulls, strays, merging   what a hull may do, how far it strays, joining hulls
 covering        which parts are needed, and how well they keep to the surface     fewest      and in as few pieces as cover it
 cover           which points each part covers       absorbing, regrouping   small parts taken over by others, pairs made one
 collision_mesh  cleaned, faired, and simplified within a measured bound           hem         its open borders turned back

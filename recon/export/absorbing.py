@@ -8,10 +8,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from recon.export.cover import Cover, distance_outside, planes_of
-from recon.export.hulls import Strays, hull_of, is_flat
+from recon.export.cover import Cover, distance_outside
+from recon.export.hulls import hull_of, is_flat
+from recon.export.strays import Strays
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.transforms import Array
+from recon.kernels.hulls import planes_of
 
 _SUNK = 0.8  # of its reach behind a point of the skin that a grown part reaches: it covers the point from there
 _HOSTS = 6  # parts beside a scrap that are asked to take it over
@@ -64,7 +66,7 @@ class Absorber:
                 looser = self._looser[host]
                 if self._strays.excess([hull], looser=looser)[0] <= looser:
                     grown[host] = hull
-                    feet = feet[distance_outside(planes_of(hull), feet) > 1e-9]
+                    feet = feet[distance_outside(planes_of(hull.vertices, hull.faces), feet) > 1e-9]
                     break
             if not len(feet):
                 return grown

@@ -21,6 +21,7 @@ from recon.export.tolerances import Tolerances
 from recon.export.zones import Reach, Zone, zones_of
 from recon.geometry.mesh import TriangleMesh, joined
 from recon.geometry.surface import Surface
+from recon.kernels.surfaces import AskedSurface
 from recon.workspace.console import warn
 from recon.workspace.errors import UserError
 
@@ -97,7 +98,7 @@ def make_collision(
             "Train longer, or lower export.tolerance_m, then run: python scripts/mesh.py"
         )
     clean = joined([zone.mesh for zone in zones])
-    surface = Surface(clean)
+    surface = AskedSurface(clean)
     contacts = [_contact(zone, surface, settings, tolerances, thickness, is_up_known=is_up_known) for zone in zones]
     slabs = [slab for contact in contacts for slab in contact.slabs]
     parts = tuple(part for contact in contacts for part in contact.parts)
@@ -163,7 +164,7 @@ class _Contact:
 
 def _contact(
     zone: Zone,
-    surface: Surface,
+    surface: AskedSurface,
     settings: ExportSettings,
     tolerances: Tolerances,
     thickness: float,
@@ -199,7 +200,7 @@ def _contact(
     whole += [Part(f"rest_{i:04d}", hull) for i, hull in enumerate(hulls)]
     named = whole if zone.is_within_reach else [replace(p, name=f"far{zone.looser:.0f}_{p.name}") for p in whole]
     boxes = [part.mesh for slab in slabs for part in slab.parts]
-    static = joined([*boxes, hemmed(rest, Surface(joined([*boxes, rest])), Limits(tolerances, thickness))])
+    static = joined([*boxes, hemmed(rest, AskedSurface(joined([*boxes, rest])), Limits(tolerances, thickness))])
     share = loosened / max(float(clean.face_areas.sum()), 1e-300)
     return _Contact(fewer, hulls, named, static, tolerances, loosest * tolerances.fine, share)
 
@@ -226,4 +227,4 @@ def deviation(static: TriangleMesh, clean: TriangleMesh, *, at_most: int = 200_0
     """Distance that 99.9 % of the visual surface keeps to `static`: single spikes of a scan may go."""
     points = np.concatenate([clean.vertices, clean.vertices[clean.faces].mean(1)])
     points = points[:: max(1, len(points) // at_most)]
-    return float(np.quantile(Surface(static).distance(points), 0.999))
+    return float(np.quantile(AskedSurface(static).distance(points), 0.999))

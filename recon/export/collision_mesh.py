@@ -6,7 +6,7 @@ from scipy import sparse
 from recon.geometry.face_graph import edges_of
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.open3d_import import import_open3d
-from recon.geometry.surface import Surface
+from recon.kernels.surfaces import AskedSurface
 from recon.workspace.console import warn
 
 _MOST_PIECES = 2000  # connected ones: a scan has some hundreds
@@ -104,7 +104,7 @@ def _probe_points(mesh: TriangleMesh, *, at_most: int = 200_000) -> np.ndarray:
 
 def _deviation(candidate: TriangleMesh, points: np.ndarray) -> float:
     """Distance that 99.9 % of the original points keep: single spikes of a scan may go."""
-    return float(np.quantile(Surface(candidate).distance(points), 0.999))
+    return float(np.quantile(AskedSurface(candidate).distance(points), 0.999))
 
 
 def faired(mesh: TriangleMesh, *, bound: float, rounds: int = 10) -> TriangleMesh:

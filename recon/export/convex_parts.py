@@ -14,20 +14,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recon.export.hulls import Limits, Strays, hull_of, room_behind
+from recon.export.hulls import Limits, hulls_of, room_behind
 from recon.export.merging import Merger
+from recon.export.strays import Strays
 from recon.export.tolerances import LEVEL, Tolerances
 from recon.geometry.face_graph import pieces_by_pairs, shared_edges
 from recon.geometry.mesh import TriangleMesh
-from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
+from recon.kernels.surfaces import AskedSurface
 from recon.workspace.console import progress
 
 _STEPS = 12  # tolerance is raised at most this often (1.5 ** 12 = 130 times) to meet the budget
 _BEFORE_JOINING = (
     6  # times the most parts: joining, and leaving out what is not needed, bring halves down by more than that
 )
-TURN = 0.7  # how much a difference of normals counts beside a distance, in extents of the cluster
+_TURN = 0.7  # how much a difference of normals counts beside a distance, in extents of the cluster
 
 
 @dataclass(frozen=True)
@@ -49,28 +50,29 @@ class Decomposition:
 
 def decompose(
     mesh: TriangleMesh,
-    surface: Surface,
+    surface: AskedSurface,
     *,
     tolerances: Tolerances,
     thickness: float,
     max_parts: int,
-    turn: float = TURN,
     seed: int = 0,
+    strays: Strays | None = None,
 ) -> Decomposition:
     """Convex parts of `mesh` within the tolerances, or some of them within more where `max_parts` demanded it.
 
     `surface` is what they are held against, `mesh` itself or the finer one that it simplifies. Lengths are in scene units.
     Deterministic for a given `seed`.
 
-    thickness: how far a part may reach behind a surface. turn: what a difference of normals counts where clusters are halved.
+    thickness: how far a part may reach behind a surface.
+    strays: of the surface and these limits, where there is one: it knows places that it was asked about.
     """
     limits = Limits(tolerances, thickness)
-    strays = Strays(surface, limits, seed=seed)
+    strays = strays or Strays(surface, limits, seed=seed)
     if not len(mesh.faces):
         return Decomposition([], np.zeros(0))
     pairs = shared_edges(mesh.faces)
     sheet = _Sheet(
-        mesh.vertices[mesh.faces], mesh.face_normals, mesh.face_areas, room_behind(mesh, surface, limits), pairs, turn
+        mesh.vertices[mesh.faces], mesh.face_normals, mesh.face_areas, room_behind(mesh, surface, limits), pairs
     )
     with progress("convex parts", None) as bar:
         first, clusters, hulls = _fewest_steps(sheet, strays, at_most=_BEFORE_JOINING * max_parts)
@@ -92,36 +94,32 @@ def decompose(
 
 @dataclass(frozen=True)
 class _Sheet:
-    """What clusters of faces are cut from: corners [f, 3, 3], unit normals [f, 3], areas [f], room behind [f], shared edges.
-
-    `turn`: what a difference of normals counts beside a distance, in extents of a cluster.
-    """
+    """What clusters of faces are cut from: corners [f, 3, 3], unit normals [f, 3], areas [f], room behind [f], shared edges."""
 
     corners: Array
     normals: Array
     areas: Array
     depths: Array
     pairs: np.ndarray
-    turn: float
 
     def is_level(self, faces: np.ndarray) -> bool:
         """Whether things may come to rest on a cluster."""
         return float(self.areas[faces] @ self.normals[faces, 2]) > LEVEL * float(self.areas[faces].sum())
 
-    def hull(self, faces: np.ndarray, *, at_most: float) -> TriangleMesh | None:
-        """The hull of a cluster and of its copy behind it, `at_most` so deep: along its mean normal, so not at all where it
+    def solid(self, faces: np.ndarray, *, at_most: float) -> Array:
+        """The corners of a cluster and of its copy behind it, `at_most` so deep: along its mean normal, so not at all where it
         encloses a body."""
         weights = self.areas[faces] / max(float(self.areas[faces].sum()), 1e-300)
         tenth = np.partition(self.depths[faces], len(faces) // 10)[len(faces) // 10]
         back = min(float(tenth), at_most) * (weights @ self.normals[faces])
         points = self.corners[faces].reshape(-1, 3)
-        return hull_of(np.concatenate([points, points - back]))
+        return np.concatenate([points, points - back])
 
     def halves(self, faces: np.ndarray) -> list[np.ndarray]:
         """A cluster cut in two by 2-means over where its faces lie and how they are turned."""
         centres, weights = self.corners[faces].mean(1), self.areas[faces] + 1e-300
         extent = max(float(np.linalg.norm(np.ptp(centres, axis=0))), 1e-12)
-        features = np.concatenate([centres / extent, self.turn * self.normals[faces]], 1)
+        features = np.concatenate([centres / extent, _TURN * self.normals[faces]], 1)
         spread = features - weights @ features / weights.sum()
         along = np.linalg.eigh((spread * weights[:, None]).T @ spread)[1][:, -1]
         is_second = spread @ along > 0
@@ -166,14 +164,14 @@ def _halved(
             return None
         corners = [sheet.corners[faces].reshape(-1, 3) for faces in open_clusters]
         is_one = np.array([len(faces) == 1 for faces in open_clusters])
-        crossing = ~is_one & (strays.excess_of_chords([(points, points) for points in corners]) > looser)
+        crossing = ~is_one & (strays.excess_of_chords([(points, points) for points in corners], looser=looser) > looser)
         parted, whole = (
             [c for c, x in zip(open_clusters, crossing, strict=True) if x == side] for side in (True, False)
         )
         # A sheet that reaches into free space behind what is near may do as a thin one; what falls is not to pass it, though.
         for depth in (deep, strays.limits.least_depth):
-            tried = [(faces, sheet.hull(faces, at_most=depth)) for faces in whole]
-            found = [(faces, hull) for faces, hull in tried if hull is not None]
+            tried = hulls_of([sheet.solid(faces, at_most=depth) for faces in whole])
+            found = [(faces, hull) for faces, hull in zip(whole, tried, strict=True) if hull is not None]
             excess = strays.excess([hull for _, hull in found], looser=looser)
             is_good = excess <= looser
             for (faces, hull), good in zip(found, is_good, strict=True):

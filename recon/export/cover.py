@@ -3,11 +3,11 @@
 from collections import Counter
 
 import numpy as np
-from scipy.spatial import ConvexHull
 
 from recon.export.covering import Cloud, Skin
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.transforms import Array
+from recon.kernels.hulls import heights_over, planes_of
 
 
 class Cover:
@@ -31,7 +31,8 @@ class Cover:
         """A part under a number, in the place of what was there."""
         if number in self.parts:
             self.without(number)
-        self.parts[number], self.planes[number], self._boxes[number] = part, planes_of(part), _box(part)
+        self.parts[number], self._boxes[number] = part, _box(part)
+        self.planes[number] = planes_of(part.vertices, part.faces)
         self.versions[number] += 1
         self._covers[number] = self.covered_by(part)
         self._count[self._covers[number]] += 1
@@ -74,14 +75,9 @@ class Cover:
         return numbers, boxes[:, 0], boxes[:, 1]
 
 
-def planes_of(part: TriangleMesh) -> Array:
-    """The planes of a convex part: outward normal and offset [k, 4]."""
-    return np.asarray(ConvexHull(part.vertices).equations)
-
-
 def distance_outside(planes: Array, points: Array) -> Array:
     """How far outside the planes [k, 4] of a convex part points [n, 3] lie, at most; 0 inside."""
-    return np.asarray(np.maximum((points @ planes[:, :3].T + planes[:, 3]).max(1), 0.0))
+    return np.asarray(np.maximum(heights_over(planes, points), 0.0))
 
 
 def _box(part: TriangleMesh) -> Array:

@@ -4,18 +4,20 @@ import heapq
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial import ConvexHull
 
 from recon.export.hulls import Limits, is_flat, is_straight_behind
-from recon.export.tolerances import LEVEL, Tolerances
+from recon.export.tolerances import Tolerances
 from recon.geometry.mesh import TriangleMesh, joined
 from recon.geometry.surface import Surface, sample_surface
 from recon.geometry.transforms import Array
+from recon.kernels.hulls import heights_over, planes_of
+from recon.kernels.surfaces import AskedSurface
 
 _LEAST_GAIN = 12.0  # squared tolerances of surface that a part must add to those before it
 _SPECK = 2.0  # the same of level surface: nothing falls through less
 _SMALL_GAIN = 50.0  # squared tolerances: parts that add less may go as long as enough of the surface stays covered
 _NEAR = 0.5  # of the fine tolerance from a part to what it covers of level surface: a crack between two parts holds every sphere
+_HELD = 0.75  # z of a normal: steeper than 41 degrees friction holds nothing, and things roll on
 WHOLE = 1 - 1e-9
 
 
@@ -37,8 +39,7 @@ class Cloud:
         first, last = np.searchsorted(self._sorted[:, 0], [low[0], high[0]])
         slab = self._sorted[first:last]
         index = np.flatnonzero(((slab[:, 1:] >= low[1:]) & (slab[:, 1:] <= high[1:])).all(1))
-        planes = ConvexHull(part.vertices).equations
-        depth = -(slab[index] @ planes[:, :3].T + planes[:, 3]).max(1)
+        depth = -heights_over(planes_of(part.vertices, part.faces), slab[index])
         is_near = depth >= -reach
         return self._order[first:last][index[is_near]], depth[is_near]
 
@@ -67,7 +68,7 @@ class Skin:
         area = float(mesh.face_areas.sum())
         points, faces = sample_surface(mesh, int(np.clip(area / tolerances.fine**2, 1, at_most)), seed=0)
         normals = mesh.face_normals[faces]
-        is_level = (normals[:, 2] > LEVEL) & is_reached
+        is_level = (normals[:, 2] > _HELD) & is_reached
         tolerance = np.where(is_level, tolerances.fine, tolerances.at(points, normals))
         reach = np.where(is_level, _NEAR * tolerances.fine, tolerance)
         return Skin(points, normals, tolerance, reach, is_level, area, bare)
@@ -179,7 +180,7 @@ def fidelity(
         is_covered[index[owner[index] != number]] = True
     bare[~np.isfinite(bare)] = 10 * tolerance
     skin = skin[~is_covered]
-    nearest = Surface(joined([surface.mesh, filled])).nearest(skin)
+    nearest = AskedSurface(joined([surface.mesh, filled])).nearest(skin)
     is_before = ((skin - nearest.positions) * nearest.normals).sum(1) > 0
     seen_there = surface.nearest(skin)
     depth = limits.behind(limits.tolerances.at(skin, seen_there.normals))

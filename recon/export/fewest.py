@@ -4,8 +4,8 @@ from recon.export.absorbing import Absorber
 from recon.export.convex_parts import Decomposition
 from recon.export.cover import Cover
 from recon.export.covering import Skin, needed
-from recon.export.hulls import Strays
 from recon.export.regrouping import Regrouper
+from recon.export.strays import Strays
 from recon.geometry.mesh import TriangleMesh
 
 _ROUNDS = 4  # at most: the last ones find little

@@ -11,7 +11,7 @@ import numpy as np
 
 from recon.export.slab import Slab
 from recon.export.walls import RELIEF, building_of
-from recon.geometry.face_graph import pieces_by_pairs, shared_edges
+from recon.geometry.face_graph import numbered_rows, pieces_by_pairs, shared_edges
 from recon.geometry.mesh import TriangleMesh, chosen
 
 LABELS = ("object", "furniture", "floor", "ground", "wall", "ceiling")
@@ -77,7 +77,7 @@ def _is_on(slab: Slab, height: np.ndarray, centres: np.ndarray, reach: float) ->
 def welded_faces(mesh: TriangleMesh, tolerance: float) -> np.ndarray:
     """The faces [f, 3] with one number for all vertices at one place: textures split them."""
     places = np.round(mesh.vertices / (0.01 * tolerance)).astype(np.int64)
-    return np.unique(places, axis=0, return_inverse=True)[1].reshape(-1)[mesh.faces]
+    return numbered_rows(places)[mesh.faces]
 
 
 def pieces_of(welded: np.ndarray, faces: np.ndarray) -> list[np.ndarray]:

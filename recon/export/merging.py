@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from recon.export.hulls import Strays, hull_of
+from recon.export.hulls import hulls_of
+from recon.export.strays import Strays
 from recon.geometry.mesh import TriangleMesh
 
 Pair = tuple[int, int]
@@ -91,8 +92,9 @@ class Merger:
     def _test(self, pairs: list[Pair], looser: float) -> dict[Pair, tuple[TriangleMesh, float]]:
         """The merged hulls that keep the limits, and their excess; of the other pairs the excess is noted."""
         corners = [(self.parts[a].vertices, self.parts[b].vertices) for a, b in pairs]
-        pairs = self._good(pairs, self._strays.excess_of_chords(corners), looser)
-        tried = {(a, b): hull_of(np.concatenate([self.parts[a].vertices, self.parts[b].vertices])) for a, b in pairs}
+        pairs = self._good(pairs, self._strays.excess_of_chords(corners, looser=looser), looser)
+        both = [np.concatenate([self.parts[a].vertices, self.parts[b].vertices]) for a, b in pairs]
+        tried = dict(zip(pairs, hulls_of(both), strict=True))
         self._excess.update({pair: np.inf for pair, hull in tried.items() if hull is None})
         hulls = {pair: hull for pair, hull in tried.items() if hull is not None}
         excess = dict(zip(hulls, self._strays.excess(list(hulls.values()), looser=looser).tolist(), strict=True))

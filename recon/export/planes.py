@@ -170,18 +170,18 @@ def _refined(faces: _Faces, is_free: np.ndarray, plane: Plane, tolerance: float,
 def _region_of(faces: _Faces, is_free: np.ndarray, plane: Plane, tolerance: float, min_area: float) -> np.ndarray:
     """Free faces on the plane, in connected pieces of at least `min_area`."""
     is_near = is_free & (np.abs(plane.height(faces.centres)) < tolerance) & (faces.normals @ plane.normal > _COSINE)
-    is_near[is_near] = (np.abs(plane.height(faces.corners[is_near])) < 1.5 * tolerance).all(1)
+    a, b, c = np.abs(plane.height(faces.corners[is_near])).T  # .all(1) of rows takes ten times as long
+    is_near[is_near] = np.maximum(np.maximum(a, b), c) < 1.5 * tolerance
     return pieces_of_area(is_near, faces.pairs, faces.areas, least=min_area)
 
 
 def pieces_of_area(is_in: np.ndarray, pairs: np.ndarray, areas: Array, *, least: float) -> np.ndarray:
     """Indices of those faces of a set [f] that lie in connected pieces of some area; `pairs` [e, 2] of faces share an edge."""
     inside = np.flatnonzero(is_in)
-    number = np.full(len(is_in), -1)
-    number[inside] = np.arange(len(inside))
-    pairs = number[pairs]
-    pairs = pairs[(pairs >= 0).all(1)]
-    piece = pieces_by_pairs(pairs, len(inside))
+    first, second = pairs.T
+    both = np.flatnonzero(is_in[first] & is_in[second])
+    number = np.cumsum(is_in) - 1
+    piece = pieces_by_pairs(np.stack([number[first[both]], number[second[both]]], 1), len(inside))
     sizes = np.bincount(piece, areas[inside]) if len(inside) else np.zeros(0)
     return inside[sizes[piece] >= least]
 

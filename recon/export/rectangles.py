@@ -120,27 +120,24 @@ def _filled(sums: np.ndarray, length: int, share: float) -> np.ndarray:
 
 
 def _maximal(allowed: np.ndarray) -> np.ndarray:
-    """All rectangles [n, 4] (row, column, end row, end column) of set cells that are as wide as their height lets them be.
+    """All rectangles [n, 4] (row, column, end row, end column) of set cells that can grow to no side, by row, column, end column.
 
-    Row by row over the heights of columns of set cells above, with a stack of those still open to the right.
+    Row by row over the heights of columns of set cells above, with a stack of those still open to the right; what can grow
+    downwards is found in a later row.
     """
     heights = np.zeros(allowed.shape[1], np.int64)
-    found: set[tuple[int, int, int, int]] = set()
+    below = np.pad(allowed[1:].cumsum(1), ((0, 1), (1, 0)))
+    found: list[tuple[int, int, int, int]] = []
     for row, line in enumerate(allowed):
-        heights = np.where(line, heights + 1, 0)
+        heights, set_below = np.where(line, heights + 1, 0), below[row].tolist()
         starts = np.flatnonzero(np.diff(heights, prepend=-1))  # of runs of one height
         stack: list[tuple[int, int]] = []  # (first column, height), heights rising
         for at, height in zip([*starts.tolist(), len(heights)], [*heights[starts].tolist(), 0], strict=True):
             first = at
             while stack and stack[-1][1] >= height:
                 first, lower = stack.pop()
-                if lower > height:
-                    found.add((row + 1 - lower, first, row + 1, at))
+                if lower > height and set_below[at] - set_below[first] < at - first:
+                    found.append((row + 1 - lower, first, row + 1, at))
             stack.append((first, height))
-    # Of those that end one above another only the tallest counts.
-    tallest: dict[tuple[int, int, int], int] = {}
-    for top, left, bottom, right in found:
-        tallest[top, left, right] = max(tallest.get((top, left, right), 0), bottom)
-    return np.array(
-        [(top, left, bottom, right) for (top, left, right), bottom in sorted(tallest.items())], np.int64
-    ).reshape(-1, 4)
+    every = np.array(found, np.int64).reshape(-1, 4)
+    return every[np.lexsort(every[:, [3, 1, 0]].T)]

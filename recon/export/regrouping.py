@@ -7,7 +7,8 @@ is needed. The hull of what they alone cover is smaller.
 import numpy as np
 
 from recon.export.cover import Cover
-from recon.export.hulls import Strays, hull_of, is_flat
+from recon.export.hulls import hulls_of, is_flat
+from recon.export.strays import Strays
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.transforms import Array
 
@@ -40,14 +41,16 @@ class Regrouper:
         cover = self._cover
         touching = cover.touching(2 * self._strays.limits.tolerances.coarse)
         pairs = [pair for pair in touching if self._failed.get(pair) != self._versions(pair)]
-        tried = {pair: self._hull(cover.own(*pair)) for pair in pairs}
-        hulls = {pair: hull for pair, hull in tried.items() if hull is not None}
-        excess = dict(zip(hulls, self._strays.excess(list(hulls.values())).tolist(), strict=True))
+        sheets = [self._sheet[cover.own(*pair)].reshape(-1, 3) for pair in pairs]
+        tried = dict(zip(pairs, hulls_of(sheets), strict=True))
+        hulls = {pair: hull for pair, hull in tried.items() if hull is not None and not is_flat(hull)}
+        loosest = float(self._looser.max(initial=1.0))  # of what is looser still only that it is so is told
+        excess = dict(zip(hulls, self._strays.excess(list(hulls.values()), looser=loosest).tolist(), strict=True))
         joined = set[int]()
         for pair in pairs:
             if joined & set(pair):
                 continue
-            hull, looser = tried[pair], float(self._looser[list(pair)].max())
+            hull, looser = hulls.get(pair), float(self._looser[list(pair)].max())
             if hull is not None and excess[pair] <= looser and self._holds(hull, pair):
                 cover.without(pair[1])
                 cover.put(pair[0], hull)
@@ -63,8 +66,3 @@ class Regrouper:
     def _holds(self, hull: TriangleMesh, pair: tuple[int, int]) -> bool:
         """Whether a hull covers all that only a pair covers by now."""
         return bool(np.isin(self._cover.own(*pair), self._cover.covered_by(hull)).all())
-
-    def _hull(self, points: np.ndarray) -> TriangleMesh | None:
-        """The hull of some of the sheet; None where engines would find no inside."""
-        hull = hull_of(self._sheet[points].reshape(-1, 3)) if len(points) > 1 else None
-        return None if hull is None or is_flat(hull) else hull

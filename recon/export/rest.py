@@ -8,11 +8,12 @@ from recon.export.collision_mesh import faired
 from recon.export.convex_parts import decompose
 from recon.export.covering import Skin, loosened_area
 from recon.export.fewest import fewest
-from recon.export.hulls import Limits, Strays
+from recon.export.hulls import Limits
 from recon.export.slab import Slab
+from recon.export.strays import Strays
 from recon.export.tolerances import Tolerances
 from recon.geometry.mesh import TriangleMesh
-from recon.geometry.surface import Surface
+from recon.kernels.surfaces import AskedSurface
 
 _BARE = 0.01  # of the visual surface that may lie outside all parts by more than the tolerance, in small spots
 _BARE_BEYOND = 0.05  # the same out of reach, where nothing drives, stands or is dropped
@@ -30,7 +31,7 @@ def left_by(slabs: Sequence[Slab], clean: TriangleMesh, tolerances: Tolerances) 
 def hulls_of_rest(
     clean: TriangleMesh,
     slabs: Sequence[Slab],
-    surface: Surface,
+    surface: AskedSurface,
     tolerances: Tolerances,
     thickness: float,
     max_parts: int,
@@ -46,10 +47,10 @@ def hulls_of_rest(
     """
     rest = TriangleMesh(clean.vertices, clean.faces[left_by(slabs, clean, tolerances)])
     fair = TriangleMesh(faired(clean, bound=tolerances.fine / 2).vertices, rest.faces)
-    found = decompose(fair, surface, tolerances=tolerances, thickness=thickness, max_parts=max_parts)
+    strays = Strays(surface, Limits(tolerances, thickness))
+    found = decompose(fair, surface, tolerances=tolerances, thickness=thickness, max_parts=max_parts, strays=strays)
     bare = (_BARE if is_reached else _BARE_BEYOND) * float(clean.face_areas.sum())
     skin = Skin.of(rest, bare=bare, tolerances=tolerances, is_reached=is_reached)
     built = [part.mesh for slab in slabs for part in slab.parts]
-    strays = Strays(surface, Limits(tolerances, thickness))
     fewer = fewest(found, built, skin, strays)
     return fewer.parts, fewer.loosest, loosened_area(fewer.parts, fewer.looser <= 1, built, skin)

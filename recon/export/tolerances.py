@@ -4,13 +4,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from recon.export.planes import Level
+from recon.export.planes import OverRelief, Plane
 from recon.export.settings import ExportSettings
 from recon.geometry.transforms import Array
 
 LEVEL = 0.5  # z of a normal: steeper than 60 degrees nothing comes to rest
-_DRIVEN_M = 0.3  # over the floor: what wheels and small robots run into
-_STOOD_M = 2.0  # over the floor: higher up nothing is set down but on flat tops, which are boxes of their own
+DRIVEN_M = 0.3  # over the floor: what wheels and small robots run into
+STOOD_M = 2.0  # over the floor: higher up nothing is set down but on flat tops, which are boxes of their own
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Tolerances:
 
     fine: float
     coarse: float
-    floor: Level | None
+    floor: OverRelief | Plane | None
     scale: float
 
     @staticmethod
@@ -40,7 +40,7 @@ class Tolerances:
         """Out of reach, where nothing stands and nothing drives: so many times the coarse one."""
         return replace(self, fine=looser * self.coarse, coarse=looser * self.coarse)
 
-    def over(self, floor: Level | None) -> "Tolerances":
+    def over(self, floor: OverRelief | Plane | None) -> "Tolerances":
         """The same above a floor."""
         return replace(self, floor=floor)
 
@@ -50,7 +50,7 @@ class Tolerances:
             return np.ones(len(positions), bool)
         height = self.floor.height(positions)
         is_level = normals[:, 2] > LEVEL
-        return np.asarray((height < _DRIVEN_M * self.scale) | (is_level & (height < _STOOD_M * self.scale)))
+        return np.asarray((height < DRIVEN_M * self.scale) | (is_level & (height < STOOD_M * self.scale)))
 
     def at(self, positions: Array, normals: Array) -> Array:
         """The tolerance [n] at positions [n, 3] on, or beside, a surface with unit normals [n, 3]."""

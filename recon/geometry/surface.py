@@ -54,7 +54,7 @@ class Surface:
         self.mesh = mesh
         self._o3d = import_open3d()
         middle = mesh.vertices.mean(0) if len(mesh.vertices) else np.zeros(3)
-        self._origin = middle if origin is None else origin
+        self.origin = middle if origin is None else origin
         self._scene = self._o3d.t.geometry.RaycastingScene()
         triangles = self._o3d.core.Tensor(np.ascontiguousarray(mesh.faces, np.uint32))
         self._scene.add_triangles(self._points(mesh.vertices), triangles)
@@ -83,7 +83,7 @@ class Surface:
     def nearest(self, positions: NDArray) -> Nearest:
         """The nearest place on the surface of each position [n, 3]; the distance is exact, point to triangle."""
         answer = self._scene.compute_closest_points(self._points(positions))
-        points = answer["points"].numpy().astype(np.float64) + self._origin
+        points = answer["points"].numpy().astype(np.float64) + self.origin
         faces = answer["primitive_ids"].numpy().astype(np.int64)
         normals = answer["primitive_normals"].numpy().astype(np.float64)
         return Nearest(np.linalg.norm(points - positions, axis=1), points, faces, normals)
@@ -109,11 +109,11 @@ class Surface:
         return self._scene.compute_distance(self._points(positions)).numpy().astype(np.float64)
 
     def _points(self, positions: NDArray):  # type: ignore[no-untyped-def]
-        return self._o3d.core.Tensor(np.ascontiguousarray(positions - self._origin, np.float32))
+        return self._o3d.core.Tensor(np.ascontiguousarray(positions - self.origin, np.float32))
 
     def _rays(self, origins: NDArray, directions: NDArray):  # type: ignore[no-untyped-def]
         rays = np.empty((len(origins), 6), np.float32)
-        np.subtract(origins, self._origin, out=rays[:, :3], casting="same_kind")
+        np.subtract(origins, self.origin, out=rays[:, :3], casting="same_kind")
         rays[:, 3:] = directions
         return self._o3d.core.Tensor(rays)
 

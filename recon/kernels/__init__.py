@@ -3,7 +3,8 @@
 Here are those of the field, defined by `reference`. Beside them, on the CPU: `stereo` (PatchMatch, defined by
 `stereo_reference`), `plane_fits` and `planes` (fitted to depths; which plane a pixel lies on), native only, `descriptors`
 (features that look alike), `patches` (found in other pictures), `tsdf` (fusion), and of textures `painting` (photos onto a
-surface) and `texels` (a texture corrected by photos), both defined in torch in their own files.
+surface) and `texels` (a texture corrected by photos), both defined in torch in their own files; of geometry `surfaces` (what of a
+mesh lies nearest) and `hulls` (convex hulls of small sets), defined by Open3D and SciPy.
 
 layout    rows of the hash table, cells, distances     rays        rays, where samples may lie, samples
 learning  what a training step takes                   interface   what a back end is

@@ -6,10 +6,11 @@ from rooms import box
 from recon.export.absorbing import Absorber
 from recon.export.cover import Cover
 from recon.export.covering import Skin
-from recon.export.hulls import Limits, Strays, hull_of
+from recon.export.hulls import Limits, hull_of
+from recon.export.strays import Strays
 from recon.export.tolerances import Tolerances
 from recon.geometry.mesh import TriangleMesh
-from recon.geometry.surface import Surface
+from recon.kernels.surfaces import AskedSurface
 
 TOLERANCES = Tolerances.same(0.02)
 
@@ -35,7 +36,7 @@ def _parts_left(height: float) -> list[TriangleMesh]:
     parts = [_slab((0, -0.5), (1.0, 0.5), 0), _slab((1.0, -0.5), (1.3, 0.5), height)]
     skin = Skin.of(mesh, bare=0.0, tolerances=TOLERANCES)
     cover = Cover(parts, [], skin)
-    Absorber(cover, Strays(Surface(mesh), Limits(TOLERANCES, 0.06)), np.ones(len(parts))).once()
+    Absorber(cover, Strays(AskedSurface(mesh), Limits(TOLERANCES, 0.06)), np.ones(len(parts))).once()
     return list(cover.parts.values())
 
 

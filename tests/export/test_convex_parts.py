@@ -1,21 +1,18 @@
 """Laws of the convex parts: they contain the surface, keep to the tolerance, and leave free space free."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-import pytest
 import trimesh
 from rooms import room
 from scipy.spatial import ConvexHull
 
 from recon.export.collision_mesh import clean_mesh, faired, simplified
 from recon.export.convex_parts import decompose
-from recon.export.hulls import Limits, Strays, hull_of, is_flat, room_behind
-from recon.export.planes import Plane
+from recon.export.hulls import Limits, hull_of, is_flat, room_behind
 from recon.export.tolerances import Tolerances
 from recon.geometry.mesh import TriangleMesh, joined
-from recon.geometry.surface import Surface
+from recon.kernels.surfaces import AskedSurface
 
 
 def _planes(parts: list[TriangleMesh]) -> list[np.ndarray]:
@@ -31,7 +28,7 @@ def test_flat_floor_of_many_triangles_is_one_part() -> None:
     floor = trimesh.creation.box((3, 2, 1)).subdivide_to_size(0.4)
     top = floor.faces[floor.face_normals[:, 2] > 0.9]
     mesh = TriangleMesh(np.array(floor.vertices), top.astype(np.int32))
-    found = decompose(mesh, Surface(mesh), tolerances=Tolerances.same(0.01), thickness=0.05, max_parts=50)
+    found = decompose(mesh, AskedSurface(mesh), tolerances=Tolerances.same(0.01), thickness=0.05, max_parts=50)
     parts = found.parts
     assert len(parts) == 1 and found.loosest == 1
     assert np.isclose(parts[0].vertices[:, 2].max(), 0.5) and np.isclose(parts[0].vertices[:, 2].min(), 0.45)
@@ -40,13 +37,13 @@ def test_flat_floor_of_many_triangles_is_one_part() -> None:
 def test_parts_contain_the_surface_and_leave_free_space_free() -> None:
     mesh = room()
     static = simplified(clean_mesh(mesh, smallest=0.01), deviation=0.01, max_faces=20_000)
-    found = decompose(static, Surface(static), tolerances=Tolerances.same(0.01), thickness=0.05, max_parts=500)
+    found = decompose(static, AskedSurface(static), tolerances=Tolerances.same(0.01), thickness=0.05, max_parts=500)
     assert found.loosest == 1
     planes = _planes(found.parts)
     assert _depth_inside(static.vertices[static.faces].mean(1), planes).min() > -1e-6
     # free space: random points, in front of the nearest face and further from it than the tolerance
     points = np.random.default_rng(1).uniform((-1.4, -1, 0.02), (1.4, 1, 1.0), (20_000, 3))
-    nearest = Surface(static).nearest(points)
+    nearest = AskedSurface(static).nearest(points)
     in_front = ((points - nearest.positions) * nearest.normals).sum(1) > 0.9 * nearest.distance
     in_box = (np.abs(points - [-0.9, -0.5, 0.15]) < [0.27, 0.22, 0.17]).all(1)  # solid, though above the floor
     free = points[in_front & ~in_box & (nearest.distance > 0.02)]
@@ -60,7 +57,7 @@ def test_a_hole_stays_open() -> None:
     corner = [(i * 10 + j, (i + 1) * 10 + j, (i + 1) * 10 + j + 1, i * 10 + j + 1) for i, j in quads]
     faces = np.array([t for a, b, c, d in corner for t in ((a, b, c), (a, c, d))], np.int32)
     mesh = TriangleMesh(vertices, faces)
-    parts = decompose(mesh, Surface(mesh), tolerances=Tolerances.same(0.01), thickness=0.05, max_parts=50).parts
+    parts = decompose(mesh, AskedSurface(mesh), tolerances=Tolerances.same(0.01), thickness=0.05, max_parts=50).parts
     assert len(parts) <= 12
     assert _depth_inside(np.array([[0.6, 0.45, -0.02], [0.45, 0.35, -0.02]]), _planes(parts)).max() < 0
 
@@ -68,7 +65,9 @@ def test_a_hole_stays_open() -> None:
 def test_budget_is_kept_by_a_stated_loss() -> None:
     ball = trimesh.creation.icosphere(subdivisions=2, radius=0.5)
     inside_out = TriangleMesh(np.array(ball.vertices), ball.faces[:, ::-1].astype(np.int32))  # a cave: all concave
-    found = decompose(inside_out, Surface(inside_out), tolerances=Tolerances.same(0.002), thickness=0.05, max_parts=20)
+    found = decompose(
+        inside_out, AskedSurface(inside_out), tolerances=Tolerances.same(0.002), thickness=0.05, max_parts=20
+    )
     assert len(found.parts) <= 20 and found.loosest > 1
 
 
@@ -82,8 +81,8 @@ def test_limits_are_loosened_only_where_the_scene_is_rough() -> None:
     wave, rough = (np.stack([x + at, y, z], -1).reshape(-1, 3) for at, z in ((0, 0.1 * np.sin(2 * x)), (4, bumps)))
     mesh = joined([TriangleMesh(wave, faces), TriangleMesh(rough, faces)])
     tolerances = Tolerances.same(0.02)
-    most = decompose(mesh, Surface(mesh), tolerances=tolerances, thickness=0.06, max_parts=1000)
-    found = decompose(mesh, Surface(mesh), tolerances=tolerances, thickness=0.06, max_parts=len(most.parts) - 20)
+    most = decompose(mesh, AskedSurface(mesh), tolerances=tolerances, thickness=0.06, max_parts=1000)
+    found = decompose(mesh, AskedSurface(mesh), tolerances=tolerances, thickness=0.06, max_parts=len(most.parts) - 20)
     assert most.loosest == 1 and len(found.parts) == len(most.parts) - 20
     is_loose = found.looser > 1
     assert is_loose.any() and is_loose.mean() < 0.2
@@ -102,11 +101,11 @@ def test_an_upright_sheet_with_something_close_behind_it_is_one_thin_part() -> N
     limits = {"tolerances": Tolerances.same(0.01), "thickness": 0.06, "max_parts": 50}
     upright = np.array([[0.0, 0, 1], [0, 1, 0], [-1, 0, 0]])
     stands, all_of_it = (replace(mesh, vertices=mesh.vertices @ upright.T) for mesh in (sheet, whole))
-    (part,) = decompose(stands, Surface(all_of_it), **limits).parts
+    (part,) = decompose(stands, AskedSurface(all_of_it), **limits).parts
     assert np.ptp(part.vertices[:, 0]) < 0.01
-    (part,) = decompose(stands, Surface(stands), **limits).parts
+    (part,) = decompose(stands, AskedSurface(stands), **limits).parts
     assert np.ptp(part.vertices[:, 0]) > 0.05
-    assert len(decompose(sheet, Surface(whole), **limits).parts) > 1
+    assert len(decompose(sheet, AskedSurface(whole), **limits).parts) > 1
 
 
 def test_what_is_thinner_than_single_precision_tells_is_flat() -> None:
@@ -114,52 +113,6 @@ def test_what_is_thinner_than_single_precision_tells_is_flat() -> None:
     thin, board = (hull_of(corners * np.array([1, 1, height]) + [[0.7, 0.3, 0.5]]) for height in (1e-7, 1e-3))
     assert thin is not None and is_flat(thin)
     assert board is not None and not is_flat(board)
-
-
-def test_single_bumps_may_stray_twice_as_far_where_things_stand_and_not_where_limits_are_coarse() -> None:
-    corners = np.array([[0.0, 0, 0], [4, 0, 0], [4, 4, 0], [0, 4, 0]])
-    two = np.array([[0, 1, 2], [0, 2, 3]], np.int32)
-    levels = TriangleMesh(np.concatenate([corners, corners + np.array([0, 0, 3.0])]), np.concatenate([two, two + 4]))
-    tolerances = Tolerances(0.02, 0.05, Plane(np.array([0.0, 0, 1]), 0.0), 1.0)
-    strays = Strays(Surface(levels), Limits(tolerances, 0.06), seed=0)
-    over = np.stack([*np.random.default_rng(1).uniform(1, 3, (2, 100)), np.zeros(100)], -1)
-    bump = np.where(np.arange(100) == 7, 1.8, 0.5)[:, None] * [0, 0, 1]
-    on_floor, above_people = strays._rate([over + 0.02 * bump, over + [0, 0, 3] + 0.05 * bump])
-    np.testing.assert_allclose([on_floor, above_people], [0.9, 1.8], rtol=1e-3)
-
-
-def test_what_strays_in_a_part_of_its_skin_is_found_without_asking_about_all_of_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    corners = np.array([[0.0, 0, 0], [4, 0, 0], [4, 4, 0], [0, 4, 0]])
-    level = Surface(TriangleMesh(corners, np.array([[0, 1, 2], [0, 2, 3]], np.int32)))
-    foot = np.array([[1, 1, 0.0], [3, 1, 0], [3, 3, 0], [1, 3, 0]])
-    # It rises to 23 mm along one side: beyond 20 mm in an eighth of its top, which a few points may miss.
-    rise = foot[2:] + np.array([0, 0, 0.023])
-    hull = hull_of(np.concatenate([foot, foot - np.array([0, 0, 0.05]), rise]))
-    assert hull is not None
-    for seed in range(20):
-        strays, asked = Strays(level, Limits(Tolerances.same(0.02), 0.06), seed=seed), list[int]()
-        rate = strays._rate
-        monkeypatch.setattr(strays, "_rate", lambda groups, rate=rate, asked=asked: _counted(groups, asked, rate))
-        assert strays.excess([hull])[0] > 1 and sum(asked) < 500
-        asked.clear()
-        assert strays.excess([hull], looser=1.5)[0] < 1.5 and sum(asked) > 2000  # what is good is looked at closely
-
-
-def _counted(groups: list[np.ndarray], asked: list[int], rate: Callable[[list[np.ndarray]], np.ndarray]) -> np.ndarray:
-    asked.extend(map(len, groups))
-    return rate(groups)
-
-
-def test_points_behind_a_surface_spare_no_bump_before_it() -> None:
-    corners = np.array([[0.0, 0, 0], [4, 0, 0], [4, 4, 0], [0, 4, 0]])
-    level = TriangleMesh(corners, np.array([[0, 1, 2], [0, 2, 3]], np.int32))
-    strays = Strays(Surface(level), Limits(Tolerances.same(0.02), 0.06))
-    over = np.stack([*np.random.default_rng(1).uniform(1, 3, (2, 100)), np.full(100, -0.03)], -1)
-    over[:10, 2] = 0.01  # in free space: ten of a hundred, of which one is a bump
-    over[7, 2] = 0.036
-    np.testing.assert_allclose(strays._rate([over]), 1.8, rtol=1e-3)
 
 
 def test_a_smoothed_surface_has_the_room_behind_it_that_the_rough_one_has() -> None:
@@ -170,6 +123,6 @@ def test_a_smoothed_surface_has_the_room_behind_it_that_the_rough_one_has() -> N
     board = TriangleMesh(np.array(floor.vertices) - [0, 0, 0.04], top[:, ::-1])  # the far side of a board of 4 cm
     smooth = faired(rough, bound=0.01)
     limits = Limits(Tolerances.same(0.02), 0.06)
-    assert room_behind(smooth, Surface(rough), limits).min() == 0.06
-    of_board = room_behind(smooth, Surface(joined([rough, board])), limits)
+    assert room_behind(smooth, AskedSurface(rough), limits).min() == 0.06
+    of_board = room_behind(smooth, AskedSurface(joined([rough, board])), limits)
     assert of_board.min() > 0.03 and of_board.max() < 0.05

@@ -7,11 +7,12 @@ import pytest
 import trimesh
 
 from recon.export.covering import Cloud, Skin, fidelity, loosened_area, needed, points_over
-from recon.export.hulls import Limits
+from recon.export.hulls import Limits, hull_of
 from recon.export.planes import Plane
 from recon.export.tolerances import Tolerances
 from recon.geometry.mesh import TriangleMesh, joined
 from recon.geometry.surface import Surface
+from recon.kernels.surfaces import AskedSurface
 
 LIMITS = Limits(Tolerances.same(0.02), 0.06)
 NOTHING = TriangleMesh(np.zeros((0, 3)), np.zeros((0, 3), np.int32))
@@ -101,7 +102,7 @@ def test_no_crack_of_a_floor_lets_a_sphere_of_the_tolerance_through(
 
 def test_fidelity_tells_proud_from_bare() -> None:
     plate = box((2, 1, 0.2), (0, 0, -0.1))
-    surface = Surface(plate)
+    surface = AskedSurface(plate)
     exact = fidelity([plate], plate, surface, NOTHING, limits=LIMITS)
     assert max(vars(exact).values()) < 1e-6
     raised = fidelity([box((2, 1, 0.2), (0, 0, -0.07))], plate, surface, NOTHING, limits=LIMITS)
@@ -112,7 +113,7 @@ def test_fidelity_tells_proud_from_bare() -> None:
 
 def test_a_floor_that_is_continued_stands_before_nothing() -> None:
     plate = box((2, 1, 0.2), (0, 0, -0.1))
-    surface, both = Surface(plate), [plate, box((2, 1, 0.02), (2, 0, -0.01))]
+    surface, both = AskedSurface(plate), [plate, box((2, 1, 0.02), (2, 0, -0.01))]
     top = np.array([[1, -0.5, 0], [3, -0.5, 0], [3, 0.5, 0], [1, 0.5, 0.0]])
     filled = TriangleMesh(top, np.array([[0, 1, 2], [0, 2, 3]], np.int32))
     unknown = fidelity(both, plate, surface, NOTHING, limits=LIMITS)
@@ -141,6 +142,7 @@ def test_area_is_loosened_where_only_a_loose_part_covers_it() -> None:
     half = right.face_areas.sum()
     assert loosened_area([left, right], np.array([True, False]), [], skin) == pytest.approx(half, rel=0.1)
     assert loosened_area([left, right], np.array([True, True]), [], skin) == 0
-    assert loosened_area([right], np.array([False]), [both], skin) == 0
+    whole = hull_of(both.vertices)
+    assert whole is not None and loosened_area([right], np.array([False]), [whole], skin) == 0
     nothing = Skin.of(NOTHING, bare=0.0, tolerances=Tolerances.same(0.02))
-    assert loosened_area([], np.zeros(0, bool), [both], nothing) == 0
+    assert loosened_area([], np.zeros(0, bool), [whole], nothing) == 0

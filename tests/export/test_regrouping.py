@@ -6,11 +6,12 @@ from recon.export.convex_parts import Decomposition
 from recon.export.cover import Cover
 from recon.export.covering import Skin
 from recon.export.fewest import fewest
-from recon.export.hulls import Limits, Strays, hull_of
+from recon.export.hulls import Limits, hull_of
 from recon.export.regrouping import Regrouper
+from recon.export.strays import Strays
 from recon.export.tolerances import Tolerances
 from recon.geometry.mesh import TriangleMesh, joined
-from recon.geometry.surface import Surface
+from recon.kernels.surfaces import AskedSurface
 
 TOLERANCES = Tolerances.same(0.02)
 THICKNESS = 0.06
@@ -42,7 +43,7 @@ def trough() -> tuple[TriangleMesh, list[TriangleMesh]]:
 
 def test_the_halves_of_a_floor_become_one_when_others_hold_their_walls() -> None:
     mesh, parts = trough()
-    strays = Strays(Surface(mesh), Limits(TOLERANCES, THICKNESS))
+    strays = Strays(AskedSurface(mesh), Limits(TOLERANCES, THICKNESS))
     whole = hull_of(np.concatenate([part.vertices for part in parts[:2]]))
     assert whole is not None and strays.excess([whole])[0] > 1, "the hull of both fills the trough"
     cover = Cover(parts, [], Skin.of(mesh, bare=0.0, tolerances=TOLERANCES))
@@ -58,7 +59,10 @@ def test_the_halves_of_a_floor_become_one_when_others_hold_their_walls() -> None
 
 def test_a_pair_is_as_loose_as_the_looser_of_both_and_one_that_strays_is_left() -> None:
     mesh, parts = trough()
-    skin, strays = Skin.of(mesh, bare=0.0, tolerances=TOLERANCES), Strays(Surface(mesh), Limits(TOLERANCES, THICKNESS))
+    skin, strays = (
+        Skin.of(mesh, bare=0.0, tolerances=TOLERANCES),
+        Strays(AskedSurface(mesh), Limits(TOLERANCES, THICKNESS)),
+    )
     looser = np.array([1.0, 1.5, 1.0, 1.0])
     Regrouper(Cover(parts, [], skin), strays, looser).all_pairs()
     assert looser[0] == 1.5
@@ -69,8 +73,20 @@ def test_a_pair_is_as_loose_as_the_looser_of_both_and_one_that_strays_is_left() 
 
 def test_the_fewest_parts_cover_what_those_found_did() -> None:
     mesh, parts = trough()
-    skin, strays = Skin.of(mesh, bare=0.0, tolerances=TOLERANCES), Strays(Surface(mesh), Limits(TOLERANCES, THICKNESS))
+    skin, strays = (
+        Skin.of(mesh, bare=0.0, tolerances=TOLERANCES),
+        Strays(AskedSurface(mesh), Limits(TOLERANCES, THICKNESS)),
+    )
     found = Decomposition([*parts, parts[0]], np.ones(5))
     fewer = fewest(found, [], skin, strays)
     assert len(fewer.parts) == 3 == len(fewer.looser)
     assert fewest(Decomposition([], np.zeros(0)), parts, skin, strays).parts == []
+
+
+def test_two_loosened_parts_stay_two_where_the_hull_of_both_strays_more_than_either() -> None:
+    for deep in np.linspace(0.1, 0.2, 6):
+        halves = [sheet((-1, -0.5, deep), (1, 0, -deep), (0, 1, 0)), sheet((0, -0.5, 0), (1, 0, deep), (0, 1, 0))]
+        mesh = joined(halves)
+        cover = Cover([behind(half) for half in halves], [], Skin.of(mesh, bare=0.0, tolerances=TOLERANCES))
+        Regrouper(cover, Strays(AskedSurface(mesh), Limits(TOLERANCES, THICKNESS)), np.full(2, 2.25)).all_pairs()
+        assert len(cover.parts) == 2

@@ -12,7 +12,7 @@ from recon.export.planes import Plane
 from recon.export.settings import ExportSettings
 from recon.export.tolerances import Tolerances
 from recon.geometry.mesh import TriangleMesh
-from recon.geometry.surface import Surface
+from recon.kernels.surfaces import AskedSurface
 from tests.default_settings import default_settings
 
 FLOOR = Plane(np.array([0.0, 0.0, 1.0]), -1.0)  # a floor 1 m below the origin
@@ -49,7 +49,7 @@ def wavy_wall(z: float) -> TriangleMesh:
 
 def test_a_relief_out_of_reach_takes_fewer_parts_and_stays_covered() -> None:
     mesh = wavy_wall(z=-0.6)
-    surface = Surface(mesh)
+    surface = AskedSurface(mesh)
     tolerances = Tolerances(0.01, 0.05, FLOOR, 1.0)
     fine, coarse = (
         decompose(mesh, surface, tolerances=each, thickness=0.05, max_parts=500).parts

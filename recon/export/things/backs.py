@@ -11,8 +11,8 @@ import numpy as np
 from recon.export.covering import Cloud
 from recon.export.place import Thing
 from recon.geometry.mesh import TriangleMesh, joined_alike
-from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
+from recon.kernels.surfaces import AskedSurface
 
 _FINE = 4  # each side of a part's face in so many: the pieces that lie behind what was seen are drawn
 _BEHIND = 0.5  # tolerances behind what was seen from which a piece is a back
@@ -28,7 +28,7 @@ def with_back(thing: Thing, *, tolerance: float) -> Thing:
         return thing
     parts, number = np.unique(owner, return_inverse=True)
     middles = np.stack([corners[owner == part].mean((0, 1)) for part in parts])
-    like = np.repeat(thing.visual.faces[Surface(thing.visual).nearest(middles).faces, 0][number], 3)
+    like = np.repeat(thing.visual.faces[AskedSurface(thing.visual).nearest(middles).faces, 0][number], 3)
     colors, uvs = thing.visual.colors, thing.visual.uvs
     back = TriangleMesh(
         corners.reshape(-1, 3),
@@ -46,7 +46,7 @@ def _backs(thing: Thing, tolerance: float) -> tuple[Array, np.ndarray]:
     owner = np.repeat(np.arange(len(pieces)), [len(corners) for corners in pieces])
     corners = np.concatenate([np.zeros((0, 3, 3)), *pieces])
     middles = corners.mean(1)
-    nearest = Surface(thing.visual).nearest(middles)
+    nearest = AskedSurface(thing.visual).nearest(middles)
     depth = ((nearest.positions - middles) * nearest.normals).sum(1)
     is_back = (depth > 0.5 * nearest.distance) & (nearest.distance > _BEHIND * tolerance)
     cloud = Cloud(middles)

@@ -10,20 +10,20 @@ from recon.export.collision_mesh import faired, welded
 from recon.export.convex_parts import decompose
 from recon.export.covering import Skin
 from recon.export.fewest import fewest
-from recon.export.hulls import Limits, Strays, cut_before
+from recon.export.hulls import Limits, cut_before
 from recon.export.labels import FURNITURE_SIZE
 from recon.export.place import Part, Thing
 from recon.export.plan_view import PlanView
 from recon.export.planes import Plane
 from recon.export.slab import Slab
+from recon.export.strays import Strays
 from recon.export.things.mass import solid_of
 from recon.export.tolerances import Tolerances
 from recon.geometry.mesh import TriangleMesh, joined
-from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
+from recon.kernels.surfaces import AskedSurface
 
 _MOST_PARTS = 1500  # before those that others replace are dropped
-_TURN = 1.5  # as in `decompose`: a thing has sides all round, which fall apart by their normals
 _BARE = 0.02  # of a thing's surface that may lie outside all of its parts by more than the tolerance, in small spots
 _FOOT = 1e-2  # tolerances over a floor that touch it
 _STEADY = 0.5  # tolerances within its foot that the middle of a thing's mass lies
@@ -52,7 +52,7 @@ def body_of(
     low, high = piece.vertices.min(0), piece.vertices.max(0)
     origin = np.array([*(low + high)[:2] / 2, low[2]])
     boxes = [replace(part.box, centre=part.box.centre - origin) for slab in tops for part in slab.parts if part.box]
-    found, looser = _hulls(piece, planes, Surface(joined([around, piece])), tops, tolerances, thickness)
+    found, looser = _hulls(piece, planes, AskedSurface(joined([around, piece])), tops, tolerances, thickness)
     hulls = [replace(hull, vertices=hull.vertices - origin) for hull in found]
     meshes = [box.mesh() for box in boxes] + hulls
     parts = tuple(
@@ -93,7 +93,7 @@ def _is_steady(middle: Array, parts: Sequence[TriangleMesh], floor: Plane, *, to
 def _hulls(
     piece: TriangleMesh,
     planes: Sequence[Slab],
-    surface: Surface,
+    surface: AskedSurface,
     tops: Sequence[Slab],
     tolerances: Tolerances,
     thickness: float,
@@ -108,10 +108,10 @@ def _hulls(
     tolerance = tolerances.fine
     seamless = welded(piece, tolerance)
     fair = TriangleMesh(faired(seamless, bound=tolerance / 2).vertices, seamless.faces)
-    found = decompose(fair, surface, tolerances=tolerances, thickness=thickness, max_parts=_MOST_PARTS, turn=_TURN)
+    strays = Strays(surface, Limits(tolerances, thickness))
+    found = decompose(fair, surface, tolerances=tolerances, thickness=thickness, max_parts=_MOST_PARTS, strays=strays)
     skin = Skin.of(seamless, bare=_BARE * float(seamless.face_areas.sum()), tolerances=tolerances, at_most=50_000)
     built = [part.mesh for slab in tops for part in slab.parts]
-    strays = Strays(surface, Limits(tolerances, thickness))
     ends = [_plane_under(slab.view, piece, tolerance) for slab in planes[:1]]
     ends += [Plane(slab.view.normal, slab.view.plane.offset + tolerance) for slab in planes[1:]]
     hulls, looser, first = list[TriangleMesh](), 1.0, [0] if found.parts else []

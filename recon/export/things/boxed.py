@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from recon.export.labels import welded_faces
 from recon.export.planes import Plane
 from recon.export.slab import Slab
 from recon.export.things.clipping import CutMesh, cut_along
@@ -62,7 +61,7 @@ def closed_around(apart: Apart, low: Array, high: Array, *, tolerance: float) ->
 def shut(mesh: TriangleMesh, sides: Sequence[Plane], *, tolerance: float) -> TriangleMesh:
     """The mesh with a lid, seen from behind a side, on every loop of open edges that lies in one."""
     for side in sides:
-        mesh = closed_by(mesh, welded_faces(mesh, tolerance), side, cut=0.0, slack=1e-3 * tolerance)
+        mesh = closed_by(mesh, side, cut=0.0, tolerance=tolerance)
     return mesh
 
 

@@ -4,23 +4,31 @@ import cv2
 import numpy as np
 from scipy.spatial import Delaunay, QhullError
 
+from recon.export.labels import welded_faces
 from recon.export.planes import Level
 from recon.export.things.clipping import with_points
 from recon.geometry.face_graph import open_edges
 from recon.geometry.mesh import TriangleMesh, chosen
 from recon.geometry.transforms import plane_axes
 
+_SLACK = 1e-3  # tolerances
 
-def closed_by(piece: TriangleMesh, welded: np.ndarray, level: Level, *, cut: float, slack: float) -> TriangleMesh:
+
+def closed_by(piece: TriangleMesh, level: Level, *, cut: float, tolerance: float) -> TriangleMesh:
     """The piece with its open edges at height `cut` over a plane, or what bends, drawn down to it and shut there.
 
     With a `cut` of zero the edges lie in it already, and only the lid is added.
 
-    `welded` [f, 3]: its faces with one number for all vertices at one place; `slack`: how exact "at height" is.
+    `tolerance`: of which a thousandth is how exact "at height" is.
     """
-    face, corner = open_edges(welded)
+    at_cut = np.abs(level.height(piece.vertices) - cut) < _SLACK * tolerance
+    near = np.flatnonzero(at_cut[piece.faces].sum(1) >= 2)
+    if not len(near):
+        return piece
+    welded = welded_faces(piece, tolerance)
+    which, corner = open_edges(welded[near])
+    face = near[which]
     a, b = piece.faces[face, corner], piece.faces[face, (corner + 1) % 3]
-    at_cut = np.abs(level.height(piece.vertices) - cut) < slack
     is_contact = at_cut[a] & at_cut[b]
     a, b, face, corner = a[is_contact], b[is_contact], face[is_contact], corner[is_contact]
     if not len(a):

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from recon.export.cover import distance_outside, planes_of
 from recon.export.place import Part, Thing
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.transforms import Array
+from recon.kernels.hulls import heights_over, planes_of
 
 _CELLS = 40  # along the longest side, of the grid that volumes are measured on
 
@@ -22,13 +22,15 @@ def solid_of(hulls: Sequence[TriangleMesh]) -> tuple[float, Array, Array]:
     low, size = points.min(0), np.ptp(points, axis=0)
     cell = float(size.max()) / _CELLS
     axes = [np.arange(low[i] + cell / 2, low[i] + size[i] + cell / 2, cell) for i in range(3)]
-    cells = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3)
-    is_inside = np.zeros(len(cells), bool)
+    cells = np.stack(np.meshgrid(*axes, indexing="ij"), -1)
+    is_inside = np.zeros(cells.shape[:3], bool)
     for hull in hulls:
-        near = np.flatnonzero(((cells >= hull.vertices.min(0)) & (cells <= hull.vertices.max(0))).all(1) & ~is_inside)
-        is_inside[near] = distance_outside(planes_of(hull), cells[near]) == 0
+        ends = zip(hull.vertices.min(0), hull.vertices.max(0), strict=True)
+        near = tuple(slice(*np.searchsorted(axis, pair)) for axis, pair in zip(axes, ends, strict=True))
+        heights = heights_over(planes_of(hull.vertices, hull.faces), cells[near].reshape(-1, 3))
+        is_inside[near] |= heights.reshape(is_inside[near].shape) <= 0
     inside = cells[is_inside] if is_inside.any() else points
-    volume = max(len(cells[is_inside]), 1) * cell**3
+    volume = max(int(is_inside.sum()), 1) * cell**3
     centre = inside.mean(0)
     offset = inside - centre
     square = np.eye(3) * (offset**2).sum(1).mean() - offset.T @ offset / len(offset)

@@ -133,13 +133,7 @@ def closed_at(piece: TriangleMesh, planes: Sequence[Slab], tolerance: float) -> 
     touches = []
     for number, slab in enumerate(planes):
         before = len(piece.faces)
-        piece = closed_by(
-            piece,
-            welded_faces(piece, tolerance),
-            slab.view,
-            cut=_CUT * tolerance,
-            slack=1e-3 * tolerance,
-        )
+        piece = closed_by(piece, slab.view, cut=_CUT * tolerance, tolerance=tolerance)
         if len(piece.faces) > before:
             touches.append(number)
     return piece, tuple(touches)

@@ -27,7 +27,7 @@ from recon.export.tolerances import Tolerances
 from recon.export.walls import building_of
 from recon.export.zones import Reach
 from recon.geometry.mesh import TriangleMesh
-from recon.geometry.surface import Surface
+from recon.kernels.surfaces import AskedSurface
 from recon.workspace.console import say, warn
 from recon.workspace.errors import UserError
 
@@ -93,7 +93,7 @@ def separate(
     if not len(clean.faces):
         return _nothing(mesh, is_seen, settings)
     tolerances = Tolerances.of(settings, length_scale=length_scale)
-    slabs = find_building(clean, Surface(clean), tolerances=tolerances, thickness=thickness, is_up_known=True)
+    slabs = find_building(clean, AskedSurface(clean), tolerances=tolerances, thickness=thickness, is_up_known=True)
     floors, walls, _ = building_of(clean, slabs)
     if not floors:
         return _nothing(mesh, is_seen, settings)

@@ -174,9 +174,10 @@ def _stayed(surface: Surface, tracks: Array, *, radius: float, tolerance: float)
 
 def _touched_a_back(surface: Surface, tracks: Array, *, radius: float) -> np.ndarray:
     """Which marbles [n] came round a border and lay against what was seen from behind."""
-    has_touched = np.zeros(tracks.shape[1], bool)
+    has_touched, asked = np.zeros(tracks.shape[1], bool), np.full(tracks.shape[1:], np.nan)
     for centres in tracks[::-_EVERY]:
-        left = np.flatnonzero(~has_touched)
+        left = np.flatnonzero(~has_touched & (centres != asked).any(1))  # most lie still most of the time
+        asked = centres
         nearest = surface.nearest(centres[left])
         towards = ((nearest.positions - centres[left]) * nearest.normals).sum(1)
         has_touched[left] = (nearest.distance < 1.01 * radius) & (towards > 0.5 * nearest.distance)

@@ -17,7 +17,7 @@ from recon.export.zones import Reach
 from recon.formats import cameras_json
 from recon.formats.mesh_obj import read_obj
 from recon.geometry.mesh import TriangleMesh, joined
-from recon.geometry.surface import Surface
+from recon.kernels.surfaces import AskedSurface
 from recon.workspace import read_json
 from recon.workspace.console import say, warn
 from recon.workspace.errors import UserError
@@ -78,7 +78,7 @@ def _read(world: Path, manifest: dict[str, Any], *, n_spheres: int, radius_m: fl
         raise UserError(
             f"{world}/manifest.json: expected length_scale, reach, collision.asked_tolerance and collision.thickness. Run: {_HOW}"
         ) from error
-    surface = Surface(_drawn(world, manifest))
+    surface = AskedSurface(_drawn(world, manifest))
     reach = Reach(cameras_json.read(world / "cameras.json", root=world).centers, radius)
     spheres = plan_spheres(
         surface, reach, n=n_spheres, radius_m=radius_m, scale=scale, tolerance=tolerance, thickness=thickness

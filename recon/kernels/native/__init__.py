@@ -10,7 +10,8 @@ patchmatch  for `recon.kernels.stereo`                         plane_labels    f
 plane_fits  for `recon.kernels.plane_fits`                     tsdf            for `recon.kernels.tsdf`
 descriptors for `recon.kernels.descriptors`                     patches        for `recon.kernels.patches`
 painting    for `recon.kernels.painting`                       texels         for `recon.kernels.texels`
-ceilings    for `recon.bench`
+triangles   for `recon.kernels.surfaces`                       convex_hulls   for `recon.kernels.hulls`
+strays      for `recon.export.strays`                          ceilings       for `recon.bench`
 headers     the number that tells whether library and Python fit each other
 parallel    a fixed pool of threads                            vector.h        one register of floats
 """

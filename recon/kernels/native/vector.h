@@ -96,6 +96,14 @@ inline float sum(Floats v) {
   return v[0];
 }
 
+inline float lowest(Floats v) {
+  if constexpr (kLanes > 8) v = minimum(v, swapped<8>(v));
+  if constexpr (kLanes > 4) v = minimum(v, swapped<4>(v));
+  v = minimum(v, swapped<2>(v));
+  v = minimum(v, swapped<1>(v));
+  return v[0];
+}
+
 inline Floats square_root(Floats x) {
   float v[kLanes];
   store(v, x);

@@ -16,6 +16,7 @@ from mujoco_place import held
 SPEED, TURN = 0.5, 1.5  # metres per second, radians per second
 WHEEL, TRACK, BASE = 0.05, 0.13, 0.1  # radius; half distances of the wheels across and along
 TIMESTEP = 0.002
+STEERED, LOOKED = 5, 50  # time steps between two looks: at the heading on a lane, and about on a walk
 LOOK = 0.45  # metres ahead that a walk tests for free floor
 
 
@@ -48,7 +49,8 @@ class Driver:
         robot(spec, self.scale)
         self.model = spec.compile()
         self.data = mujoco.MjData(self.model)
-        self.at = self.model.joint(self.model.body("robot").jntadr[0]).qposadr[0]
+        self.body = self.model.body("robot").id
+        self.at = self.model.jnt_qposadr[self.model.body_jntadr[self.body]]
 
     def place(self, start: np.ndarray) -> None:
         x, y, z, heading = start
@@ -57,11 +59,11 @@ class Driver:
         pose = [x, y, z + lift, np.cos(heading / 2), 0, 0, np.sin(heading / 2)]
         self.data.qpos[self.at : self.at + 7] = pose
 
-    def step(self, forward: float, turn: float) -> None:
-        """Go on by one time step, asking for metres per second and radians per second."""
+    def step(self, forward: float, turn: float, n: int) -> None:
+        """Go on by n time steps, asking for metres per second and radians per second."""
         left, right = forward - 2 * TRACK * turn, forward + 2 * TRACK * turn  # skidding eats half of a turn
-        self.data.ctrl[:] = np.array([left, right, left, right]) / WHEEL
-        mujoco.mj_step(self.model, self.data)
+        self.data.ctrl[:] = left / WHEEL, right / WHEEL, left / WHEEL, right / WHEEL
+        mujoco.mj_step(self.model, self.data, nstep=n)
 
     @property
     def position(self) -> np.ndarray:
@@ -69,7 +71,7 @@ class Driver:
 
     @property
     def rotation(self) -> np.ndarray:
-        return self.data.xmat[self.model.body("robot").id].reshape(3, 3)
+        return self.data.xmat[self.body].reshape(3, 3)
 
     @property
     def heading(self) -> float:
@@ -92,11 +94,11 @@ def drive_lane(driver: Driver, start: np.ndarray, length: float) -> dict:
     driver.place(start)
     along = np.array([np.cos(start[3]), np.sin(start[3])])
     tilt, reached, aside = 0.0, 0.0, 0.0
-    for step in range(int((2 * length / driver.scale / SPEED + 1) / TIMESTEP)):
+    for step in range(0, int((2 * length / driver.scale / SPEED + 1) / TIMESTEP), STEERED):
         offset = driver.position[:2] - start[:2]
         aside = float(offset @ [-along[1], along[0]])
         wanted = start[3] - np.arctan(2 * aside / driver.scale)
-        driver.step(SPEED, turn_to(driver.heading, wanted))
+        driver.step(SPEED, turn_to(driver.heading, wanted), STEERED)
         if step > 250:  # after it has settled on its wheels
             tilt = max(tilt, driver.tilt_deg)
         reached = float((driver.position[:2] - start[:2]) @ along)
@@ -123,21 +125,20 @@ def walk(driver: Driver, job: dict) -> dict:
     driver.place(start)
     wanted, beside, below, moved = start[3], 0, 0, 0.0
     last = driver.position[:2]
-    for step in range(job["walk_steps"]):
-        if step % 50 == 0:  # ten times per second
-            here = driver.position
-            moved += float(np.linalg.norm(here[:2] - last))
-            last = here[:2]
-            if not is_free(here[:2], wanted) or random.random() < 0.05:
-                around = wanted + random.uniform(0.3, np.pi, 12) * random.choice([-1, 1], 12)
-                wanted = next((h for h in around if is_free(here[:2], h)), wanted + np.pi)
-            row, column = cell_at(here[:2])
-            beside += bool(np.isnan(heights[row, column]))
-            below += bool(here[2] < heights[row, column] - 0.05 * driver.scale)
-            turn = turn_to(driver.heading, wanted)
-            may_go = is_free(here[:2], driver.heading, LOOK / 2)  # else it turns where it stands
-            ahead = SPEED * max(0.0, np.cos(wanted - driver.heading)) if may_go else 0.0
-        driver.step(ahead, turn)
+    for step in range(0, job["walk_steps"], LOOKED):
+        here = driver.position
+        moved += float(np.linalg.norm(here[:2] - last))
+        last = here[:2]
+        if not is_free(here[:2], wanted) or random.random() < 0.05:
+            around = wanted + random.uniform(0.3, np.pi, 12) * random.choice([-1, 1], 12)
+            wanted = next((h for h in around if is_free(here[:2], h)), wanted + np.pi)
+        row, column = cell_at(here[:2])
+        beside += bool(np.isnan(heights[row, column]))
+        below += bool(here[2] < heights[row, column] - 0.05 * driver.scale)
+        turn = turn_to(driver.heading, wanted)
+        may_go = is_free(here[:2], driver.heading, LOOK / 2)  # else it turns where it stands
+        ahead = SPEED * max(0.0, np.cos(wanted - driver.heading)) if may_go else 0.0
+        driver.step(ahead, turn, min(LOOKED, job["walk_steps"] - step))
     return {"steps": job["walk_steps"], "metres": moved / driver.scale, "beside_floor": beside, "below_floor": below}
 
 
