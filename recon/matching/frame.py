@@ -20,7 +20,11 @@ ROUNDS = 20
 # How square people build: 12 mm over three to six metres are allowed (DIN 18202)
 SQUARE_DEG = 0.2
 TOGETHER = 25.0  # voxels that err as one: what is matched wrongly is so over some windows
-N_TRIPLES, TIGHT, CLEARLY = 256, 0.1, 1.15  # planes tried, the share of the thickness, how much more matter
+N_TRIPLES, TIGHT, CLEARLY = (
+    256,
+    0.1,
+    3.0,
+)  # planes tried, the share of the thickness, standard deviations of what is counted
 QUARTER = 0.3186  # standard deviations on either side of the middle hold a quarter of a normal distribution
 THINNEST = 0.05  # of the thickness: no matter is surer
 # Voxels that a plane along no axis must have: where it meets the first direction at another angle than a right one; at a right one
@@ -31,7 +35,8 @@ FILLED = 0.45  # of the thickness: matter along no axis that spreads more fills 
 def tightest(piece: Piece, thickness: float, rng: np.random.Generator) -> Piece:
     """The piece with the normal of the plane through three of its voxels that most of it lies tight on, if those are clearly more.
 
-    Least squares lean a wall towards the shutters above its bricks, and from there no weights find back.
+    Least squares lean a wall towards the shutters above its bricks, and from there no weights find back. The best of many planes
+    has more than the first by chance too: of little matter, as of the back of a chair, by a lot.
     """
     normal, matter = piece
     corners = matter.positions[rng.integers(len(matter), size=(N_TRIPLES, 3))]
@@ -45,7 +50,8 @@ def tightest(piece: Piece, thickness: float, rng: np.random.Generator) -> Piece:
     offsets = np.concatenate([[center], (normals[1:] * through).sum(1)])
     tight = matter.weights @ (np.abs(matter.positions @ normals.T - offsets) < TIGHT * thickness)
     best = int(tight.argmax())
-    return (normals[best], matter) if tight[best] > CLEARLY * tight[0] else piece
+    by_chance = np.sqrt(TOGETHER * tight[0])
+    return (normals[best], matter) if tight[best] > tight[0] + CLEARLY * by_chance else piece
 
 
 def upright(pieces: Sequence[Piece], thickness: float) -> list[Piece]:
