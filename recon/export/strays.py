@@ -15,9 +15,8 @@ from recon.kernels.surfaces import AskedSurface
 # Of a hull's points in free space, which may stray twice as far where the fine tolerance holds: single bumps of a scan.
 _SPARED = 0.02
 _POINTS = (32, 160, 1024)  # on a hull's skin that are asked, at most: most of those that stray are found by few
-_CELL = (
-    2.0  # fine tolerances, as in strays.cpp: farther from the surface all of a cell so large is shut in, or none of it
-)
+# Fine tolerances, as in strays.cpp: farther from the surface all of a cell so large is shut in, or none of it
+_CELL = 2.0
 _CHORDS = 16  # points between two sets of corners
 # Steps of sequences that fill a cube of three and one of four dimensions evenly, however many are taken (Roberts, 2018).
 _SKIN = np.array([0.8191725133961645, 0.6710436067037893, 0.5497004779019703])

@@ -17,9 +17,7 @@ class Evidence(IntEnum):
     PLANE = 3  # the pictures are blank here; a plane of the scene passes through
     MATCHED = 4  # matched between pictures
     SENSOR = 5  # measured by a depth sensor
-    CUT_OUT = (
-        6  # of an object that is cut out of its pictures, the field that their outlines and colours taught shows it
-    )
+    CUT_OUT = 6  # of an object cut out of its pictures: the field shows it, taught by outlines and colours
 
 
 @dataclass(frozen=True)

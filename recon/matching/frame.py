@@ -20,11 +20,8 @@ ROUNDS = 20
 # How square people build: 12 mm over three to six metres are allowed (DIN 18202)
 SQUARE_DEG = 0.2
 TOGETHER = 25.0  # voxels that err as one: what is matched wrongly is so over some windows
-N_TRIPLES, TIGHT, CLEARLY = (
-    256,
-    0.1,
-    3.0,
-)  # planes tried, the share of the thickness, standard deviations of what is counted
+# Planes tried; what lies tight on one, as a share of the thickness; by how many standard deviations of it another must be better
+N_TRIPLES, TIGHT, CLEARLY = 256, 0.1, 3.0
 QUARTER = 0.3186  # standard deviations on either side of the middle hold a quarter of a normal distribution
 THINNEST = 0.05  # of the thickness: no matter is surer
 # Voxels that a plane along no axis must have: where it meets the first direction at another angle than a right one; at a right one

@@ -93,7 +93,10 @@ def _why_not(views: Sequence[View], settings: MatchingSettings) -> str | None:
     if len(views) < MIN_VIEWS:
         return f"{len(views)} training pictures; {MIN_VIEWS} are needed to confirm each other"
     if is_cut_out(views):
-        return "an object is cut out of the pictures: outlines and colours alone teach the field better"
+        return (
+            "an object is cut out of the pictures (they are transparent round it): outlines and colours alone teach the field "
+            "better. Where transparency only hides what should not count, give masks beside opaque pictures instead"
+        )
     if not kernels.is_there("native"):
         return "the native kernels are not built (install a C++ compiler, then `pip install -e .` again)"
     return None

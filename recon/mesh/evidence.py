@@ -37,10 +37,8 @@ FACTORS = {
     Evidence.INVENTED: 3.0,
     Evidence.CUT_OUT: 0.15,
 }
-_PLANE_LEAST, _PLANE_ALONE = (
-    0.3,
-    1.0,
-)  # the factor of planes beside a surface that is all matched, and what it grows by without
+# The factor of planes beside a surface that is all matched, and what it grows by without
+_PLANE_LEAST, _PLANE_ALONE = 0.3, 1.0
 _MIN_VIEWS = 2
 _FEW, _THROUGH = 3.0, 3.0
 

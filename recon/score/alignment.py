@@ -19,9 +19,8 @@ from recon.geometry.transforms import Array
 from recon.workspace.errors import UserError
 
 _ROUNDS = 20  # the variances and the fit settle in three to six
-_EXACT = (
-    1e-9  # spreads below count as this, relative to the way and in radians: neither may outweigh the other without end
-)
+# Spreads below count as this, relative to the way and in radians: neither may outweigh the other without end
+_EXACT = 1e-9
 
 
 def align_cameras(views: Sequence[View], truth_from_camera: Array) -> Similarity:
