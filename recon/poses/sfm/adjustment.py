@@ -28,13 +28,15 @@ def adjust_bundle(
     free: Free = ALL,
     *,
     loss: str = "CAUCHY",
+    loss_px: float = 1.0,
     tolerance: float = 1e-6,
     iterations: int = 50,
     threads: int | None = None,
 ) -> None:
     """Adjust the registered images of a model and the points they see, in place.
 
-    free: what moves. loss: COLMAP's name of the robust loss of an observation's error. tolerance: relative change of the sum of the
+    free: what moves. loss: COLMAP's name of the robust loss of an observation's error; loss_px: errors above it
+    count less and less. tolerance: relative change of the sum of the
     losses that ends it, as `iterations` do. threads: None: all cores; one is taken wherever that is soon enough.
     """
     options = pycolmap.BundleAdjustmentOptions()
@@ -42,6 +44,7 @@ def adjust_bundle(
     options.refine_rig_from_world, options.refine_sensor_from_rig = free.poses, False
     options.refine_focal_length, options.refine_extra_params = free.focal, free.distortion
     options.ceres.loss_function_type = getattr(pycolmap.LossFunctionType, loss)
+    options.ceres.loss_function_scale = loss_px
     options.ceres.solver_options.function_tolerance = tolerance
     options.ceres.solver_options.max_num_iterations = iterations
     options.ceres.solver_options.num_threads = 1 if _is_small(model) else threads or -1

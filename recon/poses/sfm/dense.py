@@ -22,6 +22,9 @@ from recon.workspace.console import say
 _ENOUGH = 60  # observations of an image that needs no feature beside them
 _MAX_POOR = 0.5  # share of the images that have fewer, above which the model stays as it is
 _OUTLIER = 4.0  # mean errors
+# Relative change of the summed losses that ends an adjustment: as exact as it takes to tell outliers from the others; the last one
+_ROUGH, _FINE = 1e-4, 1e-5
+_LEAST_PX = 0.01  # no patch is followed more exactly
 _MAX_ERROR_PX, _MIN_ANGLE_DEG = 4.0, 1.5  # of the features' points afterwards
 
 
@@ -44,11 +47,10 @@ def adjust_densely(model: Model, frames: FrameSet, *, images: Path, scratch: Pat
         return
     dense = _dense_model(model, image_ids, tracks, poor)
     before = _mean_error(dense)
-    for _ in range(2):
-        adjust(dense, is_lens_exact=frames.is_lens_exact, is_focal_fixed=frames.is_focal_known, is_rough=True)
-        after = _mean_error(dense)
-        pycolmap.ObservationManager(dense).filter_all_points3D(_OUTLIER * after, 0.0)
-    adjust(dense, is_lens_exact=frames.is_lens_exact, is_focal_fixed=frames.is_focal_known)
+    known = {"is_lens_exact": frames.is_lens_exact, "is_focal_fixed": frames.is_focal_known}
+    adjust(dense, **known, tolerance=_ROUGH)
+    pycolmap.ObservationManager(dense).filter_all_points3D(_OUTLIER * _mean_error(dense), 0.0)
+    adjust(dense, **known, loss_px=_median_error(dense), tolerance=_FINE)
     after = _mean_error(dense)
     if not after < before:
         say("poses: adjusting to matched surfaces made nothing better; the poses stay as features have them")
@@ -113,6 +115,15 @@ def _track(elements: list[tuple[int, int]]) -> pycolmap.Track:
 def _mean_error(model: Model) -> float:
     model.update_point_3d_errors()
     return float(model.compute_mean_reprojection_error())
+
+
+def _median_error(model: Model) -> float:
+    """Of the points' mean errors, pixels. What strays by more is no noise: patches at edges of depth, or on planes that are wrong.
+
+    There are few of them, but they err together: a loss that bends at a whole pixel lets them turn the cameras.
+    """
+    model.update_point_3d_errors()
+    return max(float(np.median([point.error for point in model.points3D.values()])), _LEAST_PX)
 
 
 def _take_over(model: Model, dense: Model) -> None:

@@ -12,7 +12,7 @@ from recon.poses.sfm.families import FAMILIES, family_of
 
 # Measured: a phone with real distortion gains 5 %, an exact pinhole 0.1 % (and its camera positions get worse by it).
 _CLEARLY_LOWER = 0.99
-_EXACT, _ROUGH = 1e-6, 1e-4  # relative change of the summed losses that ends an adjustment
+_EXACT = 1e-6  # relative change of the summed losses that ends an adjustment
 
 
 def refine_lens(model: Model, *, camera_model: str, is_exact: bool, is_focal_fixed: bool) -> tuple[Model, str]:
@@ -54,14 +54,20 @@ def refine_lens(model: Model, *, camera_model: str, is_exact: bool, is_focal_fix
     return richer, family.richest
 
 
-def adjust(model: Model, *, is_lens_exact: bool = False, is_focal_fixed: bool = False, is_rough: bool = False) -> None:
+def adjust(
+    model: Model,
+    *,
+    is_lens_exact: bool = False,
+    is_focal_fixed: bool = False,
+    loss_px: float = 1.0,
+    tolerance: float = _EXACT,
+) -> None:
     """Bundle adjustment of poses, points and lenses; the principal points stay at the centre, rigs as they are given.
 
-    `is_lens_exact` keeps the lens as it is, `is_focal_fixed` the focal length only. `is_rough`: as exact as it takes to tell
-    outliers from the others, in half the time.
+    `is_lens_exact` keeps the lens as it is, `is_focal_fixed` the focal length only. `loss_px`, `tolerance`: see `adjust_bundle`.
     """
     free = Free(focal=not (is_lens_exact or is_focal_fixed), distortion=not is_lens_exact)
-    adjust_bundle(model, free, tolerance=_ROUGH if is_rough else _EXACT)
+    adjust_bundle(model, free, loss_px=loss_px, tolerance=tolerance)
     # A fisheye sees beyond 90 degrees, where COLMAP has no error to report: one such observation makes the mean 1e150.
     pycolmap.ObservationManager(model).filter_observations_with_negative_depth()
     model.update_point_3d_errors()
