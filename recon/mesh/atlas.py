@@ -7,8 +7,10 @@ from numpy.typing import NDArray
 
 from recon.geometry import TriangleMesh
 from recon.geometry.surface import Surface
+from recon.geometry.transforms import Array
 from recon.mesh.charts import flat_charts
 
+_COARSEST = 0.02  # share of the faces that are drawn more finely than they want
 _ROWS = 256  # of the texture, rasterised at once: bounds the memory
 
 
@@ -39,21 +41,32 @@ class SurfaceSamples:
         return SurfaceSamples(*(getattr(self, field.name)[index] for field in fields(self)))
 
 
-def unwrap(mesh: TriangleMesh, *, texture_size: int, padding: int = 3) -> Atlas:
-    """The mesh's `flat_charts`, packed with `padding` texels between them at `texture_size` (xatlas)."""
+def unwrap(mesh: TriangleMesh, *, texture_size: int, fineness: NDArray | None = None, padding: int = 3) -> Atlas:
+    """The mesh's `flat_charts`, packed with `padding` texels between them at `texture_size` (xatlas).
+
+    fineness: [f] texels that a face wants along a world unit, of which only the ratios count, as pixels of the photo that shows it
+    best: near the camera more than far away; 0 where nobody knows. None: all alike.
+    """
     import xatlas
 
-    charts = flat_charts(mesh)
+    wanted = _with_floor(np.ones(len(mesh.faces)) if fineness is None else fineness.astype(np.float64))
+    charts = flat_charts(mesh, wanted)
     keys = charts.chart[:, None] * len(mesh.vertices) + mesh.faces
     _, first, split = np.unique(keys, return_index=True, return_inverse=True)
     flat = charts.corners[..., :2].reshape(-1, 2)[first]
-    flat *= texture_size / np.sqrt(mesh.face_areas.sum())  # texels, about
+    flat *= texture_size / np.sqrt((mesh.face_areas * wanted**2).sum())  # texels, about
     atlas, packing = xatlas.Atlas(), xatlas.PackOptions()
     atlas.add_uv_mesh(flat.astype(np.float32), split.reshape(-1, 3).astype(np.uint32))
     packing.resolution, packing.padding, packing.bilinear = texture_size, padding, True
     atlas.generate(pack_options=packing)
     source, faces, uvs = atlas[0]
     return Atlas(mesh.faces.reshape(-1)[first][source].astype(np.int64), faces.astype(np.int32), _flip_v(uvs))
+
+
+def _with_floor(fineness: Array) -> Array:
+    """Fineness [f] above 0: faces that no photo shows, or hardly one, are drawn like the coarsest of the others."""
+    shown = fineness[fineness > 0]
+    return np.maximum(fineness, np.quantile(shown, _COARSEST) if len(shown) else 1.0)
 
 
 def texel_samples(mesh: TriangleMesh, atlas: Atlas, texture_size: int) -> tuple[SurfaceSamples, NDArray[np.int64]]:

@@ -19,6 +19,7 @@ from recon.geometry.transforms import Array
 
 _TURN = np.cos(np.deg2rad(60))  # from a chart's mean normal so far: the cosine up to which a face is taken
 _MOST_TURN = np.cos(np.deg2rad(75))  # from its mean normal in the end; what is turned further leaves the chart
+_STEP = 1.0  # of the logarithm (base 2) of how finely faces want to be drawn: those of a chart are alike to half of it
 _MOST_ROUNDS = 8  # of taking hidden faces out; what is hidden even then lies alone
 # Of a face, where another may hide it: its middle, near its corners, near the middles of its edges. Slivers are let pass.
 _PLACES = ((1 / 3, 1 / 3), (0.02, 0.02), (0.96, 0.02), (0.02, 0.96), (0.49, 0.02), (0.02, 0.49), (0.49, 0.49))
@@ -32,15 +33,20 @@ class FlatCharts:
     corners: Array  # [f, 3, 3] of the faces: two axes along their chart's plane, and the height; the charts lie apart
 
 
-def flat_charts(mesh: TriangleMesh) -> FlatCharts:
-    """Charts of a mesh: connected, no face under another or turned away, every face in one. A face without area lies alone."""
+def flat_charts(mesh: TriangleMesh, fineness: Array) -> FlatCharts:
+    """Charts of a mesh: connected, no face under another or turned away, every face in one. A face without area lies alone.
+
+    fineness: [f] above 0, how finely the faces want to be drawn, by length. A chart's faces want alike, and it is enlarged so.
+    """
     pairs, normals, areas = shared_edges(mesh.faces), mesh.face_normals, mesh.face_areas
     chart = np.full(len(mesh.faces), -1)
     left = areas > 0
+    step = np.round(np.log2(fineness) / _STEP)
+    alike = pairs[step[pairs[:, 0]] == step[pairs[:, 1]]]
     for _ in range(_MOST_ROUNDS):
-        grown = _grown(pairs[left[pairs].all(1)], normals, areas, left)
+        grown = _grown(alike[left[alike].all(1)], normals, areas, left)
         chart[left] = chart.max(initial=-1) + 1 + grown[left]
-        chart = _connected(chart, pairs)
+        chart = _connected(chart, alike)
         corners, turned = _laid_flat(mesh, chart)
         left = (areas > 0) & (turned | _is_hidden(_beside(corners, chart), chart))
         if not left.any():
@@ -48,7 +54,8 @@ def flat_charts(mesh: TriangleMesh) -> FlatCharts:
         chart[left] = -1
     alone = chart < 0
     chart[alone] = chart.max(initial=-1) + 1 + np.arange(alone.sum())
-    return FlatCharts(chart, _beside(_laid_flat(mesh, chart)[0], chart))
+    larger = (2.0 ** (_STEP * step))[:, None, None]
+    return FlatCharts(chart, _beside(_laid_flat(mesh, chart)[0] * larger, chart))
 
 
 def _connected(chart: NDArray[np.int64], pairs: NDArray) -> NDArray[np.int64]:

@@ -222,7 +222,8 @@ def _painted(surface: TriangleMesh, painter: Painter, settings: MeshSettings) ->
 
     size = settings.texture_size
     say("mesh: unwrapping")
-    textured = bake(surface, unwrap(surface, texture_size=size), paint, texture_size=size)
+    atlas = unwrap(surface, texture_size=size, fineness=painter.fineness)
+    textured = bake(surface, atlas, paint, texture_size=size)
     if settings.texture_from == "photos":
         rounds = settings.sharpening_rounds
         textured = sharpen(textured, painter.photos, painter.gains, n_rounds=rounds, device=painter.device)

@@ -36,6 +36,7 @@ class Painter:
     faces: NDArray[np.int32]  # [f, 3] of the mesh that is painted
     photos: Sequence[PhotoWithDepth]
     scores: NDArray[np.float32]  # [photos, faces] how well a photo sees a face, outliers lowered; 0: not at all
+    fineness: NDArray[np.float32]  # [faces] pixels along a world unit in the photo that shows a face best; 0: none does
     gains: NDArray[np.float32]  # [photos, 3] multiply a photo's colours
     color_fn: SurfaceColorFn
     views_per_texel: int
@@ -85,6 +86,7 @@ def make_painter(
         device: what blends the photos.
     """
     scores = face_scores(mesh, photos, min_cosine=_MIN_COSINE, tolerance=tolerance)
+    fineness = np.sqrt(scores.max(0))
     centers = face_centers(mesh)
     colors = np.full((len(photos), len(centers), 3), np.nan, np.float32)
     for photo, row in zip(photos, colors, strict=True):
@@ -93,7 +95,9 @@ def make_painter(
         row[seen] = sample_image(torch.from_numpy(photo.color), torch.from_numpy(projection.pixels[seen])).numpy()
     gains = even_exposures(colors)
     scores *= agreement_with_median(colors * gains[:, None])
-    return Painter(mesh.faces, photos, scores, gains, color_fn, views_per_texel, occlusion_margin_px, tolerance, device)
+    return Painter(
+        mesh.faces, photos, scores, fineness, gains, color_fn, views_per_texel, occlusion_margin_px, tolerance, device
+    )
 
 
 def take_best(scores: NDArray[np.float32], n: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -5,8 +5,9 @@ import pytest
 
 from recon.geometry import TriangleMesh
 from recon.geometry.surface import Surface
+from recon.mesh import charts as module
 from recon.mesh.atlas import unwrap
-from recon.mesh.charts import flat_charts
+from recon.mesh.charts import FlatCharts
 
 
 def grid(height, n_x: int = 30, n_y: int = 20) -> TriangleMesh:
@@ -33,6 +34,10 @@ def box() -> TriangleMesh:
     return TriangleMesh(corners, np.array(faces, np.int32))
 
 
+def flat_charts(mesh: TriangleMesh, fineness: np.ndarray | None = None) -> FlatCharts:
+    return module.flat_charts(mesh, np.ones(len(mesh.faces)) if fineness is None else fineness)
+
+
 def areas(flat: np.ndarray) -> np.ndarray:
     (ax, ay), (bx, by) = (flat[:, 1] - flat[:, 0]).T, (flat[:, 2] - flat[:, 0]).T
     return (ax * by - ay * bx) / 2
@@ -56,6 +61,29 @@ def test_planes_keep_their_size_and_are_one_chart_each():
 
 def test_a_gentle_hill_is_one_chart():
     assert len(np.unique(flat_charts(grid(lambda x, y: 0.2 * np.sin(3 * x) * y)).chart)) == 1
+
+
+def test_what_wants_to_be_finer_is_larger_and_a_chart_of_its_own():
+    mesh = grid(lambda x, y: 0 * x)
+    is_left = mesh.vertices[mesh.faces].mean(1)[:, 0] < 1
+    charts = flat_charts(mesh, np.where(is_left, 400.0, 100.0))
+    assert len(np.unique(charts.chart)) == 2
+    larger = areas(charts.corners[..., :2]) / mesh.face_areas
+    np.testing.assert_allclose(larger[is_left].min() / larger[~is_left].max(), 16)
+    near = np.random.default_rng(0).uniform(95, 105, len(mesh.faces))
+    assert len(np.unique(flat_charts(mesh, near * 1.3).chart)) == 1  # what is nearly alike stays together
+
+
+def test_texels_follow_fineness_and_what_nobody_shows_takes_few():
+    mesh = grid(lambda x, y: 0 * x)
+    middles = mesh.vertices[mesh.faces].mean(1)
+    wanted = np.where(middles[:, 0] < 1, 400.0, 100.0) * (middles[:, 1] < 1.5)
+    atlas = unwrap(mesh, texture_size=1024, fineness=wanted.astype(np.float32))
+    flat = np.concatenate([atlas.uvs * 1024, np.zeros((len(atlas.uvs), 1))], 1)[atlas.faces]
+    a, b = flat[:, 1, :2] - flat[:, 0, :2], flat[:, 2, :2] - flat[:, 0, :2]
+    along = np.sqrt(np.abs(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]) / 2 / mesh.face_areas)  # texels a unit
+    np.testing.assert_allclose(along[wanted == 400].mean() / along[wanted == 100].mean(), 4, rtol=0.02)
+    np.testing.assert_allclose(along[wanted == 0].mean() / along[wanted == 100].mean(), 1, rtol=0.02)
 
 
 def test_what_lies_under_itself_is_cut():

@@ -1,5 +1,6 @@
 """Painting a known surface from pictures of a known world."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,25 @@ def test_what_no_photo_sees_is_asked_of_the_field_and_reported_as_unseen(worlds,
 
     field_colors = bake(mesh, unwrap(mesh, texture_size=64), lambda s: field_paint(painter, s), texture_size=64).texture
     assert (field_colors == [255, 0, 255]).all()
+
+
+def test_fineness_is_of_the_photo_that_shows_a_face_best_whatever_it_shows(worlds, capture):
+    eyes = [np.array([x, 0.0, 1.2]) for x in (-1.0, 0.0, 1.0)]
+    poses = [look_at(eye, np.array([2.0, 0, 1.2]), worlds.UP) for eye in eyes]
+    mesh = room_mesh(worlds)
+    photos = load_photos(
+        capture(worlds.World(worlds.cast_room), poses, write_photos=True).views, MeshScene(mesh), max_side=400
+    )
+    painter = painter_of(mesh, photos)
+    ahead = np.linalg.norm(mesh.vertices[mesh.faces].mean(1) - [2.0, 0, 1.2], axis=1).argmin()
+    np.testing.assert_allclose(painter.fineness[ahead], photos[-1].camera.fx / (2.0 - 1.0), rtol=0.1)  # one unit away
+    passer_by = [
+        *photos[:2],
+        replace(photos[2], color=np.zeros_like(photos[2].color)),
+    ]  # stands before the nearest camera
+    doubted = painter_of(mesh, passer_by)
+    assert doubted.scores[2, ahead] < 0.01 * painter.scores[2, ahead]
+    np.testing.assert_array_equal(doubted.fineness, painter.fineness)
 
 
 def test_an_occluder_does_not_paint_the_wall_behind_it(worlds, capture):

@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 import numpy as np
-import open3d as o3d
 import pytest
 
 from recon.geometry import Camera, TriangleMesh, look_at
+from recon.geometry.open3d_import import import_open3d
 from recon.mesh.depth_maps import MIN_COSINE_OF_ROADS, DepthMap
 from recon.mesh.extraction import extract
 from recon.mesh.fusion import fuse
@@ -120,6 +120,7 @@ def off_the_road(mesh: TriangleMesh) -> np.ndarray:
     x, y = np.meshgrid(np.arange(6.0, 22.0, 0.25), np.arange(-3.0, 3.01, 0.25))
     down = np.zeros((*x.shape, 6), np.float32)
     down[..., 0], down[..., 1], down[..., 2], down[..., 5] = x, y, 3.0, -1.0
+    o3d = import_open3d()
     scene = o3d.t.geometry.RaycastingScene()
     scene.add_triangles(mesh.vertices.astype(np.float32), mesh.faces.astype(np.uint32))
     return np.abs(3.0 - scene.cast_rays(down)["t_hit"].numpy() - rise(x)).ravel()
