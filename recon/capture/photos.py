@@ -18,7 +18,7 @@ from recon.capture.masks import opaque, save_mask, write_masks
 from recon.capture.notes import exposure_of
 from recon.capture.records import Output
 from recon.capture.sharpness import measure_sharpness
-from recon.capture.survey import list_photos, tell_left_out, tell_mirrored, tell_more_inside
+from recon.capture.survey import list_photos, tell_depth, tell_left_out, tell_mirrored, tell_more_inside
 from recon.formats.deep_pixels import Levels, common_levels
 from recon.formats.exif_gps import read_gps
 from recon.formats.frames_json import Capture, FrameRecord
@@ -47,6 +47,7 @@ def capture_photos(source: Path, folder: Path, output: Output, *, subfolders: bo
     max_size = output.max_size
     paths = list_photos(source, subfolders=subfolders)
     tell_left_out(source, paths, subfolders=subfolders)
+    tell_depth(source, paths)
     headers, problems = _headers(paths)
     tell_more_inside(headers)
     tell_mirrored(headers)

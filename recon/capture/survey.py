@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from recon.capture.mask_files import is_mask_folder, masks_among
+from recon.formats.depth_files import depth_of_photo
+from recon.formats.depth_names import DEPTH_FOLDER, DEPTH_SUFFIXES, depths_among, is_depth_folder
 from recon.formats.image_files import HEIF_INSTALL, HEIF_SUFFIXES, IMAGE_SUFFIXES, MIRRORED, ImageHeader
 from recon.formats.images import list_images, natural_key
 from recon.formats.video_stream import VIDEO_SUFFIXES
-from recon.workspace.console import warn
+from recon.workspace.console import say, warn
 from recon.workspace.reading import is_file, is_folder
 
 RAW_SUFFIXES = (".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".pef", ".srw", ".raw", ".gpr")
@@ -49,7 +51,8 @@ _HOW = {
 def list_photos(source: Path, *, subfolders: bool) -> list[Path]:
     """The photos of a folder, with `subfolders` also those of the folders in it, in natural order of their paths.
 
-    Hidden folders and the folder of masks hold no photos, and what is named as the mask of a photo beside it is none.
+    Hidden folders and those of masks and of depth hold no photos, and what is named as the mask or the depth of a photo beside it
+    is none.
     """
     folders = [source, *(photo_folders(source) if subfolders else ())]
     found = [path for folder in folders for path in _photos_in(folder)]
@@ -58,8 +61,8 @@ def list_photos(source: Path, *, subfolders: bool) -> list[Path]:
 
 def _photos_in(folder: Path) -> list[Path]:
     pictures = list_images(folder)
-    masks = masks_among(pictures)
-    return [path for path in pictures if path not in masks]
+    others = {*masks_among(pictures), *depths_among(pictures)}
+    return [path for path in pictures if path not in others]
 
 
 def photo_folders(source: Path) -> list[Path]:
@@ -68,14 +71,14 @@ def photo_folders(source: Path) -> list[Path]:
 
 
 def _folders_below(source: Path) -> list[Path]:
-    """All folders at any depth below `source` that may be read, but hidden ones and those of masks."""
+    """All folders at any depth below `source` that may be read, but hidden ones and those of masks and of depth."""
     return _below(source, {source.resolve()})
 
 
 def _below(source: Path, seen: set[Path]) -> list[Path]:
     folders = []
     for folder in sorted((p for p in source.iterdir() if is_folder(p)), key=lambda p: natural_key(p.name)):
-        if folder.name.startswith(".") or is_mask_folder(folder) or folder.resolve() in seen:
+        if folder.name.startswith(".") or is_mask_folder(folder) or is_depth_folder(folder) or folder.resolve() in seen:
             continue
         seen.add(folder.resolve())
         try:
@@ -109,6 +112,23 @@ def tell_left_out(source: Path, photos: Sequence[Path], *, subfolders: bool) -> 
             f"{source}: {n_below} more photos lie in sub-folders and are left out ({words_of(below)}): "
             "capture.subfolders=true reads them too"
         )
+
+
+def tell_depth(source: Path, photos: Sequence[Path]) -> None:
+    """Say of how many photos depth lies beside them; warn of a folder of depth that belongs to none."""
+    n_with = sum(depth_of_photo(photo) is not None for photo in photos)
+    if n_with:
+        say(f"capture: depth lies beside {n_with} of {len(photos)} photos")
+        return
+    for folder in (source / DEPTH_FOLDER, source.parent / DEPTH_FOLDER):
+        files = sorted(folder.iterdir()) if is_folder(folder) and folder != source else []
+        names = [file.name for file in files if file.suffix.lower() in DEPTH_SUFFIXES]
+        if names:
+            warn(
+                f"{folder}: holds depth, but none of its {len(names)} files ({names[0]}, ...) belongs to a photo by its name "
+                f"({photos[0].name}, ...), and no list says which does: it is not used. Name depth as its photo, or list the "
+                "pairs as a TUM sequence does (associations.txt)"
+            )
 
 
 def _named_but_no_files(source: Path, *, subfolders: bool) -> list[str]:

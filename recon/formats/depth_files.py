@@ -4,12 +4,14 @@ Where a picture has one is known from where it lies; the units are those that ea
 
     PICTURE                      DEPTH                                 values                      CONFIDENCE
     rgbd/N.jpg                   rgbd/N.depth      (Record3D, raw)     float32 metres, LZFSE       rgbd/N.conf: 0 1 2
-    rgb/T.png  (depth.txt)       depth/T.png       (TUM, by time)      1 / 5000 m
-    NAME.color.png               NAME.depth.png    (7-Scenes)          mm
+    rgb/T.png                    depth.txt or associations.txt (TUM)   1 / 5000 m
+    NAME.color.png, NAME-rgb.png NAME.depth.png    (7-Scenes)          mm
+    frameN.jpg                   depthN.png        (Replica)           1 / 6553.5 m
     images/T.jpg, corrected_..   depth/T.png       (Polycam)           mm                          confidence/T.png: to 255
     any/NAME.jpg                 depth_file_path of the frame in a     mm, or the file's integer_depth_scale; metres where
                                  transforms.json (nerfstudio)          floating
-    any/NAME.jpg                 ../depth/NAME.png, .npy or .exr       mm; metres where floating   ../confidence/NAME.png
+    any/NAME.jpg                 ../depth/NAME.png, .npy, .exr, .tiff  mm; metres where floating   ../confidence/NAME.png
+    rgb.mp4, frame N             depth/N.png       (Stray Scanner)     mm                          confidence/N.png: 0 1 2
 
 A capture's pictures are copies (`frames/`): the depth is looked for beside the photo that each was made of.
 """
@@ -17,26 +19,21 @@ A capture's pictures are copies (`frames/`): the depth is looked for beside the 
 import math
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from recon.formats.depth_lists import listed_depth
+from recon.formats.depth_names import CONFIDENCE_FOLDER, DEPTH_FOLDER, DEPTH_SUFFIXES, depth_beside
 from recon.formats.image_files import IMAGE_SUFFIXES
 from recon.formats.named_files import find_picture, inside
-from recon.formats.text_tables import read_rows
 from recon.geometry import View
 from recon.workspace import read_json
-from recon.workspace.errors import UserError
-from recon.workspace.reading import is_file, read_json_value
+from recon.workspace.reading import is_file, is_folder, read_json_value
 
 MILLIMETRE, TUM_UNIT = 1e-3, 1 / 5000
-_FORMATS = (".png", ".npy", ".exr", ".depth")
 _DEPTH_KEYS = ("depth_file_path", "depth_path")  # nerfstudio, instant-ngp
-_NEAR_IN_TIME_S = 0.02  # a TUM depth image belongs to a picture this near
 
 
 @dataclass(frozen=True)
@@ -51,8 +48,17 @@ class DepthFile:
 
 def find_depth(view: View) -> DepthFile | None:
     """The depth of the picture of `view`; None where it has none."""
-    view = _as_filmed(view)
-    return next((file for layout in _LAYOUTS if (file := layout(view)) is not None), None)
+    h, w = view.camera.size_hw
+    return depth_of_photo(_as_filmed(view.image), time_s=view.time_s, is_portrait=h > w)
+
+
+def depth_of_photo(image: Path, *, time_s: float | None = None, is_portrait: bool = False) -> DepthFile | None:
+    """The depth of a photo that lies where a person put it; None where it has none.
+
+    time_s: when it was taken, where that is known. is_portrait: how it is held; raw depth does not say.
+    """
+    photo = _Photo(image, time_s, is_portrait)
+    return next((file for layout in _LAYOUTS if (file := layout(photo)) is not None), None)
 
 
 def depth_files(views: Iterable[View]) -> list[Path]:
@@ -61,78 +67,80 @@ def depth_files(views: Iterable[View]) -> list[Path]:
     return [path for file in found for path in (file.path, file.confidence) if path is not None]
 
 
-def _as_filmed(view: View) -> View:
-    """The view with the photo that its picture in a capture's `frames/` was made of; any other view as it is."""
-    listing = view.image.parent / "frames.json"
-    original = _originals(listing).get(view.image.name) if is_file(listing) else None
-    return view if original is None else replace(view, image=original)
+@dataclass(frozen=True)
+class _Photo:
+    image: Path
+    time_s: float | None
+    is_portrait: bool
+
+
+def _as_filmed(image: Path) -> Path:
+    """The photo that a picture in a capture's `frames/` was made of; any other picture as it is."""
+    listing = image.parent / "frames.json"
+    original = _originals(listing).get(image.name) if is_file(listing) else None
+    return image if original is None else original
 
 
 @cache
 def _originals(listing: Path) -> dict[str, Path]:
-    """The photo that each picture beside a `frames.json` was made of; none of a video's."""
+    """The photo that each picture beside a `frames.json` was made of; of a film's frames what their depth is named by."""
     written = read_json(listing, made_by="python scripts/capture.py capture.source=... workspace=...")
     source, frames = written.get("source"), written.get("frames")
     if not isinstance(source, str) or not isinstance(frames, list):
         return {}
-    named = [(frame.get("image"), frame.get("source_name")) for frame in frames if isinstance(frame, dict)]
-    return {image: Path(source) / name for image, name in named if isinstance(image, str) and isinstance(name, str)}
+    film = _numbered_depth(Path(source)) if written.get("kind") == "video" else {}
+    found = {}
+    for frame in (frame for frame in frames if isinstance(frame, dict)):
+        image, name, number = frame.get("image"), frame.get("source_name"), frame.get("source_index")
+        if isinstance(image, str) and isinstance(name, str):
+            found[image] = Path(source) / name
+        elif isinstance(image, str) and number in film:
+            found[image] = film[number]
+    return found
 
 
-def _record3d(view: View) -> DepthFile | None:
-    path = view.image.with_suffix(".depth")
+def _numbered_depth(film: Path) -> dict[int, Path]:
+    """The place of a picture whose depth each frame of a film has, by its number: `depth/00012` beside the film, frame 12."""
+    folder = film.parent / DEPTH_FOLDER
+    names = sorted(os.listdir(folder)) if is_folder(folder) else []
+    stems = (Path(name).stem for name in names if Path(name).suffix in DEPTH_SUFFIXES)
+    return {int(stem): film.with_name(f"{stem}.png") for stem in stems if stem.isdecimal() and len(stem) < 18}
+
+
+def _record3d(photo: _Photo) -> DepthFile | None:
+    path = photo.image.with_suffix(".depth")
     if not is_file(path):
         return None
     confidence = path.with_suffix(".conf")
-    h, w = view.camera.size_hw
-    return DepthFile(path, 1.0, confidence if is_file(confidence) else None, is_portrait=h > w)
+    return DepthFile(path, 1.0, confidence if is_file(confidence) else None, photo.is_portrait)
 
 
-def _seven_scenes(view: View) -> DepthFile | None:
-    stem, color, _ = view.image.name.rpartition(".color.")
-    path = view.image.with_name(f"{stem}.depth.png")
-    return DepthFile(path, MILLIMETRE) if color and is_file(path) else None
+def _beside_under_its_name(photo: _Photo) -> DepthFile | None:
+    found = depth_beside(photo.image)
+    return None if found is None else DepthFile(*found)
 
 
-def _tum(view: View) -> DepthFile | None:
-    listing = view.image.parent.parent / "depth.txt"
-    if view.time_s is None or not is_file(listing):
-        return None
-    times, paths = _tum_listing(listing)
-    nearest = int(np.argmin(np.abs(times - view.time_s)))
-    return DepthFile(paths[nearest], TUM_UNIT) if abs(times[nearest] - view.time_s) <= _NEAR_IN_TIME_S else None
+def _tum(photo: _Photo) -> DepthFile | None:
+    path = listed_depth(photo.image, photo.time_s)
+    return None if path is None else DepthFile(path, TUM_UNIT)
 
 
-@cache
-def _tum_listing(file: Path) -> tuple[NDArray[np.float64], list[Path]]:
-    rows = [row for row in read_rows(file) if len(row.words) == 2]
-    if not rows:
-        raise UserError(f"{file}: no lines `timestamp path`. Expected those of a TUM RGB-D sequence.")
-    times = []
-    for row in rows:
-        try:
-            times.append(float(row.words[0]))
-        except ValueError as error:
-            raise UserError(f"{row.label}: expected a time stamp, found {row.words[0]!r}.") from error
-    return np.array(times), [file.parent / row.words[1] for row in rows]
-
-
-def _beside(view: View) -> DepthFile | None:
+def _in_folder(photo: _Photo) -> DepthFile | None:
     """In `depth/` in the picture's folder or beside it: Polycam's export, and anybody's own."""
-    for folder in (view.image.parent, view.image.parent.parent):
-        for suffix in _FORMATS:
-            path = folder / "depth" / f"{view.image.stem}{suffix}"
+    for folder in (photo.image.parent, photo.image.parent.parent):
+        for suffix in DEPTH_SUFFIXES:
+            path = folder / DEPTH_FOLDER / f"{photo.image.stem}{suffix}"
             if is_file(path):
-                confidence = folder / "confidence" / f"{view.image.stem}.png"
+                confidence = folder / CONFIDENCE_FOLDER / f"{photo.image.stem}.png"
                 return DepthFile(path, MILLIMETRE, confidence if is_file(confidence) else None)
     return None
 
 
-def _named(view: View) -> DepthFile | None:
+def _named(photo: _Photo) -> DepthFile | None:
     """By `depth_file_path` (nerfstudio) or `depth_path` (instant-ngp) of the picture's frame in a transforms.json."""
-    for folder in (view.image.parent, view.image.parent.parent):
+    for folder in (photo.image.parent, photo.image.parent.parent):
         listing = folder / "transforms.json"
-        if is_file(listing) and (file := _depths_named(listing).get(_without_suffix(view.image))) is not None:
+        if is_file(listing) and (file := _depths_named(listing).get(_without_suffix(photo.image))) is not None:
             return file
     return None
 
@@ -181,4 +189,10 @@ def _without_suffix(path: Path) -> str:
     return os.path.abspath(path.with_suffix("") if path.suffix.lower() in IMAGE_SUFFIXES else path)
 
 
-_LAYOUTS: tuple[Callable[[View], DepthFile | None], ...] = (_record3d, _seven_scenes, _tum, _named, _beside)
+_LAYOUTS: tuple[Callable[[_Photo], DepthFile | None], ...] = (
+    _record3d,
+    _beside_under_its_name,
+    _tum,
+    _named,
+    _in_folder,
+)

@@ -16,6 +16,7 @@ from recon.workspace.errors import UserError
 from recon.workspace.reading import check_readable, read_bytes
 
 _MAX_BYTES = 1 << 29
+_ARKIT_HIGH = 2  # ARKit's levels of confidence are 0 low, 1 middling, 2 high, and apps write them as they are
 _SATURATED = 65535  # how 16-bit sets write "too far"
 Floats = NDArray[np.float32]
 
@@ -88,13 +89,13 @@ def _read_exr(path: Path) -> NDArray:
 
 
 def _confidence(file: DepthFile, size_hw: tuple[int, ...]) -> Floats:
-    """[h, w] in [0, 1], brought to the size of the depth; the highest value that the file could hold is 1."""
+    """[h, w] in [0, 1], at the size of the depth; the highest level, or the highest value that the file could hold, is 1."""
     import cv2
 
     path = file.confidence
     assert path is not None
-    if path.suffix == ".conf":  # Record3D: 0 low, 1 middling, 2 high
-        values = _on_a_grid(np.frombuffer(_lzfse(path), np.uint8), file).astype(np.float32) / 2
+    if path.suffix == ".conf":  # Record3D
+        values = _on_a_grid(np.frombuffer(_lzfse(path), np.uint8), file).astype(np.float32) / _ARKIT_HIGH
     else:
         advice = f"{path}: expected a grey picture of confidence, from 0 to 255. Delete it to go without."
         try:
@@ -104,7 +105,7 @@ def _confidence(file: DepthFile, size_hw: tuple[int, ...]) -> Floats:
         highest = {"uint8": 255, "uint16": 65535}.get(picture.dtype.name)
         if picture.ndim != 2 or highest is None:
             raise UserError(advice)
-        values = picture.astype(np.float32) / highest
+        values = picture.astype(np.float32) / (_ARKIT_HIGH if picture.max(initial=0) <= _ARKIT_HIGH else highest)
     return cv2.resize(values.clip(0, 1), size_hw[::-1], interpolation=cv2.INTER_NEAREST).astype(np.float32)
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from recon.formats import cameras_json
-from recon.formats.frame_set import FrameSet, read_frame_set
+from recon.formats.depth_files import depth_files
+from recon.formats.frame_set import read_frame_set
 from recon.geometry.reconstruction import Reconstruction
 from recon.poses.doctor import examine, failure_told
 from recon.poses.exchange import write_exchange
@@ -49,7 +50,8 @@ def pose_frames(
             )
         frames = frames.with_focal(settings.focal_px)
     structure = find_structure(workspace, frames, settings, seed=seed, threads=threads, failure_told=failure_told)
-    inputs = [workspace.frames, workspace.sfm / STAGE_MARK]
+    captured = reconstruction_of(structure.model, frames, workspace.frames)
+    inputs = [workspace.frames, workspace.sfm / STAGE_MARK, *depth_files(captured.training_views)]
     run = StageRun(
         workspace, "poses", workspace.poses, settings={"scale": scale}, inputs=inputs, also={"seed": seed, "tracks": 1}
     )
@@ -57,7 +59,7 @@ def pose_frames(
         say("poses: up to date")
         return workspace.poses
     with run as folder, failure_told(workspace, frames, models=workspace.sfm):
-        reconstruction, up, scale_sources = _to_world(structure.model, frames, workspace, scale, seed)
+        reconstruction, up, scale_sources = _to_world(captured, structure.model, workspace, scale, seed)
         write_model(structure.model, reconstruction.world_from_capture, folder / "colmap")
         cameras_json.write(folder / "cameras.json", reconstruction, root=workspace.root)
         write_exchange(folder, reconstruction, root=workspace.root)
@@ -78,10 +80,9 @@ def pose_frames(
 
 
 def _to_world(
-    model: Model, frames: FrameSet, workspace: Workspace, scale: ScaleSettings, seed: int
+    captured: Reconstruction, model: Model, workspace: Workspace, scale: ScaleSettings, seed: int
 ) -> tuple[Reconstruction, Up, list[dict[str, Any]]]:
-    """The model as our noun with +z up, on the ground, in metres where the scale is known; how up and scale were found."""
-    captured = reconstruction_of(model, frames, workspace.frames)
+    """The model, as `captured`, with +z up, on the ground, in metres where the scale is known; how up and scale were found."""
     gps = gps_of(captured, workspace)
     up = find_up(captured, seed=seed, gps=gps, turns=turns_of(captured, workspace))
     aligned = replace(captured.transformed(world_from_capture(captured, up)), is_up_aligned=True)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from recon.formats import cameras_json
+from recon.formats.depth_files import depth_files
 from recon.formats.named_files import ARCHIVES
 from recon.geometry.geodesy import GpsFix
 from recon.geometry.reconstruction import Reconstruction
@@ -77,7 +78,8 @@ def import_dataset(
     sizes = [features.image_size, features.max_features]
     also = {"features": sizes, "seed": seed, "given": _digest(given), "tracks": 1}
     set_to = {"dataset": settings, "scale": scale}
-    run = StageRun(workspace, "poses", workspace.poses, settings=set_to, inputs=given.files, also=also)
+    inputs = [*given.files, *depth_files(given.training_views)]
+    run = StageRun(workspace, "poses", workspace.poses, settings=set_to, inputs=inputs, also=also)
     if run.is_finished:
         say("poses: up to date")
         return workspace.poses

@@ -7,7 +7,7 @@ from PIL import Image
 
 from recon.capture.cameras import group_by_camera
 from recon.capture.source import source_kind
-from recon.capture.survey import list_photos, tell_left_out, tell_mirrored
+from recon.capture.survey import list_photos, tell_depth, tell_left_out, tell_mirrored
 from recon.formats.image_files import ImageHeader, has_heif, read_header
 from recon.workspace.console import take_warnings
 from recon.workspace.errors import UserError
@@ -124,3 +124,17 @@ def test_photos_that_are_shown_mirrored_are_told_once(tmp_path: Path) -> None:
     tell_mirrored(headers)
     (warning,) = take_warnings()
     assert "1 of 3 photos are mirrored by their EXIF orientation" in warning and "(2.jpg)" in warning
+
+
+def test_depth_is_no_photo_and_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = folder_of(tmp_path / "a", ["1.jpg", "2.jpg", "depth/1.jpg", "confidence/1.jpg"])
+    (folder / "depth/1.jpg").rename(folder / "depth/1.png")
+    tell_left_out(folder, list_photos(folder, subfolders=False), subfolders=False)
+    tell_depth(folder, list_photos(folder, subfolders=True))
+    assert not take_warnings() and "depth lies beside 1 of 2 photos" in capsys.readouterr().out
+    (folder / "depth/1.png").rename(folder / "depth/000.png")
+    tell_depth(folder, list_photos(folder, subfolders=False))
+    assert "none of its 1 files (000.png, ...) belongs to a photo by its name (1.jpg, ...)" in take_warnings()[0]
+    scenes = folder_of(tmp_path / "b", ["frame-0.color.jpg", "frame-0.depth.jpg", "frame-1.color.jpg"])
+    (scenes / "frame-0.depth.jpg").rename(scenes / "frame-0.depth.png")
+    assert [path.name for path in list_photos(scenes, subfolders=False)] == ["frame-0.color.jpg", "frame-1.color.jpg"]

@@ -48,6 +48,55 @@ def test_tum_belongs_together_by_time(tmp_path: Path) -> None:
     assert find_depth(late) is None
 
 
+def test_tum_by_names_that_are_times(tmp_path: Path) -> None:
+    """Photos of a capture have no time, but the names that the set gave them."""
+    view = view_of(tmp_path / "rgb/1305031102.175304.png")
+    write(tmp_path / "depth/1305031102.160407.png", 5000)
+    (tmp_path / "depth.txt").write_text("1305031102.160407 depth/1305031102.160407.png\n")
+    np.testing.assert_allclose(found(view), METRES, atol=2e-4)
+
+
+@pytest.mark.parametrize("line", ["{t} rgb/7.png {t} depth/b.png", "{t} depth/b.png {t} rgb/7.png"])
+def test_tum_by_pairs(tmp_path: Path, line: str) -> None:
+    view = view_of(tmp_path / "rgb/7.png")
+    write(tmp_path / "depth/b.png", 5000)
+    (tmp_path / "associations.txt").write_text(line.format(t=0.25) + "\n")
+    np.testing.assert_allclose(found(view), METRES, atol=2e-4)
+    assert find_depth(view_of(tmp_path / "rgb/8.png")) is None
+
+
+@pytest.mark.parametrize(
+    ("picture", "depth", "counts_a_metre"),
+    [
+        ("frame-000003.color.jpg", "frame-000003.depth.png", 1000),
+        ("00012-color.png", "00012-depth.png", 1000),
+        ("a_rgb.png", "a_depth.png", 1000),
+        ("frame000007.jpg", "depth000007.png", 6553.5),
+    ],
+)
+def test_beside_the_picture_under_its_name(tmp_path: Path, picture: str, depth: str, counts_a_metre: float) -> None:
+    view = view_of(tmp_path / picture)
+    write(tmp_path / depth, counts_a_metre)
+    np.testing.assert_allclose(found(view), METRES, atol=1e-4)
+
+
+def test_frames_of_a_film_have_the_depth_of_their_number(tmp_path: Path) -> None:
+    write(tmp_path / "stray/depth/000012.png", 1000)
+    (tmp_path / "stray/confidence").mkdir()
+    cv2.imwrite(str(tmp_path / "stray/confidence/000012.png"), np.array([[0, 1, 2], [2, 2, 2]], np.uint8))
+    frames = [{"image": "f0.jpg", "source_index": 12}, {"image": "f1.jpg", "source_index": 13}]
+    view, without = view_of(tmp_path / "run/f0.jpg", time_s=0.4), view_of(tmp_path / "run/f1.jpg", time_s=0.5)
+    listing = {"source": str(tmp_path / "stray/rgb.mp4"), "kind": "video", "frames": frames}
+    (tmp_path / "run/frames.json").write_text(json.dumps(listing))
+    file = find_depth(view)
+    assert file is not None and find_depth(without) is None
+    image = read_depth(file)
+    np.testing.assert_allclose(image.depth_m, METRES, atol=1e-6)
+    np.testing.assert_allclose(
+        image.confidence, [[0, 0.5, 0], [1, 1, 1]]
+    )  # levels of ARKit; the third depth is unknown
+
+
 def test_polycam_with_confidence(tmp_path: Path) -> None:
     view = view_of(tmp_path / "keyframes/corrected_images/17.jpg")
     write(tmp_path / "keyframes/depth/17.png", 1000)

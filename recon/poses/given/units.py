@@ -9,13 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from recon.formats.depth_files import find_depth
-from recon.formats.depth_images import read_depth
-from recon.geometry import Points, Reconstruction, View, invert_rigid
+from recon.formats.depth_at_points import depth_at_points
+from recon.geometry import Points, Reconstruction, View
 from recon.geometry.transforms import Array
 from recon.poses.given.points import GivenPoints
 from recon.workspace.console import warn
-from recon.workspace.errors import UserError
 
 _FACTORS = (1e-3, 1e-2, 1e2, 1e3)  # millimetres for metres, centimetres for metres, and the reverse
 _NEAR = 0.15  # relative: a ratio this near to a factor is one; sensors are off by a few percent
@@ -43,7 +41,7 @@ def settled_unit(found: GivenPoints | None, given: Reconstruction, format: str, 
     """
     if unit_m is None:
         return None
-    measured = None if found is None else _metres_in_a_unit(found)
+    measured = None if found is None else _metres_in_a_unit(found.reconstruction)
     if measured is not None:
         factor = next((f for f in _FACTORS if abs(measured / (unit_m * f) - 1) < _NEAR), None)
         if factor is None:
@@ -86,38 +84,15 @@ def _extent(positions: Array) -> float:
     return max(float(np.median(np.linalg.norm(positions - np.median(positions, axis=0), axis=1))), 1e-12)
 
 
-def _metres_in_a_unit(found: GivenPoints) -> float | None:
+def _metres_in_a_unit(reconstruction: Reconstruction) -> float | None:
     """By depth images against the points that their pictures saw; None where there are none, or the two do not belong together."""
-    views, model = found.reconstruction.views, found.model
-    seen = [(views[found.places[i - 1]], i) for i in sorted(model.images) if model.image(i).num_points3D]
-    with_depth = [(view, i) for view, i in seen if find_depth(view) is not None]
-    ratios = [np.zeros(0)]
-    for view, image_id in with_depth[:: max(1, len(with_depth) // _VIEWS)]:
-        sightings = [point for point in model.image(image_id).points2D if point.has_point3D()]
-        places = np.stack([model.point3D(point.point3D_id).xyz for point in sightings])
-        ratios.append(_ratios(view, np.stack([point.xy for point in sightings]), places))
-    together = np.concatenate(ratios)
-    if len(together) < _LEAST:
+    ratios = depth_at_points(
+        reconstruction, at_most=_VIEWS
+    ).all  # training reads them all, and says what is wrong with which
+    if len(ratios) < _LEAST:
         return None
-    middle = float(np.median(together))
-    return middle if 1.4826 * float(np.median(np.abs(together / middle - 1))) < _SPREAD else None
-
-
-def _ratios(view: View, pixels: Array, places: Array) -> Array:
-    """Metres of the depth image of `view` to units of the poses, at points [n, 3] that it saw at pixels [n, 2]: known ones."""
-    file = find_depth(view)
-    assert file is not None
-    try:
-        metres = read_depth(file).depth_m
-    except UserError:  # training reads them all, and says what is wrong with which
-        return np.zeros(0)
-    camera_from_world = invert_rigid(view.world_from_camera)
-    depths = places @ camera_from_world[2, :3] + camera_from_world[2, 3]
-    (h, w), (picture_h, picture_w) = metres.shape, view.camera.size_hw
-    x = np.clip(pixels[:, 0] * w / picture_w, 0, w - 1).astype(int)
-    y = np.clip(pixels[:, 1] * h / picture_h, 0, h - 1).astype(int)
-    known = (metres[y, x] > 0) & (depths > 0)
-    return np.asarray(metres[y, x][known] / depths[known], np.float64)
+    middle = float(np.median(ratios))
+    return middle if 1.4826 * float(np.median(np.abs(ratios / middle - 1))) < _SPREAD else None
 
 
 def _size(views: Sequence[View]) -> _Size:

@@ -85,7 +85,8 @@ def test_points_in_metres_meet_poses_in_millimetres(truth: Reconstruction, tmp_p
     import_dataset(Workspace(tmp_path / "run"), path=str(data / "sparse"), **settings)
     read = read_reconstruction(Workspace(tmp_path / "run"))
     assert read.points is not None
-    np.testing.assert_allclose(read.points.positions, 1000 * walls, rtol=1e-3, atol=0.5)
+    np.testing.assert_allclose(read.points.positions, walls, rtol=0.01)
+    assert read.scale is not None and read.scale.source.startswith("depth beside 7 of the pictures")
     assert any("multiplied by 1000" in line for line in _warned(tmp_path / "run"))
 
 

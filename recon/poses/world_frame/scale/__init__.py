@@ -8,4 +8,5 @@ picks               points picked in pictures
 markers             printed ArUco and AprilTag squares: found in the pictures; marker_square: one of them in space;
                     marker_corners, marker_dictionaries, marker_page
 camera_height       above the ground below the path
+depth               of a sensor, beside the pictures
 """

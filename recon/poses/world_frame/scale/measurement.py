@@ -10,7 +10,7 @@ import numpy as np
 class Measurement:
     """What one source says of the scale of the world."""
 
-    kind: str  # a value of `scale.source`: "distance", "markers", "gps", "camera_height", "given"
+    kind: str  # a value of `scale.source`: "distance", "markers", "gps", "camera_height", "given", "depth"
     metres_per_unit: float
     relative_error: float  # one sigma, as a fraction
     source: str  # for people: "distance between frames 00000 and 00042, 2 m given"

@@ -14,6 +14,7 @@ from recon.geometry.reconstruction import Reconstruction, Scale
 from recon.geometry.transforms import Similarity
 from recon.poses.world_frame.gps.fit import GpsFit, fit_gps, georeference
 from recon.poses.world_frame.scale.camera_height import measure_camera_height
+from recon.poses.world_frame.scale.depth import measure_depth
 from recon.poses.world_frame.scale.known_distance import measure_known_distance
 from recon.poses.world_frame.scale.markers import measure_markers
 from recon.poses.world_frame.scale.measurement import Measurement, sigmas_apart
@@ -29,6 +30,7 @@ _NAMES = {
     "gps": "the GPS positions of the photos",
     "camera_height": "the camera's height above the ground",
     "given": "the unit of the given poses",
+    "depth": "the depth beside the pictures",
 }
 
 
@@ -94,6 +96,7 @@ def _measure(reconstruction: Reconstruction, settings: ScaleSettings, clues: Clu
         "camera_height": lambda: measure_camera_height(reconstruction, settings),
         "gps": lambda: None if fit is None else _measure_gps(fit),
         "given": lambda: _declared(settings, clues.unit_m),
+        "depth": lambda: measure_depth(reconstruction, settings),
     }
     found = [measurement for function in measure.values() if (measurement := function()) is not None]
     ranked = tuple(sorted(found, key=lambda measurement: measurement.relative_error))
@@ -131,6 +134,7 @@ def _choose(ranked: Sequence[Measurement], settings: ScaleSettings, gps: Mapping
     why = {
         "gps": f"{len(gps)} of the photos carry a GPS position; 5 at different places, and a known up axis, are needed.",
         "given": "poses with a known unit are not given: set dataset.unit_m=... (metres in a unit) with dataset=...",
+        "depth": "no depth beside the pictures fits 50 of the sparse points (docs/conventions.md tells where depth may lie).",
     }
     raise UserError(f"scale.source={settings.source}: {why[settings.source]}")
 

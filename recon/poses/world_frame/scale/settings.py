@@ -15,7 +15,7 @@ _PICKS = "two ends, each [frame, x, y] or several of them: [[[00003,120,88],[000
 class ScaleSettings:
     """Lengths are metres."""
 
-    source: Literal["auto", "none", "distance", "markers", "gps", "camera_height", "given"]
+    source: Literal["auto", "none", "distance", "markers", "gps", "camera_height", "given", "depth"]
     known_distance_m: Annotated[float, above(0)] | None
     known_distance_error_m: Annotated[float, between(0, 1_000_000)]
     between: Any  # two frames
@@ -28,6 +28,8 @@ class ScaleSettings:
     camera_height_m: Annotated[float, above(0, up_to=1_000_000)] | None
     camera_height_error_m: Annotated[float, between(0, 1_000_000)]
     given_relative_error: Annotated[float, between(0, 1)]
+    depth_factor: Annotated[float, above(0, up_to=1_000_000)]
+    depth_relative_error: Annotated[float, between(0, 1)]
 
     def __post_init__(self) -> None:
         _check_form("between", self.between, "two frames like [00000,00042]", _is_frame)
