@@ -7,6 +7,7 @@ photos          a folder of photos: names in order, duplicates and damaged ones 
 duplicates      whether a photo shows what another already shows
 panorama        360-degree sources: telling them, and cutting each panorama into views of one exact camera
 cameras         which photos share a camera
+posed_folders   folders whose pictures come with poses
 survey          what lies in a folder of photos, and what of it is left out
 candidates      pictures that may be kept, on disk while the video is being decoded
 keyframes       which frames to keep: the sharpest of each window of equal change of view

@@ -16,6 +16,7 @@ from recon.capture.duplicates import Seen, looks_same, shrunk_gray
 from recon.capture.mask_files import masks_of_photos
 from recon.capture.masks import opaque, save_mask, write_masks
 from recon.capture.notes import exposure_of
+from recon.capture.posed_folders import poses_beside
 from recon.capture.records import Output
 from recon.capture.sharpness import measure_sharpness
 from recon.capture.survey import list_photos, tell_depth, tell_left_out, tell_mirrored, tell_more_inside
@@ -25,7 +26,7 @@ from recon.formats.frames_json import Capture, FrameRecord
 from recon.formats.image_files import ImageHeader, read_header
 from recon.formats.images import is_transparent, read_image, resize_image, turned, write_image
 from recon.formats.masks import read_mask, shrink_mask
-from recon.workspace.console import progress, warn
+from recon.workspace.console import progress, say, warn
 from recon.workspace.errors import UserError
 
 _SCORE_SIZE = 640  # sharpness is measured at this longest side, as in videos
@@ -48,6 +49,7 @@ def capture_photos(source: Path, folder: Path, output: Output, *, subfolders: bo
     paths = list_photos(source, subfolders=subfolders)
     tell_left_out(source, paths, subfolders=subfolders)
     tell_depth(source, paths)
+    _tell_poses(source)
     headers, problems = _headers(paths)
     tell_more_inside(headers)
     tell_mirrored(headers)
@@ -107,6 +109,13 @@ def ordered_names(stems: Sequence[str]) -> list[str]:
         if all(a + "." < b + "." and a < b for a, b in pairwise(names)):
             return names
     return [f"{index:05d}_{stem}" for index, stem in enumerate(plain)]
+
+
+def _tell_poses(source: Path) -> None:
+    """Say where poses of the photos lie: they are found anew, and somebody may have meant those."""
+    posed = poses_beside(source)
+    if posed is not None:
+        say(f"capture: poses are found anew; those that came with the photos are read by {posed}")
 
 
 # ---- one photo -----------------------------------------------------------------------------------------------------

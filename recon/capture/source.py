@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote
 
+from recon.capture.posed_folders import poses_in
 from recon.capture.survey import RAW_SUFFIXES, folder_counts, left_out, list_photos, words_of, words_of_kinds
 from recon.formats.image_files import HEIF_INSTALL, HEIF_SUFFIXES, IMAGE_SUFFIXES
 from recon.formats.named_files import ARCHIVES
@@ -14,8 +15,6 @@ from recon.formats.video_stream import VIDEO_SUFFIXES
 from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file, is_folder
 
-# Folders that come with poses: reading only their pictures would throw the poses away.
-_POSED = {"transforms.json": "transforms", "transforms_train.json": "blender"}
 _TELEMETRY = (".srt", ".gpx", ".kml", ".gpmf")  # what drones and action cameras write beside a film
 
 
@@ -69,12 +68,15 @@ def _why_absent(source: Path) -> str:
 def _why_no_photos(folder: Path) -> str:
     """The most useful thing to say about a folder without images."""
     entries = sorted(p for p in folder.iterdir() if not p.name.startswith("."))
-    for name, dataset in _POSED.items():
-        if is_file(folder / name):
-            return (
-                f"capture.source={folder}: holds no photos but {name}. "
-                f"To use its poses: dataset={dataset} dataset.path={folder}"
-            )
+    below = folder_counts(folder)
+    posed = poses_in(folder)
+    if posed is not None:
+        name, dataset = posed
+        anew = f". To find others: capture.source={folder / below[0][0]}" if len(below) == 1 else ""
+        return (
+            f"capture.source={folder}: holds no photos but {name}. To use its poses: dataset={dataset} dataset.path={folder}"
+            f"{anew}"
+        )
     if not entries:
         return f"capture.source={folder}: the folder is empty. Put photos there ({', '.join(IMAGE_SUFFIXES)})."
     videos = [p for p in entries if p.suffix.lower() in VIDEO_SUFFIXES]
@@ -85,7 +87,6 @@ def _why_no_photos(folder: Path) -> str:
         )
     if videos:
         return f"capture.source={folder}: holds a video and no photos. Give the file: capture.source={videos[0]}"
-    below = folder_counts(folder)
     if len(below) == 1:
         return f"capture.source={folder}: its photos lie lower. Give that folder: capture.source={folder / below[0][0]}"
     if below:

@@ -225,6 +225,8 @@ def _say_report(report: dict[str, Any], source: Path, workspace: Workspace) -> N
             "poses: scale unknown (lengths are in the data set's units): set scale.known_distance_m=..., or "
             "dataset.unit_m=1.0 where they are metres"
         )
+    else:
+        say(f"poses: metres, from {report['scale']['source']} (+-{report['scale']['relative_error']:.1%})")
     if report["registered"] < 3:
         warn(f"only {report['registered']} posed pictures: a scene needs 20 or more to come out well")
 

@@ -14,6 +14,7 @@ import pytest
 from PIL import ExifTags, Image
 
 from recon.capture.photos import ordered_names
+from recon.capture.posed_folders import poses_beside
 from recon.formats import images
 from recon.formats.video_writing import write_video
 from recon.workspace import Workspace, read_metrics, stage_warnings
@@ -458,6 +459,7 @@ def test_empty_folder(workspace: Workspace, tmp_path: Path) -> None:
     [
         ("transforms.json", "dataset=transforms dataset.path="),
         ("transforms_train.json", "dataset=blender dataset.path="),
+        ("groundtruth.txt", "dataset=tum dataset.path="),
         ("walk.mp4", r"holds a video and no photos.*walk\.mp4"),
         ("IMG_1.HEIC", r"holds no images.*1 \.heic.*Convert"),
         ("notes.txt", r"holds no images \(\.jpg.*1 \.txt"),
@@ -472,6 +474,8 @@ def test_folder_without_images_says_what_to_do(workspace: Workspace, tmp_path: P
 def test_photos_one_level_down(workspace: Workspace, tmp_path: Path, views: list[np.ndarray]) -> None:
     photo_folder(tmp_path / "images", views[:3])
     refused(workspace, tmp_path, r"its photos lie lower.*images")
+    (tmp_path / "groundtruth.txt").touch()
+    refused(workspace, tmp_path, r"dataset=tum dataset.path=.* To find others: capture.source=.*/images")
 
 
 def test_text_named_mp4(workspace: Workspace, tmp_path: Path) -> None:
@@ -588,3 +592,21 @@ def test_impossible_settings(workspace: Workspace, clip: Path, changes: dict[str
 def test_unreadable_source(workspace: Workspace, clip: Path) -> None:
     clip.chmod(0)
     refused(workspace, clip, "no permission")
+
+
+@pytest.mark.parametrize(
+    ("photos", "marker", "said"),
+    [
+        ("rgb", "groundtruth.txt", "dataset=tum"),
+        ("rgbd", "metadata", "dataset=record3d"),
+        ("seq-01", "seq-01/frame-000000.pose.txt", "dataset=seven_scenes"),
+        ("keyframes/images", "keyframes/cameras/1.json", "dataset=polycam"),
+        ("images", "metadata", None),
+    ],
+)
+def test_poses_that_came_with_the_photos_are_named(tmp_path: Path, photos: str, marker: str, said: str | None) -> None:
+    (tmp_path / photos).mkdir(parents=True)
+    (tmp_path / marker).parent.mkdir(exist_ok=True)
+    (tmp_path / marker).touch()
+    found = poses_beside(tmp_path / photos)
+    assert found is None if said is None else found is not None and said in found
