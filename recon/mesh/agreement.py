@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.geometry import invert_rigid
+from recon.geometry import Evidence, invert_rigid
 from recon.geometry.pinhole import pixels_of
 from recon.geometry.transforms import Array, apply_rigid
 from recon.mesh.depth_maps import DepthMap
@@ -109,27 +109,32 @@ def keep_agreed(
 
 
 def drop_outvoted(
-    maps: Sequence[DepthMap], judges: Sequence[DepthMap], *, n_neighbours: int, tolerance: float
+    maps: Sequence[DepthMap], judges: Sequence[DepthMap], *, n_neighbours: int, tolerance: float, of_planes: float
 ) -> list[DepthMap]:
     """The maps without the pixels that more of the judges, their best neighbours, contradict than confirm.
 
-    `tolerance`, of the depth, is how far from a judge's surface is another place.
+    tolerance: how far from a judge's surface is another place, of the depth. of_planes: the same for pixels that were blank and
+    took a plane of the scene: nothing was seen there, and a whole wall may lie at what hangs on it.
     """
     kept = []
     for view in maps:
         positions = view.points()
         votes = no_votes(len(positions))
+        allowed = np.where(view.evidence[view.depth > 0] == Evidence.PLANE, of_planes, tolerance)
         for j in _best(view.points(step=12), judges, n_neighbours):
-            votes = votes + _vote_of_planes(positions, view, judges[j], tolerance=tolerance)
+            votes = votes + _vote_of_planes(positions, view, judges[j], tolerance=allowed)
         depth = view.depth.copy()
         depth[depth > 0] *= votes.contradicting <= votes.agreeing
         kept.append(replace(view, depth=depth))
     return kept
 
 
-def _vote_of_planes(positions: Array, view: DepthMap, judge: DepthMap, *, tolerance: float) -> Votes:
-    """Votes of a judge on positions [n, 3] that `view` sees, by their heights over its pixels' planes: at a grazing angle depth
-    changes much from pixel to pixel. From the same place, what lies behind its surface is as wrong as what lies before it."""
+def _vote_of_planes(positions: Array, view: DepthMap, judge: DepthMap, *, tolerance: Array) -> Votes:
+    """Votes of a judge on positions [n, 3] that `view` sees, each with its tolerance [n].
+
+    What counts is the height over the plane of the judge's pixel: at a grazing angle depth changes much from pixel to pixel. From
+    the same place, what lies behind its surface is as wrong as what lies before it.
+    """
     seen = look_up(positions, judge)
     rays, normals = (a.reshape(-1, 3)[seen.pixel] for a in (judge.camera_rays, judge.unit_normals))
     height = (normals * (seen.local - rays * seen.map_depth[:, None])).sum(-1)

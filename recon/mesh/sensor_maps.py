@@ -17,6 +17,7 @@ from recon.mesh.depth_maps import MIN_COSINE, DepthMap, at_jump
 from recon.mesh.settings import MeshSettings
 from recon.mesh.viewpoints import Viewpoint, small_pinhole
 from recon.pixels import SensorView
+from recon.pixels.sensor_depth import seen_at
 
 _WINDOW = np.stack(np.meshgrid(range(-2, 3), range(-2, 3)), -1).reshape(-1, 2)  # steps to the neighbours
 _STEPS = 320  # in the longer side of a depth image, which are whole pixels
@@ -36,7 +37,7 @@ def sensor_map(sensor: SensorView, *, far: float, settings: MeshSettings) -> Dep
     """
     side = min(settings.matched_max_side, max(sensor.depth.shape))
     viewpoint = Viewpoint(small_pinhole(sensor.view.camera, side), sensor.world_from_camera)
-    column, row = _seen_at(viewpoint.camera, sensor.camera)
+    column, row = seen_at(viewpoint.camera, sensor.camera)
     rays = rays_of_pixels(viewpoint.camera)
     raw = np.where(column >= 0, sensor.depth[row, column], 0)
     error = sensor.error * raw / sensor.typical_depth
@@ -57,16 +58,6 @@ def sensor_map(sensor: SensorView, *, far: float, settings: MeshSettings) -> Dep
         np.rint(127 * normal).astype(np.int8),
         np.full(depth.shape, Evidence.SENSOR, np.uint8),
     )
-
-
-@lru_cache(maxsize=2)
-def _seen_at(pinhole: Camera, camera: Camera) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Column and row [h, w] of the depth image's pixel that each pixel of the pinhole falls in; (-1, 0): in none."""
-    seen = camera.project(pinhole.unproject(pixel_centers(pinhole.size_hw))).nan_to_num(nan=-9.0).floor()
-    column, row = seen.to(torch.int64).unbind(-1)
-    h, w = camera.size_hw
-    inside = (column >= 0) & (column < w) & (row >= 0) & (row < h)
-    return torch.where(inside, column, -1).numpy(), torch.where(inside, row, 0).numpy()
 
 
 @lru_cache(maxsize=2)

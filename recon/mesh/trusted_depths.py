@@ -18,9 +18,13 @@ from recon.mesh.settings import MeshSettings
 from recon.mesh.viewpoints import farthest_poses, training_views, typical_distance
 from recon.mesh.zones import near_where_wide
 from recon.pixels import SensorView
+from recon.pixels.sensor_depth import LEAST_ERROR
 from recon.render.views import RenderPartFn
 from recon.workspace.console import say, warn
 
+_STEADIED = (
+    0.5  # of a sensor's error: what is left of it, with margin, once planes have averaged it over its neighbours
+)
 _FEW = 0.3  # of the field's depths that views agree on: below it something is wrong with it
 _Posed = TypeVar("_Posed", MatchedView, SensorView)
 
@@ -63,8 +67,14 @@ def trusted_depths(
         say(f"mesh: {_known_share(maps):.0%} of the pixels of {len(maps)} pictures are matched or sky")
     if sensed:
         say(f"mesh: {_known_share(sensed):.0%} of the pixels of {len(sensed)} pictures are measured by a sensor")
-        tolerance = max(settings.agreement, 3 * sensors[0].error)
-        maps = drop_outvoted(maps, sensed, n_neighbours=settings.neighbours, tolerance=tolerance)
+        error = sensors[0].error
+        maps = drop_outvoted(
+            maps,
+            sensed,
+            n_neighbours=settings.neighbours,
+            tolerance=max(settings.agreement, 3 * error),
+            of_planes=max(LEAST_ERROR, _STEADIED * error),
+        )
     maps += sensed
     maps += field_where_silent(maps, far, reconstruction, render_view_fn, settings)
     return TrustedDepths(maps, far, is_object=False)

@@ -6,6 +6,7 @@ A picture with many points of its own has a scale of its own: poses drift, and s
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from recon.formats.depth_files import DepthFile, find_depth
 from recon.formats.depth_images import DepthImage, read_depth
-from recon.geometry import Camera, Reconstruction, View
+from recon.geometry import Camera, Reconstruction, View, pixel_centers
 from recon.geometry.transforms import Array
 from recon.pixels.free_space import LinesOfSight
 from recon.workspace.console import say, warn
@@ -51,6 +52,11 @@ class SensorView:
     def world_from_camera(self) -> Array:
         return self.view.world_from_camera
 
+    def measured(self, pinhole: Camera) -> NDArray[np.bool_]:
+        """[h, w] where a camera at the same place looks at what the sensor measured."""
+        column, row = seen_at(pinhole, self.camera)
+        return (column >= 0) & (self.depth[row, column] > 0)
+
 
 def sensor_views(reconstruction: Reconstruction, sights: LinesOfSight | None, *, stage: str) -> list[SensorView]:
     """The training pictures that have depth, checked against the poses; none where no picture has any, or it does not fit.
@@ -84,6 +90,16 @@ def sensor_views(reconstruction: Reconstruction, sights: LinesOfSight | None, *,
         SensorView(view, cameras[view.name], depth, images[view.name].confidence, fit.error, typical)
         for view, depth in zip(views, depths, strict=True)
     ]
+
+
+@lru_cache(maxsize=2)
+def seen_at(pinhole: Camera, camera: Camera) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Column and row [h, w] of the depth image's pixel that each pixel of the pinhole falls in; (-1, 0): in none."""
+    seen = camera.project(pinhole.unproject(pixel_centers(pinhole.size_hw))).nan_to_num(nan=-9.0).floor()
+    column, row = seen.to(torch.int64).unbind(-1)
+    h, w = camera.size_hw
+    inside = (column >= 0) & (column < w) & (row >= 0) & (row < h)
+    return torch.where(inside, column, -1).numpy(), torch.where(inside, row, 0).numpy()
 
 
 def fit_sensor(ratios: Array, metres_per_unit: float | None, *, where: str) -> SensorFit | None:

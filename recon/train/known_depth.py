@@ -10,7 +10,7 @@ from torch import Tensor
 
 from recon.formats.matched_views import read_matched_views
 from recon.formats.photos import Photo, read_photo
-from recon.geometry import Camera, Reconstruction, View
+from recon.geometry import Camera, Kind, Reconstruction, View
 from recon.pixels import LinesOfSight, Scene, SensorView, sensor_views
 from recon.train.depth_lines import DepthLines
 from recon.workspace import Workspace
@@ -37,7 +37,7 @@ def known_lines(
     """
     sensors = sensor_views(reconstruction, sights, stage="train") if has_sensor else []
     dense = [
-        *matched_lines(workspace, reconstruction.training_views, scene, seed=seed),
+        *matched_lines(workspace, reconstruction.training_views, scene, sensors=sensors, seed=seed),
         *sensor_lines(sensors, scene, seed=seed),
     ]
     if dense:
@@ -61,14 +61,22 @@ def sparse_lines(sights: LinesOfSight, scene: Scene) -> DepthLines:
     )
 
 
-def matched_lines(workspace: Workspace, views: Sequence[View], scene: Scene, *, seed: int) -> list[DepthLines]:
-    """The lines of those of these pictures that the matching stage knows."""
+def matched_lines(
+    workspace: Workspace, views: Sequence[View], scene: Scene, *, sensors: Sequence[SensorView] = (), seed: int
+) -> list[DepthLines]:
+    """The lines of those of these pictures that the matching stage knows.
+
+    A blank pixel that took a plane of the scene tells nothing where a sensor measured: a whole wall may lie at what hangs on it.
+    """
+    sensor_of = {sensor.view.name: sensor for sensor in sensors}
     by_name = {view.name: view for view in views}
     rng = np.random.default_rng(seed)
     found = []
     for matched in read_matched_views(workspace, views):
         photo = read_photo(by_name[matched.name])
         depth = np.where(matched.is_sky, np.inf, matched.depth)
+        if matched.name in sensor_of:
+            depth[(matched.kind == Kind.PLANE) & sensor_of[matched.name].measured(matched.camera)] = 0
         pixels = _Pixels(matched.camera, depth, matched.confidence, 0.0)
         found.append(_lines(pixels, photo, scene, most=MAX_LINES // len(views), rng=rng))
     return [lines for lines in found if len(lines)]

@@ -177,7 +177,7 @@ def test_what_the_sensor_looks_through_or_hides_is_no_match(room, filmed: Recons
     ]
     sensors = sensors_of(filmed)
     sensed = [sensor_map(sensor, far=FAR, settings=settings()) for sensor in sensors]
-    kept = drop_outvoted(matched, sensed, n_neighbours=8, tolerance=0.03)
+    kept = drop_outvoted(matched, sensed, n_neighbours=8, tolerance=0.03, of_planes=0.03)
     wrong = [np.abs(view.depth / true_depth(room, view) - 1) > 0.1 for view in matched]
     triples = list(zip(matched, kept, wrong, strict=True))
     n_wrong = sum(int((view.depth[bad] > 0).sum()) for view, _, bad in triples)
@@ -188,10 +188,44 @@ def test_what_the_sensor_looks_through_or_hides_is_no_match(room, filmed: Recons
     behind = [
         replace(view, depth=1.3 * view.depth) for view in kept
     ]  # hidden by what the sensor of the same place sees
-    lost = drop_outvoted(behind, sensed, n_neighbours=8, tolerance=0.03)
+    lost = drop_outvoted(behind, sensed, n_neighbours=8, tolerance=0.03, of_planes=0.03)
     measured = sum(int(((b.depth > 0) & (s.depth > 0)).sum()) for b, s in zip(behind, sensed, strict=True))
     left = sum(int(((v.depth > 0) & (s.depth > 0)).sum()) for v, s in zip(lost, sensed, strict=True))
     assert left < 0.05 * measured
+
+
+def off_by(room, reconstruction: Reconstruction, factor: float, kind: Kind) -> list[MatchedView]:
+    """All of the room at `factor` times its depth, known in one way."""
+    found = []
+    for view in reconstruction.training_views:
+        camera = small_pinhole(view.camera, 120)
+        seen = room.render(camera, view.world_from_camera)
+        kinds = np.where(seen.depth > 0, kind, Kind.UNKNOWN).astype(np.uint8)
+        depth, sure = (factor * seen.depth).astype(np.float32), (seen.depth > 0).astype(np.float32)
+        found.append(MatchedView(view.name, camera, view.world_from_camera, depth, seen.normal, sure, kinds))
+    return found
+
+
+@pytest.mark.parametrize("factor", [0.975, 1.025])
+def test_a_plane_of_blank_pixels_gives_way_to_what_a_sensor_measured(
+    room, worlds, filmed: Reconstruction, factor: float
+) -> None:
+    """A wall that is known by what hangs on it, all over a few centimetres off: too little for what was matched."""
+    sensors = sensors_of(filmed)
+    sensed = [sensor_map(sensor, far=FAR, settings=settings()) for sensor in sensors]
+    left = {}
+    for kind in (Kind.MATCHED, Kind.PLANE):
+        maps = [
+            matched_map(m, far=FAR, max_jump=0.05, max_side=120, min_cosine=0.08)
+            for m in off_by(room, filmed, factor, kind)
+        ]
+        kept = drop_outvoted(maps, sensed, n_neighbours=8, tolerance=0.03, of_planes=0.01)
+        measured = [(view.depth > 0) & (sensor.depth > 0) for view, sensor in zip(maps, sensed, strict=True)]
+        left[kind] = np.mean([(view.depth[m] > 0).mean() for view, m in zip(kept, measured, strict=True)])
+    assert left[Kind.MATCHED] > 0.9 and left[Kind.PLANE] < 0.25
+    surface = surface_of(filmed, off_by(room, filmed, factor, Kind.PLANE), sensors)
+    off = np.abs(surface.mesh.vertices[:, None] - np.stack([worlds.ROOM_LOW, worlds.ROOM_HIGH])).min((1, 2))
+    assert np.median(off) < 0.02
 
 
 def test_with_a_sensor_the_surface_is_nearer_to_the_truth(room, worlds, filmed: Reconstruction) -> None:

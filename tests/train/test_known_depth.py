@@ -16,7 +16,7 @@ from recon.formats.matched_views import write_matched_view
 from recon.geometry import Kind, MatchedView, Reconstruction, Similarity, View
 from recon.geometry.transforms import Array
 from recon.kernels import native
-from recon.pixels import Scene
+from recon.pixels import Scene, SensorView
 from recon.train.known_depth import matched_lines
 from recon.train.settings import TrainSettings
 from recon.train.stage import train_field
@@ -93,6 +93,25 @@ def test_what_the_user_masks_teaches_nothing(tmp_path: Path, room: Reconstructio
     assert len(lines) == 36 * 24
     right = room.views[1].world_from_camera[:3, 0]
     assert bool((lines.directions.double().numpy() @ right > 0).all())
+
+
+def test_planes_of_blank_pixels_teach_nothing_where_a_sensor_measured(tmp_path: Path, room: Reconstruction) -> None:
+    """What was matched there stays, and planes where the sensor is silent."""
+    workspace, view = Workspace(tmp_path), room.training_views[0]
+    workspace.matching.mkdir(parents=True)
+    depth, sure = np.ones(SIZE, np.float32), np.ones(SIZE, np.float32)
+    kind = np.full(SIZE, Kind.PLANE, np.uint8)
+    kind[:9] = Kind.MATCHED
+    normal = np.zeros((*SIZE, 3), np.float32)
+    write_matched_view(
+        workspace.matching, MatchedView(view.name, view.camera, view.world_from_camera, depth, normal, sure, kind)
+    )
+    measured = np.zeros((18, 24), np.float32)  # of half the size
+    measured[:, :6] = 1.1
+    sensor = SensorView(view, view.camera.resized((18, 24)), measured, np.sign(measured), 0.01, 1.1)
+    (alone,) = matched_lines(workspace, [view], SCENE, seed=0)
+    (beside,) = matched_lines(workspace, [view], SCENE, sensors=[sensor], seed=0)
+    assert len(alone) == 36 * 48 and len(beside) == 36 * 48 - 27 * 12
 
 
 @pytest.mark.slow
