@@ -4,8 +4,8 @@ images              photographs: jpg, png, webp, tiff, heic
 image_files         ... what they say before a pixel is decoded: size, orientation, lens (exif), place (exif_gps)
 deep_pixels         grey pictures of more than 8 bits
 masks               which pixels of a picture count    png_alpha   whether any does, from the first rows
-depth_files         where depth that came with the pictures lies
-depth_images        ... and what is in it
+depth_files         where depth that came with the pictures lies: depth_names, by name, and depth_lists, by TUM's lists
+depth_images        ... and what is in it; depth_at_points, beside the sparse points that the picture saw
 photos              the picture of a posed view with its mask, checked against its camera
 video               mp4, mov, mkv, webm, avi in; video_stream, video_pixels: its parts; video_writing: H.264 mp4 out
 high_dynamic_range  HLG and PQ video frames to ordinary sRGB; interlaced: half pictures to whole ones
