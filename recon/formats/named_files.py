@@ -15,7 +15,8 @@ from recon.formats.image_files import HEIF_SUFFIXES, IMAGE_SUFFIXES
 from recon.workspace.errors import UserError
 from recon.workspace.reading import is_file, is_folder
 
-ARCHIVES = (".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz")  # to be unpacked before anything is read
+# To be unpacked before anything is read. Record3D's .r3d is a zip.
+ARCHIVES = (".zip", ".r3d", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz")
 # Of pictures, be they read or not: what people save anew as one that is.
 _PICTURES = (
     *IMAGE_SUFFIXES,

@@ -556,6 +556,7 @@ def test_unknown_suffix(workspace: Workspace, tmp_path: Path) -> None:
     ("name", "said"),
     [
         ("photos.zip", "is an archive. Unpack it"),
+        ("walk.r3d", "is an archive. Unpack it"),
         ("IMG_%04d.jpg", "is a pattern of names. Give the folder: capture.source="),
         ("*.jpg", "is a pattern of names"),
         ("raw", "holds no images but raw ones"),
@@ -563,6 +564,7 @@ def test_unknown_suffix(workspace: Workspace, tmp_path: Path) -> None:
 )
 def test_other_things_that_people_give(workspace: Workspace, tmp_path: Path, name: str, said: str) -> None:
     (tmp_path / "photos.zip").write_bytes(b"PK")
+    (tmp_path / "walk.r3d").write_bytes(b"PK")
     (tmp_path / "raw").mkdir()
     (tmp_path / "raw/DSC_1.NEF").write_bytes(b"II*")
     refused(workspace, tmp_path / name, said)
