@@ -41,15 +41,17 @@ def find_building(
     thickness: float,
     is_up_known: bool,
     has_floor: bool = True,
+    cameras: Array | None = None,
 ) -> list[Slab]:
     """Slabs of a mesh, lengths in its units; `thickness` is how far walls and tops may reach behind their surface.
 
     `tolerances` are told what floor they are over here. `has_floor`: whether the lowest level goes on where nobody saw it.
     surface: of all that may hide a slab, this mesh or more. is_up_known: whether +z is up; all slabs are just flat where not.
+    cameras: [n, 3], which tell a floor from what lies beneath it; None where nobody knows them.
     """
     tolerance = tolerances.fine
     regions = _regions(mesh, tolerance, may_bend=is_up_known and has_floor)
-    floors = lowest_floor(mesh, regions) if is_up_known and has_floor else set()
+    floors = lowest_floor(mesh, regions, cameras=cameras) if is_up_known and has_floor else set()
     along = along_walls(regions, least=_LEAST_WALL * tolerance**2) if is_up_known else None
     if has_floor:
         tolerances = tolerances.over(next((regions[number] for number in floors), None))

@@ -21,6 +21,7 @@ from recon.export.tolerances import Tolerances
 from recon.export.zones import Reach, Zone, zones_of
 from recon.geometry.mesh import TriangleMesh, joined
 from recon.geometry.surface import Surface
+from recon.geometry.transforms import Array
 from recon.kernels.surfaces import AskedSurface
 from recon.workspace.console import warn
 from recon.workspace.errors import UserError
@@ -99,7 +100,10 @@ def make_collision(
         )
     clean = joined([zone.mesh for zone in zones])
     surface = AskedSurface(clean)
-    contacts = [_contact(zone, surface, settings, tolerances, thickness, is_up_known=is_up_known) for zone in zones]
+    contacts = [
+        _contact(zone, surface, settings, tolerances, thickness, reach.cameras, is_up_known=is_up_known)
+        for zone in zones
+    ]
     slabs = [slab for contact in contacts for slab in contact.slabs]
     parts = tuple(part for contact in contacts for part in contact.parts)
     if not parts:
@@ -113,8 +117,7 @@ def make_collision(
         parts = _named(parts, surface, labels, tolerance)
     near = contacts[0]
     if is_up_known and zones[0].is_within_reach:
-        floors = [part.mesh for slab in near.slabs if slab.kind == "floor" for part in slab.parts]
-        of_near = footed(parts[: len(near.parts)], surface, floors, tolerance=tolerance, thickness=thickness)
+        of_near = _footed(parts[: len(near.parts)], near.slabs, surface, tolerance, thickness)
         parts = (*of_near, *parts[len(near.parts) :])
     if near.reached > 1.01 * near.tolerances.fine:
         warn(
@@ -168,12 +171,14 @@ def _contact(
     settings: ExportSettings,
     tolerances: Tolerances,
     thickness: float,
+    cameras: Array,
     *,
     is_up_known: bool,
 ) -> _Contact:
     """Contact geometry of a zone of a `surface`.
 
-    settings: how many faces and parts at most. tolerances, thickness: those within reach. is_up_known: whether +z is up.
+    settings: how many faces and parts at most. tolerances, thickness: those within reach. cameras: [n, 3], where they went.
+    is_up_known: whether +z is up.
     """
     clean = zone.mesh
     if not zone.is_within_reach:
@@ -185,6 +190,7 @@ def _contact(
         thickness=thickness,
         is_up_known=is_up_known,
         has_floor=zone.is_within_reach,
+        cameras=cameras,
     )
     tolerances = tolerances.over(next((slab.view for slab in slabs if slab.kind == "floor"), None))
     rest = simplified(
@@ -203,6 +209,16 @@ def _contact(
     static = joined([*boxes, hemmed(rest, AskedSurface(joined([*boxes, rest])), Limits(tolerances, thickness))])
     share = loosened / max(float(clean.face_areas.sum()), 1e-300)
     return _Contact(fewer, hulls, named, static, tolerances, loosest * tolerances.fine, share)
+
+
+def _footed(
+    parts: tuple[Part, ...], slabs: list[Slab], surface: Surface, tolerance: float, thickness: float
+) -> list[Part]:
+    """Those of the parts that are ground made deeper, by the floors among `slabs`."""
+    floors = [slab for slab in slabs if slab.kind == "floor"]
+    built = [part.mesh for slab in floors for part in slab.parts]
+    lowest = floors[0].view if floors else None
+    return footed(parts, surface, built, tolerance=tolerance, thickness=thickness, lowest=lowest)
 
 
 def _middles(mesh: TriangleMesh) -> np.ndarray:

@@ -20,9 +20,9 @@ _RING = np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
 _BEYOND = (
     0.002  # of what is wanted between knots: so far its outline may reach where it must not, at corners of ragged cells
 )
-# Of its longer side that a prism is deep at least: engines that find a contact's direction along a ray from the middle of a part
-# (`footing`) find it sideways near the part's sides, the farther from them the thinner it is.
-_DEEP = 0.25
+# Of its longer side that ground which bends is deep at least: engines that find a contact's direction along a ray from the middle
+# of a part (`footing`) find it sideways near the part's sides, the farther from them the thinner it is.
+DEEP = 0.25
 
 
 def extruded(
@@ -52,7 +52,7 @@ def extruded(
     for corners, cells in _outlines(view, solid, allowed, least=least):
         covered |= cells
         outline = view.low + view.cell * (corners - 0.5)
-        deeper = min(max(depth, _DEEP * float(np.ptp(outline, axis=0).max())), deepest)
+        deeper = min(max(depth, DEEP * float(np.ptp(outline, axis=0).max())), deepest)
         parts.append(_prism(view, outline, deeper, f"{name}_{len(parts):02d}"))
     return tuple(parts), covered
 

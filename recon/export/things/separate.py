@@ -93,7 +93,14 @@ def separate(
     if not len(clean.faces):
         return _nothing(mesh, is_seen, settings)
     tolerances = Tolerances.of(settings, length_scale=length_scale)
-    slabs = find_building(clean, AskedSurface(clean), tolerances=tolerances, thickness=thickness, is_up_known=True)
+    slabs = find_building(
+        clean,
+        AskedSurface(clean),
+        tolerances=tolerances,
+        thickness=thickness,
+        is_up_known=True,
+        cameras=reach.cameras,
+    )
     floors, walls, _ = building_of(clean, slabs)
     if not floors:
         return _nothing(mesh, is_seen, settings)
