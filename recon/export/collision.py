@@ -112,7 +112,7 @@ def make_collision(
             "Train longer, or lower export.tolerance_m, then run: python scripts/mesh.py"
         )
     filled = joined([slab.filled_surface() for slab in slabs if slab.kind == "floor"])
-    labels = label_faces(clean, slabs, tolerance=tolerance) if is_up_known else None
+    labels = label_faces(clean, slabs, tolerance=tolerance, length_scale=length_scale) if is_up_known else None
     if labels is not None:
         parts = _named(parts, surface, labels, tolerance)
     near = contacts[0]

@@ -2,7 +2,9 @@
 
 The building comes first: the floor's plane; planes that stand and end as high as the place does; planes overhead. What is left
 falls into connected pieces. A piece that is hardly anywhere deeper than a relief stays with its wall or floor. A large one is
-furniture; a small one, and what stands on a level top of a larger one, is an object.
+furniture; a small one, and what stands on a level top of a larger one, is an object. No furniture reaches higher than 4 m over the
+floor: planes that stand so high are walls, however high the place is beside them, and what else reaches there is an object (a
+tree, a roof).
 """
 
 from collections.abc import Sequence
@@ -10,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from recon.export.slab import Slab
-from recon.export.walls import RELIEF, building_of
+from recon.export.walls import RELIEF, building_of, higher_than
 from recon.geometry.face_graph import numbered_rows, pieces_by_pairs, shared_edges
 from recon.geometry.mesh import TriangleMesh, chosen
 
@@ -27,14 +29,19 @@ _OBJECT, _FURNITURE, _FLOOR, _GROUND, _WALL, _CEILING = range(6)
 _NEAR = 1.5  # tolerances: of a plane's own faces
 _MOSTLY = 0.9  # of a piece's surface that lies in the relief of a wall or a floor which it belongs to
 FURNITURE_SIZE = 30.0  # tolerances across: smaller pieces are objects
+_FURNITURE_HEIGHT_M = 4.0  # over the floor: what reaches higher is none
 
 
-def label_faces(mesh: TriangleMesh, slabs: Sequence[Slab], *, tolerance: float) -> np.ndarray:
-    """Numbers [f] into `LABELS`, uint8, of a z-up mesh and the slabs found in it."""
+def label_faces(
+    mesh: TriangleMesh, slabs: Sequence[Slab], *, tolerance: float, length_scale: float = 1.0
+) -> np.ndarray:
+    """Numbers [f] into `LABELS`, uint8, of a z-up mesh and the slabs found in it; `length_scale` of its units make a metre."""
     centres, normals, areas = mesh.vertices[mesh.faces].mean(1), mesh.face_normals, mesh.face_areas
     floors, walls, ceilings = building_of(mesh, slabs)
     label = np.full(len(mesh.faces), _OBJECT, np.uint8)
     floor = _FLOOR if walls or ceilings else _GROUND
+    highest = _FURNITURE_HEIGHT_M * length_scale
+    walls = [*higher_than(highest, slabs, tolerance=tolerance), *walls]
     relief = np.full(len(mesh.faces), -1)
     for slabs_of_kind, kind in ((ceilings, _CEILING), (walls, _WALL), (floors, floor)):
         for slab in slabs_of_kind:
@@ -50,7 +57,7 @@ def label_faces(mesh: TriangleMesh, slabs: Sequence[Slab], *, tolerance: float) 
         kinds = relief[piece]
         if areas[piece][kinds >= 0].sum() >= _MOSTLY * areas[piece].sum():
             label[piece] = np.bincount(kinds[kinds >= 0]).argmax()
-        elif _size(mesh, piece) >= FURNITURE_SIZE * tolerance:
+        elif _size(mesh, piece) >= FURNITURE_SIZE * tolerance and _top(mesh, piece, floors) <= highest:
             label[piece] = _FURNITURE
             for stands in _standing(mesh, welded, piece, tops, tolerance):
                 label[stands] = _OBJECT
@@ -112,3 +119,9 @@ def _standing(
 
 def _size(mesh: TriangleMesh, faces: np.ndarray) -> float:
     return float(np.linalg.norm(np.ptp(mesh.vertices[mesh.faces[faces]].reshape(-1, 3), axis=0)))
+
+
+def _top(mesh: TriangleMesh, faces: np.ndarray, floors: Sequence[Slab]) -> float:
+    """How high some faces reach over the floor, or over their own lowest point where no floor is known."""
+    corners = mesh.vertices[mesh.faces[faces]].reshape(-1, 3)
+    return float(floors[0].view.height(corners).max() if floors else np.ptp(corners[:, 2]))

@@ -21,15 +21,21 @@ def _numbers(value: dict[str, Any]) -> dict[str, str]:
         "units": known or "unknown, read as metres",
         "parts": str(value["collision"]["n_parts"]),
         "apart": (_FILLED if value["collision"]["filled"] else "") + _things(value["things"]),
-        "tolerance": _tolerance(value["collision"]),
+        "tolerance": _tolerance(value["collision"], reach=value["reach"]),
     }
 
 
-def _tolerance(collision: dict[str, Any]) -> str:
-    """What the parts keep to, and where that is not what was asked."""
+def _tolerance(collision: dict[str, Any], *, reach: float) -> str:
+    """What the parts keep to, where they are coarser, and where that is not what was asked. reach: beyond it all are."""
     asked, reached = collision["asked_tolerance"], collision["tolerance"]
     rough = f" ({collision['loosened_share']:.2%} of it: {reached:.3f})" if reached > 1.01 * asked else ""
-    return f"{asked:.3f} of the visual surface{rough}"
+    elsewhere = f"{collision['relief_tolerance']:.3f} elsewhere"
+    far = [zone["tolerance"] for zone in collision["zones"] if zone["looser"] > 1]
+    if far:
+        elsewhere += (
+            f", {min(far):.3g}{f' to {max(far):.3g}' if len(far) > 1 else ''} beyond {reach:.1f} from the cameras"
+        )
+    return f"{asked:.3f} of the visual surface where something may stand or drive{rough}, {elsewhere}"
 
 
 def _things(entry: dict[str, Any] | None) -> str:
@@ -68,8 +74,8 @@ came from, how the world lies in the frame of the capture, and the sha256 of eve
 renamed; nothing in it names a path outside. In the lines below `world/` is this folder.
 
 - `assets/visual.obj` with `.mtl`, `.png`: the building as it is seen; `assets/visual.glb`: all that is seen, things too
-{apart}- `assets/convex.obj`: {parts} convex parts, an object each, within {tolerance}; the same parts one by
-  one in `assets/parts/` (those that are boxes stand in the scene files only)
+{apart}- `assets/convex.obj`: {parts} convex parts, an object each, within {tolerance};
+  the same parts one by one in `assets/parts/` (those that are boxes stand in the scene files only)
 - `assets/static.obj`, `assets/static.glb`: one concave mesh of all, for engines that take a static one
 - `assets/labels.npy`: what each face of `visual.obj` is (floor, ground, wall, ceiling, furniture, object), a number per face;
   names and colours in `manifest.json`. Convex parts are named after theirs, and `scene.usd` has a labelled subset for each

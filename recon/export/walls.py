@@ -27,8 +27,23 @@ def building_of(mesh: TriangleMesh, slabs: Sequence[Slab]) -> tuple[list[Slab], 
     return [slab for slab in slabs if slab.kind == "floor"], [wall for wall in walls if wall is not None], ceilings
 
 
+def higher_than(height: float, slabs: Sequence[Slab], *, tolerance: float) -> list[Slab]:
+    """The planes that stand and were seen over more than a `height`, and large in terms of the `tolerance` within reach."""
+    return [
+        slab
+        for slab in slabs
+        if slab.kind == "wall"
+        and _seen_area(slab) >= _LARGE * tolerance**2
+        and np.ptp(_heights(slab, slab.seen)) > height
+    ]
+
+
 def _is_large(slab: Slab) -> bool:
-    return bool(slab.seen.sum() * slab.view.cell**2 >= _LARGE * slab.tolerance**2)
+    return _seen_area(slab) >= _LARGE * slab.tolerance**2
+
+
+def _seen_area(slab: Slab) -> float:
+    return float(slab.seen.sum()) * slab.view.cell**2
 
 
 def _heights(slab: Slab, cells: np.ndarray) -> np.ndarray:

@@ -95,6 +95,36 @@ def _grid(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.stack([x, y, 0 * x], -1).reshape(-1, 3), np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)])
 
 
+def street() -> tuple[TriangleMesh, np.ndarray]:
+    """A square with a tower of 30 m, a house of 7 m, a round tree of 5 m and a kiosk of 2 m; and what each face may be called."""
+    x, y = np.meshgrid(np.linspace(-20, 20, 41), np.linspace(-15, 15, 31), indexing="ij")
+    tree = trimesh.creation.icosphere(subdivisions=4, radius=2.5)
+    tree.apply_translation((0.0, 3.0, 2.4))
+    bodies = [
+        (trimesh.Trimesh(*_grid(x, y)), "floor"),
+        (box((6.0, 6.0, 30.0), (-16.0, 11.0, 15.0)), "wall"),
+        (box((8.0, 5.0, 7.0), (14.0, 10.0, 3.5)), "wall"),
+        (tree, "object"),
+        (box((2.0, 2.0, 2.0), (5.0, -8.0, 1.0)), "furniture"),
+    ]
+    bodies = [(body.subdivide_to_size(1.0), name) for body, name in bodies]
+    mesh = trimesh.util.concatenate([body for body, _ in bodies])
+    return (
+        TriangleMesh(np.array(mesh.vertices), mesh.faces.astype(np.int32)),
+        np.concatenate([np.full(len(body.faces), name) for body, name in bodies]),
+    )
+
+
+def test_what_is_higher_than_any_furniture_is_none_beside_something_higher_still() -> None:
+    mesh, truth = street()
+    found = labels_of(mesh)
+    upright = np.abs(mesh.face_normals[:, 2]) < 0.5
+    for name in ("wall", "object", "furniture"):
+        is_it = (truth == name) & upright
+        assert mesh.face_areas[is_it & (found == name)].sum() > 0.9 * mesh.face_areas[is_it].sum(), name
+    assert not (found[truth != "furniture"] == "furniture").any()
+
+
 @pytest.mark.parametrize("name", LABELS)
 def test_every_label_has_a_colour_of_its_own(name: str) -> None:
     from recon.export.labels import PALETTE
