@@ -45,8 +45,10 @@ def _things(entry: dict[str, Any] | None) -> str:
         "static": "They stand fast; export with `export.things=free` for bodies that move.",
         "free": "They are free to move in `scene.xml`, `world.sdf` and `scene.usd`; a URDF has them fixed.",
     }[entry["are"]]
+    n = len(entry["bodies"])
+    count = "1 thing is a body of its own" if n == 1 else f"{n} things are bodies of their own"
     return (
-        f"- {len(entry['bodies'])} things are bodies of their own ({', '.join(entry['bodies'])}):\n"
+        f"- {count} ({', '.join(entry['bodies'])}):\n"
         f"  `assets/NAME.obj` in frames that `manifest.json` tells, mass from {entry['density_kg_m3']:g} kg per cubic metre.\n"
         f"  {moving} What the floor and the walls have behind them nobody saw: it is continued.\n"
     )

@@ -45,3 +45,13 @@ def value(zones: list[dict[str, Any]], *, reached: float = 0.02) -> dict[str, An
 def test_the_readme_tells_every_tolerance(tmp_path: Path, given: dict[str, Any], told: str) -> None:
     write_readme(tmp_path, Manifest(given))
     assert told in (tmp_path / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [(["box_00"], "1 thing is a body of its own (box_00)"), (["a", "b"], "2 things are bodies of their own (a, b)")],
+)
+def test_the_readme_counts_the_things(tmp_path: Path, names: list[str], told: str) -> None:
+    things = {"are": "static", "density_kg_m3": 150.0, "bodies": dict.fromkeys(names)}
+    write_readme(tmp_path, Manifest({**value([]), "things": things}))
+    assert told in (tmp_path / "README.md").read_text()

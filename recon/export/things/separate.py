@@ -209,7 +209,8 @@ class _Rest:
 
 def _tell(things: Sequence[Thing], left: Counter[str]) -> None:
     why = "".join(f", {count} {reason}" for reason, count in sorted(left.items()))
-    say(f"export: {len(things)} things stand apart from the building{'; it keeps' + why[1:] if why else ''}")
+    stand = "1 thing stands" if len(things) == 1 else f"{len(things)} things stand"
+    say(f"export: {stand} apart from the building{'; it keeps' + why[1:] if why else ''}")
     looser = [thing.looser for thing in things if thing.looser > 1]
     if looser:
         warn(
