@@ -6,7 +6,7 @@ below it, sinks past the border and is thrown out as soon as its centre passes t
 
 import numpy as np
 
-from recon.export.hulls import Limits, room_behind
+from recon.export.hulls import Limits, room_at, room_behind
 from recon.geometry.face_graph import open_edges
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.surface import Surface
@@ -15,7 +15,9 @@ from recon.geometry.surface import Surface
 def hemmed(mesh: TriangleMesh, surface: Surface, limits: Limits) -> TriangleMesh:
     """A mesh over unique vertices with a strip behind every open edge, as deep as parts may reach there.
 
-    surface: all that may stand behind it, the mesh itself included.
+    There is room behind the faces at an edge and behind its ends: a leaf is thinner at its rim than behind the middle of a face,
+    and a strip that came out of its far side would throw what rolls there. surface: all that may stand behind it, the mesh
+    itself included.
     """
     owner, corner = open_edges(mesh.faces)
     if not len(owner):
@@ -27,8 +29,9 @@ def hemmed(mesh: TriangleMesh, surface: Surface, limits: Limits) -> TriangleMesh
         np.add.at(mean, ends[:, end], normals)
         np.minimum.at(depth, ends[:, end], room)
     rim = np.unique(ends)
-    length = np.linalg.norm(mean[rim], axis=1, keepdims=True)
-    backs = mesh.vertices[rim] - depth[rim, None] * mean[rim] / np.maximum(length, 1e-12)
+    outwards = mean[rim] / np.maximum(np.linalg.norm(mean[rim], axis=1, keepdims=True), 1e-12)
+    depths = np.minimum(depth[rim], room_at(mesh.vertices[rim], outwards, surface, limits))
+    backs = mesh.vertices[rim] - depths[:, None] * outwards
     below = np.full(len(mesh.vertices), -1)
     below[rim] = len(mesh.vertices) + np.arange(len(rim))
     a, b = ends.T

@@ -44,3 +44,15 @@ def test_a_hem_ends_half_way_to_what_faces_it_and_a_closed_mesh_has_none() -> No
     corners = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]], float)
     closed = TriangleMesh(corners, np.array([[0, 2, 1], [0, 1, 3], [1, 2, 3], [2, 0, 3]], np.int32))
     assert hemmed(closed, Surface(closed), LIMITS) is closed
+
+
+def test_a_hem_does_not_come_out_of_the_far_side_of_a_leaf_that_tapers_towards_its_rim() -> None:
+    top = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]], float)
+    below = np.array([[-0.1, 0, -0.01], [1, 0, -0.3], [1, 1, -0.3], [-0.1, 1, -0.01]], float)
+    faces = np.array([[0, 1, 2], [0, 2, 3], [4, 6, 5], [4, 7, 6]], np.int32)
+    leaf = TriangleMesh(np.concatenate([top, below]), faces)
+    found = hemmed(leaf, Surface(leaf), LIMITS)
+    backs = found.vertices[len(leaf.vertices) :][: len(top)]  # of the top's corners
+    normal = leaf.face_normals[2]
+    assert np.allclose(backs[:, :2], top[:, :2]) and (backs[:, 2] < 0).all()
+    assert (((backs - below[0]) @ normal) < 1e-9).all()
