@@ -29,13 +29,15 @@ def _tolerance(collision: dict[str, Any], *, reach: float) -> str:
     """What the parts keep to, where they are coarser, and where that is not what was asked. reach: beyond it all are."""
     asked, reached = collision["asked_tolerance"], collision["tolerance"]
     rough = f" ({collision['loosened_share']:.2%} of it: {reached:.3f})" if reached > 1.01 * asked else ""
-    elsewhere = f"{collision['relief_tolerance']:.3f} elsewhere"
+    told = f"{asked:.3f} of the visual surface"
+    if "floor" in collision["slabs"]:
+        told += f" where something may stand or drive{rough}, {collision['relief_tolerance']:.3f} elsewhere"
+    else:  # nobody knows where that is: it holds everywhere
+        told += rough
     far = [zone["tolerance"] for zone in collision["zones"] if zone["looser"] > 1]
     if far:
-        elsewhere += (
-            f", {min(far):.3g}{f' to {max(far):.3g}' if len(far) > 1 else ''} beyond {reach:.1f} from the cameras"
-        )
-    return f"{asked:.3f} of the visual surface where something may stand or drive{rough}, {elsewhere}"
+        told += f", {min(far):.3g}{f' to {max(far):.3g}' if len(far) > 1 else ''} beyond {reach:.1f} from the cameras"
+    return told
 
 
 def _things(entry: dict[str, Any] | None) -> str:

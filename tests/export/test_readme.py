@@ -11,7 +11,7 @@ from recon.export.readme import write_readme
 ZONES = [{"looser": looser, "tolerance": 0.05 * looser, "n_parts": 9} for looser in (4.0, 16.0)]
 
 
-def value(zones: list[dict[str, Any]], *, reached: float = 0.02) -> dict[str, Any]:
+def value(zones: list[dict[str, Any]], *, reached: float = 0.02, kind: str = "floor") -> dict[str, Any]:
     near = {"looser": 1.0, "tolerance": reached, "n_parts": 9}
     collision = {
         "n_parts": 27,
@@ -20,6 +20,7 @@ def value(zones: list[dict[str, Any]], *, reached: float = 0.02) -> dict[str, An
         "tolerance": reached,
         "loosened_share": 0.0125,
         "filled": None,
+        "slabs": {kind: 1},
         "zones": [near, *zones],
     }
     return {
@@ -39,6 +40,7 @@ def value(zones: list[dict[str, Any]], *, reached: float = 0.02) -> dict[str, An
         (value([]), "within 0.020 of the visual surface where something may stand or drive, 0.050 elsewhere;"),
         (value(ZONES[:1]), "drive, 0.050 elsewhere, 0.2 beyond 15.0 from the cameras;"),
         (value(ZONES), "drive, 0.050 elsewhere, 0.2 to 0.8 beyond 15.0 from the cameras;"),
+        (value([], kind="wall"), "within 0.020 of the visual surface;"),
         (value([], reached=0.04), "where something may stand or drive (1.25% of it: 0.040), 0.050 elsewhere;"),
     ],
 )
