@@ -22,9 +22,8 @@ from recon.pixels.sensor_depth import LEAST_ERROR
 from recon.render.views import RenderPartFn
 from recon.workspace.console import say, warn
 
-_STEADIED = (
-    0.5  # of a sensor's error: what is left of it, with margin, once planes have averaged it over its neighbours
-)
+# Of a sensor's error: what is left of it, with margin, once planes have averaged it over its neighbours
+_STEADIED = 0.5
 _FEW = 0.3  # of the field's depths that views agree on: below it something is wrong with it
 _Posed = TypeVar("_Posed", MatchedView, SensorView)
 
