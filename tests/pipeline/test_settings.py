@@ -16,6 +16,7 @@ IMPOSSIBLE = [-1, 0, math.nan, math.inf, 1e300, "abc", True, []]
 ZERO_POSSIBLE = {
     "poses.loop_neighbours", "poses.exhaustive_up_to", "poses.retry_below", "poses.min_registered",
     "scale.known_distance_error_m", "scale.marker_error_m", "scale.camera_height_error_m", "scale.given_relative_error",
+    "scale.depth_relative_error",
     "train.final_learning_rate_ratio", "train.opacity_loss", "train.distortion_loss", "train.sky_noise",
     "train.depth_share", "train.depth_loss", "train.occupancy_decay", "train.weight_decay",
     "train.checkpoint_seconds", "train.preview_count", "views.smoothing",
