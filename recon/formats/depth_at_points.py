@@ -10,6 +10,9 @@ from recon.geometry import Reconstruction, View, invert_rigid
 from recon.geometry.transforms import Array
 from recon.workspace.errors import UserError
 
+ENOUGH = 50  # points to fit and to judge by
+MOST_SPREAD = 0.15  # relative, above which depth and poses do not belong together
+
 
 @dataclass(frozen=True)
 class DepthAtPoints:
@@ -22,6 +25,12 @@ class DepthAtPoints:
     def all(self) -> Array:
         """Those of all pictures [m]."""
         return np.concatenate([np.zeros(0), *self.ratios])
+
+
+def middle_and_spread(ratios: Array) -> tuple[float, float]:
+    """Median of ratios [n], n > 0, and their relative standard deviation about it, as their median distance has it."""
+    middle = float(np.median(ratios))
+    return middle, 1.4826 * float(np.median(np.abs(ratios / middle - 1)))
 
 
 def depth_at_points(reconstruction: Reconstruction, *, at_most: int) -> DepthAtPoints:

@@ -94,7 +94,7 @@ def _originals(listing: Path) -> dict[str, Path]:
         image, name, number = frame.get("image"), frame.get("source_name"), frame.get("source_index")
         if isinstance(image, str) and isinstance(name, str):
             found[image] = Path(source) / name
-        elif isinstance(image, str) and number in film:
+        elif isinstance(image, str) and isinstance(number, int) and number in film:
             found[image] = film[number]
     return found
 

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from recon.formats.depth_at_points import ENOUGH, MOST_SPREAD, middle_and_spread
 from recon.formats.depth_files import DepthFile, find_depth
 from recon.formats.depth_images import DepthImage, read_depth
 from recon.geometry import Camera, Reconstruction, View, pixel_centers
@@ -20,8 +21,6 @@ from recon.pixels.free_space import LinesOfSight
 from recon.workspace.console import say, warn
 from recon.workspace.errors import UserError
 
-MIN_POINTS = 50  # to fit and to judge by
-MAX_ERROR = 0.15  # relative spread above which depth and poses do not belong together
 ASSUMED_ERROR = 0.02  # where no sparse points tell
 LEAST_ERROR = 0.005  # a sensor is believed no better than that
 MAX_JUMP = 0.05  # relative, between neighbours: at edges sensors mix what is before and behind
@@ -77,7 +76,7 @@ def sensor_views(reconstruction: Reconstruction, sights: LinesOfSight | None, *,
     fit = fit_sensor(ratios, metres_per_unit, where=str(files[views[0].name].path.parent))
     if fit is None:
         return []
-    basis = f"{len(ratios):,} sparse points" if len(ratios) >= MIN_POINTS else "the scale of the poses"
+    basis = f"{len(ratios):,} sparse points" if len(ratios) >= ENOUGH else "the scale of the poses"
     say(
         f"{stage}: sensor depth of {len(views)} of {len(reconstruction.training_views)} photos "
         f"({files[views[0].name].path.parent}): 1 m is {fit.units_per_metre:.4g} units by {basis}, error {fit.error:.1%}"
@@ -107,19 +106,18 @@ def fit_sensor(ratios: Array, metres_per_unit: float | None, *, where: str) -> S
 
     Too few ratios: the poses' own scale counts. Raises `UserError` where there is none either.
     """
-    if len(ratios) < MIN_POINTS:
+    if len(ratios) < ENOUGH:
         if metres_per_unit is None:
             raise UserError(
                 f"{where}: depth in metres, but the poses have no scale and no sparse points to find it by "
-                f"({len(ratios)} of {MIN_POINTS}). Give dataset.unit_m=..., or go without it: {WITHOUT}"
+                f"({len(ratios)} of {ENOUGH}). Give dataset.unit_m=..., or go without it: {WITHOUT}"
             )
         return SensorFit(1 / metres_per_unit, ASSUMED_ERROR)
-    middle = float(np.median(ratios))
-    error = 1.4826 * float(np.median(np.abs(ratios / middle - 1)))
-    if error > MAX_ERROR:
+    middle, error = middle_and_spread(ratios)
+    if error > MOST_SPREAD:
         warn(
-            f"{where}: the depth does not fit the poses (it spreads by {error:.0%} round one scale, {MAX_ERROR:.0%} is the most): "
-            "it is not used. Are picture and depth of one moment, and the whole picture covered?"
+            f"{where}: the depth does not fit the poses (it spreads by {error:.0%} round one scale, {MOST_SPREAD:.0%} is the "
+            "most): it is not used. Are picture and depth of one moment, and the whole picture covered?"
         )
         return None
     if metres_per_unit is not None and abs(middle * metres_per_unit - 1) > SCALE_DIFFERENCE:
@@ -133,10 +131,10 @@ def fit_sensor(ratios: Array, metres_per_unit: float | None, *, where: str) -> S
 def scale_of_picture(ratios: Array, fit: SensorFit) -> float:
     """World units in a metre of one picture's depth, from its own ratios [n], drawn to the scale of all.
 
-    The common scale counts as much as MIN_POINTS of the picture's points.
+    The common scale counts as much as ENOUGH of the picture's points.
     """
     own = float(np.median(ratios)) if len(ratios) else fit.units_per_metre
-    return (len(ratios) * own + MIN_POINTS * fit.units_per_metre) / (len(ratios) + MIN_POINTS)
+    return (len(ratios) * own + ENOUGH * fit.units_per_metre) / (len(ratios) + ENOUGH)
 
 
 def _trusted(image: DepthImage) -> DepthImage:

@@ -56,7 +56,20 @@ def test_tum_by_names_that_are_times(tmp_path: Path) -> None:
     np.testing.assert_allclose(found(view), METRES, atol=2e-4)
 
 
-@pytest.mark.parametrize("line", ["{t} rgb/7.png {t} depth/b.png", "{t} depth/b.png {t} rgb/7.png"])
+@pytest.mark.parametrize(
+    ("name", "line"), [("depth.txt", "10.0 ../../secret.png"), ("associations.txt", "1 rgb/10.0.png 1 ../secret.png")]
+)
+def test_no_path_of_a_list_leads_out_of_its_folder(tmp_path: Path, name: str, line: str) -> None:
+    write(tmp_path / "secret.png", 5000)
+    view = view_of(tmp_path / "set/rgb/10.0.png")
+    (tmp_path / "set" / name).write_text(line + "\n")
+    with pytest.raises(UserError, match="leads out of the capture's folder"):
+        find_depth(view)
+
+
+@pytest.mark.parametrize(
+    "line", ["{t} rgb/7.png {t} depth/b.png", "{t} depth/b.png {t} rgb/7.png", "{t} ./rgb/7.png {t} ./depth/b.png"]
+)
 def test_tum_by_pairs(tmp_path: Path, line: str) -> None:
     view = view_of(tmp_path / "rgb/7.png")
     write(tmp_path / "depth/b.png", 5000)

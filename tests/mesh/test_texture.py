@@ -86,10 +86,8 @@ def test_fineness_is_of_the_photo_that_shows_a_face_best_whatever_it_shows(world
     painter = painter_of(mesh, photos)
     ahead = np.linalg.norm(mesh.vertices[mesh.faces].mean(1) - [2.0, 0, 1.2], axis=1).argmin()
     np.testing.assert_allclose(painter.fineness[ahead], photos[-1].camera.fx / (2.0 - 1.0), rtol=0.1)  # one unit away
-    passer_by = [
-        *photos[:2],
-        replace(photos[2], color=np.zeros_like(photos[2].color)),
-    ]  # stands before the nearest camera
+    # somebody dark stands before the nearest camera
+    passer_by = [*photos[:2], replace(photos[2], color=np.zeros_like(photos[2].color))]
     doubted = painter_of(mesh, passer_by)
     assert doubted.scores[2, ahead] < 0.01 * painter.scores[2, ahead]
     np.testing.assert_array_equal(doubted.fineness, painter.fineness)

@@ -9,10 +9,11 @@ import pytest
 
 from recon.capture.settings import CaptureSettings
 from recon.capture.stage import capture_frames
+from recon.formats.depth_at_points import ENOUGH
 from recon.formats.images import write_image
 from recon.geometry import Camera, Reconstruction, Scale, Similarity, View, rigid
 from recon.pixels import LinesOfSight, Scene
-from recon.pixels.sensor_depth import LEAST_ERROR, MIN_POINTS, SensorFit, fit_sensor, scale_of_picture, sensor_views
+from recon.pixels.sensor_depth import LEAST_ERROR, SensorFit, fit_sensor, scale_of_picture, sensor_views
 from recon.train.known_depth import sensor_lines
 from recon.workspace import Workspace, read_json
 from recon.workspace.errors import UserError
@@ -124,5 +125,5 @@ def test_pictures_without_depth_are_left_alone(tmp_path: Path) -> None:
 def test_a_picture_with_points_of_its_own_has_a_scale_of_its_own() -> None:
     fit = SensorFit(1.0, 0.01)
     assert scale_of_picture(np.zeros(0), fit) == 1.0
-    assert scale_of_picture(np.full(MIN_POINTS, 1.02), fit) == pytest.approx(1.01)
-    assert scale_of_picture(np.full(100 * MIN_POINTS, 1.02), fit) == pytest.approx(1.02, abs=3e-4)
+    assert scale_of_picture(np.full(ENOUGH, 1.02), fit) == pytest.approx(1.01)
+    assert scale_of_picture(np.full(100 * ENOUGH, 1.02), fit) == pytest.approx(1.02, abs=3e-4)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from recon.formats.depth_at_points import depth_at_points
+from recon.formats.depth_at_points import ENOUGH, MOST_SPREAD, depth_at_points, middle_and_spread
 from recon.geometry import Points, Reconstruction, View
 from recon.geometry.transforms import Array
 from recon.poses.given.points import GivenPoints
@@ -17,8 +17,6 @@ from recon.workspace.console import warn
 
 _FACTORS = (1e-3, 1e-2, 1e2, 1e3)  # millimetres for metres, centimetres for metres, and the reverse
 _NEAR = 0.15  # relative: a ratio this near to a factor is one; sensors are off by a few percent
-_SPREAD = 0.15  # of depth against points, above which they do not belong together
-_LEAST = 50  # points
 _VIEWS = 20  # depth images that are looked at
 _FAST_M_S = 60.0  # a racing car
 _APART_M = {"kitti": 100.0}  # between neighbouring pictures in the median: a car that kept few frames
@@ -64,7 +62,7 @@ def settled_unit(found: GivenPoints | None, given: Reconstruction, format: str, 
 def points_in_units_of_poses(found: GivenPoints) -> GivenPoints:
     """The same, the data set's own points brought to the unit of its poses where ours show that theirs is another; said."""
     own, model = found.reconstruction.points, found.model
-    if own is None or model.num_points3D() < _LEAST or len(own.positions) < _LEAST:
+    if own is None or model.num_points3D() < ENOUGH or len(own.positions) < ENOUGH:
         return found
     ours = np.stack([model.point3D(point_id).xyz for point_id in sorted(model.point3D_ids())])
     ratio = _extent(ours) / _extent(own.positions)
@@ -85,14 +83,15 @@ def _extent(positions: Array) -> float:
 
 
 def _metres_in_a_unit(reconstruction: Reconstruction) -> float | None:
-    """By depth images against the points that their pictures saw; None where there are none, or the two do not belong together."""
-    ratios = depth_at_points(
-        reconstruction, at_most=_VIEWS
-    ).all  # training reads them all, and says what is wrong with which
-    if len(ratios) < _LEAST:
+    """By depth images against the points that their pictures saw; None where there are none, or the two do not belong together.
+
+    Which image is wrong is not said here: the scale and training say it.
+    """
+    ratios = depth_at_points(reconstruction, at_most=_VIEWS).all
+    if len(ratios) < ENOUGH:
         return None
-    middle = float(np.median(ratios))
-    return middle if 1.4826 * float(np.median(np.abs(ratios / middle - 1))) < _SPREAD else None
+    middle, spread = middle_and_spread(ratios)
+    return middle if spread < MOST_SPREAD else None
 
 
 def _size(views: Sequence[View]) -> _Size:

@@ -5,15 +5,13 @@ A sensor is calibrated to a few per cent, and all its depths are off by the same
 
 import numpy as np
 
-from recon.formats.depth_at_points import depth_at_points
+from recon.formats.depth_at_points import ENOUGH, MOST_SPREAD, depth_at_points, middle_and_spread
 from recon.geometry.reconstruction import Reconstruction
 from recon.poses.world_frame.scale.measurement import Measurement
 from recon.poses.world_frame.scale.settings import ScaleSettings
 from recon.workspace.console import warn
 
 _VIEWS = 60  # depth images that are looked at
-_LEAST = 50  # points
-_SPREAD = 0.15  # of depth against points, above which they do not belong together: as training and mesh judge
 
 
 def measure_depth(reconstruction: Reconstruction, settings: ScaleSettings) -> Measurement | None:
@@ -25,14 +23,14 @@ def measure_depth(reconstruction: Reconstruction, settings: ScaleSettings) -> Me
     if found.problem is not None:
         warn(f"scale: {found.problem}")
     ratios = found.all
-    if len(ratios) < _LEAST:
+    if len(ratios) < ENOUGH:
         return None
-    middle = float(np.median(ratios))
-    spread = 1.4826 * float(np.median(np.abs(ratios / middle - 1)))
-    if spread > _SPREAD:
+    middle, spread = middle_and_spread(ratios)
+    if spread > MOST_SPREAD:
         warn(
             f"scale: the depth beside the pictures spreads by {spread:.0%} round one scale against the sparse points "
-            f"({_SPREAD:.0%} is the most): it gives no metres. Are picture and depth of one moment, and the whole picture covered?"
+            f"({MOST_SPREAD:.0%} is the most): it gives no metres. Are picture and depth of one moment, and "
+            "the whole picture covered?"
         )
         return None
     n_views = len(found.ratios)
