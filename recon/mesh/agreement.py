@@ -129,6 +129,50 @@ def drop_outvoted(
     return kept
 
 
+def drop_behind(
+    maps: Sequence[DepthMap], judges: Sequence[DepthMap], *, n_judges: int, least: int, tolerance: float
+) -> list[DepthMap]:
+    """The maps without the pixels whose rays pass through what `least` of the judges see.
+
+    A ray that goes on behind a surface, to a depth or to the far end, says that the surface is not there; `vote` asks only what is
+    at the ray's end. n_judges: of each map, those that see most before its ends. tolerance: how far behind a surface is another
+    place, a third of it, of the depth.
+    """
+    samples = [judge.points(step=12) for judge in judges]
+    kept = []
+    for view in maps:
+        end = np.where(view.is_free, np.float32(np.inf), view.depth) / (1 + 3 * tolerance)
+        before = np.array([_n_before(sample, view, end) for sample in samples])
+        asked = [j for j in np.argsort(-before, kind="stable")[:n_judges] if before[j]]
+        counts = sum((_nearest(judges[j].points(step=2), view) < end for j in asked), np.zeros(end.shape, np.int32))
+        stays = counts < least
+        kept.append(replace(view, depth=view.depth * stays, is_free=view.is_free & stays))
+    return kept
+
+
+def _n_before(positions: Array, view: DepthMap, end: Array) -> int:
+    """How many positions [n, 3] lie before the `end` [h, w] of the map's ray that they fall on."""
+    pixel, depth = _fallen(positions, view)
+    return int((depth < end.reshape(-1)[pixel]).sum())
+
+
+def _nearest(positions: Array, view: DepthMap) -> NDArray[np.float32]:
+    """The least depth [h, w] of the positions [n, 3] that fall in each pixel of a map; inf where none does."""
+    pixel, depth = _fallen(positions, view)
+    nearest = np.full(view.depth.size, np.inf, np.float32)
+    np.minimum.at(nearest, pixel, depth)
+    return nearest.reshape(view.depth.shape)
+
+
+def _fallen(positions: Array, view: DepthMap) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """The flat pixel that each of the positions [n, 3] inside a map falls on, and its depth there."""
+    camera, w = view.viewpoint.camera, view.viewpoint.camera.size_hw[1]
+    local = apply_rigid(invert_rigid(view.viewpoint.world_from_camera), positions)
+    x, y, inside = pixels_of(camera, local)
+    pixel = np.floor(y[inside]) * w + np.floor(x[inside])
+    return pixel.astype(np.int64), local[inside, 2].astype(np.float32)
+
+
 def _vote_of_planes(positions: Array, view: DepthMap, judge: DepthMap, *, tolerance: Array) -> Votes:
     """Votes of a judge on positions [n, 3] that `view` sees, each with its tolerance [n].
 

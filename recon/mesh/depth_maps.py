@@ -21,9 +21,8 @@ from recon.render.views import RenderPartFn
 from recon.workspace.console import progress
 
 # Between a normal and the direction to the camera; nearer to the ray, a pixel's plane runs along it, and a pixel that takes the
-# plane of a crate's side by mistake would draw it far into the air. On a drive the road itself is seen at .07 from 20 m on: there
-# pixels that are taken to look at the camera would tear it to shreds.
-MIN_COSINE, MIN_COSINE_OF_ROADS = 0.08, 0.02
+# plane of a crate's side by mistake would draw it far into the air.
+MIN_COSINE = 0.08
 MAX_FREE = 0.1  # opacity of a ray that meets nothing; between it and the least of a surface a pixel says nothing
 
 
@@ -93,7 +92,7 @@ def _rays(camera: Camera) -> NDArray[np.float64]:
     return rays
 
 
-def camera_normals(viewpoint: Viewpoint, normal: NDArray, min_cosine: float) -> NDArray[np.int8]:
+def camera_normals(viewpoint: Viewpoint, normal: NDArray, min_cosine: float | NDArray) -> NDArray[np.int8]:
     """Normals [h, w, 3] of the world as a map keeps them.
 
     Where a normal is 0 or leans away from the ray by more than `min_cosine` allows, it is taken to look at the camera: the

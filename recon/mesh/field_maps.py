@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recon.geometry import Evidence, Reconstruction
-from recon.mesh.agreement import keep_agreed
+from recon.mesh.agreement import drop_behind, keep_agreed
 from recon.mesh.depth_maps import MAX_FREE, DepthMap, render_depth_maps
 from recon.mesh.settings import MeshSettings
 from recon.mesh.viewpoints import Viewpoint, choose_viewpoints, small_pinhole
@@ -71,7 +71,14 @@ def field_where_silent(
         )
         for i, view in zip(asked, rendered, strict=True)
     ]
-    return _agreed([*field, *maps], len(field), settings)
+    agreed = _agreed([*field, *maps], len(field), settings)
+    return drop_behind(
+        agreed,
+        maps,
+        n_judges=settings.neighbours,
+        least=settings.min_agreeing,
+        tolerance=settings.agreement,
+    )
 
 
 def _by_place(maps: Sequence[DepthMap]) -> list[list[DepthMap]]:

@@ -9,14 +9,13 @@ import numpy as np
 from recon.formats.photos import is_cut_out
 from recon.geometry import MatchedView, Reconstruction
 from recon.mesh.agreement import drop_outvoted
-from recon.mesh.depth_maps import MIN_COSINE, MIN_COSINE_OF_ROADS, DepthMap, far_end
+from recon.mesh.depth_maps import DepthMap, far_end
 from recon.mesh.extraction import no_surface
 from recon.mesh.field_maps import field_all_over, field_of_object, field_where_silent
 from recon.mesh.matched_maps import matched_map
 from recon.mesh.sensor_maps import sensor_map
 from recon.mesh.settings import MeshSettings
 from recon.mesh.viewpoints import farthest_poses, training_views, typical_distance
-from recon.mesh.zones import near_where_wide
 from recon.pixels import SensorView
 from recon.pixels.sensor_depth import LEAST_ERROR
 from recon.render.views import RenderPartFn
@@ -55,11 +54,8 @@ def trusted_depths(
     if is_object or not (matched or sensors):
         return _field_alone(reconstruction, render_view_fn, settings, is_object=is_object)
     far = settings.max_depth or far_end(reconstruction, [v.depth for v in matched] + [v.depth for v in sensors])
-    # On a drive a pixel may see its plane as obliquely as a driver sees the road.
-    least = MIN_COSINE if near_where_wide(matched) is None else MIN_COSINE_OF_ROADS
     maps = [
-        matched_map(v, far=far, max_jump=settings.max_jump, max_side=settings.matched_max_side, min_cosine=least)
-        for v in matched
+        matched_map(view, far=far, max_jump=settings.max_jump, max_side=settings.matched_max_side) for view in matched
     ]
     sensed = [sensor_map(view, far=far, settings=settings) for view in sensors]
     if maps:

@@ -6,7 +6,6 @@ that are small enough to be fine, and the rest in coarser voxels; each surface i
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,12 +22,6 @@ TRUSTED = 2.0  # radii: depths that are fused in the near zone
 LEAST = 0.02  # of the known pixels that a zone of its own holds
 NEAR_FACES = 0.7  # of the budget of faces
 MEMORY = 0.3  # of the budget of memory, each: a road is long, and finer voxels than these show only noise
-
-
-class _WithDepth(Protocol):
-    @property
-    def depth(self) -> NDArray[np.float32]:
-        """[h, w], 0 where there is none."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +57,7 @@ def zones_of(maps: Sequence[DepthMap]) -> list[Zone]:
     centers = np.stack([view.viewpoint.world_from_camera[:3, 3] for view in maps])
     everything = Zone(centers, 0.0, np.inf, maps, maps, 1.0, 1.0)
     measured = _measured(maps)
-    near = near_where_wide(measured)
+    near = _near_where_wide(measured)
     if near is None:
         return [everything]
     radius = RADIUS * near
@@ -76,8 +69,8 @@ def zones_of(maps: Sequence[DepthMap]) -> list[Zone]:
     return [near_zone, Zone(centers, radius, np.inf, maps, maps, 1 - NEAR_FACES, MEMORY)]
 
 
-def near_where_wide(maps: Sequence[_WithDepth]) -> float | None:
-    """What is near in maps or matched views whose depths spread wide, as on a drive; None where they do not."""
+def _near_where_wide(maps: Sequence[DepthMap]) -> float | None:
+    """What is near in maps whose depths spread wide, as on a drive; None where they do not."""
     depths = [view.depth[::4, ::4][view.depth[::4, ::4] > 0] for view in maps]
     if not sum(map(len, depths)):
         return None

@@ -172,9 +172,7 @@ def test_weight_falls_with_distance_and_confidence_and_is_nothing_where_nothing_
 
 
 def test_what_the_sensor_looks_through_or_hides_is_no_match(room, filmed: Reconstruction) -> None:
-    matched = [
-        matched_map(m, far=FAR, max_jump=0.05, max_side=120, min_cosine=0.08) for m in mistaken_matches(room, filmed)
-    ]
+    matched = [matched_map(m, far=FAR, max_jump=0.05, max_side=120) for m in mistaken_matches(room, filmed)]
     sensors = sensors_of(filmed)
     sensed = [sensor_map(sensor, far=FAR, settings=settings()) for sensor in sensors]
     kept = drop_outvoted(matched, sensed, n_neighbours=8, tolerance=0.03, of_planes=0.03)
@@ -215,10 +213,7 @@ def test_a_plane_of_blank_pixels_gives_way_to_what_a_sensor_measured(
     sensed = [sensor_map(sensor, far=FAR, settings=settings()) for sensor in sensors]
     left = {}
     for kind in (Kind.MATCHED, Kind.PLANE):
-        maps = [
-            matched_map(m, far=FAR, max_jump=0.05, max_side=120, min_cosine=0.08)
-            for m in off_by(room, filmed, factor, kind)
-        ]
+        maps = [matched_map(m, far=FAR, max_jump=0.05, max_side=120) for m in off_by(room, filmed, factor, kind)]
         kept = drop_outvoted(maps, sensed, n_neighbours=8, tolerance=0.03, of_planes=0.01)
         measured = [(view.depth > 0) & (sensor.depth > 0) for view, sensor in zip(maps, sensed, strict=True)]
         left[kind] = np.mean([(view.depth[m] > 0).mean() for view, m in zip(kept, measured, strict=True)])

@@ -7,7 +7,7 @@ import pytest
 
 from recon.geometry import Camera, TriangleMesh, look_at
 from recon.geometry.open3d_import import import_open3d
-from recon.mesh.depth_maps import MIN_COSINE_OF_ROADS, DepthMap
+from recon.mesh.depth_maps import DepthMap
 from recon.mesh.extraction import extract
 from recon.mesh.fusion import fuse
 from recon.mesh.settings import MeshSettings
@@ -17,6 +17,7 @@ from recon.mesh.viewpoints import Viewpoint
 from recon.mesh.zones import zones_of
 from tests.default_settings import default_settings
 
+AS_A_DRIVER_SEES = 0.02
 CAMERA = Camera("PINHOLE", (120, 160), 110.0, 110.0, 80.0, 50.0)
 AWAY = (
     np.hypot(*(np.mgrid[:120, :160] + 0.5 - np.array([50.0, 80.0])[:, None, None])) / 110.0
@@ -39,7 +40,7 @@ def drive(n: int = 12, wall_at: float = WALL) -> list[DepthMap]:
         center = np.array([float(i), 0, ROAD])
         pose = look_at(center, center + np.array([1.0, 0, 0]), np.array([0, 0, 1.0]))
         nowhere = np.zeros(depth.shape, bool)
-        maps.append(DepthMap.of_field(Viewpoint(CAMERA, pose), depth, nowhere, normal, min_cosine=MIN_COSINE_OF_ROADS))
+        maps.append(DepthMap.of_field(Viewpoint(CAMERA, pose), depth, nowhere, normal, min_cosine=AS_A_DRIVER_SEES))
     return maps
 
 
@@ -66,7 +67,7 @@ def hilly_drive(n: int = 20, wall_at: float = 0.0) -> list[DepthMap]:
         pose = look_at(center, center + np.array([1.0, 0, 0]), np.array([0, 0, 1.0]))
         normal = normal / np.linalg.norm(normal, axis=-1, keepdims=True)
         nowhere = np.zeros(depth.shape, bool)
-        maps.append(DepthMap.of_field(Viewpoint(camera, pose), depth, nowhere, normal, min_cosine=MIN_COSINE_OF_ROADS))
+        maps.append(DepthMap.of_field(Viewpoint(camera, pose), depth, nowhere, normal, min_cosine=AS_A_DRIVER_SEES))
     return maps
 
 
