@@ -16,7 +16,8 @@ from recon.mesh.extraction import extract, no_surface
 from recon.mesh.fusion import choose_voxel_size, fuse, grown, surface_blocks
 from recon.mesh.junctions import WIDTH, sharpen
 from recon.mesh.plane_filling import fill, find_fillings
-from recon.mesh.planes import PlanePatch, find_planes, flatten
+from recon.mesh.plane_finding import find_planes
+from recon.mesh.planes import PlanePatch, flatten
 from recon.mesh.settings import Detail, MeshSettings
 from recon.mesh.simplification import simplification_error, simplify
 from recon.mesh.trusted_depths import TrustedDepths

@@ -11,7 +11,8 @@ from recon.mesh.depth_maps import DepthMap
 from recon.mesh.evidence import judge_faces
 from recon.mesh.extraction import extract
 from recon.mesh.plane_filling import Filling, fill, find_fillings
-from recon.mesh.planes import PlanePatch, find_planes, flatten
+from recon.mesh.plane_finding import find_planes
+from recon.mesh.planes import PlanePatch, flatten
 from recon.mesh.verdict import _level
 from recon.mesh.viewpoints import Viewpoint
 
