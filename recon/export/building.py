@@ -20,6 +20,7 @@ from recon.export.plan_view import PlanView
 from recon.export.planes import FlatRegion, find_planes
 from recon.export.slab import Slab
 from recon.export.tolerances import Tolerances
+from recon.export.tops import tops_of
 from recon.geometry.mesh import TriangleMesh
 from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
@@ -55,9 +56,14 @@ def find_building(
     along = along_walls(regions, least=_LEAST_WALL * tolerance**2) if is_up_known else None
     if has_floor:
         tolerances = tolerances.over(next((regions[number] for number in floors), None))
+    kinds = ["floor" if number in floors else _kind(region, is_up_known) for number, region in enumerate(regions)]
+    apart = [
+        (kind, each)
+        for kind, region in zip(kinds, regions, strict=True)
+        for each in (tops_of(region, mesh, surface, tolerance=tolerance) if kind == "top" else [region])
+    ]
     slabs: list[Slab] = []
-    for number, region in enumerate(regions):
-        kind = "floor" if number in floors else _kind(region, is_up_known)
+    for number, (kind, region) in enumerate(apart):
         if region.area < _LEAST_WALL * tolerance**2 and not (kind == "top" and region.plane.normal[2] > UP):
             continue
         if kind == "floor":

@@ -10,10 +10,13 @@ from recon.export.place import Part
 from recon.export.plan_view import PlanView
 from recon.export.strips import strips
 from recon.geometry.mesh import TriangleMesh
+from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
 
 _UNDER = 1.5  # tolerances that what is filled reaches under what was seen
 _LOWER = 0.05  # tolerances that it lies lower
+_OVER = 2.0  # tolerances over a slab from which its faces are looked for: all lie lower
+_BAY = 2.0  # tolerances: sides of a square that no body falls through
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,19 @@ class Slab:
         reach = tolerance[:, None]
         within = (height <= reach) & (height >= -self.thickness - reach)
         beside = ndimage.distance_transform_edt(~self.solid) * self.view.cell
-        return np.asarray((within & is_on & (beside[rows, columns] <= reach)).all(1))
+        is_in = np.asarray((within & is_on & (beside[rows, columns] <= reach)).all(1))
+        is_in[self._across(mesh, np.flatnonzero(is_in), self.seen & (beside > tolerance.min()), tolerance)] = False
+        return is_in
+
+    def _across(self, mesh: TriangleMesh, faces: np.ndarray, bays: np.ndarray, tolerance: Array) -> np.ndarray:
+        """Those of some faces that span a bay: large ones reach across what no part holds, and have all their corners on parts."""
+        if not len(faces) or not bays.any():
+            return faces[:0]
+        above = self.view.world(self.view.centres(bays), float(tolerance.max()) * _OVER)
+        downwards = np.broadcast_to(-self.view.plane.normal, above.shape)
+        hits = Surface(TriangleMesh(mesh.vertices, mesh.faces[faces])).cast(above, downwards)
+        found, counts = np.unique(faces[hits.faces[hits.is_hit]], return_counts=True)
+        return found[counts * self.view.cell**2 > (_BAY * tolerance[found]) ** 2]
 
     def shown(self, *, tolerance: float) -> list[TriangleMesh]:
         """Its parts as far as anybody sees them: what ground has below its surface is nobody's business."""

@@ -6,11 +6,14 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.geometry import TriangleMesh
+from recon.geometry import Evidence, TriangleMesh
 from recon.geometry.face_graph import edges_of, pieces_by_vertices
 from recon.geometry.mesh import chosen
 from recon.mesh.agreement import no_votes, vote, weighed_vote
 from recon.mesh.depth_maps import DepthMap
+
+_BY_PLANES = (Evidence.INVENTED, Evidence.FILLED, Evidence.PLANE)
+_VOUCHED = 0.01  # of a piece's area that is known by more, at least
 
 
 def keep_faces(mesh: TriangleMesh, keep: NDArray[np.bool_]) -> TriangleMesh:
@@ -51,6 +54,19 @@ def drop_crumbs(mesh: TriangleMesh, *, min_area_fraction: float) -> TriangleMesh
     label = pieces_by_vertices(mesh.faces)
     areas = np.bincount(label, mesh.face_areas)
     return keep_faces(mesh, areas[label] >= min_area_fraction * areas.sum())
+
+
+def is_witnessed(mesh: TriangleMesh, evidence: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Which faces [f], with their `Evidence`, lie in connected pieces of which some part is known by more than planes.
+
+    A plane is right as far as it joins what was matched or seen. Where pixels are blank it is a guess, and an island of it that
+    nothing else vouches for is a wrong one: a floor far below a road that was to explain the road's own blank pixels.
+    """
+    label = pieces_by_vertices(mesh.faces)
+    areas = mesh.face_areas
+    vouching = np.where(np.isin(evidence, _BY_PLANES), 0.0, areas)
+    whole, vouched = (np.bincount(label, each) for each in (areas, vouching))
+    return np.asarray((vouched >= _VOUCHED * whole)[label])
 
 
 def drop_bad_faces(mesh: TriangleMesh) -> TriangleMesh:

@@ -77,17 +77,30 @@ def _surface_of(zone: Zone, depths: TrustedDepths, *, distance: float, settings:
     judged = judge_faces(mesh, maps, fillings, tolerance=settings.agreement, voxel=voxel, planes_bend=bend)
     filled = sum(int(filling.is_filled.sum()) * filling.plane.cell**2 for filling in fillings)
     say(f"mesh: {len(planes)} planes; holes of {filled:.3g} square units in all closed along them")
-    on_plane = _on_plane(mesh, planes)
-    return KnownSurface(mesh, judged.faces, judged.through, planes, on_plane, voxel, simplification_error(full, mesh))
+    on_plane, error = _on_plane(mesh, planes), simplification_error(full, mesh)
+    return _witnessed(KnownSurface(mesh, judged.faces, judged.through, planes, on_plane, voxel, error))
+
+
+def _witnessed(surface: KnownSurface) -> KnownSurface:
+    """Without the pieces that planes alone know; all of a surface of which nothing is known by more."""
+    keep = cleaning.is_witnessed(surface.mesh, surface.faces.evidence)
+    if keep.all() or not keep.any():
+        return surface
+    area = float(surface.mesh.face_areas[~keep].sum())
+    say(f"mesh: {area:.3g} square units left out: pieces by themselves that planes alone know")
+    return _only(surface, keep)
 
 
 def _cut(surface: KnownSurface, zone: Zone) -> KnownSurface:
     """Only the faces whose middles lie in the zone."""
-    mesh = surface.mesh
-    keep = zone.holds(mesh.vertices[mesh.faces].mean(1))
+    return _only(surface, zone.holds(surface.mesh.vertices[surface.mesh.faces].mean(1)))
+
+
+def _only(surface: KnownSurface, keep: NDArray[np.bool_]) -> KnownSurface:
+    """Only the faces [f] marked."""
     return replace(
         surface,
-        mesh=chosen(mesh, keep),
+        mesh=chosen(surface.mesh, keep),
         faces=surface.faces.where(keep),
         through=surface.through[keep],
         on_plane=surface.on_plane[keep],

@@ -8,7 +8,8 @@ from scipy import ndimage
 
 from recon.export.building import find_building
 from recon.export.collision_mesh import clean_mesh
-from recon.export.planes import find_planes
+from recon.export.plan_view import PlanView
+from recon.export.planes import Plane, find_planes
 from recon.export.rectangles import Rectangle, rectangles_over
 from recon.export.slab import Slab
 from recon.export.tolerances import Tolerances
@@ -44,6 +45,20 @@ def test_the_hole_of_a_floor_is_filled_and_says_so() -> None:
     centres = filled.vertices[filled.faces].mean(1)
     in_hole = np.hypot(centres[:, 0] + 0.7, centres[:, 1] - 0.5) < 0.3
     assert filled.face_areas[in_hole].sum() > 0.1 and np.abs(filled.vertices[:, 2]).max() < 0.1 * TOLERANCE
+
+
+def test_a_face_that_spans_a_bay_of_its_floor_is_not_explained_by_it() -> None:
+    corners = np.array([[0.0, 0, 0], [2, 0, 0], [2, 2, 0], [0, 2, 0]])
+    square = TriangleMesh(corners, np.array([[0, 1, 2], [0, 2, 3]], np.int32))
+    view = PlanView.around(Plane(np.array([0.0, 0, 1]), 0.0), corners, cell=0.01, margin=0.05)
+    seen = view.drawn(corners[square.faces])
+    (rows, columns) = view.cells(np.array([[0.8, 0.1, 0], [1.1, 0.4, 0]]))[:2]  # beside the corners and the middles
+    bay = np.zeros(view.shape, bool)
+    bay[rows.min() : rows.max(), columns.min() : columns.max()] = True
+    tolerance = np.full(2, TOLERANCE)
+    whole, broken = (Slab("floor", view, seen, solid, 0.3, (), TOLERANCE) for solid in (seen, seen & ~bay))
+    assert whole.explains(square, tolerance=tolerance).all()
+    assert broken.explains(square, tolerance=tolerance).tolist() == [False, True]
 
 
 def wall_with_door() -> TriangleMesh:

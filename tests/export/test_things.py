@@ -247,6 +247,9 @@ def test_a_thing_is_cut_back_to_the_wall_that_it_reaches_into_and_stands_on_the_
     corners = cut.in_world(cut.parts[0].mesh).vertices
     assert 0.83 < corners[:, 0].min() < 0.831 and corners[:, 0].max() == pytest.approx(1.2)
     assert corners[:, 2].min() == pytest.approx(0, abs=1e-9)
+    sunk = replace(thing, origin=np.array([1.0, 0, -0.003]))  # a floor that bends was found again without the thing
+    (on_it,) = cleared_of_boxes([sunk], [Part("floor_0", floor.mesh(), floor)], tolerance=0.02)
+    assert 0 < on_it.in_world(on_it.parts[0].mesh).vertices[:, 2].min() < 0.001
     around = Box(np.array([1.0, 0.0, 0.15]), np.eye(3), np.array([0.5, 0.5, 0.5]))
     (whole,) = cleared_of_boxes([thing], [Part("wall_0", around.mesh(), around)], tolerance=0.02)
     assert whole.parts[0] is part, "no part is lost: the trial of things tells of it"

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import trimesh
-from rooms import workspace_of
+from rooms import Rise, sheet, workspace_of
 
 from recon.export.collision_mesh import welded
 from recon.export.place import Thing
@@ -24,25 +24,9 @@ from tests.default_settings import default_settings
 
 TOLERANCE = 0.02
 METRIC = Reconstruction(views=(), scale=Scale(1.0, "made so", 0.01), is_up_aligned=True)
-Rise = tuple[float, float, float, float, float]  # low x, high x, low y, high y, height
 TABLE: Rise = (-0.6, 0.1, -0.3, 0.2, 0.5)
 TIN: Rise = (-0.4, -0.2, -0.15, 0.05, 0.7)
 COUNTER: Rise = (-1.0, 1.2, -0.3, 0.1, 0.4)  # too long for a thing
-
-
-def sheet(*rises: Rise, noise: float = 0.0) -> TriangleMesh:
-    """A floor of 3 m x 2 m with blocks that rise from it, all one connected sheet; each height has a shade of its own."""
-    x, y = np.meshgrid(np.arange(-60, 61) * 0.025, np.arange(-40, 41) * 0.025, indexing="ij")
-    z = np.zeros_like(x)
-    for low_x, high_x, low_y, high_y, height in rises:
-        z[(x > low_x - 1e-6) & (x < high_x + 1e-6) & (y > low_y - 1e-6) & (y < high_y + 1e-6)] = height
-    corner = np.arange(x.size).reshape(x.shape)
-    a, b, c, d = corner[:-1, :-1], corner[1:, :-1], corner[1:, 1:], corner[:-1, 1:]
-    faces = np.concatenate([np.stack([a, b, c], -1).reshape(-1, 3), np.stack([a, c, d], -1).reshape(-1, 3)])
-    vertices = np.stack([x, y, z], -1).reshape(-1, 3)
-    vertices += np.random.default_rng(0).normal(0, 1, vertices.shape) * noise
-    shade = (80 + 200 * z.reshape(-1, 1)).astype(np.uint8).repeat(3, 1)
-    return TriangleMesh(vertices, faces.astype(np.int32), colors=shade)
 
 
 def settings(**changes: object) -> ExportSettings:
@@ -93,6 +77,16 @@ def test_the_colour_of_a_top_goes_on_below_what_stood_there() -> None:
     hit = Surface(table).cast(np.array([[0.0, 0.0, 3.0]]), np.array([[0.0, 0.0, -1.0]]))
     assert table.colors is not None
     assert np.abs(table.colors[table.faces[hit.faces[0]]].astype(int) - 180).max() <= 12
+
+
+def test_no_table_has_parts_in_another_of_its_height() -> None:
+    things = taken_from(sheet((-1.3, -0.3, -0.5, 0.5, 0.5), (0.5, 0.9, -0.2, 0.2, 0.51))).things
+    assert len(things) == 2
+    for thing in things:
+        low, high = thing.visual.vertices.min(0), thing.visual.vertices.max(0)
+        corners = np.concatenate([part.mesh.vertices for part in thing.parts])
+        assert (corners.min(0) > low - 2 * TOLERANCE).all() and (corners.max(0) < high + 2 * TOLERANCE).all()
+        assert any(part.box is not None for part in thing.parts)  # the top of each is a box
 
 
 def test_what_goes_on_beside_a_seat_does_not_stand_on_it() -> None:

@@ -3,12 +3,13 @@
 import numpy as np
 import trimesh
 
-from recon.geometry import Camera, TriangleMesh, look_at
+from recon.geometry import Camera, Evidence, TriangleMesh, look_at
 from recon.mesh.cleaning import (
     boundary_loops,
     drop_bad_faces,
     drop_crumbs,
     fill_holes,
+    is_witnessed,
     undo_contradicted,
     watertight_fraction,
 )
@@ -31,6 +32,19 @@ def test_small_components_are_dropped_and_large_ones_stay():
     both = together(ball(), ball(radius=0.05, center=(3, 0, 0)))
     assert len(drop_crumbs(both, min_area_fraction=0.01).faces) == len(ball().faces)
     assert len(drop_crumbs(both, min_area_fraction=1e-4).faces) == len(both.faces)
+
+
+def test_a_piece_by_itself_that_planes_alone_know_has_no_witness():
+    """A phantom below a road, a road that was matched in places, and a plate that the field shows."""
+    mesh = together(together(ball(), ball(center=(3, 0, 0))), ball(center=(6, 0, 0)))
+    n = len(ball().faces)
+    evidence = np.full(3 * n, Evidence.PLANE, np.uint8)
+    evidence[: n // 4] = Evidence.FILLED
+    evidence[n : n + n // 20] = Evidence.MATCHED
+    evidence[2 * n :] = Evidence.SEEN
+    assert is_witnessed(mesh, evidence).tolist() == [False] * n + [True] * (2 * n)
+    evidence[0] = Evidence.MATCHED  # one face of so many is chance
+    assert not is_witnessed(mesh, evidence)[:n].any()
 
 
 def test_corners_that_were_moved_to_where_a_view_looks_through_go_back():

@@ -16,7 +16,7 @@ from recon.export.things.mass import with_parts
 from recon.geometry.mesh import TriangleMesh
 
 _GAP = 0.02  # tolerances between a part and a thing
-_INTO = 0.25  # tolerances that a thing may reach into a box: feet stand on floors
+_INTO = 0.05  # tolerances that a thing may reach into a box: feet stand on floors
 
 
 def cleared(parts: Sequence[Part], things: Sequence[Thing], *, tolerance: float) -> tuple[Part, ...]:
