@@ -23,6 +23,7 @@ from recon.matching.pictures import Picture
 SIZE = 320  # pixels of the longest side on which regions are found
 ALIKE = 5  # grey levels between neighbours of one region, in each channel
 MIN_PIXELS = 40  # of a region
+NECK = 2  # pixels: regions that hang together by a gap of less than twice that in the edge between them are apart
 BORDER = 2  # pixels round a region that are its border
 MIN_BORDER = 8  # known pixels of a border that says anything
 ON_PLANE = 0.02  # relative difference of a border's depth from a plane that it lies on
@@ -104,14 +105,39 @@ def _regions_of_one_color(color: NDArray[np.uint8], is_blank: NDArray[np.bool_])
     """Numbers [h, w] from 1 of the connected blank regions in which neighbours are alike; 0 elsewhere."""
     smooth = np.asarray(cv2.GaussianBlur(color, (0, 0), 0.7), np.int16)
     index = np.arange(is_blank.size).reshape(is_blank.shape)
-    pairs = []
+    pairs, is_plain = [], is_blank.copy()
     for one, other in ((np.s_[:, 1:], np.s_[:, :-1]), (np.s_[1:], np.s_[:-1])):
-        alike = (np.abs(smooth[one] - smooth[other]).max(-1) <= ALIKE) & is_blank[one] & is_blank[other]
+        alike = np.abs(smooth[one] - smooth[other]).max(-1) <= ALIKE
+        is_plain[one] &= alike
+        is_plain[other] &= alike
+        alike &= is_blank[one] & is_blank[other]
         pairs.append(np.stack([index[one][alike], index[other][alike]]))
     rows, columns = np.concatenate(pairs, 1)
     graph = coo_array((np.ones(len(rows), np.int8), (rows, columns)), shape=(is_blank.size, is_blank.size))
-    labels = connected_components(graph, directed=False)[1]
-    counts = (np.bincount(labels)[labels] >= MIN_PIXELS) & is_blank.reshape(-1)
-    numbers = np.zeros(is_blank.size, np.int32)
-    numbers[counts] = np.unique(labels[counts], return_inverse=True)[1] + 1
-    return numbers.reshape(is_blank.shape)
+    labels = connected_components(graph, directed=False)[1].reshape(is_blank.shape)
+    return _numbered(_without_necks(np.where(is_blank, labels + 1, 0), is_plain))
+
+
+def _without_necks(labels: NDArray[np.int64], is_plain: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """The same labels [h, w] (0: none), parts that hang together by less than 2 NECK plain pixels made regions of their own.
+
+    An edge fades here and there: through a gap in it the front of a fridge and the wall beside it would be one region, whose
+    border says nothing of either.
+    """
+    inner = ndimage.distance_transform_edt(np.pad(is_plain, 1, mode="edge"))[1:-1, 1:-1] > NECK
+    cores, n_cores = ndimage.label(inner & (labels > 0))
+    sizes = np.bincount(cores.reshape(-1), minlength=n_cores + 1)
+    cores[sizes[cores] < MIN_PIXELS] = 0
+    if not cores.any():
+        return labels
+    at = ndimage.distance_transform_edt(cores == 0, return_distances=False, return_indices=True)
+    is_round_core = (labels[tuple(at)] == labels) & (labels > 0)
+    return np.where(is_round_core, cores[tuple(at)], np.where(labels > 0, labels + n_cores, 0))
+
+
+def _numbered(labels: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Labels [h, w] counted through from 1; 0 where they are 0 or their region is too small."""
+    counts = np.bincount(labels.reshape(-1))
+    counts[0] = 0
+    chosen = counts >= MIN_PIXELS
+    return np.where(chosen, np.cumsum(chosen), 0).astype(np.int32)[labels]

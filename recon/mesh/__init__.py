@@ -10,7 +10,8 @@ agreement       what views say about a place
 zones           what is fused by itself: near and far
 fusion          depth maps -> signed distance
 extraction      ... -> triangles
-planes          floors, walls, tops: found, and laid flat
+plane_finding   floors, walls, tops: what one connected piece of the surface says
+planes          ... with their patches, and what is laid flat onto them
 plane_filling   ... and closed where nobody has seen them
 junctions       ... and sharp where two of them meet
 cleaning        contradicted faces, crumbs, bad edges, small holes

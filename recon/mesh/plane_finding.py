@@ -7,6 +7,7 @@ wall) does not say how it is turned.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,27 +32,44 @@ _LEAST_NOISE = 0.1  # of the tolerance: what counts as noise at least
 _BEND_CELLS, _BEND_POINTS, _BENT = 8, 6, 6.0
 
 
+class _Spacing(NamedTuple):
+    """Side of a grid's cells, and how far apart the surface's points lie (world units)."""
+
+    cell: float
+    points: float
+
+
+class _Plane(NamedTuple):
+    """n . x = offset."""
+
+    normal: Array  # [3] unit
+    offset: float
+
+    def heights(self, points: Array) -> Array:
+        """Signed distance [n] of points [n, 3]."""
+        return points @ self.normal - self.offset
+
+
 @dataclass(frozen=True)
 class _Grid:
     """Points' feet on a plane, in square cells; gaps between neighbouring points closed."""
 
     axes: Array  # [2, 3] unit
     low: Array  # [2] corner of cell (0, 0) along the axes
-    cell: float
     at: NDArray[np.int64]  # [n, 2] of each point
     is_covered: NDArray[np.bool_]  # [rows, columns]
 
     @staticmethod
-    def of(points: Array, normal: Array, cell: float, spacing: float) -> "_Grid":
-        """The grid of points [n, 3] that lie `spacing` apart."""
+    def of(points: Array, normal: Array, spacing: _Spacing) -> "_Grid":
+        """The grid of points [n, 3] on a plane with this normal."""
         axes = plane_axes(normal)
-        reach = max(1, round(2 * spacing / cell))
+        reach = max(1, round(2 * spacing.points / spacing.cell))
         flat = points @ axes.T
-        low = flat.min(0) - (reach + 2) * cell
-        at = np.floor((flat - low) / cell).astype(np.int64)
+        low = flat.min(0) - (reach + 2) * spacing.cell
+        at = np.floor((flat - low) / spacing.cell).astype(np.int64)
         hit = np.zeros(at.max(0) + reach + 3, bool)
         hit[at[:, 0], at[:, 1]] = True
-        return _Grid(axes, low, cell, at, ndimage.binary_closing(hit, iterations=reach, border_value=0))
+        return _Grid(axes, low, at, ndimage.binary_closing(hit, iterations=reach, border_value=0))
 
     def pieces(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
         """The connected piece of each point [n], from 1 on, and of each cell [rows, columns]; 0 where nothing is covered."""
@@ -68,26 +86,26 @@ def find_planes(
     """
     points, sides = _points(mesh, np.random.default_rng(seed))
     area_of_point = mesh.face_areas.sum() / max(len(points), 1)
-    spacing = float(np.sqrt(area_of_point))
     normals, is_flat = _local_normals(points, sides, tolerance)
+    spacing = _Spacing(cell, float(np.sqrt(area_of_point)))
     rng = np.random.default_rng(seed + 1)
     left = np.arange(len(points))
     found: list[PlanePatch] = []
     while len(found) < _MAX_PLANES and len(left) * area_of_point >= min_area:
-        plane = _best_plane(points[left], normals[left], is_flat[left], tolerance, rng)
-        if plane is None:
+        consensus = _best_plane(points[left], normals[left], is_flat[left], tolerance, rng)
+        if consensus is None:
             break
-        normal, offset, agreed = plane
+        plane, agreed = consensus
         if agreed.sum() * area_of_point < min_area:
             break
-        main = _largest_piece(points[left], normal, agreed, cell, spacing, min_area)
+        main = _largest_piece(points[left], plane, agreed, spacing, min_area)
         if main.any():
-            is_bent = _is_bent(points[left[agreed]], normal, offset, cell)
-            normal, offset, noise = _fitted(points[left], normals[left], main, normal, tolerance)
-            near = main | _inliers(points[left], normals[left], normal, offset, tolerance)
+            is_bent = _is_bent(points[left[agreed]], plane, cell)
+            plane, noise = _fitted(points[left], normals[left], main, plane, tolerance)
+            near = main | _inliers(points[left], normals[left], plane, tolerance)
             most = _SAME_PLANE * max(noise, _LEAST_NOISE * tolerance)
-            agreed = main | _on(points[left], normal, offset, near, most, cell, spacing)
-            patch = _patch(points[left[agreed]], normal, offset, cell, spacing, is_bent)
+            agreed = main | _on(points[left], plane, near, most, spacing)
+            patch = _patch(points[left[agreed]], plane, spacing, is_bent=is_bent)
             if patch.noise < _MOST_NOISE * tolerance:
                 found.append(patch)
         left = left[~agreed]
@@ -117,8 +135,8 @@ def _local_normals(points: Array, sides: Array, tolerance: float) -> tuple[Array
 
 def _best_plane(
     points: Array, normals: Array, is_flat: NDArray[np.bool_], tolerance: float, rng: np.random.Generator
-) -> tuple[Array, float, NDArray[np.bool_]] | None:
-    """The plane most points agree with: normal, offset, and which points [n] do; None where nothing is flat."""
+) -> tuple[_Plane, NDArray[np.bool_]] | None:
+    """The plane most points agree with, and which points [n] do; None where nothing is flat."""
     flat = np.flatnonzero(is_flat)
     if len(flat) < 10:
         return None
@@ -127,35 +145,40 @@ def _best_plane(
     offsets = (points[trials] * normals[trials]).sum(1)
     near = np.abs(points[judges] @ normals[trials].T - offsets) < tolerance
     best = int((near & (normals[judges] @ normals[trials].T > _SAME_DIRECTION)).sum(0).argmax())
-    normal, offset = normals[trials[best]], offsets[best]
-    inliers = _inliers(points, normals, normal, offset, tolerance)
-    for reach in (tolerance, 0.7 * tolerance, 0.7 * tolerance):  # least squares over fewer and better points
+    plane = _Plane(normals[trials[best]], float(offsets[best]))
+    inliers = _inliers(points, normals, plane, tolerance)
+    for reach in (tolerance, 0.7 * tolerance, 0.7 * tolerance):  # fewer and better points
         if inliers.sum() < 3:
             return None
-        middle = points[inliers].mean(0)
-        fitted = np.linalg.svd(points[inliers][:20_000] - middle, full_matrices=False)[2][2]
-        normal = fitted if fitted @ normal > 0 else -fitted
-        offset = float(middle @ normal)
-        inliers = _inliers(points, normals, normal, offset, reach)
-    return normal, float(offset), _inliers(points, normals, normal, float(offset), tolerance)
+        plane = _through(points[inliers], plane)
+        inliers = _inliers(points, normals, plane, reach)
+    return plane, _inliers(points, normals, plane, tolerance)
 
 
-def _inliers(points: Array, normals: Array, normal: Array, offset: float, tolerance: float) -> NDArray[np.bool_]:
-    return (np.abs(points @ normal - offset) < tolerance) & (normals @ normal > _SAME_DIRECTION)
+def _through(points: Array, plane: _Plane) -> _Plane:
+    """The plane through points [n, 3] by least squares, turned as `plane` is."""
+    middle = points.mean(0)
+    fitted = np.linalg.svd(points[:20_000] - middle, full_matrices=False)[2][2]
+    normal = fitted if fitted @ plane.normal > 0 else -fitted
+    return _Plane(normal, float(middle @ normal))
+
+
+def _inliers(points: Array, normals: Array, plane: _Plane, tolerance: float) -> NDArray[np.bool_]:
+    return (np.abs(plane.heights(points)) < tolerance) & (normals @ plane.normal > _SAME_DIRECTION)
 
 
 def _largest_piece(
-    points: Array, normal: Array, agreed: NDArray[np.bool_], cell: float, spacing: float, min_area: float
+    points: Array, plane: _Plane, agreed: NDArray[np.bool_], spacing: _Spacing, min_area: float
 ) -> NDArray[np.bool_]:
     """Those of the points [n] that are `agreed` and lie in the largest connected piece that is a plane; none where none is.
 
     It has `min_area`, and a square of half the side of that fits into it.
     """
-    grid = _Grid.of(points[agreed], normal, cell, spacing)
+    grid = _Grid.of(points[agreed], plane.normal, spacing)
     piece, label = grid.pieces()
-    side = max(1, round(0.5 * np.sqrt(min_area) / cell))
+    side = max(1, round(0.5 * np.sqrt(min_area) / spacing.cell))
     wide = np.unique(label[ndimage.binary_erosion(grid.is_covered, np.ones((side, side)))])
-    areas = np.bincount(label.ravel()) * cell**2
+    areas = np.bincount(label.ravel()) * spacing.cell**2
     areas[~np.isin(np.arange(len(areas)), wide)] = 0
     areas[0] = 0
     main = np.zeros(len(points), bool)
@@ -165,49 +188,43 @@ def _largest_piece(
 
 
 def _fitted(
-    points: Array, normals: Array, main: NDArray[np.bool_], normal: Array, tolerance: float
-) -> tuple[Array, float, float]:
-    """Normal, offset and noise of the plane by least squares through the points marked, over fewer and better ones."""
+    points: Array, normals: Array, main: NDArray[np.bool_], plane: _Plane, tolerance: float
+) -> tuple[_Plane, float]:
+    """The plane by least squares through the points marked, over fewer and better ones, and its noise."""
     own, directions = points[main], normals[main]
     chosen = np.ones(len(own), bool)
     for _ in range(_N_FITS):
-        middle = own[chosen].mean(0)
-        fitted = np.linalg.svd(own[chosen][:20_000] - middle, full_matrices=False)[2][2]
-        normal = fitted if fitted @ normal > 0 else -fitted
-        offset = float(middle @ normal)
-        noise = _noise(own[chosen] @ normal - offset)
-        closer = _inliers(own, directions, normal, offset, own_reach(noise, tolerance))
+        plane = _through(own[chosen], plane)
+        noise = _noise(plane.heights(own[chosen]))
+        closer = _inliers(own, directions, plane, own_reach(noise, tolerance))
         if closer.sum() < 3:
             break
         chosen = closer
-    return normal, offset, noise
+    return plane, noise
 
 
-def _on(
-    points: Array, normal: Array, offset: float, near: NDArray[np.bool_], most: float, cell: float, spacing: float
-) -> NDArray[np.bool_]:
+def _on(points: Array, plane: _Plane, near: NDArray[np.bool_], most: float, spacing: _Spacing) -> NDArray[np.bool_]:
     """Those of the points [n] that are `near` a plane and whose connected piece strays by `most` from it."""
-    piece, _ = _Grid.of(points[near], normal, cell, spacing).pieces()
-    off = np.abs(points[near] @ normal - offset)
+    piece, _ = _Grid.of(points[near], plane.normal, spacing).pieces()
+    off = np.abs(plane.heights(points[near]))
     strays = 1.48 * ndimage.median(off, piece, np.arange(piece.max() + 1))
     on = np.zeros(len(points), bool)
     on[np.flatnonzero(near)[strays[piece] <= most]] = True
     return on
 
 
-def _patch(points: Array, normal: Array, offset: float, cell: float, spacing: float, is_bent: bool) -> PlanePatch:
+def _patch(points: Array, plane: _Plane, spacing: _Spacing, *, is_bent: bool) -> PlanePatch:
     """The cells that points [n, 3] on a plane cover."""
-    grid = _Grid.of(points, normal, cell, spacing)
-    origin = grid.low @ grid.axes + offset * normal
-    return PlanePatch(
-        normal, offset, origin, grid.axes, cell, grid.is_covered, _noise(points @ normal - offset), is_bent
-    )
+    grid = _Grid.of(points, plane.normal, spacing)
+    origin = grid.low @ grid.axes + plane.offset * plane.normal
+    noise = _noise(plane.heights(points))
+    return PlanePatch(*plane, origin, grid.axes, spacing.cell, grid.is_covered, noise, is_bent)
 
 
-def _is_bent(points: Array, normal: Array, offset: float, cell: float) -> bool:
+def _is_bent(points: Array, plane: _Plane, cell: float) -> bool:
     """Whether points [n, 3] that agree with a plane, all of them, stray smoothly from it: one hill of a road alone looks flat."""
-    over = points @ normal - offset
-    squares = np.floor(points @ plane_axes(normal).T / (_BEND_CELLS * cell)).astype(np.int64)
+    over = plane.heights(points)
+    squares = np.floor(points @ plane_axes(plane.normal).T / (_BEND_CELLS * cell)).astype(np.int64)
     return _noise(over) > _BENT * _noise(_locally(over, squares - squares.min(0)))
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from recon.geometry import FaceEvidence, TriangleMesh
+from recon.geometry import Evidence, FaceEvidence, TriangleMesh
 from recon.geometry.mesh import chosen, joined
 from recon.kernels.tsdf import TsdfVolume
 from recon.mesh import cleaning
@@ -75,7 +75,7 @@ def _surface_of(zone: Zone, depths: TrustedDepths, *, distance: float, settings:
     mesh = cleaning.drop_bad_faces(mesh)
     bend = not zone.is_everything
     judged = judge_faces(mesh, maps, fillings, tolerance=settings.agreement, voxel=voxel, planes_bend=bend)
-    filled = sum(int(filling.is_filled.sum()) * filling.plane.cell**2 for filling in fillings)
+    filled = float(mesh.face_areas[judged.faces.evidence == Evidence.FILLED].sum())
     say(f"mesh: {len(planes)} planes; holes of {filled:.3g} square units in all closed along them")
     on_plane, error = _on_plane(mesh, planes), simplification_error(full, mesh)
     return _witnessed(KnownSurface(mesh, judged.faces, judged.through, planes, on_plane, voxel, error))

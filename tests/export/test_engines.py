@@ -7,6 +7,7 @@ from rooms import room, workspace_of
 
 from recon.export.settings import ExportSettings
 from recon.export.stage import export_world
+from recon.export.trials.engine_drop import FAST_M_S
 from recon.export.trials.engine_run import TRIALS, is_installed, run_program
 from recon.export.trials.rest import rest
 from recon.geometry.reconstruction import Reconstruction, Scale
@@ -31,6 +32,13 @@ def test_an_engine_that_is_given_no_sphere_says_so_and_nothing_else(name: str, w
     answer = run_program(trial.program, job | times)
     assert not isinstance(answer, str), answer
     assert answer[1]["tracks"].size == 0 and answer[0]["n_collisions"] > 0
+
+
+@pytest.mark.parametrize("name", sorted(TRIALS))
+def test_a_fast_sphere_moves_less_than_half_its_radius_in_a_step(name: str) -> None:
+    """In two milliseconds it sinks in by most of its radius, and Newton pushed it out sideways, over the rim of a street."""
+    radius_m = default_settings(ExportSettings, "export").sphere_radius_m
+    assert TRIALS[name].timestep_s * FAST_M_S < 0.5 * radius_m
 
 
 def test_a_thing_that_begins_inside_the_floor_or_over_nothing_fails_and_is_named(tmp_path: Path) -> None:

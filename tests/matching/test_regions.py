@@ -1,5 +1,6 @@
 """Blank regions and the planes that their borders tell: a white table of exact size, of which only the edges are known."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +72,22 @@ def test_the_border_lies_on_the_top_and_less_on_what_is_elsewhere() -> None:
     assert off[1, 1] == 0 and off[1, 2] > 0.9
     shell = ScenePlane(**{**vars(wrong), "is_shell": True})
     np.testing.assert_allclose(regions.off_border([shell])[:, 0], SHELL_DOUBT * off[:, 2])
+
+
+def test_a_gap_in_an_edge_joins_no_two_regions() -> None:
+    """A white cupboard before a white wall: their edge fades over a few pixels, through which they would be one."""
+    picture, _, hint, _ = table_picture(0.3, "one")
+    middle, gap = CAMERA.size_hw[1] // 2, np.s_[60:63]
+    color = np.full((*CAMERA.size_hw, 3), 200, np.uint8)
+    color[:, middle:] = 230
+    color[gap] = np.clip(200 + 3 * (np.arange(CAMERA.size_hw[1]) - middle + 5), 200, 230)[None, :, None]
+    faded, nothing = replace(picture, color=color), hint.without(~NOTHING)
+    number = blank_regions(faded, nothing, nothing, NOTHING).number
+    left, right = number[:, : middle - 8], number[:, middle + 8 :]
+    assert left.min() == left.max() > 0 and right.min() == right.max() > 0
+    assert left.min() != right.min()
+    color[20:100] = color[61]
+    assert blank_regions(replace(picture, color=color), nothing, nothing, NOTHING).number.max() == 1, "no gap: no edge"
 
 
 def test_what_is_closed_or_confirmed_is_in_no_region() -> None:

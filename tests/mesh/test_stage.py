@@ -1,6 +1,7 @@
 """The whole stage on an analytic room: files, numbers, reruns, errors."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -80,6 +81,9 @@ def test_room_to_files_and_numbers_then_up_to_date(tmp_path, field, reconstructi
     assert numbers["confirmed_fraction"] == 0 and numbers["verdict_level"] == "bad"  # nothing was matched
     assert sum(numbers["evidence_fractions"].values()) == pytest.approx(1)
     assert numbers["planes"] >= 5 and numbers["on_plane_fraction"] > 0.7
+    closed = float(re.findall(r"holes of (\S+) square units", capsys.readouterr().out)[0])
+    filled = numbers["evidence_fractions"]["filled"] * mesh.face_areas.sum()
+    assert closed == pytest.approx(filled, rel=0.01), "what is said to be closed is what was made"
 
     n_rendered = field.rendered[0]
     build_mesh(workspace, **arguments, settings=settings())

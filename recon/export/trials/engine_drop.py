@@ -16,7 +16,7 @@ from recon.formats.mesh_obj import read_obj
 from recon.geometry.surface import Surface
 from recon.geometry.transforms import Array
 
-_SMALL_M, _FAST_M_S = 0.02, 20.0
+_SMALL_M, FAST_M_S = 0.02, 20.0  # radius; speed
 _SLOWEST_M_S = 0.05  # a sphere that moves faster is not at rest
 _EXTRA_SHARE = 0.25  # of the promised spheres: as many small ones, and as many fast ones, again
 _GRAVITY = 9.81
@@ -74,7 +74,7 @@ def plan_spheres(
     which `scale` units make one. tolerance, thickness: that collision geometry is allowed before and behind a surface.
     """
     extra = max(1, round(_EXTRA_SHARE * n))
-    kinds = [(n, radius_m, 0.0), (extra, min(_SMALL_M, radius_m), 0.0), (extra, radius_m, _FAST_M_S)]
+    kinds = [(n, radius_m, 0.0), (extra, min(_SMALL_M, radius_m), 0.0), (extra, radius_m, FAST_M_S)]
     places = [
         plan_places(
             surface,
