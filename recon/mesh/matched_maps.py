@@ -13,7 +13,8 @@ _EVIDENCE_OF_KIND[Kind.MATCHED] = Evidence.MATCHED
 _EVIDENCE_OF_KIND[Kind.PLANE] = Evidence.PLANE
 _SKY_CONFIDENCE = 0.5  # sky less sure than this carves nothing
 # Cosine between a level plane's normal and up, and how obliquely it may be seen: from a car a road is seen at .07 from 20 m on, and
-# pixels that are taken to look at the camera would tear it to shreds. (Matching itself finds nothing more oblique than MIN_COSINE.)
+# pixels that are taken to look at the camera would tear it to shreds. Matching itself finds nothing more oblique than MIN_COSINE,
+# so little else is let in, also where up is not known and any plane may count as level.
 _LEVEL, _MIN_COSINE_OF_ROADS = 0.94, 0.02
 
 
